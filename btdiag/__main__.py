@@ -1,0 +1,19 @@
+"""Entry point of `btdiag` and of `python -m btdiag`."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # `python -m btdiag` must not import a pytest.py or httpx.py of the folder the user stands in
+
+
+def main() -> None:
+    """Run the command line and end the process at once with its exit code."""
+    from btdiag.cli import entry
+
+    entry(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The commands: parse, call, print. What they do lives in engine, report and lab."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from btdiag import __version__
+from btdiag.options import OPTIONS, Kind, Option
+
+EXIT_CODES = """\b
+Exit codes, the same for every format:
+  0    nothing at or above --fail-on
+  1    findings
+  2    the command or its configuration is wrong
+  3    nothing is known: btdiag crashed, or no check could be decided
+  130  interrupted; the partial report was written"""
+
+
+class Grouped(click.Command):
+    """A command whose options are listed by group, as the table of options has them."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        of = {option.key: option.group for option in OPTIONS}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(of.get(parameter.name or "", "Other"), []).append(record)
+        for group, records in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
+def _decorator(option: Option) -> Callable[[Any], Any]:
+    """The click option for one row of the table; click checks nothing but the form, config.py the values."""
+    names = [f"-{option.short}"] if option.short else []
+    names.append(f"--{option.name}/--no-{option.name}" if option.kind is Kind.SWITCH else f"--{option.name}")
+    hint = f" [{option.env}]" if option.env else ""
+    more: dict[str, Any] = {"help": option.help + hint, "default": None}
+    if option.kind is Kind.FLAG:
+        more |= {"is_flag": True, "flag_value": True}
+    elif option.kind is not Kind.SWITCH:
+        more |= {"metavar": option.metavar or "|".join(option.choices) or "VALUE", "multiple": option.repeatable}
+    return click.option(*names, option.key, **more)
+
+
+def run_options(function: Any) -> Any:
+    """Give a command all options of `run`."""
+    for option in reversed(OPTIONS):
+        function = _decorator(option)(function)
+    return function
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="btdiag", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Finds out why a self-hosted Braintrust data plane cannot be reached, proves it, and says what to change."""
+
+
+@cli.command(cls=Grouped, epilog=EXIT_CODES)
+@run_options
+def run(**flags: Any) -> int:
+    """Measure, judge and report on one data plane or several."""
+    given = {key: value for key, value in flags.items() if value is not None and value != ()}
+    from btdiag.engine.command import run_command
+
+    code: int = run_command(given, os.environ, Path.cwd(), sys.stdout, sys.stderr)
+    return code
+
+
+@cli.command()
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="text or json")
+@click.option("--checks", "checks_dir", metavar="DIR", default=None, help="your own checks as well")
+def checks(format_: str, checks_dir: str | None) -> int:
+    """List every check: id, claim, and how long it needs to wait."""
+    from btdiag.engine.catalogue import list_checks
+
+    click.echo(list_checks(format_, _folder(checks_dir)))
+    return 0
+
+
+@cli.command()
+@click.argument("check_id", metavar="ID")
+@click.option("--checks", "checks_dir", metavar="DIR", default=None, help="your own checks as well")
+def explain(check_id: str, checks_dir: str | None) -> int:
+    """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab."""
+    from btdiag.engine.catalogue import explain_check
+
+    click.echo(explain_check(check_id, _folder(checks_dir)))
+    return 0
+
+
+def _folder(name: str | None) -> Path | None:
+    from btdiag.config import UsageError
+
+    if name is None:
+        return None
+    if not Path(name).is_dir():
+        raise UsageError(f"--checks {name}: is no folder")
+    return Path(name)
+
+
+@cli.command()
+@click.argument("scenario", required=False)
+@click.option("--list", "list_", is_flag=True, help="all scenarios, with the checks they make fail")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="for --list")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, metavar="N", help="the load balancer's port")
+def lab(scenario: str | None, list_: bool, format_: str, port: int | None) -> int:
+    """Serve a scenario of the embedded lab until Ctrl-C."""
+    from btdiag.engine.labcommand import list_scenarios, serve
+
+    if list_ or scenario is None:
+        click.echo(list_scenarios(format_))
+        return 0
+    return serve(scenario.removeprefix("lab:"), port, sys.stdout)
+
+
+@cli.command()
+def doctor() -> int:
+    """Say what this machine lacks for a full run, and what this platform cannot see."""
+    from btdiag.engine.doctor import examine, render
+
+    click.echo(render(examine()))
+    return 0
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    """Print the completion script for a shell: source <(btdiag completion bash)."""
+    from click.shell_completion import get_completion_class
+
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(cli, {}, "btdiag", "_BTDIAG_COMPLETE").source())
+    return 0
+
+
+def entry(arguments: Sequence[str]) -> NoReturn:
+    """Run a command line; ends the process without waiting for threads that a resolver may still hold."""
+    code = _call(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            code = code or 1
+    os._exit(code)
+
+
+def _call(arguments: Sequence[str]) -> int:
+    from btdiag.config import UsageError
+
+    try:
+        if "_BTDIAG_COMPLETE" in os.environ:
+            cli.main(list(arguments), prog_name="btdiag", complete_var="_BTDIAG_COMPLETE")
+        result = cli.main(list(arguments), prog_name="btdiag", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "btdiag"
+        return _complain(f"{error.format_message().splitlines()[0].rstrip('.')}: see {command} --help")
+    except UsageError as error:
+        return _complain(str(error))
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+
+
+def _complain(text: str) -> int:
+    """The one line for a mistake of the user's."""
+    line = " ".join(text.split())
+    click.echo(f"btdiag: {line}", err=True)
+    return 2

@@ -1,0 +1,197 @@
+"""Flags, environment and profile put together (flag > environment > profile > default), and what cannot go together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from btdiag.config.profile import Waiver, load_profile
+from btdiag.config.values import UsageError, printable, read, target_name
+from btdiag.model import Json, Mode
+from btdiag.options import BY_KEY, FORMAT_NAMES, OPTIONS, Kind
+from btdiag.urls import without_userinfo
+
+MAX_TARGETS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where the results go. `reports` are (format, path); `color` None means: as the terminal allows."""
+
+    format: str = "text"
+    directory: Path = Path("reports")
+    reports: tuple[tuple[str, Path], ...] = ()
+    files: bool = True
+    fail_on: str = "fail"
+    quiet: bool = False
+    verbose: bool = False
+    color: bool | None = None
+    progress: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything one run needs. `lab` has the scenario of each target that is one; its Target is known once the lab
+    serves (see `lab_target`). `rerun` is the command line without targets and selection, `shown` the options that
+    were given, as a report may show them."""
+
+    urls: tuple[str, ...]
+    values: Mapping[str, Any]
+    per_target: Mapping[str, Mapping[str, Any]]
+    flags: Mapping[str, Any]
+    environment: Mapping[str, str]
+    mode: Mode
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    checks_dir: Path | None = None
+    waivers: tuple[Waiver, ...] = ()
+    output: Output = Output()
+    wait: float | None = None
+    watch: float | None = None
+    dry_run: bool = False
+    shown: Mapping[str, Json] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Settings:
+    """Put flags (by option key, only those given), environment and profile together; UsageError if they do not fit."""
+    given = {key: read(BY_KEY[key], raw, f"--{BY_KEY[key].name}") for key, raw in flags.items()}
+    profile = load_profile(given.get("profile"), folder)
+    from_environment = _from_environment(environment)
+    values = {**profile.values, **from_environment, **given}
+    urls = _urls(given, values)
+    _check_together(values, given, urls)
+    notes = []
+    if profile.path is not None and not profile.trusted:
+        notes.append(f"settings from {profile.path} (found in the current directory)")
+    return Settings(
+        urls=urls,
+        values=values,
+        per_target=profile.targets,
+        flags=given,
+        environment=environment,
+        mode=_mode(values),
+        only=values.get("only", ()),
+        skip=values.get("skip", ()),
+        checks_dir=_checks_dir(values.get("checks")),
+        waivers=profile.waivers,
+        output=_output(values),
+        wait=values.get("wait"),
+        watch=values.get("watch"),
+        dry_run=values.get("dry_run", False),
+        shown=_shown({**profile.values, **given}),
+        notes=tuple(notes),
+    )
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The options that have a variable; an empty variable counts as unset. Proxies are looked up per target."""
+    values = {}
+    for option in OPTIONS:
+        raw = environment.get(option.env, "") if option.env else ""
+        if not raw or option.key == "proxy":
+            continue
+        values[option.key] = True if option.kind is Kind.FLAG else read(option, raw, option.env)
+    return values
+
+
+def _urls(given: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The targets in the order named, each once. A target flag or file replaces what environment and profile say."""
+    from_flags = "target" in given or "targets" in given
+    source = given if from_flags else values
+    names = list(source.get("target", ()))
+    if "targets" in source:
+        names += _targets_file(source["targets"])
+    if not names:
+        raise UsageError("no target: give --target https://your-data-plane, or --target lab:healthy to try btdiag out")
+    if len(names) > MAX_TARGETS:
+        raise UsageError(f"{len(names)} targets are too many for one run: at most {MAX_TARGETS}")
+    return tuple(dict.fromkeys(target_name(name, "--target") for name in names))
+
+
+def _targets_file(path: Path) -> list[str]:
+    try:
+        text = Path("/dev/stdin").read_text("utf-8") if str(path) == "-" else path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--targets {path}: {getattr(error, 'strerror', None) or 'is not readable as text'}") from None
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def _check_together(values: Mapping[str, Any], given: Mapping[str, Any], urls: Sequence[str]) -> None:
+    """Combinations that cannot be meant; --no-proxy may well override a proxy of the profile."""
+    for first, second, where in (("quick", "deep", values), ("wait", "watch", given), ("no_proxy", "proxy", given)):
+        if where.get(first) and where.get(second):
+            raise UsageError(f"--{BY_KEY[first].name} and --{BY_KEY[second].name} exclude each other: leave one out")
+    if len(urls) > 1:
+        for key in given:
+            if BY_KEY[key].single:
+                raise UsageError(
+                    f"--{BY_KEY[key].name} belongs to one target, but {len(urls)} are given: "
+                    f'set {key} in [targets."URL"] of a profile'
+                )
+    if ("client_key" in values) and ("client_cert" not in values):
+        raise UsageError("--client-key needs --client-cert")
+
+
+def _mode(values: Mapping[str, Any]) -> Mode:
+    keys = (
+        "quick",
+        "deep",
+        "budget",
+        "induce",
+        "connections",
+        "probe_path",
+        "periods",
+        "browser",
+        "headed",
+        "screenshots",
+        "browser_profile",
+    )
+    chosen = {key: values[key] for key in keys if key in values}
+    if "probe_path" in chosen and not chosen["probe_path"].startswith("/"):
+        raise UsageError("--probe-path must start with /")
+    return Mode(**chosen)
+
+
+def _checks_dir(path: Path | None) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise UsageError(f"--checks {path}: is no folder")
+    return path
+
+
+def _output(values: Mapping[str, Any]) -> Output:
+    reports = []
+    for entry in values.get("report", ()):
+        name, _, path = entry.partition("=")
+        if name not in FORMAT_NAMES or not path:
+            raise UsageError(f"--report {printable(entry)}: write FORMAT=PATH with one of {', '.join(FORMAT_NAMES)}")
+        reports.append((name, Path(path).expanduser()))
+    return Output(
+        format=values.get("format", "text"),
+        directory=values.get("output", Path("reports")),
+        reports=tuple(reports),
+        files=not values.get("no_files", False),
+        fail_on=values.get("fail_on", "fail"),
+        quiet=values.get("quiet", False),
+        verbose=values.get("verbose", False),
+        color=False if values.get("no_color") else None,
+        progress=not values.get("no_progress", False),
+    )
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, Json]:
+    """The options of flags and profile as a report shows them: headers by name only."""
+    shown: dict[str, Json] = {}
+    for key, value in sorted(values.items()):
+        if key == "header":
+            shown[key] = [entry.split(":")[0] for entry in value]
+        elif key == "proxy":
+            shown[key] = without_userinfo(value)
+        elif isinstance(value, tuple):
+            shown[key] = [str(item) for item in value]
+        else:
+            shown[key] = str(value) if isinstance(value, Path) else value
+    return shown

@@ -1,0 +1,236 @@
+"""One Target from the settings, or from what a lab says about itself: addresses, proxy, keys, declared values."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from btdiag.config.settings import Settings
+from btdiag.config.values import UsageError, printable
+from btdiag.model import SYSTEM_RESOLVER, Proxy, Resolver, Secret, Target
+from btdiag.options import BY_KEY
+from btdiag.urls import UrlParts, no_proxy_exempts, url_parts, without_userinfo
+
+
+def target(settings: Settings, name: str) -> Target:
+    """The Target of one URL of the settings."""
+    table = settings.per_target.get(name, {})
+    values = {**settings.values, **table, **settings.flags}
+    try:
+        parts = url_parts(name)
+    except ValueError as error:
+        raise UsageError(f"--target: {error}") from None
+    proxy, proxy_note = _proxy(values, settings.environment, parts)
+    key_name = values.get("api_key_env", "BRAINTRUST_API_KEY")
+    key = settings.environment.get(key_name, "").strip()
+    if "api_key_env" in settings.flags and not key:
+        raise UsageError(f"--api-key-env {key_name}: that variable is not set")
+    return Target(
+        url=parts.normal,
+        scheme=parts.scheme,
+        host=parts.host,
+        port=parts.port,
+        path=parts.path,
+        resolvers=_resolvers(values.get("nameserver")),
+        resolve=_resolve(values.get("resolve", ()), parts.host, parts.port),
+        plain_port=80 if (parts.scheme, parts.port) == ("https", 443) else None,
+        proxy=proxy,
+        proxy_note=proxy_note,
+        api_key=Secret(key) if key else None,
+        api_key_source=key_name if key else "",
+        **_declared(values, settings.environment),
+    )
+
+
+def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Target:
+    """The Target of a lab that serves: what the lab says, overridden by flags alone."""
+    flags = dict(settings.flags)
+    parts = url_parts(lab["url"])
+    proxy, proxy_note = None, "the lab needs none"
+    if chosen := flags.get("proxy") or (None if flags.get("no_proxy") else lab.get("proxy")):
+        proxy, proxy_note = _proxy_value(chosen, "--proxy" if "proxy" in flags else "the lab"), ""
+    key_name = flags.get("api_key_env")
+    key = settings.environment.get(key_name, "").strip() if key_name else lab.get("api_key")
+    values = {
+        "ca": Path(lab["ca"]) if lab.get("ca") else None,
+        "client_cert": Path(lab["client_cert"]) if lab.get("client_cert") else None,
+        "client_key": Path(lab["client_key"]) if lab.get("client_key") else None,
+        **{
+            k: lab[k]
+            for k in (
+                "backend",
+                "brainstore",
+                "gateway",
+                "bucket",
+                "app_url",
+                "role",
+                "lb_idle_timeout",
+                "backend_keepalive",
+            )
+            if lab.get(k) is not None
+        },
+        **{k: tuple(lab[k]) for k in ("origin", "allow", "expect_blocked") if lab.get(k)},
+        **flags,
+    }
+    lab_resolvers = tuple(Resolver(label=item["label"], address=item["address"]) for item in lab.get("resolvers", ()))
+    resolve = flags["resolve"] if "resolve" in flags else tuple(lab.get("resolve") or ())
+    return Target(
+        url=parts.normal,
+        scheme=parts.scheme,
+        host=parts.host,
+        port=parts.port,
+        path=parts.path,
+        resolvers=_resolvers(flags["nameserver"])[:1] if "nameserver" in flags else lab_resolvers or (SYSTEM_RESOLVER,),
+        resolve=_resolve(resolve, parts.host, parts.port),
+        plain_port=lab.get("plain_port"),
+        proxy=proxy,
+        proxy_note=proxy_note,
+        api_key=Secret(key) if key else None,
+        api_key_source=(key_name or "lab") if key else "",
+        lab_scenario=scenario,
+        address_spaces=tuple((network, space) for network, space in lab.get("address_spaces", ())),
+        **_declared(values, settings.environment),
+    )
+
+
+def _declared(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of Target that are the same whether a lab or a person gives them."""
+    for key in ("ca", "client_cert", "client_key"):
+        if values.get(key) is not None and not os.access(values[key], os.R_OK):
+            raise UsageError(f"--{BY_KEY[key].name} {values[key]}: cannot be read")
+    for path in values.get("config", ()):
+        if not path.exists():
+            raise UsageError(f"--config {path}: does not exist")
+    app_url = values.get("app_url", "https://www.braintrust.dev")
+    return {
+        "ca_file": values.get("ca"),
+        "client_cert": values.get("client_cert"),
+        "client_key": values.get("client_key"),
+        "headers": tuple(_header(entry, environment) for entry in values.get("header", ())),
+        "backend": values.get("backend"),
+        "brainstore": values.get("brainstore"),
+        "gateway": values.get("gateway"),
+        "bucket": values.get("bucket"),
+        "lb_idle_timeout": values.get("lb_idle_timeout"),
+        "backend_keepalive": values.get("backend_keepalive"),
+        "app_url": app_url,
+        "origins": tuple(_origin(entry) for entry in values.get("origin", ())),
+        "config_paths": values.get("config", ()),
+        "sdks": tuple(_sdk(entry) for entry in values.get("sdk", ())),
+        "role": values.get("role"),
+        "allow": values.get("allow", ()),
+        "expect_blocked": values.get("expect_blocked", ()),
+    }
+
+
+def _header(entry: str, environment: Mapping[str, str]) -> tuple[str, Secret]:
+    name, colon, value = entry.partition(":")
+    name, value = name.strip(), value.strip()
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise UsageError(f"--header {printable(name)!r}: write 'Name: value'")
+    if value.startswith("@"):
+        variable = value[1:]
+        if variable not in environment:
+            raise UsageError(f"--header '{name}: @{printable(variable)}': that variable is not set")
+        value = environment[variable]
+    if not value.isascii() or any(ord(character) < 32 for character in value):
+        raise UsageError(f"--header {name!r}: the value has characters that a header cannot carry")
+    return name, Secret(value)
+
+
+def _origin(entry: str) -> str:
+    if entry == "null":
+        return entry
+    try:
+        parts = url_parts(entry)
+    except ValueError as error:
+        raise UsageError(f"--origin: {error}") from None
+    if parts.path:
+        raise UsageError(f"--origin {entry}: an origin has no path")
+    return parts.normal
+
+
+def _sdk(entry: str) -> tuple[str, str]:
+    language, _, version = entry.partition("=")
+    if not language or not re.fullmatch(r"\d+(\.\d+)*", version):
+        raise UsageError(f"--sdk {printable(entry)}: write LANG=VERSION, for instance python=0.48.1")
+    return language, version
+
+
+def _resolvers(nameserver: str | None) -> tuple[Resolver, ...]:
+    if nameserver is None:
+        return (SYSTEM_RESOLVER,)
+    address, port = nameserver, 53
+    bracketed = re.fullmatch(r"\[([^]]+)](?::(\d+))?", nameserver)
+    if bracketed:
+        address, port = bracketed[1], int(bracketed[2] or 53)
+    elif nameserver.count(":") == 1:
+        address, _, text = nameserver.partition(":")
+        port = int(text) if text.isdecimal() else -1
+    try:
+        address = str(ip_address(address))
+    except ValueError:
+        port = -1
+    if not 0 < port < 65536:
+        raise UsageError(f"--nameserver {printable(nameserver)}: give an IP address, with :PORT if it is not 53")
+    shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return Resolver(label=nameserver, address=shown), SYSTEM_RESOLVER
+
+
+def _resolve(entries: Sequence[str], host: str, port: int) -> tuple[str, ...]:
+    """The addresses that --resolve gives for this host and port (curl's form: HOST:PORT:ADDRESS[,ADDRESS])."""
+    found: list[str] = []
+    for entry in entries:
+        match = re.fullmatch(r"(\[[^]]+]|[^:]+):(\d+):(.+)", entry)
+        try:
+            if not match:
+                raise ValueError
+            addresses = [str(ip_address(item.strip().strip("[]"))) for item in match[3].split(",")]
+        except ValueError:
+            raise UsageError(f"--resolve {printable(entry)}: write HOST:PORT:ADDRESS") from None
+        if match[1].strip("[]").lower() == host and int(match[2]) == port:
+            found += addresses
+    return tuple(dict.fromkeys(found))
+
+
+def _proxy(values: Mapping[str, Any], environment: Mapping[str, str], parts: UrlParts) -> tuple[Proxy | None, str]:
+    """The proxy for a target and, without one, why: flags and profile first, then the variables that curl reads too."""
+    if values.get("no_proxy"):
+        return None, "--no-proxy"
+    if "proxy" in values:
+        return _proxy_value(values["proxy"], "--proxy"), ""
+    names = {
+        "https": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
+        "http": ("http_proxy", "all_proxy", "ALL_PROXY"),
+    }[parts.scheme]
+    for name in names:
+        if raw := environment.get(name, ""):
+            exempt = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+            if no_proxy_exempts(exempt, parts.host, parts.port):
+                return None, f"{name} is set, but NO_PROXY exempts {parts.host}"
+            return _proxy_value(raw, name), ""
+    return None, "no proxy is set"
+
+
+def _proxy_value(raw: str, source: str) -> Proxy:
+    text = raw if "://" in raw else f"http://{raw}"
+    try:
+        parts = urlsplit(text)
+        bare = url_parts(without_userinfo(text))
+    except ValueError as error:
+        raise UsageError(f"{source}: {printable(without_userinfo(str(error)))}") from None
+    credentials = None
+    if parts.username is not None:
+        credentials = Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+    return Proxy(
+        url=f"{bare.scheme}://{_bracket(bare.host)}:{parts.port or bare.port}", source=source, credentials=credentials
+    )
+
+
+def _bracket(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,112 @@
+"""What checks there are, and what one of them means: `btdiag checks` and `btdiag explain`."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from tabulate import tabulate
+
+from btdiag.config import UsageError
+from btdiag.engine import labhost
+from btdiag.engine.checks import Check
+from btdiag.engine.registry import Registry
+from btdiag.engine.run import collect
+from btdiag.engine.session import Attempt
+from btdiag.model import Mode, Target
+from btdiag.report.verdicts import FAMILIES
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Collects the checks without running any (a `session.Work` for no target)."""
+
+    checks: list[Check] = field(default_factory=list)
+    registry: Registry = field(default_factory=Registry)
+    targets: int = 0
+
+    def begin(self, checks: Sequence[Check], registry: Registry) -> None:
+        """Keep what was collected."""
+        self.checks = sorted(checks, key=lambda check: _rank(check.family))
+        self.registry = registry
+
+    def value(self, target_number: int, name: str) -> object:
+        """Never asked: nothing runs."""
+
+    def due(self, target_number: int) -> Sequence[str]:
+        """Nothing runs."""
+        return ()
+
+    def judged(self, target_number: int, check_id: str, attempt: Attempt) -> None:
+        """Never called: nothing runs."""
+
+    def wait_s(self, check: Check) -> float:
+        """The longest idle wait (seconds) that a check needs on a target about which nothing was declared."""
+        target = Target(url="https://api.example", scheme="https", host="api.example", port=443)
+        specs = self.registry.needs(check.parameters)
+        return max((spec.idle(target, Mode()) for spec in specs if spec.idle is not None), default=0.0)
+
+
+def _rank(family: str) -> tuple[int, str]:
+    return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), family)
+
+
+def catalogue(checks_dir: Path | None) -> Catalogue:
+    """All checks, in the order of the path; UsageError if the user's cannot be loaded."""
+    found = Catalogue()
+    collect(checks_dir, found)
+    return found
+
+
+def list_checks(format_: str, checks_dir: Path | None) -> str:
+    """The list of all checks as text or JSON."""
+    found = catalogue(checks_dir)
+    rows = [
+        {"id": check.id, "family": check.family, "claim": check.explanation.title, "wait_s": found.wait_s(check)}
+        for check in found.checks
+    ]
+    if format_ == "json":
+        return json.dumps(rows, indent=2)
+    table = [(row["id"], row["claim"], f"{row['wait_s']:g} s" if row["wait_s"] else "-") for row in rows]
+    return tabulate(table, headers=("id", "claim", "waits"), maxcolwidths=[None, 72, None], tablefmt="simple")
+
+
+def explain_check(check_id: str, checks_dir: Path | None) -> str:
+    """Everything known about one check, for reading."""
+    found = catalogue(checks_dir)
+    check = next((check for check in found.checks if check.id == check_id), None)
+    if check is None:
+        near = get_close_matches(check_id, [check.id for check in found.checks], n=1)
+        hint = f": did you mean {near[0]}?" if near else ": see btdiag checks"
+        raise UsageError(f"no check is called {check_id!r}{hint}")
+    text = check.explanation
+    parts = [f"{check.id}\n\n{text.title}."]
+    parts += [_wrapped(paragraph) for paragraph in text.why.split("\n\n") if paragraph]
+    if text.measured:
+        parts.append(_wrapped(f"How it is measured: {text.measured}"))
+    if wait := found.wait_s(check):
+        parts.append(f"It waits about {wait:g} s, at the same time as everything else; --quick leaves the wait out.")
+    if text.remedy:
+        parts.append(_wrapped(f"What to do: {text.remedy}"))
+    if text.sources:
+        parts.append("Sources:\n" + "\n".join(f"  {source}" for source in text.sources))
+    parts.append(_in_the_lab(check.id))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _wrapped(paragraph: str) -> str:
+    return textwrap.fill(paragraph, width=96)
+
+
+def _in_the_lab(check_id: str) -> str:
+    """The commands that show the check failing, or warning if that is its worst."""
+    for worst, word in (("fails", "fail"), ("warns", "warn"), ("inconclusive", "stay undecided")):
+        names = [entry["name"] for entry in labhost.scenarios() if check_id in entry[worst]]
+        if names:
+            commands = "\n".join(f"  btdiag run --target lab:{name} --only {check_id}" for name in names[:3])
+            return f"See it {word} in the lab:\n{commands}"
+    return ""

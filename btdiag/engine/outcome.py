@@ -1,0 +1,125 @@
+"""From what became of a check to its line in the report: the one place where blocked, unknown and crashed meet. Pure.
+
+A bad observation fails its own check. What lacks its input is `skip` "because X failed" when X did fail, and
+`inconclusive` when that is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from btdiag.config import Waiver
+from btdiag.engine.checks import Check
+from btdiag.engine.inputs import weightiest
+from btdiag.engine.session import Attempt
+from btdiag.measurement import NotMeasured
+from btdiag.model import CheckResult, Evidence, Finding, Remedy, Verdict
+
+
+def result(check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rerun: str) -> CheckResult:
+    """The report's line for one check, before the others are looked at (see `resolve`)."""
+    finding = _finding(check, attempt)
+    explanation = check.explanation
+    remedy = finding.remedy
+    if remedy is None and explanation.remedy and finding.verdict in (Verdict.FAIL, Verdict.WARN):
+        remedy = Remedy(text=explanation.remedy)
+    return CheckResult(
+        id=check.id,
+        family=check.family,
+        title=explanation.title,
+        verdict=finding.verdict,
+        summary=finding.summary,
+        hop=str(finding.hop),
+        owner=str(finding.owner),
+        because=finding.because,
+        expected=finding.expected,
+        seen=finding.seen,
+        rerun=rerun,
+        evidence=finding.evidence,
+        remedy=remedy,
+        sources=tuple(dict.fromkeys((*finding.sources, *explanation.sources))),
+        measurements=measurements,
+        duration_s=round(attempt.duration_s, 4),
+    )
+
+
+def _finding(check: Check, attempt: Attempt) -> Finding:
+    if attempt.crash is not None:
+        last = attempt.crash.splitlines()[-1]
+        evidence = Evidence(kind="crash", title="Where btdiag failed", data=attempt.crash)
+        return Finding(
+            verdict=Verdict.INCONCLUSIVE, summary=f"the check itself failed: {last}", hop="client", evidence=(evidence,)
+        )
+    if attempt.assertion is not None:
+        first, _, rest = attempt.assertion.partition("\n")
+        evidence = Evidence(kind="text", title="The assertion", data=attempt.assertion)
+        return Finding(verdict=Verdict.FAIL, summary=first, evidence=(evidence,) if rest else ())
+    if attempt.missing:
+        return _without(weightiest([missing for _, missing in attempt.missing]))
+    return attempt.finding or Finding(verdict=Verdict.PASS, summary=check.explanation.title)
+
+
+def _without(missing: NotMeasured) -> Finding:
+    """The finding of a check that did not get its facts."""
+    if missing.by is not None:
+        return Finding(verdict=Verdict.SKIP, summary=missing.reason, because=missing.by)
+    hint = f"; to find out: {missing.command}" if missing.command else ""
+    verdict = Verdict.SKIP if missing.skipped else Verdict.INCONCLUSIVE
+    return Finding(verdict=verdict, summary=f"{missing.reason}{hint}")
+
+
+def resolve(results: Mapping[str, CheckResult]) -> dict[str, CheckResult]:
+    """Follow every `because` to the check where the chain ends, and let its verdict decide."""
+    return {check_id: _resolved(entry, results) for check_id, entry in results.items()}
+
+
+def _resolved(entry: CheckResult, results: Mapping[str, CheckResult]) -> CheckResult:
+    if entry.because is None:
+        return entry
+    cause = _root(entry, results)
+    if cause is None:
+        summary = f"{entry.because} should explain this, but it was not judged: {entry.summary}"
+        return replace(entry, verdict=Verdict.INCONCLUSIVE, because=None, summary=summary)
+    if cause.verdict is Verdict.FAIL:
+        return replace(entry, because=cause.id, summary=f"because {cause.id} failed: {entry.summary}")
+    if cause.verdict is Verdict.SKIP:
+        return replace(entry, because=None, summary=f"{cause.id} was skipped: {cause.summary}")
+    if cause.verdict is Verdict.INCONCLUSIVE:
+        summary = f"{cause.id} could not be decided: {entry.summary}"
+    else:
+        summary = f"not measured although {cause.id} holds: {entry.summary}"
+    return replace(entry, verdict=Verdict.INCONCLUSIVE, because=None, summary=summary)
+
+
+def _root(entry: CheckResult, results: Mapping[str, CheckResult]) -> CheckResult | None:
+    """Where the chain of `because` ends; None if it leads nowhere, or in a circle."""
+    seen = {entry.id}
+    cause = results.get(entry.because or "")
+    while cause is not None and cause.because is not None:
+        if cause.id in seen:
+            return None
+        seen.add(cause.id)
+        cause = results.get(cause.because)
+    return cause
+
+
+def waive(entry: CheckResult, waivers: tuple[Waiver, ...], today: date) -> CheckResult:
+    """Mark an accepted finding; a waiver is void after its date, and means nothing for what passed or was skipped."""
+    if entry.verdict in (Verdict.PASS, Verdict.SKIP):
+        return entry
+    for waiver in waivers:
+        if waiver.id == entry.id and today <= waiver.until:
+            return replace(entry, waived=f"{waiver.reason} (accepted until {waiver.until.isoformat()})")
+    return entry
+
+
+def not_seen(results: Mapping[str, CheckResult]) -> tuple[str, ...]:
+    """What this run could not observe, and why: every skip and undecided check that no failure explains, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for entry in results.values():
+        open_question = entry.verdict is Verdict.SKIP and entry.because is None
+        if open_question or entry.verdict is Verdict.INCONCLUSIVE:
+            by_reason.setdefault(entry.summary, []).append(entry.id)
+    return tuple(f"{', '.join(ids)}: {reason}" for reason, ids in by_reason.items())

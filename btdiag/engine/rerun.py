@@ -1,0 +1,35 @@
+"""The command line that repeats a run, or one check of it: for reports, and for hints such as "give --budget"."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from btdiag.config import Settings
+from btdiag.model import Target
+from btdiag.options import OPTIONS, OUTPUT, Kind
+
+# What is not part of what was tested: targets and selection are given anew, how results were shown does not matter.
+_LEFT_OUT = {"target", "targets", "only", "skip", "dry_run", "wait", "watch", "header", "proxy"}
+
+
+def command(settings: Settings, target: Target, only: Sequence[str]) -> str:
+    """`btdiag run` for one target with the flags that were given, but for headers and proxy, which may be secret."""
+    url = f"lab:{target.lab_scenario}" if target.lab_scenario else target.url
+    words = ["btdiag", "run", "--target", url]
+    for option in OPTIONS:
+        if option.key not in settings.flags or option.group == OUTPUT or option.key in _LEFT_OUT:
+            continue
+        value = settings.flags[option.key]
+        for item in value if isinstance(value, tuple) else (value,):
+            words += _words(option.name, option.kind, item)
+    for check_id in only:
+        words += ["--only", check_id]
+    return shlex.join(words)
+
+
+def _words(name: str, kind: Kind, value: object) -> list[str]:
+    if kind in (Kind.FLAG, Kind.SWITCH):
+        return [f"--{name}"] if value else ([f"--no-{name}"] if kind is Kind.SWITCH else [])
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return [f"--{name}", text]

@@ -1,0 +1,290 @@
+"""Measuring: all that a run needs starts at once in one event loop, each within its budget, the whole within the run's.
+
+One task for each measurement, target and address; a task awaits its inputs, then runs its function. Whatever happens to
+it, its outcome is a fact or a NotMeasured: nothing that a measurement does can lose the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from btdiag.engine.inputs import absent, admits, weightiest
+from btdiag.engine.registry import Registry
+from btdiag.engine.waits import Quiet, WaitLog
+from btdiag.measurement import BUILT_INS, Blocked, MeasurementSpec, NotAsked, NotMeasured, PerAddress, Scope, Unknown
+from btdiag.model import Mode, Route, Target
+from btdiag.probe.wire import Wire
+
+# Time kept back from the run's budget to judge and to write the report.
+REPORT_RESERVE_S = 0.5
+# How often a progress display is refreshed.
+TICK_S = 0.25
+# A measurement that ignores its cancellation is abandoned after so long.
+GRACE_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One measurement on one target (None: the run itself) on one route (None: not per address)."""
+
+    name: str
+    target_number: int | None
+    label: str | None = None
+
+    @property
+    def text(self) -> str:
+        """How reports name it: "connection@127.0.0.2"."""
+        return f"{self.name}@{self.label}" if self.label else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a task came to. `chain_s` is the longest chain of idle waits that led here; times in seconds of the run."""
+
+    value: object
+    started_s: float
+    duration_s: float
+    chain_s: float = 0.0
+    crash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Callbacks for a progress display; each gets names and seconds, none may block."""
+
+    started: Callable[[str], None] = lambda name: None
+    ended: Callable[[str], None] = lambda name: None
+    waiting: Callable[[str, str, float], None] = lambda name, what, seconds: None
+    provisional: Callable[[str, str], None] = lambda check_id, reason: None
+    tick: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True)
+class _Place:
+    """One target while it is measured."""
+
+    target: Target
+    wire: Wire
+    quiet: Quiet
+
+
+@dataclass(slots=True)
+class Schedule:
+    """The measurements of one run."""
+
+    registry: Registry
+    mode: Mode
+    targets: Sequence[Target]
+    user_agent: str
+    events: Events = field(default_factory=Events)
+    rerun: Callable[[int], str] = lambda number: ""
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    requests_sent: int = 0
+    interrupted: bool = False
+    _tasks: dict[Key, asyncio.Task[Outcome]] = field(default_factory=dict)
+    _places: list[_Place] = field(default_factory=list)
+    _begun: float = 0.0
+
+    async def measure(self, names: Sequence[str], stop: asyncio.Event, already_s: float = 0.0) -> None:
+        """Measure everything named, for every target; ends when all is known, the budget is used up, or `stop` is set.
+
+        `already_s` is the part of the budget that is used up before. Results are in `outcomes`.
+        """
+        loop = asyncio.get_running_loop()
+        self._begun = loop.time() - already_s
+        self._places = self._make_places()
+        specs = self.registry.needs(names)
+        for number in range(len(self.targets)):
+            for spec in specs:
+                self._start(spec, None if spec.scope is Scope.RUN else number)
+        await self._wait_for_all(stop)
+        self._settle(stop)
+        self.requests_sent = sum(place.wire.requests_sent for place in self._places)
+        self._places.clear()
+
+    def _make_places(self) -> list[_Place]:
+        """Targets of the same host share one Quiet: a volley at one would disturb the other."""
+        quiet: dict[str, Quiet] = {}
+        return [
+            _Place(target, Wire(target, user_agent=self.user_agent), quiet.setdefault(target.host, Quiet()))
+            for target in self.targets
+        ]
+
+    async def _wait_for_all(self, stop: asyncio.Event) -> None:
+        """Wait for every task, those that start meanwhile too, but not beyond the budget or an interrupt."""
+        loop = asyncio.get_running_loop()
+        end = self._begun + max(0.05, self.mode.budget - REPORT_RESERVE_S)
+        stopped = asyncio.ensure_future(stop.wait())
+        while pending := {task for task in self._tasks.values() if not task.done()}:
+            timeout = min(TICK_S, end - loop.time())
+            await asyncio.wait({*pending, stopped}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            self.events.tick()
+            if stop.is_set() or loop.time() >= end:
+                break
+        stopped.cancel()
+        unfinished = [task for task in self._tasks.values() if not task.done()]
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=GRACE_S)
+
+    def _settle(self, stop: asyncio.Event) -> None:
+        """Give every task an outcome, those that were cut off too."""
+        self.interrupted = stop.is_set()
+        reason = "interrupted" if self.interrupted else f"the run's budget of {self.mode.budget:g} s ended first"
+        for key, task in self._tasks.items():
+            error = task.exception() if task.done() and not task.cancelled() else None
+            if error is not None:
+                lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")
+                text = "".join(traceback.format_exception(error)[-6:]).strip()[-2000:]
+                self.outcomes[key] = Outcome(value=lost, started_s=0.0, duration_s=0.0, crash=text)
+            elif task.done() and not task.cancelled():
+                self.outcomes[key] = task.result()
+            else:
+                cut = NotMeasured(reason=f"{key.text}: {reason}", command=None)
+                self.outcomes[key] = Outcome(value=cut, started_s=0.0, duration_s=0.0)
+
+    # --- tasks --------------------------------------------------------------------------------------------------------
+
+    def _start(self, spec: MeasurementSpec, number: int | None) -> None:
+        if spec.scope is not Scope.ADDRESS:
+            self._task(Key(name=spec.name, target_number=number), lambda: self._run(spec, number, None))
+            return
+        key = Key(name=f"{spec.name}@*", target_number=number)
+        self._task(key, lambda: self._fan_out(spec, number))
+
+    def _task(self, key: Key, make: Callable[[], Coroutine[Any, Any, Outcome]]) -> asyncio.Task[Outcome]:
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.ensure_future(make())
+        return self._tasks[key]
+
+    async def _outcome(self, name: str, number: int | None, route: Route | None) -> Outcome:
+        """The outcome of an input, waited for; a dependent that is cancelled does not cancel what others share."""
+        spec = self.registry[name]
+        number = None if spec.scope is Scope.RUN else number
+        if spec.scope is Scope.ADDRESS and route is None:
+            task = self._task(Key(name=f"{name}@*", target_number=number), lambda: self._fan_out(spec, number))
+        else:
+            label = route.label if route is not None and spec.scope is Scope.ADDRESS else None
+            at = route if label else None
+            key = Key(name=name, target_number=number, label=label)
+            task = self._task(key, lambda: self._run(spec, number, at))
+        return await asyncio.shield(task)
+
+    async def _fan_out(self, spec: MeasurementSpec, number: int | None) -> Outcome:
+        """One measurement for each route of the target, collected into a PerAddress."""
+        routes = await self._outcome("routes", number, None)
+        if isinstance(routes.value, NotMeasured):
+            return Outcome(value=routes.value, started_s=self._now(), duration_s=0.0, chain_s=routes.chain_s)
+        started = self._now()
+        assert isinstance(routes.value, tuple)
+        outcomes = await asyncio.gather(*(self._outcome(spec.name, number, route) for route in routes.value))
+        labels = [route.label for route in routes.value]
+        values = PerAddress[Any](dict(zip(labels, (outcome.value for outcome in outcomes), strict=True)))
+        chain = max((outcome.chain_s for outcome in outcomes), default=0.0)
+        return Outcome(value=values, started_s=started, duration_s=self._now() - started, chain_s=chain)
+
+    async def _run(self, spec: MeasurementSpec, number: int | None, route: Route | None) -> Outcome:
+        """Await the inputs, then observe."""
+        if problem := self.registry.problem(spec):
+            return self._gap(NotMeasured(reason=problem), crash=problem)
+        names = [name for name in spec.parameters if name not in BUILT_INS]
+        outcomes = await asyncio.gather(*(self._outcome(name, number, route) for name in names))
+        inputs = {name: outcome.value for name, outcome in zip(names, outcomes, strict=True)}
+        chain = max((outcome.chain_s for outcome in outcomes), default=0.0)
+        gaps = [gap for name, value in inputs.items() if (gap := absent(value)) and not admits(spec.function, name)]
+        if gaps:
+            return self._gap(weightiest(gaps), chain=chain)
+        if refusal := self._not_affordable(spec, number):
+            return self._gap(refusal, chain=chain)
+        return await self._observe(spec, number, route, inputs, chain)
+
+    def _not_affordable(self, spec: MeasurementSpec, number: int | None) -> NotMeasured | None:
+        """Why a planned idle wait is not begun: --quick, or more than is left of the budget."""
+        wait = self.planned_wait(spec, number)
+        if wait <= 0:
+            return None
+        command = self.rerun(number or 0)
+        if self.mode.quick:
+            reason = f"needs a wait of {wait:g} s, which --quick leaves out"
+            return NotMeasured(reason=reason, command=command, skipped=True)
+        left = self._remaining()
+        if wait > left - 1.0:
+            needed = f"--budget {int(wait + self._now() + spec.budget + 5)}s"
+            reason = (
+                f"needs a wait of {wait:g} s, but only {max(0.0, left):.0f} s are left of the budget: give {needed}"
+            )
+            return NotMeasured(reason=reason, command=f"{command} {needed}".strip())
+        return None
+
+    def _remaining(self) -> float:
+        """Seconds left of the budget for measuring."""
+        return self.mode.budget - self._now() - REPORT_RESERVE_S
+
+    def planned_wait(self, spec: MeasurementSpec, number: int | None) -> float:
+        """The idle wait (seconds) that a measurement plans for a target in this mode; --dry-run prints the same."""
+        return spec.idle(self.targets[number or 0], self.mode) if spec.idle is not None else 0.0
+
+    async def _observe(
+        self, spec: MeasurementSpec, number: int | None, route: Route | None, inputs: dict[str, object], chain: float
+    ) -> Outcome:
+        place = self._places[number or 0]
+        name = spec.name if route is None else f"{spec.name}@{route.label}"
+        log = WaitLog(name, place.quiet, self._remaining, self.events.waiting)
+        built_in = {"target": place.target, "mode": self.mode, "route": route, "wire": place.wire, "waits": log}
+        arguments = {name: inputs.get(name, built_in.get(name)) for name in spec.parameters}
+        await place.quiet.enter()
+        started = self._now()
+        self.events.started(name)
+        try:
+            limit = spec.budget + self.planned_wait(spec, number)
+            value, crash = await self._guarded(spec, arguments, limit)
+        finally:
+            self.events.ended(name)
+            place.quiet.leave()
+        duration = self._now() - started
+        return Outcome(value=value, started_s=started, duration_s=duration, chain_s=chain + log.waited_s, crash=crash)
+
+    async def _guarded(
+        self, spec: MeasurementSpec, arguments: dict[str, object], limit: float
+    ) -> tuple[object, str | None]:
+        """Call the function within its time; returns (fact or NotMeasured, traceback if it crashed)."""
+        task = asyncio.ensure_future(spec.function(**arguments))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=limit)
+            if not done:
+                return NotMeasured(reason=f"{spec.name} did not end within {limit:g} s ({spec.why})"), None
+            return task.result(), None
+        except Blocked as blocked:
+            self.events.provisional(blocked.by, blocked.reason)
+            return NotMeasured(reason=blocked.reason, by=blocked.by), None
+        except NotAsked as skipped:
+            return NotMeasured(reason=skipped.reason, command=skipped.command, skipped=True), None
+        except Unknown as unknown:
+            return NotMeasured(reason=unknown.reason, command=unknown.command), None
+        except Exception as error:
+            text = "".join(traceback.format_exception(error)[-6:]).strip()[-2000:]
+            return NotMeasured(reason=f"btdiag itself failed in {spec.name}: {type(error).__name__}: {error}"), text
+        finally:
+            task.cancel()
+
+    def _gap(self, missing: NotMeasured, *, chain: float = 0.0, crash: str | None = None) -> Outcome:
+        return Outcome(value=missing, started_s=self._now(), duration_s=0.0, chain_s=chain, crash=crash)
+
+    def _now(self) -> float:
+        """Seconds since the run began."""
+        return asyncio.get_running_loop().time() - self._begun
+
+    # --- results ------------------------------------------------------------------------------------------------------
+
+    def value(self, name: str, number: int) -> object:
+        """What a check gets for a parameter: the fact, a PerAddress, or NotMeasured."""
+        spec = self.registry[name]
+        label = f"{name}@*" if spec.scope is Scope.ADDRESS else name
+        key = Key(name=label, target_number=None if spec.scope is Scope.RUN else number)
+        outcome = self.outcomes.get(key)
+        return outcome.value if outcome else NotMeasured(reason=f"{name} was not measured in this run", skipped=True)

@@ -1,0 +1,332 @@
+"""Flags, environment, profile and lab: precedence, what each may set, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btdiag.config import Settings, UsageError, lab_target, settings, target
+from btdiag.config.values import duration
+from btdiag.model import Secret, Target
+from btdiag.urls import no_proxy_exempts, url, url_parts
+
+URL = "https://api.example"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def make(folder: Path, environment: dict[str, str] | None = None, **flags: Any) -> Settings:
+    return settings({"target": (URL,), **flags}, environment or {}, folder)
+
+
+def the_target(folder: Path, environment: dict[str, str] | None = None, **flags: Any) -> Target:
+    made = make(folder, environment, **flags)
+    return target(made, made.urls[0])
+
+
+def profile(folder: Path, text: str, name: str = "btdiag.toml") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+# --- precedence -------------------------------------------------------------------------------------------------------
+
+
+def test_a_flag_outweighs_the_environment_which_outweighs_the_profile(folder: Path) -> None:
+    profile(folder, 'app_url = "https://profile.example"')
+    environment = {"BRAINTRUST_APP_URL": "https://environment.example"}
+    assert the_target(folder).app_url == "https://profile.example"
+    assert the_target(folder, environment).app_url == "https://environment.example"
+    assert the_target(folder, environment, app_url="https://flag.example").app_url == "https://flag.example"
+
+
+def test_an_empty_variable_counts_as_unset(folder: Path) -> None:
+    assert the_target(folder, {"BRAINTRUST_APP_URL": "", "SSL_CERT_FILE": ""}).app_url == "https://www.braintrust.dev"
+
+
+def test_the_target_may_come_from_the_environment(folder: Path) -> None:
+    assert settings({}, {"BRAINTRUST_API_URL": "https://b.example/api/"}, folder).urls == ("https://b.example/api",)
+
+
+def test_targets_given_by_flags_replace_the_others(folder: Path) -> None:
+    assert make(folder, {"BRAINTRUST_API_URL": "https://b.example"}).urls == (URL,)
+
+
+def test_a_file_of_targets_has_comments_and_each_target_counts_once(folder: Path) -> None:
+    path = folder / "targets.txt"
+    path.write_text(f"# all\n{URL}\n\nhttps://b.example # second\n{URL}/\n")
+    assert settings({"targets": str(path)}, {}, folder).urls == (URL, "https://b.example")
+
+
+def test_a_table_of_the_profile_belongs_to_one_target(folder: Path) -> None:
+    profile(
+        folder, f'lb_idle_timeout = 60\n[targets."{URL}/"]\nlb_idle_timeout = 900\nbackend = "http://10.0.0.1:8000"'
+    )
+    made = make(folder, target=(URL, "https://b.example"))
+    first, second = (target(made, name) for name in made.urls)
+    assert (first.lb_idle_timeout, first.backend) == (900, "http://10.0.0.1:8000")
+    assert (second.lb_idle_timeout, second.backend) == (60, None)
+
+
+def test_waivers_come_from_the_profile(folder: Path) -> None:
+    profile(folder, '[[waive]]\nid = "a.b"\nuntil = 2030-01-02\nreason = "known"')
+    (waiver,) = make(folder).waivers
+    assert (waiver.id, waiver.until, waiver.reason) == ("a.b", date(2030, 1, 2), "known")
+
+
+def test_a_found_profile_is_announced_and_a_named_one_is_not(folder: Path) -> None:
+    path = profile(folder, "quick = true")
+    assert str(path) in make(folder).notes[0]
+    assert make(folder, profile=str(path)).notes == ()
+
+
+@pytest.mark.parametrize("key", ["checks", "induce", "api_key_env", "proxy", "ca"])
+def test_what_decides_about_keys_and_code_needs_a_named_profile(folder: Path, key: str) -> None:
+    value = {"induce": "true", "proxy": '"http://p:1"'}.get(key, f'"{folder}"')
+    path = profile(folder, f"{key} = {value}")
+    with pytest.raises(UsageError, match="--profile"):
+        make(folder)
+    assert key in make(folder, {"BRAINTRUST_API_KEY": "k"}, profile=str(path)).values
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"target": ()}, "no target"),
+        ({"target": ("api.example",)}, "https://api.example"),
+        ({"target": ("ftp://api.example",)}, "only http and https"),
+        ({"target": ("https://user:secret@api.example",)}, "user name or password"),
+        ({"target": ("https://",)}, "no host"),
+        ({"target": ("https://api.example?key=secret",)}, "query"),
+        ({"target": ("https://api.example:0",)}, "port 0"),
+        ({"target": ("https://api.example:99999",)}, "no URL"),
+        ({"target": ("https://[::1",)}, "no URL"),
+        ({"target": ("https://api example",)}, "space"),
+        ({"target": ("https://-x.example",)}, "no valid host name"),
+        ({"target": ("https://1.2.3",)}, "IP address"),
+        ({"budget": "soon"}, "90s"),
+        ({"budget": "0"}, "above zero"),
+        ({"connections": "0"}, "from 1 on"),
+        ({"lb_idle_timeout": "nan"}, "above zero"),
+        ({"fail_on": "maybe"}, "inconclusive"),
+        ({"quick": True, "deep": True}, "exclude each other"),
+        ({"proxy": "http://p:1", "no_proxy": True}, "exclude each other"),
+        ({"client_key": "/nope"}, "--client-cert"),
+        ({"probe_path": "x"}, "start with /"),
+        ({"checks": "/no/such/folder"}, "no folder"),
+        ({"report": ("pdf=x",)}, "FORMAT=PATH"),
+        ({"profile": "/no/such/file"}, "No such file"),
+        ({"target": (URL, "https://b.example"), "backend": "http://10.0.0.1"}, "belongs to one target"),
+        ({"target": tuple(f"https://h{n}.example" for n in range(60))}, "too many"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what(folder: Path, flags: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        make(folder, **flags)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"ca": "/no/such/file"}, "cannot be read"),
+        ({"header": ("nonsense",)}, "'Name: value'"),
+        ({"header": ("X: @NOT_SET",)}, "not set"),
+        ({"api_key_env": "NOT_SET"}, "not set"),
+        ({"nameserver": "dns.example"}, "IP address"),
+        ({"nameserver": "10.0.0.1:x"}, "IP address"),
+        ({"resolve": ("api.example:443:nowhere",)}, "HOST:PORT:ADDRESS"),
+        ({"origin": ("https://a.example/path",)}, "no path"),
+        ({"sdk": ("python",)}, "LANG=VERSION"),
+        ({"config": ("/no/such/file",)}, "does not exist"),
+        ({"proxy": "socks5://p:1"}, "only http and https"),
+    ],
+)
+def test_a_mistake_about_a_target(folder: Path, flags: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        the_target(folder, **flags)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense = 1",
+        "quick = 3",
+        "targets = 3",
+        '[targets."x"]',
+        "waive = 1",
+        '[[waive]]\nid = "a"',
+        "[[waive]",
+        "\x00",
+    ],
+)
+def test_a_mistake_in_a_profile(folder: Path, text: str) -> None:
+    profile(folder, text)
+    with pytest.raises(UsageError, match="profile"):
+        make(folder)
+
+
+# --- targets ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_api_key_is_read_from_its_variable_and_never_shown(folder: Path) -> None:
+    found = the_target(folder, {"BRAINTRUST_API_KEY": "sk-canary"})
+    assert found.api_key == Secret("sk-canary")
+    assert "canary" not in repr(found)
+
+
+def test_a_header_may_read_a_variable(folder: Path) -> None:
+    found = the_target(folder, {"TOKEN": "t"}, header=("X-Auth: @TOKEN", "X-Plain: yes"))
+    assert [(name, value.reveal()) for name, value in found.headers] == [("X-Auth", "t"), ("X-Plain", "yes")]
+    assert make(folder, {"TOKEN": "t"}, header=("X-Auth: @TOKEN",)).shown["header"] == ["X-Auth"]
+
+
+def test_a_proxy_keeps_its_password_apart(folder: Path) -> None:
+    found = the_target(folder, {"HTTPS_PROXY": "http://user:p%40ss@proxy.example:3128"}).proxy
+    assert found is not None
+    assert (found.url, found.source) == ("http://proxy.example:3128", "HTTPS_PROXY")
+    assert found.credentials == Secret("user:p@ss")
+
+
+def test_the_lower_case_variable_comes_first(folder: Path) -> None:
+    found = the_target(folder, {"https_proxy": "a.example:1", "HTTPS_PROXY": "b.example:2"}).proxy
+    assert found is not None
+    assert found.url == "http://a.example:1"
+
+
+def test_no_proxy_exempts_and_says_so(folder: Path) -> None:
+    found = the_target(folder, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".example"})
+    assert found.proxy is None
+    assert "NO_PROXY" in found.proxy_note
+    assert the_target(folder, {"HTTPS_PROXY": "http://p:1"}, no_proxy=True).proxy is None
+
+
+@pytest.mark.parametrize(
+    ("exempt", "expected"),
+    [
+        ("*", True),
+        ("example", True),
+        (".example", True),
+        ("api.example", True),
+        ("api.example:443", True),
+        ("api.example:80", False),
+        ("pi.example", False),
+        ("other, api.example", True),
+        ("", False),
+        ("10.0.0.0/8", False),
+    ],
+)
+def test_no_proxy_lists(exempt: str, expected: bool) -> None:
+    assert no_proxy_exempts(exempt, "api.example", 443) is expected
+
+
+@pytest.mark.parametrize(
+    ("exempt", "expected"), [("10.0.0.0/8", True), ("10.1.2.3", True), ("::1", False), ("[fd00::1]:443", False)]
+)
+def test_no_proxy_lists_and_addresses(exempt: str, expected: bool) -> None:
+    assert no_proxy_exempts(exempt, "10.1.2.3", 443) is expected
+
+
+def test_no_proxy_knows_ipv6_with_a_port() -> None:
+    assert no_proxy_exempts("[fd00::1]:443", "fd00::1", 443)
+    assert not no_proxy_exempts("[fd00::1]:80", "fd00::1", 443)
+
+
+@pytest.mark.parametrize(
+    ("entries", "addresses"),
+    [
+        (("api.example:443:10.0.0.1",), ("10.0.0.1",)),
+        (("api.example:443:10.0.0.1,[::1]",), ("10.0.0.1", "::1")),
+        (("api.example:444:10.0.0.1", "other:443:10.0.0.2"), ()),
+    ],
+)
+def test_resolve_as_curl_reads_it(folder: Path, entries: tuple[str, ...], addresses: tuple[str, ...]) -> None:
+    assert the_target(folder, resolve=entries).resolve == addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("10.0.0.1", "10.0.0.1:53"), ("10.0.0.1:5353", "10.0.0.1:5353"), ("::1", "[::1]:53"), ("[::1]:54", "[::1]:54")],
+)
+def test_a_nameserver_is_asked_before_the_system(folder: Path, text: str, address: str) -> None:
+    first, second = the_target(folder, nameserver=text).resolvers
+    assert (first.address, second.address) == (address, None)
+
+
+def test_the_plain_port_is_known_only_beside_the_usual_one(folder: Path) -> None:
+    assert the_target(folder).plain_port == 80
+    assert the_target(folder, target=("https://api.example:8443",)).plain_port is None
+
+
+def test_neither_environment_nor_profile_reach_a_lab_but_flags_do(folder: Path, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("x")
+    profile(folder, 'backend = "http://10.0.0.1"')
+    environment = {"BRAINTRUST_API_KEY": "sk-real", "HTTPS_PROXY": "http://p:1", "SSL_CERT_FILE": "/etc/ssl/real.pem"}
+    lab = {
+        "url": "https://api.lab.example:4443",
+        "ca": str(ca),
+        "api_key": "lab-key",
+        "backend": "http://127.0.0.9:1",
+        "resolvers": [{"label": "system", "address": "127.0.0.1:5353"}],
+        "plain_port": 8080,
+        "address_spaces": [["127.0.0.0/8", "public"]],
+    }
+    made = settings({"target": ("lab:healthy",)}, environment, folder)
+    found = lab_target(made, "healthy", lab)
+    assert found.api_key == Secret("lab-key")
+    assert (found.proxy, found.ca_file, found.backend, found.plain_port) == (None, ca, "http://127.0.0.9:1", 8080)
+    assert found.resolvers[0].address == "127.0.0.1:5353"
+    made = settings({"target": ("lab:healthy",), "backend": "http://127.0.0.8:2"}, environment, folder)
+    assert lab_target(made, "healthy", lab).backend == "http://127.0.0.8:2"
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("500ms", 0.5), ("1h", 3600)])
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("HTTPS://API.Example:443/", "https://api.example"),
+        ("https://api.example/braintrust/", "https://api.example/braintrust"),
+        ("http://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"),
+        ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+        ("https://api.example.", "https://api.example"),
+    ],
+)
+def test_urls_in_normal_form(text: str, normal: str) -> None:
+    assert url(text) == normal
+
+
+@given(st.text(max_size=60))
+def test_no_text_makes_a_url_crash(text: str) -> None:
+    try:
+        parts = url_parts(text)
+    except ValueError:
+        return
+    assert url_parts(parts.normal) == parts
+
+
+@pytest.mark.parametrize("text", ["user:canary@api.example", "https://user:canary@api.example", "//user:canary@x/y"])
+def test_a_password_in_a_url_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match="api|x") as caught:
+        url_parts(text)
+    assert "canary" not in str(caught.value)
