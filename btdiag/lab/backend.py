@@ -1,0 +1,120 @@
+"""The API server's stand-in: the product's harmless routes with their CORS; bodies are read and forgotten."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TypeAlias
+
+from btdiag.lab import cors
+from btdiag.lab.http import Malformed, Request, Response
+from btdiag.lab.plan import API_KEY, Backend
+from btdiag.lab.rules import Visit
+
+TEXT = ("Content-Type", "text/plain; charset=utf-8")
+JSON = ("Content-Type", "application/json; charset=utf-8")
+
+Relay: TypeAlias = Callable[[Request, bytes], Awaitable[Response]]
+
+
+def json_response(status: int, value: object, *headers: tuple[str, str]) -> Response:
+    """A JSON response."""
+    return Response(status=status, headers=(JSON, *headers), body=json.dumps(value).encode())
+
+
+def api_error(status: int) -> Response:
+    """What the API server says when it cannot serve a request at all."""
+    return json_response(status, {"error": HTTPStatus(status).phrase})
+
+
+def not_found(request: Request) -> Response:
+    """What the API server says to a path it does not know."""
+    return json_response(404, {"error": "Not Found", "path": request.path})
+
+
+def is_authorized(request: Request) -> bool:
+    """Whether the request carries the lab's API key."""
+    return request.header("authorization") == f"Bearer {API_KEY}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServer:
+    """The routes. `relay` passes a request on to the control plane, as the data plane does with /api/..."""
+
+    plan: Backend
+    relay: Relay
+
+    async def answer(self, request: Request, _visit: Visit) -> Response:
+        """The response to one request, with CORS headers."""
+        if request.path.startswith("/v1/proxy"):
+            response = await self._proxy(request)
+        else:
+            response = await self._api(request)
+        return response.adding(("x-bt-internal-trace-id", secrets.token_hex(16)))
+
+    async def _api(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            preflight = cors.api_preflight(request, self.plan.origins)
+            if preflight is not None:
+                return preflight
+        try:
+            response = await self._route(request)
+        except Malformed as error:
+            response = replace(api_error(error.status), closes=True)
+        return response.adding(*cors.api_headers(request, self.plan.origins))
+
+    async def _proxy(self, request: Request) -> Response:
+        headers = cors.proxy_headers(request, self.plan.origins)
+        if headers is None:
+            return Response(status=403, headers=(TEXT,), body=b"Forbidden")
+        if request.method == "OPTIONS":
+            return cors.proxy_preflight(request, headers)
+        await request.body.read(self.plan.payload_limit)
+        return _unauthorized(request).adding(*headers)
+
+    async def _route(self, request: Request) -> Response:
+        body = await request.body.read(self.plan.payload_limit)
+        words = request.path.strip("/").split("/")
+        if words[0] == "api" and len(words) in (2, 3):
+            return await self.relay(request, body)
+        if request.method not in ("GET", "HEAD"):
+            known = request.path in _KEYED and request.method != "OPTIONS"
+            return _unauthorized(request) if known else not_found(request)
+        return self._read(request)
+
+    def _read(self, request: Request) -> Response:
+        match request.path:
+            case "/" | "/v1":
+                return Response(status=200, headers=(TEXT,), body=b"Hello, World!")
+            case "/version":
+                return json_response(200, self._version())
+            case "/status":
+                return json_response(200, {"status": "ok"})
+            case "/ping":
+                return _keyed(request, {"id": "lab-user", "email": "lab@lab.example", "auth_id": "lab"})
+            case "/v1/project":
+                return _keyed(request, {"objects": []})
+            case _:
+                return not_found(request)
+
+    def _version(self) -> dict[str, object]:
+        return {"version": self.plan.version, "commit": "1ab0000", "logs3_payload_max_bytes": self.plan.payload_limit}
+
+
+# Routes that write, or start something: the lab knows them, and never does more than ask for the key.
+_KEYED = frozenset(
+    {"/btql", "/logs3", "/logs3/overflow", "/otel/v1/traces", "/otel/v1/logs", "/attachment", "/v1/eval"}
+)
+
+
+def _keyed(request: Request, value: object) -> Response:
+    return json_response(200, value) if is_authorized(request) else _unauthorized(request)
+
+
+def _unauthorized(request: Request) -> Response:
+    if is_authorized(request):
+        return not_found(request)
+    return json_response(401, {"error": "Unauthorized", "path": request.path}, ("WWW-Authenticate", "Bearer"))

@@ -1,0 +1,1 @@
+"""Faults by the place where they strike: frozen values that a scenario puts together."""

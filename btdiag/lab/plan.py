@@ -1,0 +1,195 @@
+"""What a scenario stages: one frozen value per hop. The defaults are a healthy data plane.
+
+A hop's value is a fault too: put among the faults of a scenario, it replaces that hop's defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from btdiag.lab.rules import Rule
+
+HOST = "api.lab.example"
+APP_HOST = "app.lab.example"
+API_KEY = "sk-lab-4f1d0c7e"
+
+Door: TypeAlias = Literal["open", "refuses", "silent"]
+Retry: TypeAlias = Literal["none", "idempotent", "all"]
+PoolOrder: TypeAlias = Literal["lifo", "fifo", "random"]
+Broken: TypeAlias = Literal[502, 503, "close"]
+CertificateKind: TypeAlias = Literal[
+    "valid",
+    "expired",
+    "expires-soon",
+    "not-yet-valid",
+    "wrong-name",
+    "self-signed",
+    "missing-intermediate",
+    "inspected",
+    "unknown-ca",
+    "portal",
+]
+
+
+class Hop(StrEnum):
+    """The HTTP speaking stations of the lab."""
+
+    BALANCER = "balancer"
+    BACKEND = "backend"
+    BRAINSTORE = "brainstore"
+    CONTROL_PLANE = "control-plane"
+    PROXY = "proxy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """One DNS server and what it says of the target's name. Times in seconds.
+
+    `addresses` None stands for those of the load balancer. `chain` are the names that the target's name is an alias
+    for, in order; `dangling` lets the last of them not exist. `silent` drops the queries; `truncates` answers over UDP
+    with the TC bit and nothing else; `extended_error` is an RFC 8914 info code; `families` limits the answer to IP
+    versions.
+    """
+
+    label: str
+    rcode: str = "NOERROR"
+    addresses: tuple[str, ...] | None = None
+    chain: tuple[str, ...] = ()
+    dangling: bool = False
+    ttl: int = 60
+    silent: bool = False
+    delay: float = 0.0
+    truncates: bool = False
+    tcp: bool = True
+    extended_error: int | None = None
+    families: tuple[int, ...] = (4, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How an address of the load balancer speaks TLS. `on_hello` other than "serves" breaks the handshake off."""
+
+    certificate: CertificateKind = "valid"
+    minimum: str = "1.2"
+    maximum: str = "1.3"
+    demands_certificate: bool = False
+    on_hello: Literal["serves", "resets", "silent", "plain-http"] = "serves"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balancer:
+    """The load balancer: several addresses, one pool. Times in seconds.
+
+    `front_idle` and `upstream_idle` close idle connections to clients and to the backend. `retry` says which requests
+    are sent again when a reused backend connection turns out dead, `on_broken` what the client gets otherwise.
+    `buffers` reads a request's whole body before the backend sees any of it. `link_delay` is the one-way delay between
+    load balancer and backend. `style` is the vendor whose error pages and signature headers it shows. `plain` is what
+    the http:// port does.
+    """
+
+    doors: tuple[tuple[str, Door], ...] = ()
+    tls: Tls = Tls()
+    tls_at: tuple[tuple[str, Tls], ...] = ()
+    front_idle: float = 3.0
+    upstream_idle: float = 1.0
+    upstream_timeout: float = 10.0
+    pool_order: PoolOrder = "lifo"
+    pool_size: int = 512
+    retry: Retry = "idempotent"
+    buffers: bool = True
+    on_broken: Broken = 502
+    link_delay: float = 0.0
+    link_drops_idle_after: float | None = None
+    style: str = "nginx"
+    plain: Literal["redirects", "serves", "refuses", "tls"] = "redirects"
+    backend_down: bool = False
+
+    def door(self, address: str) -> Door:
+        """What a TCP connection to the address meets; the last fault that names the address, or "*", wins."""
+        found: Door = "open"
+        for pattern, door in self.doors:
+            if pattern in ("*", address):
+                found = door
+        return found
+
+    def tls_for(self, address: str) -> Tls:
+        """How the address speaks TLS."""
+        return dict(self.tls_at).get(address, self.tls)
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan with this load balancer."""
+        return replace(plan, balancer=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The API server. `keepalive` is its setting (seconds); like Node it announces that in its Keep-Alive header and
+    closes `grace` seconds later."""
+
+    keepalive: float = 2.0
+    grace: float = 1.0
+    hint: bool = True
+    down: bool = False
+    version: str = "1.1.32"
+    payload_limit: int = 6 * 1024 * 1024
+    origins: tuple[str, ...] = ()
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan with this API server."""
+        return replace(plan, backend=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The forward proxy. `denies` is the status it answers CONNECT with; `intercepts` makes it open TLS itself."""
+
+    denies: int | None = None
+    credentials: str | None = None
+    intercepts: bool = False
+    down: bool = False
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan with this forward proxy."""
+        return replace(plan, proxy=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the target tells the run. `omits` are keys of the target left out; `space` is the IP address space that the
+    lab's addresses count as, None for what they are; `has_bucket` names a presigned URL of an object store (Brainstore's
+    port plays it); `extra` adds or replaces keys."""
+
+    omits: frozenset[str] = frozenset()
+    space: Literal["public", "local"] | None = "public"
+    through_proxy: bool = False
+    shows_client_certificate: bool = False
+    has_bucket: bool = False
+    extra: tuple[tuple[str, object], ...] = ()
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan with this target."""
+        return replace(plan, told=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The whole stage. `rules` act on HTTP requests and responses at the hop they name, in order."""
+
+    resolvers: tuple[Resolver, ...] = (Resolver(label="system"), Resolver(label="nameserver"))
+    balancer: Balancer = Balancer()
+    backend: Backend = Backend()
+    brainstore_down: bool = False
+    proxy: Proxy = Proxy()
+    told: Told = Told()
+    rules: tuple[tuple[Hop, Rule], ...] = ()
+
+    def rules_at(self, hop: Hop) -> tuple[Rule, ...]:
+        """The rules of one hop, in the order in which they act on a request."""
+        return tuple(rule for place, rule in self.rules if place is hop)
+
+    def with_rule(self, hop: Hop, rule: Rule) -> Plan:
+        """The plan with one rule more at the hop."""
+        return replace(self, rules=(*self.rules, (hop, rule)))

@@ -1,0 +1,123 @@
+"""A scenario: faults under a name, with the verdicts that a run against them must give."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import reduce
+from typing import Protocol
+
+from btdiag.lab.plan import Plan
+
+# What a dead hop leaves nothing to see of, as globs for `skips`: the families that look at the target through its load
+# balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
+BEYOND_CONNECTION = ("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "sdk.*", "ratelimit.*", "audit.*")
+BEYOND_DNS = ("dns.*", "connection.*", *BEYOND_CONNECTION)
+BEYOND_TCP = ("connection.*", *BEYOND_CONNECTION)
+
+# Measured past the load balancer, and so still judged when its front is dead.
+PAST_FRONT = ("readiness.brainstore-answers",)
+
+
+class Fault(Protocol):
+    """Anything that changes what is staged: the values of plan.py and faults/."""
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan with this fault in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A named stage. `fails`, `warns`, `inconclusive`, `skips` and `passes` are check ids, or globs such as
+    "readiness.*"; a check that none of them names passes. An exact id wins over a glob, and among equals the order is
+    the one given here. `options` are the run options that the scenario needs."""
+
+    name: str
+    summary: str
+    faults: tuple[Fault, ...] = ()
+    fails: tuple[str, ...] = ()
+    warns: tuple[str, ...] = ()
+    inconclusive: tuple[str, ...] = ()
+    skips: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """What it stages: the healthy data plane with the faults applied in order."""
+        return reduce(lambda plan, fault: fault.apply(plan), self.faults, Plan())
+
+    @property
+    def all_skips(self) -> tuple[str, ...]:
+        """`skips`, and the checks of features that the target does not have."""
+        return (*self.skips, *_checks_without_feature(self.plan))
+
+    def expects(self, check: str) -> str:
+        """The verdict that the check must give: "fail", "warn", "inconclusive", "skip" or "pass"."""
+        declared = {
+            "fail": self.fails,
+            "warn": self.warns,
+            "inconclusive": self.inconclusive,
+            "skip": self.all_skips,
+            "pass": self.passes,
+        }
+        exact = (verdict for verdict, ids in declared.items() if check in ids)
+        by_glob = (verdict for verdict, ids in declared.items() if any(fnmatchcase(check, glob) for glob in ids))
+        return next(exact, None) or next(by_glob, "pass")
+
+    def as_json(self) -> dict[str, object]:
+        """The scenario without its faults, as `--list --json` prints it."""
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "fails": list(self.fails),
+            "warns": list(self.warns),
+            "inconclusive": list(self.inconclusive),
+            "skips": list(self.all_skips),
+            "passes": list(self.passes),
+            "options": list(self.options),
+        }
+
+
+def _checks_without_feature(plan: Plan) -> tuple[str, ...]:
+    """The checks that need what the target does not have."""
+    told = plan.told
+    skips: list[str] = []
+    if not told.through_proxy:
+        skips.append("connection.proxy-lets-through")
+    if not told.has_bucket:
+        skips.append("cors.bucket-lets-the-web-app-read")
+    needs = {
+        "api_key": "readiness.key-is-accepted",
+        "backend": "readiness.backend-agrees",
+        "brainstore": "readiness.brainstore-answers",
+        "plain_port": "connection.plain-http-redirects",
+    }
+    skips.extend(check for key, check in needs.items() if key in told.omits)
+    return tuple(skips)
+
+
+def scenarios() -> dict[str, Scenario]:
+    """All scenarios by name, "healthy" first: every Scenario value of every module in `scenarios/`."""
+    found = {scenario.name: scenario for scenario in _all()}
+    return {name: found[name] for name in sorted(found, key=lambda name: (name != "healthy", name))}
+
+
+def find(name: str) -> Scenario | None:
+    """The scenario of that name, None where there is none."""
+    return scenarios().get(name)
+
+
+def _all() -> Iterator[Scenario]:
+    package = importlib.import_module("btdiag.lab.scenarios")
+    seen: set[str] = set()
+    for module in pkgutil.iter_modules(package.__path__):
+        members = vars(importlib.import_module(f"{package.__name__}.{module.name}"))
+        for scenario in (value for value in members.values() if isinstance(value, Scenario)):
+            if scenario.name in seen:
+                raise ValueError(f"two scenarios are named {scenario.name}")
+            seen.add(scenario.name)
+            yield scenario

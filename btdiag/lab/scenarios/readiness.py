@@ -1,0 +1,172 @@
+"""Data planes that can be connected to and do not answer as they should: which hop says what instead."""
+
+from btdiag.lab.control_plane import PAGE
+from btdiag.lab.faults.connection import Certificate
+from btdiag.lab.faults.http import Answers, BrainstoreDown, Delays, Latches, RateLimits
+from btdiag.lab.faults.names import Tells
+from btdiag.lab.plan import Backend, Balancer, Hop
+from btdiag.lab.scenario import BEYOND_CONNECTION, PAST_FRONT, Fault, Scenario
+
+LOGIN = "https://login.lab.example/oauth2/authorize?client_id=lab&redirect_uri=https%3A%2F%2Fapi.lab.example%2Foauth2"
+LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Sign in</form></body></html>"
+
+
+def _dead_root(name: str, summary: str, *faults: Fault) -> Scenario:
+    """A scenario in which nothing of the API is to be seen, so that only root-answers fails."""
+    return Scenario(
+        name=name,
+        summary=summary,
+        faults=faults,
+        fails=("readiness.root-answers",),
+        skips=BEYOND_CONNECTION,
+        passes=PAST_FRONT,
+    )
+
+
+ROOT_500 = _dead_root(
+    "root-500",
+    "The API server answers 500 to everything.",
+    Answers(hop=Hop.BACKEND, status=500, body='{"error":"Internal Server Error"}', content_type="application/json"),
+)
+ROOT_502 = _dead_root("root-502", "The load balancer answers 502 (AWS style).", Answers(status=502, style="awselb"))
+ROOT_503 = _dead_root("root-503", "No healthy target: 503 (AWS style).", Answers(status=503, style="awselb"))
+ROOT_504 = _dead_root("root-504", "The gateway times out: 504 (CloudFront).", Answers(status=504, style="cloudfront"))
+ROOT_404 = _dead_root("root-404", "The gateway has no route for this host: 404.", Answers(status=404, style="nginx"))
+ROOT_401 = _dead_root(
+    "root-401",
+    "A login in front of the API answers 401.",
+    Answers(status=401, style="nginx", headers=(("WWW-Authenticate", 'Basic realm="restricted"'),)),
+)
+ROOT_403_WAF = _dead_root("root-403-waf", "A web application firewall says 403.", Answers(status=403, style="awselb"))
+ROOT_REDIRECT_LOGIN = _dead_root(
+    "root-redirect-login",
+    "A login in front of the API redirects to its page.",
+    Answers(status=302, style="awselb", headers=(("Location", LOGIN),)),
+)
+ROOT_HTML = _dead_root(
+    "root-html",
+    "A web app answers 200 with HTML to everything.",
+    Answers(status=200, body=PAGE.decode(), content_type="text/html; charset=utf-8", headers=(("Server", "nginx"),)),
+)
+ROOT_LOGIN_PAGE = _dead_root(
+    "root-login-page",
+    "A login page answers 200 with HTML to everything.",
+    Answers(status=200, body=LOGIN_PAGE, content_type="text/html; charset=utf-8"),
+)
+ROOT_421 = _dead_root(
+    "root-421",
+    "The server is not meant for this organisation: 421 Misdirected Request.",
+    Answers(status=421, body='{"error":"Misdirected Request"}', content_type="application/json"),
+)
+BACKEND_DOWN = _dead_root(
+    "backend-down", "The API server is down: the load balancer's 502 tells so.", Backend(down=True)
+)
+
+ROOT_429 = Scenario(
+    name="root-429",
+    summary="The gateway rate-limits: 429 with Retry-After to everything.",
+    faults=(RateLimits(),),
+    inconclusive=BEYOND_CONNECTION,
+    passes=PAST_FRONT,
+)
+
+FLAPPING = Scenario(
+    name="flapping",
+    summary="Every third request is answered 502: one of three API servers is broken.",
+    faults=(Answers(status=502, style="nginx", methods=("GET",), every=3),),
+    fails=("readiness.answers-steadily",),
+)
+
+ONE_ADDRESS_502 = Scenario(
+    name="one-address-502",
+    summary="One of the load balancer's addresses answers 502.",
+    faults=(Answers(status=502, style="nginx", addresses=("127.0.0.3",)),),
+    fails=("readiness.every-address-agrees",),
+)
+
+MIXED_VERSIONS = Scenario(
+    name="mixed-versions",
+    summary="The API servers behind one of the addresses have another version.",
+    faults=(
+        Answers(
+            addresses=("127.0.0.3",),
+            paths=("/version",),
+            status=200,
+            body='{"version":"1.1.28","commit":"0ldba5e","logs3_payload_max_bytes":6291456}',
+            content_type="application/json; charset=utf-8",
+        ),
+    ),
+    warns=("readiness.every-address-agrees",),
+)
+
+SLOW_FIRST_BYTE = Scenario(
+    name="slow-first-byte",
+    summary="The first byte of each answer comes after 2.5 s.",
+    faults=(Delays(seconds=2.5, methods=("GET",)),),
+    warns=("readiness.answers-promptly",),
+)
+
+STATUS_LATCHED = Scenario(
+    name="status-latched",
+    summary="/status has failed once and stays so for ever, though the API is well.",
+    faults=(Latches(hop=Hop.BACKEND, paths=("/status",)),),
+    warns=("readiness.status-is-not-latched",),
+)
+
+FRONT_BROKEN = Scenario(
+    name="front-broken",
+    summary="The API server is well; the load balancer looks for it at a dead port, and answers 502.",
+    faults=(Balancer(backend_down=True),),
+    fails=("readiness.root-answers",),
+    skips=BEYOND_CONNECTION,
+    passes=PAST_FRONT,
+)
+
+BACKEND_UNHEALTHY_FRONT_OK = Scenario(
+    name="backend-unhealthy-front-ok",
+    summary="The load balancer answers / itself and so hides that the API server fails.",
+    faults=(
+        Answers(status=200, body="ok", paths=("/",)),
+        Answers(hop=Hop.BACKEND, paths=("/",), status=503, body='{"error":"Service Unavailable"}'),
+    ),
+    fails=("readiness.backend-agrees",),
+)
+
+BRAINSTORE_DOWN = Scenario(
+    name="brainstore-down",
+    summary="Brainstore's port refuses connections.",
+    faults=(BrainstoreDown(),),
+    fails=("readiness.brainstore-answers",),
+)
+
+BRAINSTORE_500 = Scenario(
+    name="brainstore-500",
+    summary="Brainstore answers 500.",
+    faults=(Answers(hop=Hop.BRAINSTORE, status=500, body="internal error"),),
+    fails=("readiness.brainstore-answers",),
+)
+
+KEY_REJECTED = Scenario(
+    name="key-rejected",
+    summary="The API key is not accepted.",
+    faults=(Tells("api_key", "sk-lab-revoked-0000"),),
+    fails=("readiness.key-is-accepted",),
+)
+
+CAPTIVE_PORTAL = Scenario(
+    name="captive-portal",
+    summary="A captive portal stands in the way: its own certificate, and a redirect to its page.",
+    faults=(
+        Certificate(kind="portal"),
+        Answers(
+            status=302,
+            style="nginx",
+            headers=(("Location", "http://portal.lab.example/login"),),
+            plain_port_too=True,
+        ),
+    ),
+    fails=("connection.tls-is-trusted", "readiness.root-answers"),
+    warns=("connection.plain-http-redirects",),
+    skips=BEYOND_CONNECTION,
+    passes=PAST_FRONT,
+)

@@ -1,0 +1,203 @@
+"""Builds the stage of a plan: binds every hop on loopback, connects them, and tells the target's data."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from btdiag.lab import brainstore
+from btdiag.lab.backend import ApiServer, api_error
+from btdiag.lab.client import Relay
+from btdiag.lab.control_plane import ControlPlane
+from btdiag.lab.dns import DnsServer, Zone
+from btdiag.lab.doors import broken_tls
+from btdiag.lab.http import Response
+from btdiag.lab.link import Link
+from btdiag.lab.loadbalancer import LoadBalancer
+from btdiag.lab.net import Listeners, Serve, bound, loopback_addresses, on_one_port
+from btdiag.lab.plan import APP_HOST, HOST, Hop, Plan, Resolver, Tls
+from btdiag.lab.pool import Pool
+from btdiag.lab.proxy import ForwardProxy
+from btdiag.lab.rules import Memory
+from btdiag.lab.server import Handler, HttpServer
+from btdiag.lab.styles import page
+from btdiag.lab.target import LOCAL, Files, Ports, commands, describe
+from btdiag.lab.tls import Certificates
+
+
+class World:
+    """The running stage: `async with World(plan, folder) as target` serves until the block ends.
+
+    `folder` takes certificates and keys; `port` fixes the load balancer's https port.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, port: int = 0) -> None:
+        self._plan = plan
+        self._port = port
+        self._addresses = loopback_addresses()
+        self._certificates = Certificates(folder)
+        self._listeners = Listeners()
+        self._pools: list[Pool] = []
+
+    async def __aenter__(self) -> dict[str, object]:
+        try:
+            return await self._staged()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End every server and connection."""
+        for pool in self._pools:
+            pool.close()
+        await self._listeners.close()
+
+    async def _staged(self) -> dict[str, object]:
+        https, fronts = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses], self._port)
+        plain, plains = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses])
+        hops = {hop: bound(LOCAL) for hop in (Hop.BACKEND, Hop.BRAINSTORE, Hop.CONTROL_PLANE, Hop.PROXY)}
+        await self._serve_backend(hops[Hop.BACKEND], _port(hops[Hop.CONTROL_PLANE]))
+        await self._serve_brainstore(hops[Hop.BRAINSTORE])
+        await self._serve_control_plane(hops[Hop.CONTROL_PLANE], f"https://{HOST}:{https}")
+        await self._serve_proxy(hops[Hop.PROXY])
+        await self._serve_balancer(fronts, plains, await self._upstream_port(_port(hops[Hop.BACKEND])), https)
+        ports = Ports(
+            https=https,
+            plain=plain,
+            backend=_port(hops[Hop.BACKEND]),
+            brainstore=_port(hops[Hop.BRAINSTORE]),
+            app=_port(hops[Hop.CONTROL_PLANE]),
+            proxy=_port(hops[Hop.PROXY]),
+            dns=tuple([await self._serve_dns(resolver) for resolver in self._plan.resolvers]),
+        )
+        return self._told(ports)
+
+    def _told(self, ports: Ports) -> dict[str, object]:
+        certificate, key = self._certificates.client_files()
+        files = Files(ca=self._certificates.ca_file(), client_cert=certificate, client_key=key)
+        target = describe(self._plan, ports, files, self._addresses)
+        return {"target": target, "commands": commands(target, ports, self._addresses[0])}
+
+    async def _serve_backend(self, sock: socket.socket, control_plane_port: int) -> None:
+        plan = self._plan.backend
+        relay = Relay(host=APP_HOST, port=control_plane_port, tls=self._certificates.client_context())
+        server = self._server(
+            Hop.BACKEND,
+            ApiServer(plan=plan, relay=relay).answer,
+            api_error,
+            idle=plan.keepalive + plan.grace,
+            hint=f"timeout={int(plan.keepalive)}" if plan.hint else None,
+        )
+        await self._open_or_refuse(sock, server.serve(), down=plan.down)
+
+    async def _serve_brainstore(self, sock: socket.socket) -> None:
+        server = self._server(Hop.BRAINSTORE, brainstore.answer, api_error, idle=60.0)
+        await self._open_or_refuse(sock, server.serve(), down=self._plan.brainstore_down)
+
+    async def _serve_control_plane(self, sock: socket.socket, api_url: str) -> None:
+        server = self._server(Hop.CONTROL_PLANE, ControlPlane(api_url=api_url).answer, api_error, idle=5.0)
+        await self._listeners.listen(sock, server.serve(), self._certificates.context_for(APP_HOST))
+
+    async def _serve_proxy(self, sock: socket.socket) -> None:
+        inspection = self._certificates.inspection
+        proxy = ForwardProxy(
+            plan=self._plan.proxy,
+            names={HOST: self._addresses, **self._other_names()},
+            impostor=partial(self._certificates.context_for, authority=inspection),
+            verifying=self._certificates.client_context(),
+        )
+        await self._open_or_refuse(sock, proxy.serve, down=self._plan.proxy.down)
+
+    async def _upstream_port(self, backend_port: int) -> int:
+        """Where the load balancer finds the backend: its port, one that is dead, or a link with a delay of its own."""
+        plan = self._plan.balancer
+        if plan.backend_down:
+            sock = bound(LOCAL)
+            self._listeners.refuse(sock)
+            return _port(sock)
+        if plan.link_delay == 0 and plan.link_drops_idle_after is None:
+            return backend_port
+        sock = bound(LOCAL)
+        link = Link(LOCAL, backend_port, delay=plan.link_delay, drops_idle_after=plan.link_drops_idle_after)
+        await self._listeners.listen(sock, link.serve)
+        return _port(sock)
+
+    async def _serve_balancer(
+        self, fronts: list[socket.socket], plains: list[socket.socket], upstream_port: int, https_port: int
+    ) -> None:
+        plan = self._plan.balancer
+        pool = Pool(LOCAL, upstream_port, idle=plan.upstream_idle, order=plan.pool_order, size=plan.pool_size)
+        self._pools.append(pool)
+        balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port)
+        server = self._server(Hop.BALANCER, balancer.answer, partial(page, plan.style), idle=plan.front_idle)
+        contexts: dict[Tls, ssl.SSLContext] = {}
+        for address, front, plain in zip(self._addresses, fronts, plains, strict=True):
+            await self._open_front(front, address, server, contexts)
+            await self._open_plain(plain, server)
+
+    async def _open_front(
+        self, sock: socket.socket, address: str, server: HttpServer, contexts: dict[Tls, ssl.SSLContext]
+    ) -> None:
+        tls = self._plan.balancer.tls_for(address)
+        match self._plan.balancer.door(address), tls.on_hello:
+            case "refuses", _:
+                self._listeners.refuse(sock)
+            case "silent", _:
+                self._listeners.stay_silent(sock)
+            case _, "plain-http":
+                await self._listeners.listen(sock, server.serve())
+            case _, "resets" | "silent" as how:
+                await self._listeners.listen(sock, broken_tls(how))
+            case _:
+                context = contexts.setdefault(tls, self._certificates.context(tls))
+                await self._listeners.listen(sock, server.serve(), context)
+
+    async def _open_plain(self, sock: socket.socket, server: HttpServer) -> None:
+        match self._plan.balancer.plain:
+            case "refuses":
+                self._listeners.refuse(sock)
+            case "tls":
+                context = self._certificates.context(self._plan.balancer.tls)
+                await self._listeners.listen(sock, server.serve(), context)
+            case _:
+                await self._listeners.listen(sock, server.serve(plain_port=True))
+
+    async def _serve_dns(self, resolver: Resolver) -> int:
+        addresses = self._addresses if resolver.addresses is None else resolver.addresses
+        server = DnsServer(Zone(resolver=resolver, addresses=addresses, others=self._other_names()))
+        port, (udp, tcp) = on_one_port([(LOCAL, socket.SOCK_DGRAM), (LOCAL, socket.SOCK_STREAM)])
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, sock=udp)
+        self._listeners.own(transport)
+        await self._open_or_refuse(tcp, server.serve, down=not resolver.tcp)
+        return port
+
+    async def _open_or_refuse(self, sock: socket.socket, serve: Serve, *, down: bool) -> None:
+        if down:
+            self._listeners.refuse(sock)
+        else:
+            await self._listeners.listen(sock, serve)
+
+    def _server(
+        self, hop: Hop, handler: Handler, error_page: Callable[[int], Response], *, idle: float, hint: str | None = None
+    ) -> HttpServer:
+        rules = self._plan.rules_at(hop)
+        return HttpServer(handler=handler, error_page=error_page, memory=Memory(), rules=rules, idle=idle, hint=hint)
+
+    @staticmethod
+    def _other_names() -> dict[str, tuple[str, ...]]:
+        return {APP_HOST: (LOCAL,), LOCAL: (LOCAL,)}
+
+
+def _port(sock: socket.socket) -> int:
+    port: int = sock.getsockname()[1]
+    return port
