@@ -1,0 +1,116 @@
+"""The report as one HTML file: no script, no request, readable on a phone, in the dark, on paper and by screen readers.
+
+A content security policy forbids everything but the style sheet inside (by its hash) and pictures inside. Sources:
+https://www.w3.org/TR/CSP3/#framework-directive-source-list; https://www.w3.org/TR/WCAG22/.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from btdiag.model import CheckResult, Report, ReportSet, Verdict
+from btdiag.report import picture, verdicts, words
+from btdiag.report.documents import Document, Merged, reports_of, url_of
+from btdiag.report.escape import block, plain
+from btdiag.report.evidence_views import view
+
+_LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#][^\s<>\"\\^`{|}]*)?")
+
+
+def render(document: Document) -> str:
+    """The document as a complete HTML5 page in ASCII-safe UTF-8."""
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return _template().render(
+        document=document,
+        reports=reports_of(document),
+        is_set=isinstance(document, ReportSet),
+        is_merged=isinstance(document, Merged),
+        style=Markup(style),  # our own file: nothing in it comes from a report
+        digest=digest,
+    )
+
+
+@cache
+def _style() -> str:
+    return files("btdiag.report").joinpath("templates/report.css").read_text("utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("btdiag.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"block": _block, "seconds": words.seconds}
+    environment.globals |= {
+        "addresses": addresses,
+        "cause_line": _cause_line,
+        "cause_of": _cause_of,
+        "findings": verdicts.findings,
+        "glyphs": words.GLYPHS,
+        "hop_of": verdicts.hop_of,
+        "is_link": _is_link,
+        "quiet": _quiet,
+        "run_lines": words.run_lines,
+        "settings": words.settings,
+        "state_glyphs": words.STATE_GLYPHS,
+        "tally": words.tally,
+        "url_of": url_of,
+        "view": view,
+        "waived": _waived,
+        "waterfall": picture.waterfall,
+        "plot_size": (picture.WIDTH, picture.HEIGHT),
+    }
+    return environment.get_template("report.html")
+
+
+def _shown(value: Any) -> Any:
+    """Every text that the template puts out passes here before it is escaped."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _block(text: str) -> Markup:
+    return escape(block(text))
+
+
+def _is_link(text: str) -> bool:
+    return _LINK.fullmatch(text) is not None
+
+
+def _cause_of(report: Report) -> CheckResult | None:
+    """What the first screen explains: the root cause, or the worst finding where nothing failed."""
+    found = verdicts.findings(report.checks)
+    return next((check for check in found if check.id == report.root_cause), found[0] if found else None)
+
+
+def _cause_line(report: Report) -> str:
+    """The headline, without what to do where that stands right below it."""
+    cause = _cause_of(report)
+    return report.headline.partition(verdicts.TO_DO)[0] if cause and cause.remedy else report.headline
+
+
+def _quiet(report: Report, verdict: str) -> list[CheckResult]:
+    return [check for check in verdicts.by_path(verdicts.counted(report.checks)) if check.verdict is Verdict(verdict)]
+
+
+def _waived(report: Report) -> list[CheckResult]:
+    return [check for check in verdicts.by_severity(report.checks) if check.waived is not None]
+
+
+def addresses(report: Report) -> list[str]:
+    """The addresses that were measured, taken from the names of the measurements ("connection@10.0.3.17")."""
+    labels = [record.name.partition("@")[2] for record in report.measurements]
+    return list(dict.fromkeys(label for label in labels if label))

