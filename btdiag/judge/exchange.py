@@ -1,0 +1,94 @@
+"""The fact of one HTTP request: what was sent, what came back, and if nothing usable did, how and when it broke."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where on the way an exchange stood when it failed, in order."""
+
+    TCP = "tcp"
+    PROXY = "proxy"
+    TLS = "tls"
+    SEND = "send"
+    HEADERS = "headers"
+    BODY = "body"
+
+
+class Trouble(StrEnum):
+    """How it failed."""
+
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    CLOSED = "closed"  # FIN before the answer was complete ("empty reply" when nothing came)
+    PROTOCOL = "protocol"  # what came is no HTTP, or no TLS
+    TOO_LARGE = "too-large"  # header or body beyond our limit
+    UNTRUSTED = "untrusted"  # certificate verification failed
+    ALERT = "tls-alert"
+    PROXY_REFUSED = "proxy-refused"  # a status other than 2xx to CONNECT
+    LOCAL = "local"  # this machine refused (EPERM, no descriptors): says nothing of the target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """How an exchange or a connection broke. `detail` is what the system or library said, escaped, at most 300
+    characters; `errno` the number where there was one."""
+
+    phase: Phase
+    trouble: Trouble
+    detail: str
+    errno: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds each phase took; None when it was not reached (or not part of it)."""
+
+    tcp_s: float | None = None
+    proxy_s: float | None = None
+    tls_s: float | None = None
+    first_byte_s: float | None = None  # from the request's last byte sent to the first byte of the answer
+    total_s: float = 0.0  # from before connecting to the end of the body, or to the failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and what became of it.
+
+    `label` is the route's. `started_at` is RFC 3339 UTC with milliseconds. Header names and values are as received,
+    order and repeats kept, undecodable bytes as backslash escapes; credentials in `request_headers` read "[withheld]".
+    `body` is at most `Limits.body` bytes of the decoded body; `body_truncated` says that there was more; `body_bytes`
+    counts what was read on the wire. `status` may be set together with `failure` (a body that broke off).
+    """
+
+    method: str
+    url: str
+    label: str
+    started_at: str
+    request_headers: tuple[tuple[str, str], ...]
+    address: str | None = None
+    local_port: int | None = None
+    http_version: str | None = None
+    status: int | None = None
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    body_bytes: int = 0
+    body_truncated: bool = False
+    timing: Timing = Timing()
+    failure: Failure | None = None
+    tls_verified: bool | None = None  # None: no TLS
+    key_withheld: str | None = None  # why the API key was not sent although it was asked for
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, repeated ones joined with ", " (RFC 9110 section 5.3); None when it is absent."""
+        values = self.header_values(name)
+        return ", ".join(values) if values else None
+
+    def header_values(self, name: str) -> tuple[str, ...]:
+        """Each value of a header as received, in order."""
+        return tuple(value for key, value in self.headers if key.lower() == name.lower())

@@ -1,0 +1,95 @@
+"""What has arrived of an answer so far: status, headers, body within the limits, and when its first byte came."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from dataclasses import dataclass, field
+
+from btdiag.judge.exchange import Failure, Phase, Trouble
+from btdiag.probe.failures import Broken, legible
+from btdiag.probe.streams import Header, Limits
+
+_WINDOW_AUTO = 47  # zlib: gzip or zlib header, whichever comes
+_WINDOW_RAW = -15  # zlib: "deflate" as some servers send it, without the zlib header
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """The answer to one request while it arrives; whatever breaks, what came before stays known."""
+
+    limits: Limits
+    phase: Phase = Phase.SEND
+    version: str | None = None
+    status: int | None = None
+    reason: str = ""
+    headers: tuple[Header, ...] = ()
+    body_bytes: int = 0
+    failure: Failure | None = None
+    first_byte_s: float | None = None
+    reusable: bool = False
+    _sent_at: float | None = None
+    _kept: bytearray = field(default_factory=bytearray)
+
+    def sent(self) -> None:
+        """The last byte of the request has been written; only the first call counts."""
+        if self._sent_at is None:
+            self._sent_at = time.perf_counter()
+        if self.phase is Phase.SEND:
+            self.phase = Phase.HEADERS
+
+    def arrived(self) -> None:
+        """Bytes of the answer came; only the first call counts."""
+        if self.first_byte_s is None:
+            self.first_byte_s = time.perf_counter() - self._sent_at if self._sent_at is not None else 0.0
+
+    def head(self, version: str, status: int, reason: str, headers: tuple[Header, ...]) -> None:
+        """Status line and headers are complete."""
+        self.version, self.status, self.reason, self.headers = version, status, reason, headers
+        self.phase = Phase.BODY
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the body as it comes on the wire; raises Broken beyond the limit."""
+        self.body_bytes += len(data)
+        room = (self.limits.body_wire if self.encoding else self.limits.body) - len(self._kept)
+        self._kept += data[:room]
+        if self.body_bytes > self.limits.body_wire:
+            raise Broken(Trouble.TOO_LARGE, f"the body has more than {self.limits.body_wire} bytes")
+
+    @property
+    def encoding(self) -> str:
+        """The content coding of the body if we can undo it, else "" (br and zstd: the bytes are left as sent)."""
+        codings = [value.strip().lower() for name, value in self.headers if name.lower() == "content-encoding"]
+        return codings[0] if len(codings) == 1 and codings[0] in {"gzip", "x-gzip", "deflate"} else ""
+
+    def decoded(self) -> tuple[str, bool]:
+        """The body as text, and if there was more of it; raises Broken for a bomb or a broken coding."""
+        if not self.encoding or not self._kept:
+            return legible(bytes(self._kept)), self.body_bytes > len(self._kept)
+        content, size = _unpacked(bytes(self._kept), self.limits)
+        return legible(content), size > len(content)
+
+
+def _unpacked(packed: bytes, limits: Limits) -> tuple[bytes, int]:
+    """The first limits.body bytes and the size of all, unpacked piece by piece so that a bomb costs no memory."""
+    unpacker = _unpacker(packed)
+    content, size = bytearray(), 0
+    try:
+        while packed and not unpacker.eof:
+            piece = unpacker.decompress(packed, limits.body)
+            size += len(piece)
+            content += piece[: limits.body - len(content)]
+            if size > limits.body_decoded:
+                raise Broken(Trouble.TOO_LARGE, f"a compressed body unpacks to more than {limits.body_decoded} bytes")
+            packed = unpacker.unconsumed_tail
+    except zlib.error as error:
+        raise Broken(Trouble.PROTOCOL, f"the compressed body cannot be unpacked: {error}") from error
+    return bytes(content), size
+
+
+def _unpacker(packed: bytes) -> zlib._Decompress:
+    try:
+        zlib.decompressobj(_WINDOW_AUTO).decompress(packed[:64], 64)
+    except zlib.error:
+        return zlib.decompressobj(_WINDOW_RAW)
+    return zlib.decompressobj(_WINDOW_AUTO)

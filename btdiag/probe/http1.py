@@ -1,0 +1,111 @@
+"""One HTTP/1.1 request on an open stream: written in one piece, the answer read event by event. No pool, no retry."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import h11
+
+from btdiag.judge.exchange import Trouble
+from btdiag.probe.answer import Answer
+from btdiag.probe.failures import EXPECTED, Broken, legible
+from btdiag.probe.streams import READ_SIZE, Header, Stream, received_headers
+
+INTERIM_LIMIT = 20  # 1xx answers before the real one; servers send none or one, early-hints servers a few
+_PROTOCOL = b"HTTP/"
+_TLS_RECORD = b"\x15\x03"  # a TLS alert where a status line was due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A request as it will be written. `target` is the request target (RFC 9112 section 3.2)."""
+
+    method: str
+    target: str
+    authority: str
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+async def converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
+    """Send the request and read its answer into `answer`. Raises what breaks; the caller sets the deadline.
+
+    Reading starts at once, beside the writing: a server may refuse a large body before it has taken all of it.
+    """
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=answer.limits.header)
+    stream.writer.write(encoded(connection, outgoing))
+    if not stream.writer.transport.get_write_buffer_size():
+        answer.sent()
+    writing = asyncio.create_task(_flush(stream, answer))
+    try:
+        await _receive(connection, stream, answer)
+    except EXPECTED as error:
+        if answer.first_byte_s is None and writing.done() and (cause := writing.exception()):
+            raise cause from error
+        raise
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    answer.reusable = connection.our_state is connection.their_state is h11.DONE and not connection.trailing_data[0]
+
+
+def encoded(connection: h11.Connection, outgoing: Outgoing) -> bytes:
+    """The bytes of the whole request, head and body."""
+    headers = [("Host", outgoing.authority), *outgoing.headers]
+    if outgoing.body or outgoing.method in {"POST", "PUT", "PATCH"}:
+        headers.append(("Content-Length", str(len(outgoing.body))))
+    events: list[h11.Event] = [h11.Request(method=outgoing.method, target=outgoing.target, headers=headers)]
+    events += [h11.Data(data=outgoing.body)] if outgoing.body else []
+    return b"".join(connection.send(event) or b"" for event in [*events, h11.EndOfMessage()])
+
+
+async def _flush(stream: Stream, answer: Answer) -> None:
+    """Wait until the operating system has taken the request, but for the last few kilobytes of a large one."""
+    if stream.writer.transport.get_write_buffer_size():
+        await stream.writer.drain()
+    answer.sent()
+
+
+async def _receive(connection: h11.Connection, stream: Stream, answer: Answer) -> None:
+    interim = 0
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            await _read_more(connection, stream, answer)
+        elif isinstance(event, h11.InformationalResponse):
+            interim += 1
+            if event.status_code == 101:
+                return _take_head(event, answer)
+            if interim > INTERIM_LIMIT:
+                raise Broken(Trouble.TOO_LARGE, f"more than {INTERIM_LIMIT} interim (1xx) answers")
+        elif isinstance(event, h11.Response):
+            _take_head(event, answer)
+        elif isinstance(event, h11.Data):
+            answer.feed(event.data)
+        else:
+            return None
+
+
+async def _read_more(connection: h11.Connection, stream: Stream, answer: Answer) -> None:
+    data = await stream.reader.read(READ_SIZE)
+    if data:
+        if answer.first_byte_s is None and data.startswith(_TLS_RECORD):
+            raise Broken(Trouble.PROTOCOL, "the server speaks TLS where plain HTTP was asked for")
+        answer.arrived()
+    elif answer.status is None:
+        raise _closed_early(connection.trailing_data[0])
+    connection.receive_data(data)
+
+
+def _closed_early(begun: bytes) -> Broken:
+    if begun[: len(_PROTOCOL)] != _PROTOCOL[: len(begun)]:
+        return Broken(Trouble.PROTOCOL, f"{len(begun)} bytes that are not HTTP, then closed")
+    return Broken(
+        Trouble.CLOSED, f"closed after {len(begun)} bytes of an answer" if begun else "closed without an answer"
+    )
+
+
+def _take_head(event: h11.Response | h11.InformationalResponse, answer: Answer) -> None:
+    version = f"HTTP/{event.http_version.decode('ascii')}"
+    answer.head(version, event.status_code, legible(event.reason), received_headers(event))

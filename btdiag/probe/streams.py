@@ -1,0 +1,337 @@
+"""Opening connections: TCP to one address or to a proxy, CONNECT, TLS. Every phase timed, all under one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import h11
+
+from btdiag.judge.exchange import Failure, Phase, Timing, Trouble
+from btdiag.model import Proxy, Route
+from btdiag.probe.failures import EXPECTED, Broken, failure_of, legible
+
+READ_SIZE = 16 * 1024  # bytes parsed in one go: a flood of tiny chunks must not hold up all other measurements
+CLOSE_BUDGET = 0.25  # a peer that answers close_notify does so within a round trip; nobody else is worth waiting for
+
+Header = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a server may cost us. Bytes and seconds; `total` covers connecting to the end of the body."""
+
+    header: int = 64 * 1024
+    body: int = 64 * 1024  # decoded bytes kept
+    body_wire: int = 1024 * 1024  # bytes read before we hang up
+    body_decoded: int = 1024 * 1024  # bytes unpacked from a compressed body before we call it a bomb
+    total: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyAnswer:
+    """What a proxy said to CONNECT. Header names and values as received, escaped."""
+
+    status: int
+    reason: str
+    headers: tuple[Header, ...]
+
+    def header(self, name: str) -> str | None:
+        """The values of a header joined with ", "; None when it is absent."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+
+class DialError(Exception):
+    """A connection could not be made; carries the failure and the phases that went well.
+
+    With a proxy, everything up to its answer is Phase.PROXY, its own TCP and TLS included: Phase.TCP and Phase.TLS
+    are always about the target. `proxy_answer` is what it said to CONNECT, None when it said nothing.
+    """
+
+    def __init__(self, failure: Failure, timing: Timing, proxy_answer: ProxyAnswer | None = None) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+        self.timing = timing
+        self.proxy_answer = proxy_answer
+
+
+@dataclass(slots=True, kw_only=True)
+class Stream:
+    """An open connection. `reader`/`writer` are asyncio's; `ssl_object` is None without TLS.
+
+    `verified` tells if certificate and name were checked (None: no TLS). `reusable` turns False when an answer ended so
+    that no request may follow on this connection. `plain_proxy` is set on a connection to a proxy that no tunnel was
+    asked of: requests on it name the whole URL (RFC 9112 section 3.2.2).
+    """
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    ssl_object: ssl.SSLObject | None
+    local_port: int
+    peer_address: str
+    timing: Timing
+    label: str = ""
+    verified: bool | None = None
+    reusable: bool = True
+    plain_proxy: Proxy | None = None
+    proxy_answer: ProxyAnswer | None = None
+
+    @property
+    def alpn(self) -> str | None:
+        """The protocol agreed on in the handshake."""
+        return self.ssl_object.selected_alpn_protocol() if self.ssl_object else None
+
+    def abort(self) -> None:
+        """Close at once: the only way to be rid of a server that never stops sending."""
+        self.reusable = False
+        self.writer.transport.abort()
+
+    async def close(self) -> None:
+        """Close politely within CLOSE_BUDGET seconds, then at once. Never raises for what the peer does."""
+        self.reusable = False
+        self.writer.close()
+        with contextlib.suppress(*EXPECTED):
+            async with asyncio.timeout(CLOSE_BUDGET):
+                await self.writer.wait_closed()
+        self.writer.transport.abort()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """A connection to be opened. `host` is what the proxy is asked to connect to; `server_name` goes into SNI ("" sends
+    none); `context` is None without TLS. `tunnel` False leaves out CONNECT: http through a proxy."""
+
+    route: Route
+    host: str
+    server_name: str
+    context: ssl.SSLContext | None
+    proxy_context: Callable[[], ssl.SSLContext]
+    timeout: float
+    user_agent: str
+    tunnel: bool = True
+
+
+class _Progress:
+    """Where a dial stands, so that a deadline or an error in the middle is reported with its phase and times."""
+
+    def __init__(self, phase: Phase) -> None:
+        self.phase = phase
+        self.proxy_answer: ProxyAnswer | None = None
+        self._started = self._last = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    def reached(self, name: str, following: Phase) -> None:
+        now = time.perf_counter()
+        self._seconds[name] = now - self._last
+        self._last, self.phase = now, following
+
+    def timing(self) -> Timing:
+        return Timing(**self._seconds, total_s=time.perf_counter() - self._started)
+
+
+async def open_stream(dial: Dial) -> Stream:
+    """Open the connection within dial.timeout seconds; raises DialError, nothing else."""
+    progress = _Progress(Phase.PROXY if dial.route.proxy else Phase.TCP)
+    try:
+        async with asyncio.timeout(dial.timeout):
+            if dial.route.proxy:
+                return await _through_proxy(dial, dial.route.proxy, progress)
+            return await _direct(dial, progress)
+    except EXPECTED as error:
+        failure = failure_of(error, progress.phase, dial.timeout)
+        raise DialError(failure, progress.timing(), progress.proxy_answer) from error
+
+
+async def _direct(dial: Dial, progress: _Progress) -> Stream:
+    if dial.route.address is None:
+        raise Broken(Trouble.LOCAL, f"route {dial.route.label} has neither an address nor a proxy")
+    sock = await _connected(dial.route.address, dial.route.port)
+    progress.reached("tcp_s", Phase.TLS)
+    reader, writer = await _wrapped(sock, dial.context, dial.server_name)
+    if dial.context:
+        progress.reached("tls_s", Phase.SEND)
+    return _stream(dial, progress, reader, writer)
+
+
+async def _through_proxy(dial: Dial, proxy: Proxy, progress: _Progress) -> Stream:
+    url = urlsplit(proxy.url)
+    sock = await _connected_by_name(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
+    progress.reached("tcp_s", Phase.PROXY)
+    if url.scheme == "https":
+        reader, writer = await _wrapped(sock, dial.proxy_context(), url.hostname or "")
+        if dial.tunnel:
+            await _tunnel_on_stream(dial, proxy, progress, reader, writer)
+    else:
+        if dial.tunnel:
+            await _tunnel_on_socket(dial, proxy, progress, sock)
+        reader, writer = await _wrapped(sock, dial.context, dial.server_name)
+    progress.reached("tls_s" if dial.context else "proxy_s", Phase.SEND)
+    return _stream(dial, progress, reader, writer)
+
+
+def _stream(dial: Dial, progress: _Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Stream:
+    context = dial.context
+    return Stream(
+        reader=reader,
+        writer=writer,
+        ssl_object=writer.get_extra_info("ssl_object") if context else None,
+        local_port=writer.get_extra_info("sockname")[1],
+        peer_address=writer.get_extra_info("peername")[0],
+        timing=progress.timing(),
+        label=dial.route.label,
+        verified=context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname if context else None,
+        plain_proxy=None if dial.tunnel else dial.route.proxy,
+        proxy_answer=progress.proxy_answer,
+    )
+
+
+async def _connected(address: str, port: int) -> socket.socket:
+    """A socket connected to one numeric address."""
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+    )[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _connected_by_name(host: str, port: int) -> socket.socket:
+    """A socket connected to the first address of a proxy that takes it; its name is resolved as programs do."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise Broken(Trouble.UNREACHABLE, f"the proxy's name {host} does not resolve: {error.strerror}") from error
+    addresses = list(dict.fromkeys(str(place[4][0]) for place in found))
+    for address in addresses[:-1]:
+        with contextlib.suppress(OSError):
+            return await _connected(address, port)
+    return await _connected(addresses[-1], port)
+
+
+async def _wrapped(
+    sock: socket.socket, context: ssl.SSLContext | None, server_name: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if context is None:
+        return await asyncio.open_connection(sock=sock, limit=READ_SIZE)
+    try:
+        return await asyncio.open_connection(
+            sock=sock,
+            limit=READ_SIZE,
+            ssl=context,
+            server_hostname=server_name,
+            ssl_shutdown_timeout=CLOSE_BUDGET,
+        )
+    except (ValueError, TypeError):  # a name that SNI cannot carry: asyncio has not taken over the socket yet
+        sock.close()
+        raise
+
+
+async def _tunnel_on_socket(dial: Dial, proxy: Proxy, progress: _Progress, sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def send(data: bytes) -> None:
+        await loop.sock_sendall(sock, data)
+
+    async def receive() -> bytes:
+        return await loop.sock_recv(sock, READ_SIZE)
+
+    try:
+        await _tunnel(dial, proxy, progress, send, receive)
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _tunnel_on_stream(
+    dial: Dial, proxy: Proxy, progress: _Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    async def send(data: bytes) -> None:
+        writer.write(data)
+        await writer.drain()
+
+    async def receive() -> bytes:
+        return await reader.read(READ_SIZE)
+
+    try:
+        await _tunnel(dial, proxy, progress, send, receive)
+        if dial.context:
+            await writer.start_tls(dial.context, server_hostname=dial.server_name)
+    except BaseException:
+        writer.transport.abort()
+        raise
+
+
+async def _tunnel(
+    dial: Dial,
+    proxy: Proxy,
+    progress: _Progress,
+    send: Callable[[bytes], Awaitable[None]],
+    receive: Callable[[], Awaitable[bytes]],
+) -> None:
+    """Ask the proxy for a tunnel (RFC 9110 section 9.3.6); a status other than 2xx raises Broken."""
+    authority = f"{_bracketed(dial.host)}:{dial.route.port}"
+    headers = [("Host", authority), ("User-Agent", dial.user_agent), *proxy_authorization(proxy)]
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=Limits().header)
+    request = connection.send(h11.Request(method="CONNECT", target=authority, headers=headers))
+    await send(request or b"")
+    answer = progress.proxy_answer = await _proxy_answer(connection, receive)
+    if not 200 <= answer.status < 300:
+        raise Broken(Trouble.PROXY_REFUSED, _refusal(answer))
+    if connection.trailing_data[0]:
+        raise Broken(Trouble.PROTOCOL, "the proxy sent bytes of its own after it had opened the tunnel")
+    if dial.context:
+        progress.reached("proxy_s", Phase.TLS)
+
+
+async def _proxy_answer(connection: h11.Connection, receive: Callable[[], Awaitable[bytes]]) -> ProxyAnswer:
+    while not isinstance(event := connection.next_event(), h11.Response):
+        if event is h11.NEED_DATA:
+            data = await receive()
+            if not data:
+                raise Broken(Trouble.CLOSED, "the proxy closed the connection instead of answering CONNECT")
+            connection.receive_data(data)
+    return ProxyAnswer(status=event.status_code, reason=legible(event.reason), headers=received_headers(event))
+
+
+def received_headers(event: h11.Response | h11.InformationalResponse) -> tuple[Header, ...]:
+    """Names and values as they came, in order, made legible."""
+    return tuple((legible(name), legible(value)) for name, value in event.headers.raw_items())
+
+
+def _refusal(answer: ProxyAnswer) -> str:
+    said = [f"{name}: {answer.header(name)}" for name in _TELLING if answer.header(name)]
+    return "; ".join([f"the proxy answered CONNECT with {answer.status} {answer.reason}".rstrip(), *said])
+
+
+_TELLING = ("Proxy-Authenticate", "X-Squid-Error", "Via", "Server", "Location")
+
+
+def proxy_authorization(proxy: Proxy) -> list[Header]:
+    """The Proxy-Authorization header (Basic, RFC 7617) for a proxy with credentials, nothing without."""
+    if proxy.credentials is None:
+        return []
+    token = base64.b64encode(proxy.credentials.reveal().encode()).decode("ascii")
+    return [("Proxy-Authorization", f"Basic {token}")]
+
+
+def _bracketed(host: str) -> str:
+    try:
+        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
+    except ValueError:
+        return host

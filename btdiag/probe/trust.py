@@ -1,0 +1,45 @@
+"""TLS contexts: what is trusted, which certificate is shown, what ALPN offers. Built when first needed, then kept."""
+
+from __future__ import annotations
+
+import ssl
+
+from btdiag.model import Target
+
+
+class Contexts:
+    """The TLS contexts of one target.
+
+    For the target's own host `ca_file` replaces the system's store, as SSL_CERT_FILE does for the programs that use the
+    target, and the client certificate is shown; for every other host `ca_file` is added to the system's store.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._built: dict[tuple[bool, bool, tuple[str, ...]], ssl.SSLContext] = {}
+
+    def get(self, host: str, *, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
+        """The context for a host. Raises OSError (ssl.SSLError among them) when a file cannot be loaded."""
+        key = (host == self._target.host, verify, alpn)
+        if key not in self._built:
+            self._built[key] = self._build(*key)
+        return self._built[key]
+
+    def _build(self, own: bool, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        else:
+            self._trust(context, own)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        if own and self._target.client_cert:
+            context.load_cert_chain(self._target.client_cert, self._target.client_key)
+        return context
+
+    def _trust(self, context: ssl.SSLContext, own: bool) -> None:
+        if self._target.ca_file is None or not own:
+            context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        if self._target.ca_file is not None:
+            context.load_verify_locations(cafile=self._target.ca_file)

@@ -1,0 +1,298 @@
+"""The only door to the network: connections (TCP, CONNECT, TLS) and HTTP exchanges, every one bounded and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from urllib.parse import SplitResult, urlsplit
+
+import h11
+
+from btdiag.judge.credential import WITHHELD, headers_withheld, is_secret_header, key_withheld
+from btdiag.judge.exchange import Exchange, Phase, Timing, Trouble
+from btdiag.model import Route, Target, Way
+from btdiag.probe import http1
+from btdiag.probe.answer import Answer
+from btdiag.probe.failures import EXPECTED, Broken, failure_of
+from btdiag.probe.streams import Dial, DialError, Header, Limits, ProxyAnswer, Stream, open_stream, proxy_authorization
+from btdiag.probe.trust import Contexts
+
+__all__ = ["CONNECT_BUDGET", "DialError", "Limits", "ProxyAnswer", "Stream", "Wire"]
+
+CONNECT_BUDGET = 5.0  # seconds; Linux sends its third SYN after 3 s, so two lost packets are survived
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """One request as its caller wants it."""
+
+    method: str
+    url: str
+    headers: tuple[Header, ...]
+    body: bytes
+    with_key: bool
+
+    @property
+    def parts(self) -> SplitResult:
+        return urlsplit(self.url)
+
+    @property
+    def authority(self) -> str:
+        """Host header: as in the URL, without userinfo and without the scheme's own port (RFC 9110 section 7.2)."""
+        authority = self.parts.netloc.rpartition("@")[2]
+        return authority.removesuffix(f":{_PORTS[self.parts.scheme]}")
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return (self.parts.path or "/") + (f"?{self.parts.query}" if self.parts.query else "")
+
+
+class Wire:
+    """All network I/O of one target in one run. `requests_sent` counts requests, `connections_opened` connections."""
+
+    def __init__(self, target: Target, *, user_agent: str) -> None:
+        self.requests_sent = 0
+        self.connections_opened = 0
+        self._target = target
+        self._user_agent = user_agent
+        self._contexts = Contexts(target)
+
+    async def dial(
+        self,
+        route: Route,
+        *,
+        tls: bool,
+        server_name: str | None = None,
+        verify: bool = True,
+        alpn: Sequence[str] = ("http/1.1",),
+        context: ssl.SSLContext | None = None,
+        timeout: float = CONNECT_BUDGET,
+    ) -> Stream:
+        """Open a connection on a route (with CONNECT where it has a proxy); raises DialError, nothing else.
+
+        `server_name` is what goes into SNI, into the certificate's check and into CONNECT: the target's host unless
+        given; "" sends no SNI (give a context that checks no name then). `context` replaces verify, alpn and the CA.
+        """
+        host = self._target.host if server_name is None else server_name
+        chosen = context or self._context(host, tls, verify, tuple(alpn))
+        return await self._open(route, host, chosen if tls else None, timeout)
+
+    async def exchange(
+        self,
+        way: Way | Route,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[Header] = (),
+        body: bytes = b"",
+        with_key: bool = False,
+        http2: bool = False,
+        limits: Limits | None = None,
+    ) -> Exchange:
+        """Send one request on a connection of its own and read the answer within the limits. Never raises for anything
+        that the network or the server does: see Exchange.failure. Never follows redirects.
+
+        `http2` offers h2 first; http_version tells what was agreed on. Given headers replace the standard ones of the
+        same name. The Host header and SNI are the URL's, whatever the route's address.
+        """
+        route, verify = (way.route, way.verify) if isinstance(way, Way) else (way, True)
+        bounds = limits or Limits()
+        started, started_at = time.perf_counter(), _now()
+        asked = _Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
+        try:
+            stream = await self._dial_for(asked, route, verify, http2, bounds)
+        except DialError as error:
+            return self._unconnected(asked, route, started_at, error)
+        try:
+            remaining = bounds.total - (time.perf_counter() - started)
+            closing = replace(asked, headers=(("Connection", "close"), *asked.headers))
+            seen = await self._converse(stream, closing, bounds, remaining, stream.timing)
+            if seen.failure is None:
+                await stream.close()
+            return seen
+        finally:
+            stream.abort()
+
+    async def send_on(
+        self,
+        stream: Stream,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[Header] = (),
+        body: bytes = b"",
+        with_key: bool = False,
+        limits: Limits | None = None,
+    ) -> Exchange:
+        """Send one request on an open stream and read its answer, like `exchange`; the stream stays open.
+
+        `stream.reusable` tells if another may follow. limits.total covers this request alone, and so does the timing.
+        """
+        asked = _Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
+        bounds = limits or Limits()
+        return await self._converse(stream, asked, bounds, bounds.total, Timing())
+
+    def prepared(
+        self, stream: Stream, method: str, url: str, *, headers: Sequence[Header] = (), body: bytes = b""
+    ) -> bytes:
+        """The bytes of an HTTP/1.1 request as `send_on` would write them on this stream, without the key; counted as
+        sent. For a caller that needs to choose, and to know, the very moment of sending."""
+        asked = _Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=False)
+        _, merged = self._headers(stream, asked)
+        self.requests_sent += 1
+        return http1.encoded(h11.Connection(h11.CLIENT), _outgoing(stream, asked, merged))
+
+    async def _dial_for(self, asked: _Asked, route: Route, verify: bool, http2: bool, limits: Limits) -> Stream:
+        tls = asked.parts.scheme == "https"
+        alpn = ("h2", "http/1.1") if http2 else ("http/1.1",)
+        host, timeout = asked.parts.hostname or "", min(CONNECT_BUDGET, limits.total)
+        return await self._open(route, host, self._context(host, tls, verify, alpn), timeout, tunnel=tls)
+
+    def _context(self, host: str, tls: bool, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext | None:
+        try:
+            return self._contexts.get(host, verify=verify, alpn=alpn) if tls else None
+        except OSError as error:
+            raise DialError(replace(failure_of(error, Phase.TLS), trouble=Trouble.LOCAL), Timing()) from error
+
+    async def _open(
+        self, route: Route, host: str, context: ssl.SSLContext | None, timeout: float, *, tunnel: bool = True
+    ) -> Stream:
+        self.connections_opened += 1
+        return await open_stream(
+            Dial(
+                route=route,
+                host=host or self._target.host,
+                server_name=host,
+                context=context,
+                proxy_context=lambda: self._contexts.get("", verify=True, alpn=("http/1.1",)),
+                timeout=timeout,
+                user_agent=self._user_agent,
+                tunnel=tunnel or route.proxy is None,
+            )
+        )
+
+    async def _converse(
+        self, stream: Stream, asked: _Asked, limits: Limits, seconds: float, connecting: Timing
+    ) -> Exchange:
+        """One request and its answer on an open stream, within `seconds`; whatever breaks becomes the failure."""
+        started, started_at = time.perf_counter(), _now()
+        withheld, headers = self._headers(stream, asked)
+        answer = Answer(limits=limits)
+        self.requests_sent += 1
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await _protocol(stream)(stream, _outgoing(stream, asked, headers), answer)
+        except EXPECTED as error:
+            answer.failure = failure_of(error, answer.phase, limits.total)
+        stream.reusable = stream.reusable and answer.reusable and answer.failure is None
+        body, truncated = _body(answer)
+        return Exchange(
+            method=asked.method,
+            url=asked.url,
+            label=stream.label,
+            started_at=started_at,
+            request_headers=(("Host", asked.authority), *self._recorded(headers)),
+            address=stream.peer_address,
+            local_port=stream.local_port,
+            http_version=answer.version,
+            status=answer.status,
+            reason=answer.reason,
+            headers=tuple(_without_cookie(header) for header in answer.headers),
+            body=body,
+            body_bytes=answer.body_bytes,
+            body_truncated=truncated,
+            timing=replace(
+                connecting,
+                first_byte_s=answer.first_byte_s,
+                total_s=connecting.total_s + time.perf_counter() - started,
+            ),
+            failure=answer.failure,
+            tls_verified=stream.verified,
+            key_withheld=withheld,
+        )
+
+    def _unconnected(self, asked: _Asked, route: Route, started_at: str, error: DialError) -> Exchange:
+        return Exchange(
+            method=asked.method,
+            url=asked.url,
+            label=route.label,
+            started_at=started_at,
+            request_headers=(),
+            address=route.address,
+            timing=error.timing,
+            failure=error.failure,
+            key_withheld="no connection" if asked.with_key else None,
+        )
+
+    def _headers(self, stream: Stream, asked: _Asked) -> tuple[str | None, tuple[Header, ...]]:
+        """Why the key is not sent, and all headers but Host and Content-Length."""
+        own = [] if headers_withheld(self._target, asked.url, stream.verified) else self._target.headers
+        withheld = key_withheld(self._target, asked.url, stream.verified) if asked.with_key else None
+        key = self._target.api_key if asked.with_key and withheld is None else None
+        standard = [("User-Agent", self._user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
+        return withheld, _merged(
+            standard,
+            [(name, value.reveal()) for name, value in own],
+            [("Authorization", f"Bearer {key.reveal()}")] if key else [],
+            asked.headers,
+            proxy_authorization(stream.plain_proxy) if stream.plain_proxy else [],
+        )
+
+    def _recorded(self, headers: Sequence[Header]) -> tuple[Header, ...]:
+        return tuple((name, WITHHELD if is_secret_header(self._target, name) else value) for name, value in headers)
+
+
+def _protocol(stream: Stream) -> Callable[[Stream, http1.Outgoing, Answer], Awaitable[None]]:
+    if stream.alpn != "h2":
+        return http1.converse
+    from btdiag.probe import http2  # only few runs need it, and every import delays all others
+
+    return http2.converse
+
+
+def _outgoing(stream: Stream, asked: _Asked, headers: tuple[Header, ...]) -> http1.Outgoing:
+    origin = f"{asked.parts.scheme}://{asked.authority}" if stream.plain_proxy else ""
+    return http1.Outgoing(
+        method=asked.method,
+        target=origin + asked.target,
+        authority=asked.authority,
+        headers=headers,
+        body=asked.body,
+    )
+
+
+def _merged(*groups: Sequence[Header]) -> tuple[Header, ...]:
+    """Headers of several sources; a later source replaces the names it has, repeats within one source stay."""
+    merged: list[Header] = []
+    for group in groups:
+        names = {name.lower() for name, _ in group}
+        merged = [header for header in merged if header[0].lower() not in names] + list(group)
+    return tuple(merged)
+
+
+def _body(answer: Answer) -> tuple[str, bool]:
+    """The text of the body and if there was more; a body that cannot be unpacked is a failure of the answer."""
+    try:
+        return answer.decoded()
+    except Broken as error:
+        answer.failure = answer.failure or failure_of(error, Phase.BODY)
+        return "", True
+
+
+def _without_cookie(header: Header) -> Header:
+    """A Set-Cookie header without the cookie's value: it may be a session, and only name and attributes are of use."""
+    name, value = header
+    if name.lower() != "set-cookie":
+        return header
+    cookie, separator, attributes = value.partition(";")
+    return name, f"{cookie.partition('=')[0]}={WITHHELD}{separator}{attributes}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
