@@ -175,6 +175,11 @@ def _call(arguments: Sequence[str]) -> int:
         return 0
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except Exception as error:
+        if os.environ.get("BTDIAG_DEBUG"):
+            raise
+        _complain(f"btdiag itself failed: {type(error).__name__}: {error} (BTDIAG_DEBUG=1 shows where)")
+        return 3
 
 
 def _complain(text: str) -> int:

@@ -283,7 +283,8 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One check as reported. `waived` is the reason of an accepted finding: shown, but not counted."""
+    """One check as reported. `waived` is the reason of an accepted finding: shown, but not counted. `why` says in the
+    user's terms why the claim matters."""
 
     id: str
     family: str
@@ -302,6 +303,7 @@ class CheckResult:
     measurements: tuple[str, ...] = ()
     duration_s: float = 0.0
     waived: str | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

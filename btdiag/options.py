@@ -116,7 +116,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("ca", Kind.PATH, WHOM, "certificates to trust (PEM)", metavar="FILE", env="SSL_CERT_FILE", trusted=True),
     _option("client-cert", Kind.PATH, WHOM, "client certificate (PEM)", metavar="FILE"),
     _option("client-key", Kind.PATH, WHOM, "its private key (PEM)", metavar="FILE"),
-    _option("proxy", Kind.URL, WAY, "the HTTP proxy to go through", metavar="URL", env="HTTPS_PROXY", trusted=True),
+    _option("proxy", Kind.TEXT, WAY, "the HTTP proxy to go through", metavar="URL", env="HTTPS_PROXY", trusted=True),
     _option("no-proxy", Kind.FLAG, WAY, "ignore every proxy setting"),
     _option(
         "resolve",

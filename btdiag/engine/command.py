@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,8 +38,7 @@ def run_command(
         if chosen.dry_run:
             print(plan(chosen, targets), file=stdout)
             return 0
-        folder_for_files = _writable(chosen)
-        with display.live():
+        with _writable(chosen) as folder_for_files, display.live():
             document = execute(chosen, targets, display.events, interrupt)
     return deliver(document, chosen, folder_for_files, environment, stdout, stderr)
 
@@ -98,21 +97,31 @@ def _width(stdout: TextIO) -> int:
         return 100
 
 
-def _writable(chosen: Settings) -> Path | None:
-    """Where the report files will go, checked before anything is measured; None for --no-files."""
+@contextmanager
+def _writable(chosen: Settings) -> Iterator[Path | None]:
+    """Where the report files will go, checked before anything is measured; None for --no-files. Leaves no empty folder
+    behind if the run does not come about."""
     for _, path in chosen.output.reports:
         if not path.parent.is_dir():
             raise UsageError(f"--report: the folder {path.parent} does not exist")
     if not chosen.output.files:
-        return None
+        yield None
+        return
     folder = chosen.output.directory
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--output {folder}: {error.strerror}: choose another folder, or --no-files") from None
     if not os.access(folder, os.W_OK):
         raise UsageError(f"--output {folder}: may not be written to: choose another folder, or --no-files")
-    return folder
+    try:
+        yield folder
+    except BaseException:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _write_files(document: Report | ReportSet, folder: Path, text_of: Callable[[str], str]) -> list[Path]:

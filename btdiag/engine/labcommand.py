@@ -5,26 +5,50 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 from tabulate import tabulate
 
 from btdiag.engine import labhost
+from btdiag.engine.catalogue import catalogue
+
+LISTS = ("fails", "warns", "inconclusive", "skips")
 
 
 def list_scenarios(format_: str) -> str:
     """All scenarios with what they make fail, as text or JSON."""
-    entries = labhost.scenarios()
+    ids = [check.id for check in catalogue(None).checks]
+    entries = [declared(entry, ids) for entry in labhost.scenarios()]
     if format_ == "json":
         return json.dumps(entries, indent=2)
     rows = []
     for entry in entries:
         shown = [("fail", entry["fails"]), ("warn", entry["warns"]), ("inconclusive", entry["inconclusive"])]
-        text = "\n".join(f"{word}: {check_id}" for word, ids in shown for check_id in ids)
+        text = "\n".join(f"{word}: {check_id}" for word, found in shown for check_id in found)
         rows.append((entry["name"], entry["summary"], text or "-"))
     table = tabulate(rows, headers=("scenario", "what it is", "what btdiag says"), maxcolwidths=[None, 52, None])
     return f"{table}\n\nTry one: btdiag run --target lab:{entries[0]['name']}"
+
+
+def declared(entry: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Any]:
+    """A scenario with every pattern replaced by the ids it means: what is in none of the lists passes."""
+    listed: dict[str, Any] = {"name": entry["name"], "summary": entry["summary"]}
+    verdicts = {check_id: _declared_list(entry, check_id) for check_id in ids}
+    for key in LISTS:
+        listed[key] = [check_id for check_id, found in verdicts.items() if found == key]
+    return listed | {"options": entry["options"]}
+
+
+def _declared_list(entry: Mapping[str, Any], check_id: str) -> str:
+    """The list that a check belongs to; an id that is named outweighs a pattern."""
+    for fits in (lambda pattern: pattern == check_id, lambda pattern: fnmatchcase(check_id, pattern)):
+        for key in (*LISTS, "passes"):
+            if any(fits(pattern) for pattern in entry[key]):
+                return key
+    return "passes"
 
 
 def serve(scenario: str, port: int | None, stdout: TextIO) -> int:

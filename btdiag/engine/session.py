@@ -34,7 +34,7 @@ GUARDS = (
     "--capture=no",
     "--continue-on-collection-errors",
     "-o",
-    "python_files=*.py",
+    "python_files=check_*.py",
     "-o",
     "python_functions=check_*",
     "-o",
@@ -95,9 +95,10 @@ def run(folders: Sequence[tuple[Path, bool]], registry: Registry, work: Work) ->
     if plugin.error is not None:
         raise plugin.error
     if not plugin.finished:
-        raise CollectionError(
-            f"the checks could not be run (pytest ended with {code}): {output.getvalue().strip()[-500:]}"
-        )
+        said = [
+            line.removeprefix("INTERNALERROR>").strip() for line in output.getvalue().splitlines() if "ERROR>" in line
+        ]
+        raise CollectionError(f"the checks could not be run ({said[-1] if said else f'pytest ended with {code}'})")
 
 
 @contextmanager

@@ -1,0 +1,54 @@
+# Set-up, test and upkeep. `make run` and `make test` are all that a newcomer needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+TARGET ?= lab:healthy
+ARGS   ?=
+
+.PHONY: run test lint types unit real system-packages examples bench wheel clean
+
+run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
+	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
+
+test: system-packages $(VENV)/.tested lint types  ## everything that CI runs
+	$(BIN)/pytest -q --cov --cov-report=term:skip-covered
+	$(BIN)/python tests/coverage_floor.py
+	$(BIN)/python tests/examples.py --check
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.tested
+	$(BIN)/mypy
+
+unit: $(VENV)/.tested  ## without real servers and browsers
+	$(BIN)/pytest -q -m 'not real'
+
+system-packages:
+	@sh tests/system-packages.sh
+
+examples: $(VENV)/.tested  ## render reports/examples anew from the lab
+	$(BIN)/python tests/examples.py
+
+bench: $(VENV)/.tested  ## speed and memory, as ratios measured side by side
+	$(BIN)/python tests/bench.py
+
+wheel: $(VENV)/.tested
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache
+
+$(VENV)/.installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "make: python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing btdiag into $(VENV) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,131 @@
+"""What kind of address an IP address is, and to which of a browser's address spaces it belongs.
+
+`space` is Chromium's view, which decides on Local Network Access; `kind` is the registries' view, for people. They
+differ where Chromium differs from the registries: NAT64 and 198.18.0.0/15 are public for Chromium.
+Sources: https://wicg.github.io/local-network-access/ (IP address space table), observed with Chromium 156; IANA
+special-purpose address registries (RFC 6890).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+class Space(StrEnum):
+    """The address spaces of Local Network Access."""
+
+    LOOPBACK = "loopback"
+    LOCAL = "local"
+    PUBLIC = "public"
+
+
+class Kind(StrEnum):
+    """What an address is for, in the words of its registry."""
+
+    UNSPECIFIED = "unspecified"
+    LOOPBACK = "loopback"
+    PRIVATE = "private (RFC 1918)"
+    CGNAT = "shared (CGNAT, RFC 6598)"
+    LINK_LOCAL = "link-local"
+    UNIQUE_LOCAL = "unique local (ULA, RFC 4193)"
+    SITE_LOCAL = "site-local (deprecated)"
+    THIS_NETWORK = "this network (0.0.0.0/8)"
+    DOCUMENTATION = "documentation"
+    BENCHMARK = "benchmarking (198.18.0.0/15)"
+    NAT64 = "NAT64 (RFC 6052)"
+    MULTICAST = "multicast"
+    RESERVED = "reserved"
+    PUBLIC = "public"
+
+
+_KINDS: tuple[tuple[Kind, tuple[Network, ...]], ...] = tuple(
+    (kind, tuple(ip_network(text) for text in networks.split()))
+    for kind, networks in (
+        (Kind.UNSPECIFIED, "0.0.0.0/32 ::/128"),
+        (Kind.THIS_NETWORK, "0.0.0.0/8"),
+        (Kind.LOOPBACK, "127.0.0.0/8 ::1/128"),
+        (Kind.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"),
+        (Kind.CGNAT, "100.64.0.0/10"),
+        (Kind.LINK_LOCAL, "169.254.0.0/16 fe80::/10"),
+        (Kind.UNIQUE_LOCAL, "fc00::/7"),
+        (Kind.SITE_LOCAL, "fec0::/10"),
+        (Kind.DOCUMENTATION, "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
+        (Kind.BENCHMARK, "198.18.0.0/15"),
+        (Kind.NAT64, "64:ff9b::/96 64:ff9b:1::/48"),
+        (Kind.MULTICAST, "224.0.0.0/4 ff00::/8"),
+        (Kind.RESERVED, "240.0.0.0/4 192.0.0.0/24 100::/64"),
+    )
+)
+
+_LOOPBACK_KINDS = frozenset({Kind.LOOPBACK, Kind.UNSPECIFIED})
+_LOCAL_KINDS = frozenset(
+    {Kind.PRIVATE, Kind.CGNAT, Kind.LINK_LOCAL, Kind.UNIQUE_LOCAL, Kind.SITE_LOCAL, Kind.THIS_NETWORK}
+)
+_LOCAL_DOCUMENTATION = (ip_network("2001:db8::/32"), ip_network("3fff::/20"))
+
+
+def parse(text: str) -> Address | None:
+    """The address a text stands for: an IPv4-mapped one as IPv4, a zone (%eth0) dropped; None for a name."""
+    try:
+        address = ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def kind(text: str) -> Kind:
+    """What the address is for; raises ValueError for a text that is no address."""
+    address = _parsed(text)
+    for found, networks in _KINDS:
+        if any(address in network for network in networks):
+            return found
+    return Kind.PUBLIC
+
+
+def declared(text: str, overrides: Iterable[tuple[str, str]]) -> Space | None:
+    """The space that an override gives the address, the first network that holds it winning; None without one.
+
+    `overrides` are (network, "public" | "local" | "loopback") as in Target.address_spaces.
+    """
+    address = _parsed(text)
+    return next((Space(name) for network, name in overrides if address in ip_network(network, strict=False)), None)
+
+
+def space(text: str, overrides: Iterable[tuple[str, str]] = ()) -> Space:
+    """The address space of an address as Chromium sees it, unless an override says otherwise.
+
+    Raises ValueError for a text that is no address.
+    """
+    said = declared(text, overrides)
+    if said is not None:
+        return said
+    found = kind(text)
+    if found in _LOOPBACK_KINDS:
+        return Space.LOOPBACK
+    local = found in _LOCAL_KINDS or any(_parsed(text) in network for network in _LOCAL_DOCUMENTATION)
+    return Space.LOCAL if local else Space.PUBLIC
+
+
+def describe(text: str, overrides: Iterable[tuple[str, str]] = ()) -> str:
+    """The address with what it is for: "10.0.0.1, private (RFC 1918)"; a declared space replaces that."""
+    said = declared(text, overrides)
+    return f"{text}, {kind(text)}" if said is None else f"{text}, declared {said}"
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether the address is IPv6 on the wire (an IPv4-mapped one is not)."""
+    return isinstance(parse(text), IPv6Address)
+
+
+def _parsed(text: str) -> Address:
+    address = parse(text)
+    if address is None:
+        raise ValueError(f"not an IP address: {text!r}")
+    return address

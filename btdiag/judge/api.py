@@ -1,0 +1,308 @@
+"""Behind GET /: does the API speak JSON, take the key, report /status truly, agree with its backend; does Brainstore
+answer. Nothing here fails for what readiness.root-answers fails for already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from btdiag.judge.answers import (
+    State,
+    facts_of,
+    grouped,
+    proofs,
+    rate_limited,
+    readings,
+    state_of,
+    unanswered,
+    words,
+)
+from btdiag.judge.exchange import Exchange, Phase, Trouble
+from btdiag.judge.gateway import Confidence, json_body, sender
+from btdiag.judge.readiness import PerExchange, PerRoots, version_name
+from btdiag.judge.statuses import SOURCES, Explanation, explain
+from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
+
+HELM_PROBES = Snippet(
+    product="Helm",
+    code="api:\n  readinessProbe:\n    httpGet: {path: /, port: 8000}\n"
+    "brainstore:\n  readinessProbe:\n    httpGet: {path: /, port: 4000}",
+)
+
+
+def _at_answering(
+    roots: PerRoots, version: PerExchange, facts: PerExchange
+) -> tuple[Finding | None, dict[str, Exchange]]:
+    """The facts of the addresses that answer GET /; a finding instead when none does, or when these are "
+    "rate-limited."""
+    found = readings(roots, version)
+    gate = unanswered(found)
+    if gate is not None:
+        return gate, {}
+    seen = {label: one for label, one in facts_of(facts).items() if label in found and found[label].answers}
+    if not seen:
+        return Finding(
+            verdict=Verdict.INCONCLUSIVE, summary="no address that answers GET / could be asked for this"
+        ), {}
+    limited = [one for one in seen.values() if one.status == 429]
+    return (rate_limited(limited[0]) if limited else None), seen
+
+
+def _fails(claim: str, seen: Mapping[str, Exchange], story: Explanation, expected: str) -> Finding:
+    shown = next(iter(seen.values()))
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{claim}: {grouped(seen)}: {story.cause}",
+        hop=story.hop,
+        owner=story.owner,
+        expected=expected,
+        seen=words(shown),
+        evidence=proofs(shown),
+        remedy=story.remedy,
+        sources=SOURCES,
+    )
+
+
+def api_speaks_json(roots: PerRoots, version: PerExchange) -> Finding:
+    """The claim of readiness.api-speaks-json: GET /version is answered in JSON, by the API and not by what stands "
+    "before it."""
+    gate, seen = _at_answering(roots, version, version)
+    if gate is not None:
+        return gate
+    mute = {label: one for label, one in seen.items() if not _is_api_json(one)}
+    if not mute:
+        return _speaks(seen)
+    absent = {label: one for label, one in mute.items() if _lacks_route(one)}
+    if len(absent) == len(mute):
+        return _no_version_route(absent)
+    broken = {label: one for label, one in mute.items() if label not in absent}
+    story = explain(next(iter(broken.values())))
+    return _fails("GET /version is not answered in JSON", broken, story, "JSON with the API's version")
+
+
+def _is_api_json(seen: Exchange) -> bool:
+    return (
+        seen.failure is None and json_body(seen) is not None and sender(seen).hop is HopName.API and _status(seen) < 500
+    )
+
+
+def _lacks_route(seen: Exchange) -> bool:
+    """The route is missing in an old API server or in API Gateway's list: SDKs do without it (one 404 at their "
+    "start)."""
+    who = sender(seen)
+    missing_token = who.name == "AWS API Gateway" and seen.status == 403
+    return missing_token or (seen.status == 404 and who.hop is HopName.API and who.confidence is not Confidence.UNKNOWN)
+
+
+def _status(seen: Exchange) -> int:
+    return seen.status or 0
+
+
+def _speaks(seen: Mapping[str, Exchange]) -> Finding:
+    names = sorted({name for one in seen.values() if (name := version_name(one))})
+    told = f"version {', '.join(names)}" if names else f"{next(iter(seen.values())).status} in JSON"
+    return Finding(verdict=Verdict.PASS, summary=f"GET /version answers {told}")
+
+
+def _no_version_route(absent: Mapping[str, Exchange]) -> Finding:
+    shown = next(iter(absent.values()))
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"the API has no /version: {grouped(absent)}; SDKs then assume the default limit for what they send",
+        hop=HopName.API,
+        owner=Owner.API,
+        expected="JSON with logs3_payload_max_bytes",
+        seen=words(shown),
+        evidence=proofs(shown),
+        remedy=Remedy(text="Upgrade the data plane (on AWS the Terraform module, whose API Gateway lists the routes)."),
+        sources=("https://www.braintrust.dev/docs/admin/self-hosting",),
+    )
+
+
+def key_is_accepted(roots: PerRoots, version: PerExchange, ping: PerExchange, target: Target) -> Finding:
+    """The claim of readiness.key-is-accepted: GET /ping with the API key is answered 200."""
+    gate, seen = _at_answering(roots, version, ping)
+    if gate is not None:
+        return gate
+    withheld = next((one for one in seen.values() if one.key_withheld), None)
+    if withheld is not None:
+        return _withheld(withheld)
+    bad = {label: one for label, one in seen.items() if one.failure or _status(one) != 200}
+    if not bad:
+        return Finding(verdict=Verdict.PASS, summary=f"the API key{_origin(target)} is accepted by GET /ping")
+    shown = next(iter(bad.values()))
+    if all(one.status == 404 for one in bad.values()):
+        return _no_ping(shown)
+    if shown.status in {401, 403} and sender(shown).hop is HopName.API:
+        return _rejected(bad, target)
+    return _fails("GET /ping with the API key fails", bad, explain(shown), "200 to GET /ping with the API key")
+
+
+def _origin(target: Target) -> str:
+    return f" from {target.api_key_source}" if target.api_key_source else ""
+
+
+def _withheld(seen: Exchange) -> Finding:
+    trusted = seen.tls_verified is not False
+    return Finding(
+        verdict=Verdict.SKIP,
+        summary=f"the API key was not sent: {seen.key_withheld}"
+        if trusted
+        else "because connection.tls-is-trusted failed: the API key goes over verified TLS only",
+        because=None if trusted else "connection.tls-is-trusted",
+    )
+
+
+def _no_ping(seen: Exchange) -> Finding:
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary="GET /ping does not exist at this target (404), so the API key could not be tried",
+        hop=sender(seen).hop,
+        owner=sender(seen).owner,
+        expected="200 to GET /ping with the API key",
+        seen=words(seen),
+        evidence=proofs(seen),
+        remedy=Remedy(
+            text="Check that the load balancer routes all paths to the API server, and try the key with an SDK."
+        ),
+    )
+
+
+def _rejected(bad: Mapping[str, Exchange], target: Target) -> Finding:
+    shown = next(iter(bad.values()))
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"the API rejects the API key{_origin(target)}: {grouped(bad)}",
+        hop=HopName.API,
+        owner=Owner.CLIENT,
+        expected="200 to GET /ping with the API key",
+        seen=words(shown),
+        evidence=proofs(shown),
+        remedy=Remedy(
+            text=f"Set {target.api_key_source or 'BRAINTRUST_API_KEY'} to a valid key of the organisation that this "
+            "data plane serves; if the key works elsewhere, compare PRIMARY_ORG_NAME and ALLOWED_ORG_IDS of the API "
+            "server, and check that it reaches its control plane (BRAINTRUST_APP_URL).",
+        ),
+        sources=("RFC 9110 section 15.5.2",),
+    )
+
+
+def status_is_not_latched(roots: PerRoots, version: PerExchange, status: PerExchange) -> Finding:
+    """The claim of readiness.status-is-not-latched: /status does not fail where / is fine."""
+    gate, seen = _at_answering(roots, version, status)
+    if gate is not None:
+        return gate
+    failing = {label: one for label, one in seen.items() if one.failure or _status(one) >= 500}
+    if failing:
+        return _latched(failing)
+    if not any(200 <= _status(one) < 300 for one in seen.values()):
+        return Finding(
+            verdict=Verdict.SKIP, summary=f"the API serves no /status here: {grouped(seen)}, so nothing can latch"
+        )
+    return Finding(verdict=Verdict.PASS, summary="GET /status answers 200, as GET / does")
+
+
+def _latched(failing: Mapping[str, Exchange]) -> Finding:
+    shown = next(iter(failing.values()))
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"GET /status fails though GET / is fine: {grouped(failing)}; /status stays so for ever once it has "
+        "failed, and whatever uses it as a health check takes a healthy server out",
+        hop=HopName.API,
+        owner=Owner.API,
+        expected="no health check on /status; 200 where it exists",
+        seen=words(shown),
+        evidence=proofs(shown),
+        remedy=Remedy(
+            text="Let readiness probes and load balancers use GET / instead: Helm charts 3.0.3 to 4.1.0 probe "
+            "/status by default, 5.0.0 and later probe /, unless your values still set the old path. Restarting the "
+            "pods clears the latch until the next failure.",
+            snippets=(HELM_PROBES,),
+        ),
+        sources=("https://github.com/braintrustdata/helm (chart values 3.0.3 to 5.0.0)",),
+    )
+
+
+def backend_agrees(roots: PerRoots, version: PerExchange, backend: Exchange) -> Finding:
+    """The claim of readiness.backend-agrees: the API server behind answers as the load balancer in front does."""
+    gate = unanswered(readings(roots, version))
+    if gate is not None:
+        return gate
+    state = state_of(backend, page_allowed=True)
+    if state is State.GOOD:
+        return Finding(
+            verdict=Verdict.PASS,
+            summary=f"the API server itself answers {backend.status} at {backend.url}, as in front",
+        )
+    if state is State.LIMITED:
+        return rate_limited(backend)
+    if backend.failure is not None and backend.failure.phase in {Phase.TCP, Phase.TLS, Phase.PROXY}:
+        return _backend_out_of_reach(backend)
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"the API server itself gives {words(backend)} at {backend.url} while the load balancer answers GET "
+        "/ well: it answers in the API server's place, or has other API servers",
+        hop=HopName.API,
+        owner=Owner.API,
+        expected="200-399 to GET / at the API server, as at the load balancer",
+        seen=words(backend),
+        evidence=proofs(backend),
+        remedy=Remedy(
+            text="Read that API server's log and mend or replace it; remove rules by which the load balancer "
+            "answers / itself, for they hide such failures from every health check."
+        ),
+        sources=SOURCES,
+    )
+
+
+def _backend_out_of_reach(backend: Exchange) -> Finding:
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"{backend.url} cannot be reached from here ({words(backend)}), though the load balancer answers: "
+        "nothing to compare",
+        hop=HopName.NETWORK,
+        owner=Owner.NETWORK,
+        expected="a connection to the API server past the load balancer",
+        seen=words(backend),
+        evidence=proofs(backend),
+        remedy=Remedy(
+            text="Correct --backend, start the port-forward, or run btdiag where the API server can be reached."
+        ),
+    )
+
+
+def brainstore_answers(brainstore: Exchange) -> Finding:
+    """The claim of readiness.brainstore-answers: GET / at Brainstore is answered 200-399, as its readiness probe "
+    "wants."""
+    state = state_of(brainstore, page_allowed=True)
+    if state is State.GOOD:
+        return Finding(verdict=Verdict.PASS, summary=f"Brainstore answers {brainstore.status} at {brainstore.url}")
+    if state is State.LIMITED:
+        return rate_limited(brainstore)
+    local = state is State.LOCAL
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE if local else Verdict.FAIL,
+        summary=f"Brainstore at {brainstore.url} gives {words(brainstore)}: {_brainstore_cause(brainstore)}",
+        hop=HopName.CLIENT if local else HopName.BRAINSTORE,
+        owner=Owner.CLIENT if local else Owner.API,
+        expected="200-399 to GET /",
+        seen=words(brainstore),
+        evidence=proofs(brainstore),
+        remedy=Remedy(
+            text=f"Check that Brainstore runs and listens on port {urlsplit(brainstore.url).port or 4000}, and that "
+            "a security group or network policy lets this machine in; its readiness probe must be GET / (not "
+            "/status) on port 4000.",
+            snippets=(HELM_PROBES,),
+        ),
+        sources=("https://github.com/braintrustdata/helm (values of the chart)",),
+    )
+
+
+def _brainstore_cause(seen: Exchange) -> str:
+    if seen.failure is None:
+        return "it runs, but is not ready: its log says why"
+    if seen.failure.trouble is Trouble.REFUSED:
+        return "nothing listens there, or a firewall rejects"
+    if seen.failure.trouble is Trouble.LOCAL:
+        return "this machine could not send the request"
+    return "it is down, stuck, or out of reach from this machine"

@@ -1,0 +1,274 @@
+"""Do connections come about: TCP on every address, or the proxy that connects instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Sized
+
+from btdiag.judge import evidence
+from btdiag.judge.address import is_ipv6
+from btdiag.judge.exchange import Failure, Phase, Trouble
+from btdiag.judge.handshake import Connection, ProxyReply
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
+
+_NO_ROUTE = frozenset({101, 51, 10051})  # ENETUNREACH on Linux, macOS and Windows
+
+_TCP_CAUSES = {
+    Trouble.REFUSED: "Start the load balancer's listener on that address and port, or correct the record or the URL. "
+    "A refusal means that the machine, or a firewall that rejects, answers and nothing listens.",
+    Trouble.TIMEOUT: "Open the way to that address (firewall, security group, network policy, route, VPN), or remove "
+    "it from DNS if nothing is there any more. Silence means that packets are dropped, or the machine is gone.",
+    Trouble.UNREACHABLE: "Check routes, VPN and firewall between this machine and the load balancer: the network "
+    "answers that there is no way, or forbids it (ICMP).",
+    Trouble.RESET: "Look at the health of the load balancer's targets and at filters on the way: something accepts "
+    "the connection and drops it at once.",
+}
+
+
+def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: Sequence[str] = ()) -> Finding:
+    """The claim of connection.tcp-connects: every address takes TCP connections.
+
+    `misled` are addresses that a DNS filter gave: that nobody listens there is explained by dns.addresses-are-usable.
+    IPv6 alone failing is a warning, for clients fall back to IPv4 (RFC 8305); without an IPv6 route on this machine
+    nothing is known of those addresses.
+    """
+    direct = {label: one for label, one in connections.items() if not one.proxied}
+    if not direct:
+        return _proxy_connects(connections)
+    failed = {label: one.failure for label, one in direct.items() if one.failure and one.failure.phase is Phase.TCP}
+    unroutable = [label for label, failure in failed.items() if lacks_route(label, failure)]
+    blamed = {label: failure for label, failure in failed.items() if label not in unroutable}
+    if blamed and all(label in misled for label in blamed):
+        summary = f"because dns.addresses-are-usable failed: {', '.join(blamed)} is not the target"
+        return Finding(verdict=Verdict.SKIP, summary=summary, because="dns.addresses-are-usable")
+    if not blamed:
+        return _tcp_works(direct, unroutable, target)
+    if all(failure.trouble is Trouble.LOCAL for failure in blamed.values()):
+        return _local_trouble(blamed, direct)
+    return _tcp_fails(blamed, direct, target)
+
+
+def lacks_route(label: str, failure: Failure) -> bool:
+    """Whether the system says that it has no IPv6 (route), which tells nothing of the target."""
+    local = failure.trouble is Trouble.LOCAL or failure.errno in _NO_ROUTE
+    return _is_ipv6(label) and local
+
+
+def _is_ipv6(label: str) -> bool:
+    return ":" in label and is_ipv6(label)
+
+
+def _proxy_connects(connections: Mapping[str, Connection]) -> Finding:
+    if all(one.broke_at is Phase.PROXY for one in connections.values()):
+        summary = "because connection.proxy-lets-through failed: only the proxy connects to the target"
+        return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.proxy-lets-through")
+    return Finding(
+        verdict=Verdict.PASS, summary="the proxy connects to the target; this machine connects to the proxy alone"
+    )
+
+
+def _tcp_works(direct: Mapping[str, Connection], unroutable: Sequence[str], target: Target) -> Finding:
+    working = [label for label in direct if label not in unroutable]
+    if not working:
+        return Finding(
+            verdict=Verdict.INCONCLUSIVE,
+            summary=f"{target.host} has only IPv6 addresses and this machine has no IPv6 route: "
+            f"{', '.join(unroutable)}",
+            hop=HopName.CLIENT,
+            owner=Owner.CLIENT,
+            expected="a way to at least one address",
+            seen="ENETUNREACH at once for every address",
+            evidence=(phases(direct),),
+            remedy=Remedy(
+                text="Run from a machine with IPv6, or give the load balancer an IPv4 address too: IPv4-only clients "
+                "cannot use it."
+            ),
+            sources=("RFC 8305", "connect(2)"),
+        )
+    note = f"; not tested, for the system has no IPv6 route to {', '.join(unroutable)}" if unroutable else ""
+    slowest = max((direct[label].timing.tcp_s or 0.0 for label in working), default=0.0)
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"{every(working)} takes TCP connections on port {target.port}, the slowest in {1000 * slowest:.0f} "
+        f"ms{note}",
+        evidence=(phases(direct),),
+    )
+
+
+def every(labels: Sequence[str]) -> str:
+    """The subject of a sentence about all addresses: the one, or how many."""
+    return labels[0] if len(labels) == 1 else f"each of {len(labels)} addresses"
+
+
+def _local_trouble(blamed: Mapping[str, Failure], direct: Mapping[str, Connection]) -> Finding:
+    said = "; ".join(f"{label}: {failure.detail}" for label, failure in blamed.items())
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"this machine itself could not connect to {len(blamed)} of {len(direct)} addresses ({said})",
+        hop=HopName.CLIENT,
+        owner=Owner.CLIENT,
+        expected="this machine can open connections",
+        seen=said,
+        evidence=(phases(direct),),
+        remedy=Remedy(
+            text="A local firewall rule, a security agent or the limit of open files forbids it: allow it and run "
+            "again."
+        ),
+        sources=("connect(2)",),
+    )
+
+
+def _tcp_fails(blamed: Mapping[str, Failure], direct: Mapping[str, Connection], target: Target) -> Finding:
+    v4_works = any(not _is_ipv6(label) and label not in blamed for label in direct)
+    only_v6 = v4_works and all(_is_ipv6(label) for label in blamed)
+    groups: dict[Trouble, list[str]] = {}
+    for label, failure in blamed.items():
+        groups.setdefault(failure.trouble, []).append(label)
+    did = "; ".join(f"{_VERBS.get(trouble, trouble.value)}: {', '.join(labels)}" for trouble, labels in groups.items())
+    note = "IPv6 does not work where IPv4 does: " if only_v6 else ""
+    advice = " ".join(_TCP_CAUSES[trouble] for trouble in groups if trouble in _TCP_CAUSES)
+    aside = (
+        " Until IPv6 works, remove the AAAA records: clients lose time on them, and those without fallback fail."
+        if only_v6
+        else ""
+    )
+    return Finding(
+        verdict=Verdict.WARN if only_v6 else Verdict.FAIL,
+        summary=f"{note}{_take_none(blamed, direct)} on port {target.port} ({did})",
+        hop=HopName.NETWORK,
+        owner=Owner.NETWORK,
+        expected=f"every address takes TCP connections on port {target.port}",
+        seen="; ".join(f"{label}: {failure.detail}" for label, failure in blamed.items()),
+        evidence=(phases(direct),),
+        remedy=Remedy(text=advice + aside, snippets=(_reach(next(iter(blamed)), target),)),
+        sources=("connect(2)", "RFC 9293 section 3.5", *(["RFC 8305"] if only_v6 else [])),
+    )
+
+
+_VERBS = {
+    Trouble.REFUSED: "refused",
+    Trouble.TIMEOUT: "no answer",
+    Trouble.UNREACHABLE: "unreachable",
+    Trouble.RESET: "reset while connecting",
+    Trouble.LOCAL: "not allowed by this machine",
+}
+
+
+def share_of(some: Sized, whole: Sized) -> str:
+    """ "1 of 3 addresses", or "all 3 addresses"."""
+    return f"all {len(whole)} addresses" if len(some) == len(whole) else f"{len(some)} of {len(whole)} addresses"
+
+
+def _take_none(failed: Mapping[str, object], whole: Mapping[str, object]) -> str:
+    subject = next(iter(whole)) if len(whole) == 1 else share_of(failed, whole)
+    return f"{subject} take{'s' if len(failed) == 1 else ''} no TCP connection"
+
+
+def blocked(connections: Mapping[str, Connection]) -> Finding:
+    """The finding of a check that has nothing to judge, for no address got that far."""
+    because = next((one.blocked_by for one in connections.values() if one.blocked_by), None)
+    why = f"because {because} failed" if because else "no address got that far"
+    return Finding(verdict=Verdict.SKIP, summary=why, because=because)
+
+
+def _reach(label: str, target: Target) -> Snippet:
+    address = f"[{label}]" if ":" in label else label
+    command = f"curl -v --connect-timeout 5 --resolve {target.host}:{target.port}:{address} {target.url_for('/')}"
+    return Snippet(product="shell", code=command)
+
+
+def proxy_lets_through(connections: Mapping[str, Connection], target: Target) -> Finding:
+    """The claim of connection.proxy-lets-through: the proxy is there and opens a tunnel to the target."""
+    proxied = {label: one for label, one in connections.items() if one.proxied}
+    if target.proxy is None or not proxied:
+        note = f" ({target.proxy_note})" if target.proxy_note else ""
+        return Finding(verdict=Verdict.SKIP, summary=f"no proxy is used for this target{note}")
+    one = next(iter(proxied.values()))
+    if one.broke_at is not Phase.PROXY:
+        text = f"the proxy {target.proxy.url} (from {target.proxy.source}) lets {target.host}:{target.port} through"
+        return Finding(verdict=Verdict.PASS, summary=text)
+    reply = one.proxy_reply or _reply_to_request(one)
+    sentence, advice = _refusal(reply) if reply else _absent(one.failure)
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE if one.failure and one.failure.trouble is Trouble.LOCAL else Verdict.FAIL,
+        summary=f"the proxy {target.proxy.url} (from {target.proxy.source}) {sentence}",
+        hop=HopName.PROXY,
+        owner=Owner.PROXY,
+        expected=f"2xx to CONNECT {target.host}:{target.port}",
+        seen=one.failure.detail if one.failure else "status 407",
+        evidence=(evidence.facts("What the proxy answered", reply),) if reply else (phases(proxied),),
+        remedy=Remedy(text=advice.format(host=f"{target.host}:{target.port}", source=target.proxy.source)),
+        sources=("RFC 9110 sections 9.3.6 and 11.7.1",),
+    )
+
+
+def _refusal(reply: ProxyReply) -> tuple[str, str]:
+    """What a status to CONNECT means. Squid tells more in X-Squid-Error."""
+    vendor = reply.header("X-Squid-Error") or reply.header("Via") or reply.header("Server")
+    sentence = f"answers {reply.status} {reply.reason}".rstrip() + (f" [{vendor}]" if vendor else "")
+    return sentence, _REFUSALS[_kind_of_refusal(reply.status, vendor)]
+
+
+def _kind_of_refusal(status: int, vendor: str) -> str:
+    if status == 407:
+        return "login"
+    if status in {502, 503, 504} or vendor.startswith("ERR_CANNOT_FORWARD"):
+        return "unreachable"
+    if 300 <= status < 400:
+        return "redirect"
+    return "no proxy" if status in {400, 405, 501} else "forbidden"
+
+
+_REFUSALS = {
+    "login": "The proxy demands a login: put it into the proxy URL ({source}), as http://USER:PASSWORD@HOST:PORT.",
+    "unreachable": "The proxy cannot reach {host}: look at name resolution and the firewall where the proxy runs.",
+    "redirect": "The proxy redirects to a page of its own, as filters do for a blocked host: have {host} allowed "
+    "there.",
+    "no proxy": "This is no forward proxy, or it does not do CONNECT: correct {source}, or exclude {host} by NO_PROXY.",
+    "forbidden": "Have {host} allowed for CONNECT (host and port), or exclude it by NO_PROXY if it is reachable "
+    "directly.",
+}
+
+
+def _reply_to_request(one: Connection) -> ProxyReply | None:
+    """The proxy's own answer to an http:// request, for which no tunnel is asked."""
+    answer = one.greeting
+    return (
+        ProxyReply(status=answer.status, reason=answer.reason, headers=answer.headers)
+        if answer and answer.status
+        else None
+    )
+
+
+def _absent(failure: Failure | None) -> tuple[str, str]:
+    return (
+        f"does not answer: {failure.detail if failure else 'nothing came'}",
+        "Start the proxy or correct {source}; if {host} is reachable without it, unset the variable or list the host "
+        "in NO_PROXY.",
+    )
+
+
+def phases(connections: Mapping[str, Connection]) -> Evidence:
+    """How far each address got, with the time of each phase."""
+    rows = [
+        (
+            label,
+            _milliseconds(one.timing.tcp_s),
+            _milliseconds(one.timing.proxy_s),
+            _milliseconds(one.timing.tls_s),
+            one.handshake.version if one.handshake else "",
+            _outcome(one),
+        )
+        for label, one in connections.items()
+    ]
+    return evidence.table("Connections", ("address", "TCP ms", "proxy ms", "TLS ms", "version", "outcome"), rows)
+
+
+def _outcome(one: Connection) -> str:
+    failure = one.trouble
+    if failure is None:
+        return "certificate not trusted" if one.distrust else "ok"
+    return f"{failure.phase} {failure.trouble}: {failure.detail}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{1000 * seconds:.1f}"

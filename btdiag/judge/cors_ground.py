@@ -1,0 +1,128 @@
+"""What the CORS claims stand on: the addresses whose API answers at all, and the ways in which the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from btdiag.judge import evidence, gateway
+from btdiag.judge.cors_survey import CorsSurvey, Purpose, Trial
+from btdiag.judge.exchange import Exchange
+from btdiag.model import Evidence, Finding, Verdict
+
+ROOT = "readiness.root-answers"
+_STRANGE_PAGES = frozenset(
+    {gateway.Page.LOGIN, gateway.Page.APP, gateway.Page.BLOCK, gateway.Page.PORTAL, gateway.Page.CHALLENGE}
+)
+_SHOWN = (
+    "location",
+    "server",
+    "vary",
+    "via",
+    "www-authenticate",
+    "allow",
+    "cache-control",
+    "age",
+    "x-cache",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """`alive` are the surveys to judge by. `stop` is the finding of a claim that cannot be judged at all."""
+
+    alive: dict[str, CorsSurvey]
+    stop: Finding | None
+
+
+def ground(surveys: Mapping[str, CorsSurvey]) -> Ground:
+    """Leave out the addresses whose `GET /` (without any origin) fails: that is no CORS matter, and another check's."""
+    alive = {label: survey for label, survey in surveys.items() if _is_alive(survey)}
+    if alive:
+        return Ground(alive, None)
+    if any(trial.exchange.status == 429 for survey in surveys.values() for trial in survey.trials):
+        limited = "The API answers 429 (rate limited), so nothing is known of its CORS; run btdiag again later"
+        return Ground(alive, Finding(verdict=Verdict.INCONCLUSIVE, summary=limited))
+    return Ground(alive, _behind_dead_root(surveys))
+
+
+def _behind_dead_root(surveys: Mapping[str, CorsSurvey]) -> Finding:
+    first = next(iter(surveys.values()))
+    trial = next(t for t in first.trials if t.purpose is Purpose.PLAIN)
+    seen = trial.exchange
+    what = str(seen.status) if seen.status is not None else (seen.failure.detail if seen.failure else "nothing")
+    return Finding(
+        verdict=Verdict.SKIP,
+        because=ROOT,
+        summary=f"{seen.method} {urlsplit(seen.url).path or '/'} is answered {what}, so the API is not to be seen: what "
+        "a browser reports as CORS is a symptom of that",
+        evidence=(evidence.exchange(seen),),
+    )
+
+
+def _is_alive(survey: CorsSurvey) -> bool:
+    return any(_serves(trial.exchange) for trial in survey.of(Purpose.PLAIN))
+
+
+def _serves(seen: Exchange) -> bool:
+    leads = gateway.redirect(seen)
+    if seen.failure is not None or not 200 <= (seen.status or 0) <= 399:
+        return False
+    if leads is not None and (leads.to_login or not leads.same_host):
+        return False
+    return gateway.page(seen) not in _STRANGE_PAGES
+
+
+def where(trials: Sequence[Trial], surveys: Mapping[str, CorsSurvey]) -> str:
+    """How far something reaches, in words: the routes and the addresses out of all."""
+    labels = sorted({trial.exchange.label for trial in trials})
+    paths = list(dict.fromkeys(trial.path for trial in trials))
+    alike = [
+        t
+        for s in surveys.values()
+        for t in s.trials
+        if (t.purpose, t.preflight) in {(x.purpose, x.preflight) for x in trials}
+    ]
+    all_paths = {trial.path for trial in alike}
+    routes = f"on all {len(all_paths)} routes" if len(paths) == len(all_paths) > 1 else f"on {', '.join(paths[:4])}"
+    routes += f" and {len(paths) - 4} more" if len(paths) > 4 and len(paths) != len(all_paths) else ""
+    if len(surveys) == 1:
+        return f"{routes} at {labels[0]}"
+    if len(labels) == len(surveys):
+        return f"{routes} at all {len(labels)} addresses"
+    return f"{routes} at {len(labels)} of {len(surveys)} addresses ({', '.join(labels)})"
+
+
+def spoken(trial: Trial) -> str:
+    """The request in words: "the preflight for POST /btql", "GET /"."""
+    verb = f"{trial.page.method} {trial.path.partition('?')[0]}"
+    return f"the preflight for {verb}" if trial.preflight else verb
+
+
+def cors_headers(seen: Exchange) -> str:
+    """The lines of a response that matter to CORS, as they came."""
+    lines = [
+        f"{name}: {value}"
+        for name, value in seen.headers
+        if name.lower().startswith("access-control-") or name.lower() in _SHOWN
+    ]
+    return "\n".join([f"{seen.http_version or 'HTTP'} {seen.status} {seen.reason}".strip(), *lines])
+
+
+def curl(seen: Exchange) -> Evidence:
+    """The request as a curl line, bound to the address that answered."""
+    parts = urlsplit(seen.url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 443)
+    place = f"[{seen.address}]" if seen.address and ":" in seen.address else seen.address
+    return evidence.curl(seen, f"{parts.hostname}:{port}:{place}" if place else None)
+
+
+def proof(trial: Trial, expected: str) -> tuple[Evidence, ...]:
+    """A trial as evidence: the command, what is expected against what came, and the whole exchange."""
+    seen = trial.exchange
+    return (
+        curl(seen),
+        evidence.table("Expected against seen", ("expected", "seen"), ((expected, cors_headers(seen)),)),
+        evidence.exchange(seen),
+    )

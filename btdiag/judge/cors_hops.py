@@ -1,0 +1,279 @@
+"""Who broke it: from a refused trial and its neighbours to the hop that must have caused the refusal.
+
+The rules read what each kind of hop leaves behind: authentication answers 401 or leads to a login page, a method filter
+405, a firewall its own page, a cache that strips `Origin` lets all CORS headers through but the one that echoes it.
+The API server's own answer (--backend), where it is known, overrules every guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from btdiag.judge import gateway
+from btdiag.judge.cors import CorsError, Refusal, cors_check
+from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
+from btdiag.judge.cors.fields import get
+from btdiag.judge.cors_survey import PROXY_PATH, CorsSurvey, Purpose, Trial, refusal_of, refused_alike, refused_headers
+from btdiag.judge.exchange import Exchange
+from btdiag.model import HopName
+
+_LISTS = (
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Expose-Headers",
+    "Access-Control-Max-Age",
+    ALLOW_CREDENTIALS,
+)
+_APP_MARKS = ("x-powered-by", "x-bt-internal-trace-id", "x-request-id", "etag")
+_ACCESS_MARKS = ("cf-access-aud", "cf-access-domain", "www-authenticate", "x-auth-request-redirect")
+_LOGIN_WORDS = ("sign in", "log in", "login", "oauth", "authenticate", "authorization required")
+
+
+class Cause(StrEnum):
+    """What went wrong on the way, named for the hop that does it."""
+
+    UPSTREAM = "upstream"  # a gateway's own 5xx: no CORS matter at all
+    DOUBLED = "doubled"
+    AUTHENTICATION = "authentication"
+    REDIRECT = "redirect"
+    METHOD_FILTER = "method filter"
+    FIREWALL = "firewall"
+    TOO_LARGE = "too large"
+    STRIPPED_REQUEST = "stripped request headers"
+    ANSWERED_WITHOUT_CORS = "OPTIONS answered without CORS"
+    HEADERS_DROPPED = "CORS headers dropped"
+    FIXED_ORIGIN = "fixed origin"
+    ORIGIN_REFUSED = "origin refused"
+    METHOD_LIST = "method list"
+    HEADER_LIST = "header list"
+    BROKEN_LIST = "broken list"
+    CREDENTIALS = "credentials"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One trial that a browser would refuse. `with_credentials`: only `credentials: "include"` breaks."""
+
+    trial: Trial
+    refusal: Refusal
+    cause: Cause
+    with_credentials: bool = False
+
+
+def is_doubled(seen: Exchange, name: str = ALLOW_ORIGIN) -> bool:
+    """Does a response carry a one-value CORS header more than once, or several values in one line?"""
+    return len(seen.header_values(name)) > 1 or "," in (seen.header(name) or "")
+
+
+def passes(trial: Trial) -> bool:
+    """Would a browser let the page see this answer, without credentials?"""
+    if trial.preflight:
+        return refusal_of(trial) is None
+    return cors_check(trial.page.origin, False, trial.exchange.headers) is None
+
+
+def cause_of(trial: Trial, refusal: Refusal, survey: CorsSurvey) -> Cause:
+    """The cause of a refusal. `survey` holds the neighbours of the trial: the same address, asked otherwise."""
+    seen = trial.exchange
+    status = seen.status or 0
+    if is_doubled(seen):
+        return Cause.DOUBLED
+    if status >= 500 and status != 501:
+        return Cause.UPSTREAM
+    if refusal.error in _BY_ERROR:
+        return _BY_ERROR[refusal.error]
+    if gateway.redirect(seen) is not None:
+        return _redirect_cause(seen)
+    if status >= 400:
+        return _by_status(trial, survey)
+    return _without_origin(trial, survey)
+
+
+_BY_ERROR = {
+    CorsError.METHOD_DISALLOWED: Cause.METHOD_LIST,
+    CorsError.HEADER_DISALLOWED: Cause.HEADER_LIST,
+    CorsError.INVALID_ALLOW_METHODS: Cause.BROKEN_LIST,
+    CorsError.INVALID_ALLOW_HEADERS: Cause.BROKEN_LIST,
+    **dict.fromkeys(
+        (
+            CorsError.ALLOW_ORIGIN_MISMATCH,
+            CorsError.INVALID_ALLOW_ORIGIN,
+            CorsError.MULTIPLE_ALLOW_ORIGIN,
+            CorsError.PREFLIGHT_ALLOW_ORIGIN_MISMATCH,
+            CorsError.PREFLIGHT_INVALID_ALLOW_ORIGIN,
+            CorsError.PREFLIGHT_MULTIPLE_ALLOW_ORIGIN,
+        ),
+        Cause.FIXED_ORIGIN,
+    ),
+    **dict.fromkeys(
+        (
+            CorsError.WILDCARD_ORIGIN,
+            CorsError.PREFLIGHT_WILDCARD_ORIGIN,
+            CorsError.INVALID_ALLOW_CREDENTIALS,
+            CorsError.PREFLIGHT_INVALID_ALLOW_CREDENTIALS,
+        ),
+        Cause.CREDENTIALS,
+    ),
+}
+
+
+def _redirect_cause(seen: Exchange) -> Cause:
+    leads = gateway.redirect(seen)
+    marked = any(seen.header(name) for name in _ACCESS_MARKS)
+    return Cause.AUTHENTICATION if marked or (leads is not None and leads.to_login) else Cause.REDIRECT
+
+
+def _by_status(trial: Trial, survey: CorsSurvey) -> Cause:
+    """4xx and 501."""
+    status = trial.exchange.status
+    if _origin_is_unknown(trial, survey):
+        return Cause.ORIGIN_REFUSED
+    if status in (401, 407):
+        return Cause.AUTHENTICATION
+    if status == 403:
+        return _forbidden(trial, survey)
+    if status in (413, 414, 431):
+        return Cause.TOO_LARGE
+    if trial.preflight and parts_at_fault(trial, survey):
+        return Cause.HEADER_LIST
+    return Cause.METHOD_FILTER if trial.preflight else Cause.HEADERS_DROPPED
+
+
+def _origin_is_unknown(trial: Trial, survey: CorsSurvey) -> bool:
+    """Is every answer to this origin without CORS headers, successful ones too, and none of them a gateway's page?
+
+    An API that does not know an origin treats OPTIONS as just another request: 404 here, 401 there.
+    """
+    served = [t for t in survey.of(Purpose.ACTUAL) if t.page.origin == trial.page.origin and t.exchange.status == 200]
+    bare = [t for t in served if t.exchange.header(ALLOW_ORIGIN) is None]
+    return bool(served) and len(bare) == len(served) and not _is_gateway_page(trial.exchange)
+
+
+def _forbidden(trial: Trial, survey: CorsSurvey) -> Cause:
+    seen = trial.exchange
+    words = seen.body[:4096].lower()
+    if any(seen.header(name) for name in _ACCESS_MARKS) or any(word in words for word in _LOGIN_WORDS):
+        return Cause.AUTHENTICATION
+    if _is_missing_route(seen):
+        return Cause.METHOD_FILTER
+    if trial.path == PROXY_PATH and seen.body.strip() == "Forbidden":
+        return Cause.ORIGIN_REFUSED
+    reachable = any(other.exchange.status == 200 for other in survey.of(Purpose.ACTUAL))
+    known = gateway.sender(seen)
+    if not reachable and known.confidence is gateway.Confidence.CERTAIN and known.name == "nginx":
+        return Cause.AUTHENTICATION
+    return Cause.FIREWALL
+
+
+def _is_missing_route(seen: Exchange) -> bool:
+    """API Gateway's answer to a route that was never deployed; it is not about tokens."""
+    return seen.status == 403 and "Missing Authentication Token" in seen.body
+
+
+def _is_gateway_page(seen: Exchange) -> bool:
+    who = gateway.sender(seen)
+    known = who.confidence is gateway.Confidence.CERTAIN and who.hop is not HopName.API
+    return known or gateway.page(seen) is not None
+
+
+def parts_at_fault(trial: Trial, survey: CorsSurvey) -> tuple[str, ...]:
+    """The request headers that are refused each by itself, here or on a route that is refused alike."""
+    parts, alike = survey.of(Purpose.PART), refused_alike(trial, survey.trials)
+    names = {name for other in alike for name in refused_headers(parts, other.path, other.page.origin)}
+    return tuple(sorted(names | set(refused_headers(survey.trials, trial.path, trial.page.origin))))
+
+
+def _pages_are_served(survey: CorsSurvey) -> bool:
+    """Did a simple request of the web app pass the CORS check?"""
+    return any(passes(trial) for trial in survey.of(Purpose.ACTUAL))
+
+
+def _without_origin(trial: Trial, survey: CorsSurvey) -> Cause:
+    """A 2xx answer without Access-Control-Allow-Origin: who left it out?"""
+    seen = trial.exchange
+    has_others = any(seen.header(name) is not None for name in _LISTS)
+    if not trial.preflight:
+        return _simple_without_origin(trial, survey, has_others)
+    if parts_at_fault(trial, survey):
+        return Cause.HEADER_LIST
+    if has_others:
+        return Cause.STRIPPED_REQUEST
+    if _pages_are_served(survey):
+        return Cause.STRIPPED_REQUEST if seen.header("allow") else Cause.ANSWERED_WITHOUT_CORS
+    strips = trial.path == PROXY_PATH and seen.header("allow") is not None
+    return Cause.STRIPPED_REQUEST if strips else Cause.ORIGIN_REFUSED
+
+
+def _simple_without_origin(trial: Trial, survey: CorsSurvey, has_others: bool) -> Cause:
+    """A simple request: dropped after good preflights, or bare for the reason that the preflights tell."""
+    if gateway.page(trial.exchange) is gateway.Page.LOGIN:
+        return Cause.AUTHENTICATION
+    preflights = survey.of(Purpose.PREFLIGHT)
+    if any(passes(other) for other in preflights):
+        return Cause.HEADERS_DROPPED
+    bare = [other.exchange for other in preflights if other.exchange.header(ALLOW_ORIGIN) is None]
+    lists = any(seen.header(name) is not None for seen in bare for name in _LISTS)
+    return Cause.STRIPPED_REQUEST if has_others or lists else Cause.ORIGIN_REFUSED
+
+
+def problems(survey: CorsSurvey, origins: Iterable[str]) -> tuple[Problem, ...]:
+    """Every preflight and simple request of the web app that a browser refuses, without or with credentials."""
+    wanted = frozenset(origins)
+    found = []
+    for trial in survey.of(Purpose.PREFLIGHT, Purpose.ACTUAL):
+        if trial.page.origin not in wanted or is_absent_route(trial, survey):
+            continue
+        for with_credentials in (False, True):
+            refusal = _refusal(trial, with_credentials)
+            if refusal is not None:
+                cause = cause_of(trial, refusal, survey)
+                found.append(Problem(trial=trial, refusal=refusal, cause=cause, with_credentials=with_credentials))
+                break
+    return tuple(found)
+
+
+def _refusal(trial: Trial, with_credentials: bool) -> Refusal | None:
+    if trial.preflight:
+        return refusal_of(trial, with_credentials=with_credentials)
+    refusal = cors_check(trial.page.origin, with_credentials, trial.exchange.headers)
+    leads = gateway.redirect(trial.exchange)
+    if refusal is None and leads is not None and leads.to_login:
+        return Refusal(error=CorsError.MISSING_ALLOW_ORIGIN, step="HTTP-redirect fetch")
+    return refusal
+
+
+def is_absent_route(trial: Trial, survey: CorsSurvey) -> bool:
+    """Is this a route that the data plane does not have: 404 to OPTIONS and to GET, while other routes pass?"""
+    if not trial.preflight or (trial.exchange.status != 404 and not _is_missing_route(trial.exchange)):
+        return False
+    others = [t for t in survey.of(Purpose.PREFLIGHT) if t.page.origin == trial.page.origin and t.path != trial.path]
+    there = [t for t in survey.of(Purpose.EXISTS) if t.path == trial.path]
+    gone = all(t.exchange.status == 404 or _is_missing_route(t.exchange) for t in there)
+    return gone and any(passes(other) for other in others)
+
+
+def answered_by_gateway(trial: Trial, survey: CorsSurvey) -> bool | None:
+    """Did a gateway answer this preflight itself, without the marks that the app leaves? None where nothing tells."""
+    others = survey.of(Purpose.ACTUAL, Purpose.ERROR)
+    marks = [name for name in _APP_MARKS[:3] if any(other.exchange.header(name) for other in others)]
+    if not marks:
+        return None
+    return not any(trial.exchange.header(name) for name in marks)
+
+
+def twin(trial: Trial, backend: CorsSurvey | None) -> Trial | None:
+    """The same question, answered by the API server itself (from its lists, where only the method is another one)."""
+    if backend is None:
+        return None
+    kind = (trial.path, trial.page.origin, trial.preflight)
+    alike = [t for t in backend.of(*Purpose) if (t.path, t.page.origin, t.preflight) == kind]
+    same = next((t for t in alike if t.page == trial.page), None)
+    listed = next((t for t in alike if t.purpose is Purpose.PREFLIGHT), None)
+    return same or (replace(listed, page=trial.page) if listed else None)
+
+
+def allowed_origin(trial: Trial) -> str:
+    """The value that was sent, "" for none."""
+    return get(trial.exchange.headers, ALLOW_ORIGIN) or ""

@@ -1,0 +1,341 @@
+"""What is asked of a data plane to judge its CORS, and the facts that come back: routes, methods, headers, origins.
+
+The survey is adaptive: `first_questions` asks once per backend class with everything the web app may send, and only
+what was refused is asked again in smaller parts (`next_questions`), until each part at fault is known by itself.
+
+Sources: the origins, methods and request headers are those that the four public CORS lists of the product share
+(AI proxy, SDK development servers in JavaScript and Python, AWS Lambda configuration).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from btdiag.judge.cors import CorsError, Credentials, PageRequest, Refusal, cors_preflight_fetch, needs_preflight
+from btdiag.judge.cors.fields import extract_list, get
+from btdiag.judge.cors.preflight import missing_request_headers
+from btdiag.judge.exchange import Exchange
+from btdiag.model import Target
+
+WEB_APP = "https://www.braintrust.dev"
+OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")
+HEADERS = (
+    "authorization",
+    "content-type",
+    "x-bt-auth-token",
+    "x-bt-org-name",
+    "x-bt-parent",
+    "x-bt-project-id",
+    "x-bt-stream-fmt",
+    "x-bt-use-cache",
+    "x-bt-use-gateway",
+    "x-stainless-arch",
+    "x-stainless-lang",
+    "x-stainless-os",
+    "x-stainless-package-version",
+    "x-stainless-runtime",
+    "x-stainless-runtime-version",
+)
+EXPOSED = ("x-bt-cursor", "x-bt-found-existing", "x-bt-span-export", "x-bt-span-id")
+MOST_FOLLOW_UPS = 32  # two broken headers among fifteen take some twenty questions
+_JSON = "application/json"
+
+
+class Purpose(StrEnum):
+    """Why a request is sent."""
+
+    PREFLIGHT = "preflight"
+    ACTUAL = "actual request"
+    ERROR = "error response"
+    FOREIGN = "foreign origin"
+    PART = "part of a refused preflight"
+    EXISTS = "does the route exist"
+    OTHER = "another origin of the product"
+    PLAIN = "no origin at all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request to send. `path` is an API path; `page` what the page asks for; OPTIONS when `preflight`."""
+
+    purpose: Purpose
+    path: str
+    page: PageRequest
+    preflight: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A question and what came of it."""
+
+    purpose: Purpose
+    path: str
+    page: PageRequest
+    preflight: bool
+    exchange: Exchange
+
+    @property
+    def answered(self) -> bool:
+        """Did a response with a status arrive? (A rate limit's 429 says nothing of CORS and does not count.)"""
+        return self.exchange.status is not None and self.exchange.status != 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorsSurvey:
+    """All trials on one way to the API (an address, or the API server itself), in the order of asking."""
+
+    trials: tuple[Trial, ...]
+
+    def of(self, *purposes: Purpose) -> tuple[Trial, ...]:
+        """The answered trials with one of the purposes."""
+        return tuple(trial for trial in self.trials if trial.purpose in purposes and trial.answered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendClass:
+    """Routes that a load balancer may send to a backend of their own. `methods` are those that the web app uses."""
+
+    name: str
+    path: str
+    methods: tuple[str, ...] = ("POST",)
+
+
+CLASSES = (
+    BackendClass(name="REST API", path="/v1/project", methods=("POST", "PATCH", "PUT", "DELETE")),
+    BackendClass(name="queries", path="/btql"),
+    BackendClass(name="ingestion", path="/logs3"),
+    BackendClass(name="AI proxy", path="/v1/proxy/chat/completions"),
+    BackendClass(name="functions", path="/function/invoke"),
+    BackendClass(name="evaluations", path="/v1/eval"),
+    BackendClass(name="control plane", path="/api/apikey/login"),
+)
+API_PATH = CLASSES[0].path
+PROXY_PATH = CLASSES[3].path
+READABLE_PATHS = ("/", "/version")
+UNKNOWN_PATH = "/v1/btdiag-no-such-route"
+ERROR_PATHS = ("/ping", UNKNOWN_PATH, PROXY_PATH)  # 401 without a key, 404, and what the AI proxy says to a GET
+
+
+def origins(target: Target) -> tuple[str, ...]:
+    """The origins whose pages must be able to call the API: `--origin`, else the web app's."""
+    return target.origins or (WEB_APP,)
+
+
+def foreign_origins(allowed: str) -> tuple[str, ...]:
+    """Origins that must be refused where `allowed` is welcome: each finds one kind of careless pattern."""
+    scheme, _, host = allowed.partition("://")
+    labels = host.partition(":")[0].split(".")
+    domain, stem = ".".join(labels[-2:]), ".".join(labels[:-1])
+    tricks = (
+        "https://evil.example",
+        f"{scheme}://{host}.evil.example",  # an unanchored end
+        f"{scheme}://evil{domain}",  # an unanchored beginning
+        f"{scheme}://{'X'.join((labels[0], domain))}",  # an unescaped dot
+        f"{scheme}://{stem}.{labels[-1]}il.example",  # a prefix match
+        f"http://{host}",  # a downgrade
+        f"{scheme}://x.preview.{domain}.evil.example",
+        "null",
+        f"{scheme}://{host.partition(':')[0]}:8443",
+        "file://",
+    )
+    return tuple(dict.fromkeys(trick for trick in tricks if trick != allowed))
+
+
+def page_request(origin: str, method: str = "GET", names: Iterable[str] = ()) -> PageRequest:
+    """What a page asks for; values do not matter beyond making each header one that needs permission."""
+    return PageRequest(
+        origin=origin, method=method, headers=tuple((n, _JSON if n == "content-type" else "-") for n in names)
+    )
+
+
+def first_questions(allowed: Sequence[str]) -> tuple[Question, ...]:
+    """What is asked of every address: for each origin all classes, and for the first one errors and foreign origins."""
+    main = allowed[0]
+    preflights = [
+        Question(purpose=Purpose.PREFLIGHT, path=item.path, page=page_request(origin, "POST", HEADERS), preflight=True)
+        for origin in allowed
+        for item in CLASSES
+    ]
+    actual = [
+        Question(purpose=Purpose.ACTUAL, path=path, page=page_request(origin))
+        for origin in allowed
+        for path in READABLE_PATHS
+    ]
+    errors = [Question(purpose=Purpose.ERROR, path=path, page=page_request(main)) for path in ERROR_PATHS]
+    foreign = [
+        question
+        for origin in foreign_origins(main)
+        if origin not in allowed
+        for question in (
+            Question(purpose=Purpose.FOREIGN, path="/", page=page_request(origin)),
+            Question(
+                purpose=Purpose.FOREIGN,
+                path=PROXY_PATH,
+                page=page_request(origin, "POST", ("authorization",)),
+                preflight=True,
+            ),
+        )
+    ]
+    plain = Question(purpose=Purpose.PLAIN, path="/", page=page_request(""))
+    return (plain, *preflights, *actual, *errors, *foreign)
+
+
+def bucket_questions(path: str, query: str) -> tuple[Question, ...]:
+    """What is asked of the object store: a page that was redirected there has the origin `null`."""
+    url = f"{path}?{query}" if query else path
+    return (
+        Question(purpose=Purpose.ACTUAL, path=url, page=page_request("null")),
+        Question(purpose=Purpose.PREFLIGHT, path=url, page=page_request("null", "GET", ("range",)), preflight=True),
+    )
+
+
+def refusal_of(trial: Trial, *, with_credentials: bool = False) -> Refusal | None:
+    """Why the preflight of this trial is refused; None when it passes."""
+    page = replace(trial.page, credentials=Credentials.INCLUDE) if with_credentials else trial.page
+    return cors_preflight_fetch(page, trial.exchange.status or 0, trial.exchange.headers).refusal
+
+
+def next_questions(trials: Sequence[Trial]) -> tuple[Question, ...]:
+    """What to ask after these trials, () when all is known: methods not yet vouched for, and halves of what failed."""
+    asked = {(trial.path, trial.page, trial.preflight) for trial in trials}
+    wanted = [*_other_methods(trials), *_halves(trials), *_existence(trials), *_other_origins(trials)]
+    fresh = [
+        question
+        for question in dict.fromkeys(wanted)
+        if (question.path, question.page, question.preflight) not in asked
+    ]
+    spent = sum(trial.purpose in (Purpose.PART, Purpose.EXISTS) for trial in trials)
+    return tuple(fresh[: max(0, MOST_FOLLOW_UPS - spent)])
+
+
+def _other_methods(trials: Sequence[Trial]) -> list[Question]:
+    """The methods of a class that its first preflight, though it passed, did not list: a server may echo one only."""
+    questions = []
+    for trial in trials:
+        if trial.purpose is not Purpose.PREFLIGHT or not trial.answered or refusal_of(trial) is not None:
+            continue
+        methods = next((item.methods for item in CLASSES if item.path == trial.path), ())
+        listed = extract_list(trial.exchange.headers, "Access-Control-Allow-Methods") or ()
+        questions += [
+            Question(
+                purpose=Purpose.PREFLIGHT,
+                path=trial.path,
+                page=PageRequest(origin=trial.page.origin, method=method, headers=trial.page.headers),
+                preflight=True,
+            )
+            for method in methods
+            if trial.page.method == "POST" and method not in listed and "*" not in listed and method != "POST"
+        ]
+    return questions
+
+
+def _list_tells(trial: Trial) -> bool:
+    """Does the answer itself say which headers are missing, so that nothing needs to be asked again?"""
+    refusal = refusal_of(trial)
+    return (
+        refusal is not None
+        and refusal.error in (CorsError.HEADER_DISALLOWED, CorsError.METHOD_DISALLOWED)
+        and bool(get(trial.exchange.headers, "Access-Control-Allow-Headers"))
+    )
+
+
+def _halves(trials: Sequence[Trial]) -> list[Question]:
+    """The parts of refused preflights: first without any special header, then, if that passes, halves of the rest.
+
+    Of routes that are refused alike only the first is taken apart.
+    """
+    bare = {
+        (t.path, t.page.origin): refusal_of(t) is None
+        for t in trials
+        if t.purpose is Purpose.PART and not t.page.headers
+    }
+    chosen = {(t.path, t.page.origin) for t in _unlike_refusals(trials)}
+    questions = []
+    for trial in trials:
+        place = (trial.path, trial.page.origin)
+        if place not in chosen or not _is_divisible(trial):
+            continue
+        if place not in bare:
+            questions.append(_part(trial, ()))
+        elif bare[place] and len(trial.page.headers) > 1:
+            middle = len(trial.page.headers) // 2
+            questions += [_part(trial, trial.page.headers[:middle]), _part(trial, trial.page.headers[middle:])]
+    return questions
+
+
+def _is_divisible(trial: Trial) -> bool:
+    asks = trial.purpose in (Purpose.PREFLIGHT, Purpose.PART) and trial.answered and trial.page.method == "POST"
+    return asks and bool(trial.page.headers) and refusal_of(trial) is not None and not _list_tells(trial)
+
+
+def refused_alike(trial: Trial, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """The first preflights of all routes that are refused with the same status for the same reason as this one."""
+    same = (trial.exchange.status, refusal_of(trial), trial.page.origin)
+    return tuple(
+        other
+        for other in trials
+        if other.purpose is Purpose.PREFLIGHT
+        and other.page.method == "POST"
+        and (other.exchange.status, refusal_of(other), other.page.origin) == same
+    )
+
+
+def _unlike_refusals(trials: Sequence[Trial]) -> list[Trial]:
+    """One refused preflight for each way of being refused."""
+    refused = [t for t in trials if t.purpose is Purpose.PREFLIGHT and t.answered and refusal_of(t) is not None]
+    return [trial for trial in refused if trial.page.method == "POST" and refused_alike(trial, trials)[0] is trial]
+
+
+def _part(trial: Trial, headers: tuple[tuple[str, str], ...]) -> Question:
+    page = PageRequest(origin=trial.page.origin, method="POST", headers=headers)
+    return Question(purpose=Purpose.PART, path=trial.path, page=page, preflight=True)
+
+
+def _existence(trials: Sequence[Trial]) -> list[Question]:
+    """A plain GET for each route whose OPTIONS is answered 404: is the route not there at all?"""
+    return [
+        Question(purpose=Purpose.EXISTS, path=trial.path, page=page_request(trial.page.origin))
+        for trial in trials
+        if trial.purpose is Purpose.PREFLIGHT and trial.exchange.status == 404
+    ]
+
+
+def _other_origins(trials: Sequence[Trial]) -> list[Question]:
+    """Where the web app's origin is not allowed: is an older or a barer one?"""
+    refused = [
+        trial
+        for trial in trials
+        if trial.purpose is Purpose.PREFLIGHT
+        and trial.path == API_PATH
+        and trial.answered
+        and get(trial.exchange.headers, "Access-Control-Allow-Origin") is None
+    ]
+    return [
+        Question(
+            purpose=Purpose.OTHER,
+            path=API_PATH,
+            page=PageRequest(origin=origin, method="POST", headers=trial.page.headers),
+            preflight=True,
+        )
+        for trial in refused
+        for origin in OTHER_ORIGINS
+        if trial.page.origin == WEB_APP
+    ]
+
+
+def refused_headers(trials: Iterable[Trial], path: str, origin: str) -> tuple[str, ...]:
+    """The header names that are refused on a path, each known by itself: from the lists, or by asking one at a time."""
+    names: set[str] = set()
+    for trial in trials:
+        if trial.path != path or trial.page.origin != origin or not trial.preflight or not trial.answered:
+            continue
+        refusal = refusal_of(trial)
+        if refusal is None:
+            continue
+        if refusal.error is CorsError.HEADER_DISALLOWED:
+            names.update(missing_request_headers(trial.page, trial.exchange.headers))
+        elif trial.purpose is Purpose.PART and len(trial.page.headers) == 1 and needs_preflight(trial.page):
+            names.add(trial.page.headers[0][0])
+    return tuple(sorted(names))

@@ -1,0 +1,246 @@
+"""Why a name does not resolve: the one sentence, the owner and the remedy for each way in which DNS says no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btdiag.judge.resolution import Outcome, Resolution, ServerLookup, SystemLookup
+from btdiag.model import Owner, Remedy, Snippet, Verdict
+
+_DNSSEC_CODES = frozenset({"5", "6", "7", "8", "9", "10", "11", "12"})  # RFC 8914 sections 4.6 to 4.13
+_POLICY_CODES = frozenset({"15", "16", "17", "18"})  # RFC 8914 sections 4.16 to 4.19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """Why there is no address, as the finding will say it."""
+
+    summary: str
+    seen: str
+    remedy: Remedy
+    verdict: Verdict = Verdict.FAIL
+    owner: str = Owner.DNS
+    sources: tuple[str, ...] = ("RFC 1034 section 4.3.2", "RFC 2308 section 2")
+
+
+def why_unresolved(resolution: Resolution) -> Unresolved:
+    """The reason, from the first resolver's answers; what the others know goes into the remedy."""
+    if not resolution.views:
+        raise ValueError("no resolver was asked")
+    view = resolution.views[0]
+    if view.system is not None and any(server.addresses for server in view.servers):
+        return _system_alone(resolution, view.system)
+    server = _spokesman(view.servers)
+    if server is None:
+        return _system_only(resolution, view.system)
+    reason = _REASONS[server.outcome](resolution.name, server)
+    return _with_elsewhere(resolution, reason)
+
+
+def _spokesman(servers: tuple[ServerLookup, ...]) -> ServerLookup | None:
+    """The first server that answered anything; else the first one."""
+    silent = {Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.LOCAL}
+    return next((server for server in servers if server.outcome not in silent), servers[0] if servers else None)
+
+
+def _system_alone(resolution: Resolution, system: SystemLookup) -> Unresolved:
+    knowing = next(server for server in resolution.views[0].servers if server.addresses)
+    name = resolution.name
+    return Unresolved(
+        summary=f"programs on this machine cannot resolve {name} ({system.error}), though its name server "
+        f"{knowing.server} answers {', '.join(knowing.addresses)}",
+        seen=f"getaddrinfo: {system.error} {system.detail}".strip(),
+        owner=Owner.CLIENT,
+        remedy=Remedy(
+            text="Look at what stands between the programs and DNS on this machine: the hosts line of "
+            "/etc/nsswitch.conf, a caching daemon (nscd, systemd-resolved) that remembers an old failure, a container "
+            "without the resolver's libraries.",
+            snippets=(Snippet(product="shell", code=f"getent ahosts {name}\nresolvectl flush-caches"),),
+        ),
+        sources=("nsswitch.conf(5)",),
+    )
+
+
+def _system_only(resolution: Resolution, system: SystemLookup | None) -> Unresolved:
+    """Only getaddrinfo was asked (a localhost name, or no name server is configured), and it tells little."""
+    error = system.error if system else None
+    said = f"{error} {system.detail}".strip() if system else "nothing"
+    return Unresolved(
+        summary=f"this machine's resolver has no address for {resolution.name} ({error})",
+        seen=f"getaddrinfo: {said}",
+        remedy=Remedy(
+            text=f"Correct the host in the URL, or make {resolution.name} known: by a DNS record, or by an entry in "
+            "this machine's hosts file. No name server could be asked directly; --nameserver ADDRESS names one."
+        ),
+        sources=("getaddrinfo(3)",),
+    )
+
+
+def _dig(name: str, server: ServerLookup) -> Snippet:
+    host, _, port = server.server.rpartition(":")
+    flag = "" if port == "53" else f" -p {port}"
+    return Snippet(
+        product="shell", code=f"dig{flag} @{host.strip('[]')} {name} A\ndig{flag} @{host.strip('[]')} {name} AAAA"
+    )
+
+
+def _nonexistent(name: str, server: ServerLookup) -> Unresolved:
+    chain = server.decisive.chain
+    if chain:
+        return _dangling(name, server, chain, "does not exist (NXDOMAIN)")
+    return Unresolved(
+        summary=f"{name} does not exist: name server {server.server} answers NXDOMAIN",
+        seen=f"NXDOMAIN from {server.server}{_reason(server)}",
+        remedy=Remedy(
+            text=f"Check the spelling of the host in the API URL; if it is right, create the record for {name} (an "
+            "alias or A/AAAA of the load balancer). If the name lives in a private zone, this machine must ask the "
+            "name server of that zone (VPN).",
+            snippets=(_dig(name, server),),
+        ),
+    )
+
+
+def _dangling(name: str, server: ServerLookup, chain: tuple[str, ...], what: str) -> Unresolved:
+    return Unresolved(
+        summary=f"{name} is an alias (CNAME) of {chain[-1]}, which {what}",
+        seen=f"{name} -> {' -> '.join(chain)}: {server.outcome} from {server.server}",
+        remedy=Remedy(
+            text=f"The load balancer behind {chain[-1]} was probably removed or renamed: let the CNAME of {name} point "
+            "to the one in use. Until then delete it, for a dangling alias can be taken over by whoever registers its "
+            "target.",
+            snippets=(_dig(name, server),),
+        ),
+        sources=("RFC 1034 section 3.6.2",),
+    )
+
+
+def _no_data(name: str, server: ServerLookup) -> Unresolved:
+    chain = server.decisive.chain
+    if chain:
+        return _dangling(name, server, chain, "has neither an A nor an AAAA record")
+    return Unresolved(
+        summary=f"{name} exists in DNS but has neither an A nor an AAAA record (name server {server.server})",
+        seen=f"no error and no address from {server.server}{_reason(server)}",
+        remedy=Remedy(
+            text=f"Add an A or AAAA record (or an alias of the load balancer) to {name}. If the zone has a private "
+            "twin, the record may be in the other one only.",
+            snippets=(_dig(name, server),),
+        ),
+    )
+
+
+def _server_failure(name: str, server: ServerLookup) -> Unresolved:
+    code = server.decisive.extended_error.split(" ", 1)[0]
+    causes = {
+        **dict.fromkeys(
+            _DNSSEC_CODES,
+            f"DNSSEC validation of {name} fails: renew the zone's signatures, or correct the DS record at its parent.",
+        ),
+        **dict.fromkeys(_POLICY_CODES, f"The resolver blocks {name} by policy: have it allowed there."),
+    }
+    general = (
+        f"The resolver could not get an answer from the authoritative servers of {name}: look at their reachability, "
+        "the delegation (NS records) and, with DNSSEC, the signatures; the same question with +cd succeeds if DNSSEC "
+        "is the cause."
+    )
+    return Unresolved(
+        summary=f"name server {server.server} fails to look up {name} (SERVFAIL{_reason(server)})",
+        seen=f"SERVFAIL from {server.server}{_reason(server)}",
+        remedy=Remedy(
+            text=causes.get(code, general),
+            snippets=(
+                Snippet(product="shell", code=f"{_dig(name, server).code.splitlines()[0]} +cd\ndig +trace {name}"),
+            ),
+        ),
+        sources=("RFC 2308 section 7.1", "RFC 8914"),
+    )
+
+
+def _refused(name: str, server: ServerLookup) -> Unresolved:
+    return Unresolved(
+        summary=f"name server {server.server} refuses to answer for {name} "
+        f"({server.decisive.detail or 'REFUSED'}{_reason(server)})",
+        seen=f"REFUSED from {server.server}{_reason(server)}",
+        remedy=Remedy(
+            text="The server does not serve this client, or not this name: allow this network in the server's access "
+            "list (and recursion), or configure a resolver that is meant for this machine. Some DNS filters refuse "
+            f"blocked names: then allow {name}.",
+            snippets=(_dig(name, server),),
+        ),
+        sources=("RFC 1035 section 4.1.1 (RCODE 5)", "RFC 8914"),
+    )
+
+
+def _silent(name: str, server: ServerLookup) -> Unresolved:
+    return Unresolved(
+        summary=f"name server {server.server} does not answer: {server.decisive.detail}",
+        seen=server.decisive.detail,
+        remedy=Remedy(
+            text=f"{name} cannot be looked up from here at all: check that the name server {server.server} runs and "
+            "that UDP and TCP to its port pass the firewalls (VPN up?), or configure another one.",
+            snippets=(_dig(name, server),),
+        ),
+        sources=("RFC 7766 section 5", "resolv.conf(5)"),
+    )
+
+
+def _not_sent(name: str, server: ServerLookup) -> Unresolved:
+    return Unresolved(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"this machine does not let the query for {name} out to {server.server} ({server.decisive.detail})",
+        seen=server.decisive.detail,
+        owner=Owner.CLIENT,
+        remedy=Remedy(
+            text="A rule of this machine's own firewall, a security agent or a full descriptor table forbids it; "
+            "nothing is known of the target. Run again where DNS queries are allowed, or give the address with "
+            "--resolve HOST:PORT:ADDRESS."
+        ),
+        sources=("send(2), EPERM",),
+    )
+
+
+def _unusable_answer(name: str, server: ServerLookup) -> Unresolved:
+    return Unresolved(
+        summary=f"name server {server.server} gives no usable answer for {name}: {server.decisive.detail}",
+        seen=server.decisive.detail,
+        remedy=Remedy(
+            text=f"What answers at {server.server} is not a sound name server, or something on the way rewrites its "
+            "answers: compare with another resolver (--nameserver ADDRESS).",
+            snippets=(_dig(name, server),),
+        ),
+        sources=("RFC 1035 section 4",),
+    )
+
+
+def _reason(server: ServerLookup) -> str:
+    return f", extended error {server.decisive.extended_error}" if server.decisive.extended_error else ""
+
+
+def _with_elsewhere(resolution: Resolution, reason: Unresolved) -> Unresolved:
+    """Another resolver that knows the name shows a private zone or a filter: its answer belongs into the remedy."""
+    knowing = [view for view in resolution.views[1:] if view.addresses]
+    if not knowing:
+        return reason
+    others = "; ".join(f"{view.label} answers {', '.join(view.addresses)}" for view in knowing)
+    return Unresolved(
+        summary=f"{reason.summary} ({others})",
+        seen=f"{reason.seen}; {others}",
+        remedy=Remedy(
+            text=f"{reason.remedy.text} Here {others}: let this machine use it too.", snippets=reason.remedy.snippets
+        ),
+        verdict=reason.verdict,
+        owner=reason.owner,
+        sources=reason.sources,
+    )
+
+
+_REASONS = {
+    Outcome.NXDOMAIN: _nonexistent,
+    Outcome.NO_DATA: _no_data,
+    Outcome.SERVFAIL: _server_failure,
+    Outcome.REFUSED: _refused,
+    Outcome.TIMEOUT: _silent,
+    Outcome.UNREACHABLE: _silent,
+    Outcome.LOCAL: _not_sent,
+    Outcome.ERROR: _unusable_answer,
+}

@@ -1,0 +1,175 @@
+"""Who sent this response? Told from its headers and body by products' signatures; "unknown" where they are silent."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urljoin, urlsplit
+
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.signatures import MAKERS, PASSERS, REQUEST_IDS, Signature
+from btdiag.model import HopName, Json, Owner
+
+
+class Confidence(StrEnum):
+    """How sure a statement about the sender is."""
+
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who wrote a response.
+
+    `name` is "unknown" with Confidence.UNKNOWN; `hop` and `owner` are the best place to look then. `passed` names the
+    products that the response came through, in no order.
+    """
+
+    name: str
+    hop: HopName
+    owner: Owner
+    confidence: Confidence
+    why: str
+    passed: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The sender in a sentence: "nginx", "probably Envoy", "an unknown sender (passed through Cloudflare)"."""
+        if self.confidence is Confidence.UNKNOWN:
+            return (
+                f"an unknown sender (passed through {', '.join(self.passed)})" if self.passed else "an unknown sender"
+            )
+        return self.name if self.confidence is Confidence.CERTAIN else f"probably {self.name}"
+
+
+class Page(StrEnum):
+    """What an HTML body is."""
+
+    LOGIN = "a login page"
+    APP = "a single-page app"
+    BLOCK = "a block page"
+    PORTAL = "a captive portal"
+    CHALLENGE = "a bot challenge"
+    OTHER = "an HTML page"
+
+
+def sender(seen: Exchange) -> Sender:
+    """Who wrote this response.
+
+    An answer that a known product writes itself is certain or likely; a JSON body without such a mark is likely the
+    API's own; anything else is unknown.
+    """
+    passed = tuple(dict.fromkeys(row.product for row in PASSERS if row.matches(seen.status, seen.headers, "")))
+    for row in MAKERS:
+        if row.matches(seen.status, seen.headers, seen.body):
+            return _from_row(row, passed)
+    if json_body(seen) is not None:
+        return _likely_api("a JSON body with no gateway's mark", passed)
+    return Sender(
+        name="unknown",
+        hop=HopName.LOAD_BALANCER if passed else HopName.API,
+        owner=Owner.LOAD_BALANCER if passed else Owner.API,
+        confidence=Confidence.UNKNOWN,
+        why="no known product's mark in headers or body",
+        passed=passed,
+    )
+
+
+def _from_row(row: Signature, passed: tuple[str, ...]) -> Sender:
+    confidence = Confidence.CERTAIN if row.certain else Confidence.LIKELY
+    return Sender(name=row.product, hop=row.hop, owner=row.owner, confidence=confidence, why=row.why, passed=passed)
+
+
+def _likely_api(why: str, passed: tuple[str, ...]) -> Sender:
+    return Sender(
+        name="API server", hop=HopName.API, owner=Owner.API, confidence=Confidence.LIKELY, why=why, passed=passed
+    )
+
+
+def request_ids(seen: Exchange) -> dict[str, str]:
+    """The vendors' request ids in a response, by header name: what an operator searches the logs for."""
+    return {name: value for name in REQUEST_IDS if (value := seen.header(name))}
+
+
+def json_body(seen: Exchange) -> Json:
+    """The body as JSON when it is an object or a list, whatever Content-Type says; None otherwise."""
+    if not seen.body.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        parsed: Json = json.loads(seen.body)
+    except (ValueError, RecursionError):
+        return None
+    return parsed
+
+
+def page(seen: Exchange) -> Page | None:
+    """What kind of HTML page the body is; None when it is no HTML.
+
+    Content-Type does not decide: Express sends a plain "Hello, World!" as text/html.
+    """
+    if not _HTML.search(seen.body[:4096]):
+        return None
+    return next((kind for kind, pattern in _PAGES if pattern.search(seen.body)), Page.OTHER)
+
+
+_HTML = re.compile(r"<!doctype html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
+_PAGES: tuple[tuple[Page, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
+    for kind, pattern in (
+        (Page.CHALLENGE, r"cf-challenge|challenge-platform|just a moment\.\.\.|captcha"),
+        (Page.PORTAL, r"captive portal|wispaccessgatewayparam|(?:guest|public) (?:wi-?fi|network|internet)|hotspot"),
+        (Page.LOGIN, r"""type\s*=\s*["']?password|<title>[^<]*(?:sign in|signin|log ?in|single sign-on|sso)"""),
+        (
+            Page.BLOCK,
+            r"(?:access|request|page|site|url)[^<]{0,60}(?:denied|blocked|forbidden|rejected)|policy violation",
+        ),
+        (Page.APP, r"""<div id=["']?(?:root|app|__next)["']?[ >]|__next_data__|<script[^>]+type=["']module"""),
+    )
+)
+
+_LOGIN_HOST = re.compile(
+    r"(?:^|\.)(?:login\.microsoftonline\.(?:com|us)|accounts\.google\.com|cloudflareaccess\.com|okta(?:preview|-emea)?\.com"
+    r"|auth0\.com|onelogin\.com|amazoncognito\.com|duosecurity\.com|pingidentity\.com|pingone\.(?:com|eu))$"
+)
+_LOGIN_PATH = re.compile(
+    r"/(?:log-?in|sign-?in|sso|saml2?|oauth2?|auth|authorize|openid-connect|cdn-cgi/access)(?:[/?]|$)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """Where a 3xx answer leads. `url` is absolute and without its query, which may hold a token."""
+
+    url: str
+    same_host: bool
+    to_login: bool
+    to_https: bool
+
+
+def redirect(seen: Exchange) -> Redirect | None:
+    """The redirect that a response is, None when it is none (RFC 9110 section 15.4)."""
+    location = seen.header("location")
+    if seen.status not in {301, 302, 303, 307, 308} or not location:
+        return None
+    asked = urlsplit(seen.url)
+    try:
+        leads = urlsplit(urljoin(seen.url, location))
+        host = leads.hostname or ""
+    except ValueError:
+        return Redirect(url=location.partition("?")[0], same_host=False, to_login=False, to_https=False)
+    return Redirect(
+        url=leads._replace(query="", fragment="", netloc=leads.netloc.rpartition("@")[2]).geturl(),
+        same_host=host == asked.hostname,
+        to_login=bool(_LOGIN_HOST.search(host) or _LOGIN_PATH.search(leads.path.lower())),
+        to_https=host == asked.hostname and (asked.scheme, leads.scheme) == ("http", "https"),
+    )
+
+
+def retry_after(seen: Exchange) -> str:
+    """What a 429 or 503 says about when to come back: "60 s", an HTTP date, or "" (RFC 9110 section 10.2.3)."""
+    value = (seen.header("retry-after") or "").strip()
+    return f"{value} s" if value.isdigit() else value

@@ -1,0 +1,176 @@
+"""The facts of one connection: TCP or proxy, TLS, the certificates sent, and the first answer. Times in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+
+_CHECKS = {
+    Phase.TCP: "connection.tcp-connects",
+    Phase.PROXY: "connection.proxy-lets-through",
+    Phase.TLS: "connection.tls-handshake-completes",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """One certificate as sent. `subject` and `issuer` are RFC 4514 names, `names` the host names and addresses that
+    it is for, `issuer_url` where its issuer's certificate can be fetched (AIA caIssuers, RFC 5280 section 4.2.2.1)."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    serial: str
+    sha256: str
+    issuer_url: str = ""
+
+    @property
+    def self_issued(self) -> bool:
+        """Subject and issuer are the same name: a root, or a self-signed certificate."""
+        return self.subject == self.issuer
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether the moment lies within the validity."""
+        return self.not_before <= moment <= self.not_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """What TLS agreed on. `chain` is what the server sent, its own certificate first; `whole_chain` is False where this
+    Python shows no more than the first one."""
+
+    version: str
+    cipher: str
+    alpn: str | None
+    chain: tuple[Certificate, ...]
+    whole_chain: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distrust:
+    """Why verification failed: OpenSSL's X509_V_ERR number and words."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyReply:
+    """What a proxy answered to CONNECT."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+
+    def header(self, name: str) -> str:
+        """The first value of a header, "" when it is absent."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What became of connecting on one route.
+
+    `failure` is how it broke before a request could be sent; an untrusted certificate is `distrust` instead, for the
+    connection was then made without verification. `greeting` is one HEAD request on the connection: it brings the
+    server's clock, and the alert that a TLS 1.3 server sends late when it demands a client certificate. `plain_status`
+    is the status of a plain HTTP request to a port that does not speak TLS, `speaks_tls` tells that an http:// URL
+    leads to a TLS port, `without_sni` what a handshake without a server name came to after one with it broke off,
+    `outdated` the TLS version before 1.2 with which it came about instead, and `asks_certificate` that the server was
+    seen to ask for a client certificate before it broke off.
+    """
+
+    label: str
+    port: int
+    tls: bool
+    started_at: datetime
+    timing: Timing
+    failure: Failure | None = None
+    handshake: Handshake | None = None
+    distrust: Distrust | None = None
+    greeting: Exchange | None = None
+    proxied: bool = False
+    proxy_reply: ProxyReply | None = None
+    plain_status: int | None = None
+    speaks_tls: bool = False
+    without_sni: str = ""
+    outdated: str = ""
+    asks_certificate: bool = False
+
+    @property
+    def broke_at(self) -> Phase | None:
+        """The phase in which no connection came about; None when there is one that takes requests."""
+        if self.failure is not None:
+            return self.failure.phase
+        if self.demands_proxy_login:
+            return Phase.PROXY
+        return Phase.TLS if self.late_refusal is not None or self.speaks_tls else None
+
+    @property
+    def demands_proxy_login(self) -> bool:
+        """A proxy answered 407 to the request itself, for an http:// target needs no tunnel."""
+        return self.proxied and not self.tls and self.greeting is not None and self.greeting.status == 407
+
+    @property
+    def late_refusal(self) -> Failure | None:
+        """How the handshake was refused after it seemed complete (TLS 1.3): by an alert instead of an answer, or, where
+        a client certificate was asked for, by closing without one, as servers on Python's asyncio do."""
+        failure = self.greeting.failure if self.greeting is not None and self.greeting.status is None else None
+        if failure is None or not self.tls:
+            return None
+        closed = failure.trouble in {Trouble.CLOSED, Trouble.RESET} and self.asks_certificate
+        return failure if failure.trouble is Trouble.ALERT or closed else None
+
+    @property
+    def trouble(self) -> Failure | None:
+        """What keeps requests from being sent, early or late; None when nothing does."""
+        return self.failure or self.late_refusal
+
+    @property
+    def blocked_by(self) -> str | None:
+        """The id of the check that fails because of this connection; None when it takes requests."""
+        if self.outdated:
+            return "connection.tls-versions-suffice"
+        return _CHECKS.get(self.broke_at) if self.broke_at else None
+
+    @property
+    def why_blocked(self) -> str:
+        """The same in words."""
+        other = "the proxy demands a login" if self.demands_proxy_login else "the port speaks TLS, the URL says http://"
+        return f"no connection to {self.label}: {self.trouble.detail if self.trouble else other}"
+
+    @property
+    def leaf(self) -> Certificate | None:
+        """The server's own certificate."""
+        return self.handshake.chain[0] if self.handshake and self.handshake.chain else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionTrial:
+    """Whether the server takes one TLS version: None where that could not be found out."""
+
+    version: str
+    accepted: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsVersions:
+    """Which TLS versions the first address that accepts TCP connections takes, oldest first."""
+
+    label: str
+    trials: tuple[VersionTrial, ...]
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The versions that a handshake succeeded with."""
+        return tuple(trial.version for trial in self.trials if trial.accepted)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The versions that the server turned down."""
+        return tuple(trial.version for trial in self.trials if trial.accepted is False)

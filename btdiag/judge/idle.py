@@ -1,0 +1,122 @@
+"""The order of idle timeouts: the load balancer must let go of a connection before the backend does. Pure arithmetic.
+
+Fact types of probe/idle.py, and what follows from two known timeouts without any waiting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+from btdiag.judge.race import NODE_EXTRA_S
+from btdiag.judge.volley import BackendIdle, Source
+from btdiag.measurement import NotMeasured
+from btdiag.model import Target, Verdict
+
+DEFAULT_KEEPALIVE_S = 65.0  # TS_API_KEEP_ALIVE_TIMEOUT_SECONDS unless set (Braintrust, Advanced self-hosting)
+MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets
+ADVISED_MARGIN_S = 5.0  # what a remedy aims for
+
+
+class Fate(StrEnum):
+    """What became of an idle connection that we held."""
+
+    FIN = "closed"
+    RST = "reset"
+    ANSWERED = "still usable"
+    DEAD = "closed only when used"
+    HUNG = "silent when used"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One idle connection. `age_s`: since its last answer, at its end or when it was used again. `unacknowledged`: our
+    request never reached the peer's TCP (None: the system does not tell)."""
+
+    fate: Fate
+    age_s: float
+    unacknowledged: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontIdle:
+    """Idle connections to the load balancer at one address. `waited_s` is the age up to which they were held;
+    `keeps_alive` False: every answer ended its connection, `announced` then tells if it said so; `hint_s` is the
+    timeout of its Keep-Alive header; `fresh_answered`: a new connection was answered at the end."""
+
+    label: str
+    waited_s: float
+    keeps_alive: bool
+    announced: bool
+    held: tuple[Held, ...]
+    hint_s: float | None = None
+    fresh_answered: bool | None = None
+
+    def ages(self, *fates: Fate) -> tuple[float, ...]:
+        """The ages of the connections that had one of these fates, in order."""
+        return tuple(sorted(one.age_s for one in self.held if one.fate in fates))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
+    """An idle timeout as far as it is known. `closes_after_s` is when the connection really ends, Node's second
+    included; `at_least` marks a lower bound (still open then); `setting_s` is what the configuration says."""
+
+    closes_after_s: float
+    source: Source
+    setting_s: float | None = None
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        bound = "more than " if self.at_least else ""
+        if self.setting_s is None:
+            return f"{bound}{self.closes_after_s:.4g} s ({self.source.value})"
+        return f"{self.setting_s:g} s ({self.source.value})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The two timeouts side by side; None for one that is not known."""
+
+    backend: Timeout
+    balancer: Timeout | None
+
+    @property
+    def margin_s(self) -> float | None:
+        """Seconds that the backend keeps a connection longer than the load balancer does; negative: it closes first."""
+        return None if self.balancer is None else self.backend.closes_after_s - self.balancer.closes_after_s
+
+    @property
+    def verdict(self) -> Verdict:
+        """What follows by arithmetic alone. Equal values are no margin: both timers run out together."""
+        margin = self.margin_s
+        if margin is None or (self.backend.at_least and margin < MARGIN_S):
+            return Verdict.INCONCLUSIVE
+        if margin <= 0:
+            return Verdict.WARN if self.backend.source is Source.DEFAULT else Verdict.FAIL
+        return Verdict.WARN if round(margin, 1) < MARGIN_S else Verdict.PASS
+
+    @property
+    def sound(self) -> bool | None:
+        """True: the load balancer closes first, with a margin; False: the backend does; None: not known, or close."""
+        if self.margin_s is None or self.backend.source is Source.DEFAULT:
+            return None
+        return {Verdict.PASS: True, Verdict.FAIL: False}.get(self.verdict)
+
+
+def order_of(target: Target, measured: BackendIdle | NotMeasured | None) -> Order:
+    """The order of timeouts from the best source of each: measured, declared, default. Nothing stands in for an
+    undeclared load balancer's timeout: it cannot be measured from outside."""
+    declared = target.lb_idle_timeout
+    balancer = Timeout(closes_after_s=declared, source=Source.DECLARED, setting_s=declared) if declared else None
+    return Order(backend=_backend(target.backend_keepalive, measured), balancer=balancer)
+
+
+def _backend(declared: float | None, measured: BackendIdle | NotMeasured | None) -> Timeout:
+    if isinstance(measured, BackendIdle) and measured.closings_s:
+        return Timeout(closes_after_s=median(measured.closings_s), source=Source.MEASURED)
+    if isinstance(measured, BackendIdle) and measured.open_until_s is not None:
+        return Timeout(closes_after_s=measured.open_until_s, source=Source.MEASURED, at_least=True)
+    setting, source = (DEFAULT_KEEPALIVE_S, Source.DEFAULT) if declared is None else (declared, Source.DECLARED)
+    return Timeout(closes_after_s=setting + NODE_EXTRA_S, source=source, setting_s=setting)

@@ -1,0 +1,186 @@
+"""The verdicts on the keep-alive race: does the backend outlive the load balancer, and does one race stay one race?
+
+Arithmetic of the known timeouts comes first; volleys, where they were allowed, are its proof or its contradiction.
+"""
+
+from __future__ import annotations
+
+from btdiag.judge.idle import MARGIN_S, Order, order_of
+from btdiag.judge.keepalive_evidence import race_evidence, strips
+from btdiag.judge.keepalive_remedy import CONTAINMENT, SOURCES, order_remedy
+from btdiag.judge.race import chance, controls_clean, miss_probability, proved, signatures
+from btdiag.judge.volley import BackendIdle, Period, Race, Recovery, Source, Stop
+from btdiag.measurement import NotMeasured
+from btdiag.model import Finding, HopName, Owner, Target, Verdict
+
+EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
+_UNUSABLE = {Stop.OVERLOADED, Stop.THROTTLED, Stop.UNHEALTHY, Stop.NO_CONNECTIONS}
+_SETTLE = "give --lb-idle-timeout, and --backend-keepalive or --backend, to settle it"
+_MASKS = (
+    "a retry in the load balancer would hide it (nginx proxy_next_upstream non_idempotent, HAProxy retry-on "
+    "all-retryable-errors, Envoy retry_on: reset, Apache ping=), but not for bodies too large to be kept for it"
+)
+
+
+def backend_outlives(target: Target, measured: BackendIdle | NotMeasured, race: Race | NotMeasured) -> Finding:
+    """The order of timeouts, with the induced failures as its proof.
+
+    Volleys that prove the race decide. Ones that could not be used, or that saw something without proving it, leave it
+    open unless arithmetic has decided against. Otherwise arithmetic decides, and they are reported beside it.
+    """
+    volleys = race if isinstance(race, Race) else None
+    order = order_of(target, (volleys.direct if volleys else None) or measured)
+    if volleys and proved(volleys, order.sound):
+        return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
+    if volleys and order.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE} and (doubt := _doubt(volleys)):
+        return _finding(Verdict.INCONCLUSIVE, doubt, order, volleys)
+    return _finding(order.verdict, f"{_arithmetic(order)}; {_beside(race)}", order, volleys)
+
+
+def proof(race: Race, order: Order) -> str:
+    """The failures that were induced, in one sentence with all numbers."""
+    hits = race.with_hits
+    lost, sent = sum(one.hits for one in hits), sum(one.volley.sent for one in hits)
+    ages = " and ".join(f"{one.volley.age_s or 0.0:.3f}" for one in hits)
+    controls = sum(volley.sent for volley in race.controls)
+    balancer = f"whose idle timeout is {order.balancer}" if order.balancer else "whose idle timeout is not declared"
+    contradiction = ", though the values as known say otherwise" if order.sound else ""
+    return (
+        f"{lost} of {sent} requests at an idle age of {ages} s were lost ({_looks(race)}), against 0 of {controls} in "
+        f"the controls, in {len(hits)} of {len(race.periods)} idle periods: the backend closes idle connections after "
+        f"{_closing(race, order)}, while the load balancer, {balancer}, still uses them{contradiction}"
+    )
+
+
+def _closing(race: Race, order: Order) -> str:
+    if order.backend.source is Source.MEASURED:
+        return str(order.backend)
+    return f"{race.with_hits[0].aim.keepalive_s:g} s (setting {order.backend})"
+
+
+def _looks(race: Race) -> str:
+    return ", ".join(f"{count} x {name}" for name, count in signatures(race).items())
+
+
+def _doubt(race: Race) -> str | None:
+    """Why the volleys leave it open although arithmetic does not say `fail`; None when they raise no doubt."""
+    if race.stop in _UNUSABLE:
+        return f"the volleys could not be used: {race.stop.value} ({_counts(race)})"
+    if not race.with_hits:
+        return None
+    often = "once" if len(race.with_hits) == 1 else f"in {len(race.with_hits)} idle periods"
+    lost = sum(period.hits for period in race.with_hits)
+    return (
+        f"seen {often}, not proved: {lost} requests lost ({_looks(race)}) in {len(race.periods)} idle periods, "
+        f"p = {chance(race):.2g}; a run with a longer --budget has more of them"
+    )
+
+
+def _counts(race: Race) -> str:
+    volleys = (*race.controls, *(period.volley for period in race.periods))
+    lost, sent = sum(one.lost for one in volleys), sum(one.sent for one in volleys)
+    return f"{lost} of {sent} requests to {race.path} failed, its ordinary status is {race.usual}"
+
+
+def _arithmetic(order: Order) -> str:
+    backend, balancer, margin = order.backend, order.balancer, order.margin_s
+    if balancer is None or margin is None:
+        return f"the load balancer's idle timeout is not known, the backend's keep-alive is {backend}; {_SETTLE}"
+    closing = "" if backend.setting_s is None else f" and ends at {backend.closes_after_s:.4g} s"
+    sides = f"the backend's keep-alive is {backend}{closing}, the load balancer's idle timeout is {balancer}"
+    if order.verdict is Verdict.INCONCLUSIVE:
+        return f"{sides}: nobody waited long enough to see which closes first"
+    if margin == 0:
+        return f"{sides}: both close at the same moment"
+    return f"{sides}: the {'backend' if margin < 0 else 'load balancer'} closes first, by {abs(margin):.3g} s"
+
+
+def _beside(race: Race | NotMeasured) -> str:
+    """What the volleys add to the arithmetic."""
+    if isinstance(race, NotMeasured):
+        return f"not induced: {race.reason}"
+    if race.with_hits:
+        return f"{sum(one.hits for one in race.with_hits)} requests were lost in {len(race.with_hits)} idle periods"
+    if not race.periods:
+        return f"not induced: {race.stop.value}"
+    ages = ", ".join(f"{period.volley.age_s or 0.0:.3f}" for period in race.periods)
+    sent = sum(period.volley.sent for period in race.periods)
+    return (
+        f"0 of {sent} requests lost at idle ages of {ages} s ({race.stop.value}; a race that nothing hides stays "
+        f"unseen with a probability of {miss_probability(race):.2g}; {_MASKS})"
+    )
+
+
+def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) -> Finding:
+    proofs = race_evidence(race, order) if race and race.warm_up else ()
+    if verdict is Verdict.PASS:
+        return Finding(verdict=verdict, summary=summary, evidence=proofs, sources=SOURCES)
+    return Finding(
+        verdict=verdict,
+        summary=summary,
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.API,
+        expected=EXPECTED,
+        seen=f"load balancer {order.balancer or 'not known'}, backend {order.backend}",
+        evidence=proofs,
+        remedy=order_remedy(order),
+        sources=SOURCES,
+    )
+
+
+def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
+    """Does the backend close when its declared setting says: at that age, or Node's second later?"""
+    if target.backend_keepalive is None:
+        return Finding(verdict=Verdict.SKIP, summary="no --backend-keepalive was declared to compare with")
+    order = order_of(target, measured)
+    seen, declared = order.backend, target.backend_keepalive
+    early, late = seen.closes_after_s < declared - 0.5, seen.closes_after_s > declared + 2.0
+    text = f"the backend's keep-alive is declared as {declared:g} s, and the backend itself closed after {seen}"
+    if not early and (seen.at_least or not late):
+        return Finding(verdict=Verdict.PASS, summary=text)
+    return Finding(
+        verdict=Verdict.FAIL if early else Verdict.WARN,
+        summary=text,
+        hop=HopName.API,
+        owner=Owner.API,
+        expected=f"{declared:g} s, or a second more with Node.js",
+        seen=str(seen),
+        remedy=order_remedy(order),
+        sources=SOURCES,
+    )
+
+
+def race_is_contained(race: Race | NotMeasured) -> Finding:
+    """How long the target was out for everyone after a volley with hits."""
+    if isinstance(race, NotMeasured):
+        return Finding(verdict=Verdict.SKIP, summary=f"no race was induced: {race.reason}")
+    after = [(period, period.recovery) for period in race.with_hits if period.recovery is not None]
+    if not after or not controls_clean(race):
+        reason = Stop.OVERLOADED if after else race.stop
+        return Finding(verdict=Verdict.SKIP, summary=f"no race was seen: {reason.value}")
+    period, recovery = max(after, key=lambda pair: pair[1].out_s)
+    if recovery.failed:
+        return _uncontained(period, recovery, race)
+    asked = sum(recovery.asked for _, recovery in after)
+    return Finding(
+        verdict=Verdict.PASS, summary=f"{asked} of {asked} single GETs passed right after a volley that lost requests"
+    )
+
+
+def _uncontained(period: Period, recovery: Recovery, race: Race) -> Finding:
+    until = f"for {recovery.out_s:.1f} s" + ("" if recovery.recovered else " and still at the end")
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"after one race, with {period.hits} lost requests, every request failed {until}: {recovery.failed} of "
+        f"{recovery.asked} single GETs, each on a connection of its own",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="requests after the race are answered at once",
+        seen=f"{recovery.failed} of {recovery.asked} single GETs failed {until}",
+        evidence=(strips(race),),
+        remedy=CONTAINMENT,
+        sources=(
+            "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_fails",
+            "observed with nginx 1.22, two servers and the default max_fails=1: 502 for everything for 10 s",
+        ),
+    )

@@ -1,0 +1,106 @@
+"""What to change when the order of idle timeouts is wrong: both numbers, for the API server and for each product."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+from btdiag.judge.idle import ADVISED_MARGIN_S, Order
+from btdiag.model import Remedy, Snippet
+
+SOURCES = (
+    "RFC 9112 section 9.5 (either side may close an idle connection at any time)",
+    "RFC 9110 section 9.2.2 (a request that is not idempotent must not be retried by itself)",
+    "https://www.braintrust.dev/docs/guides/self-hosting/advanced (TS_API_KEEP_ALIVE_TIMEOUT_SECONDS)",
+)
+_SETTING = "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS"
+_GOOGLE_S = 600  # fixed for Google Cloud's HTTP load balancers
+
+
+def order_remedy(order: Order) -> Remedy:
+    """Raise the backend's timeout above the load balancer's by five seconds, or lower the load balancer's below it."""
+    upwards, downwards = raised(order), lowered(order)
+    if order.balancer is None:
+        text = (
+            f"Look up the load balancer's idle timeout towards the API server and set {_SETTING} at least "
+            f"{ADVISED_MARGIN_S:g} s above it, or lower the load balancer's to {downwards} s or less."
+        )
+    else:
+        text = (
+            f"Set {_SETTING} to {upwards} or more, {ADVISED_MARGIN_S:g} s above the load balancer's "
+            f"{order.balancer.closes_after_s:g} s; or lower the load balancer's idle timeout to {downwards} s or less, "
+            f"below the {order.backend.closes_after_s:.4g} s after which the backend closes."
+        )
+    return Remedy(text=text, snippets=(*_backend_snippets(upwards), *_balancer_snippets(downwards)))
+
+
+def raised(order: Order) -> int:
+    """The backend's setting that goes with the load balancer's timeout; with Google's 600 s where that is unknown."""
+    balancer_s = _GOOGLE_S if order.balancer is None else order.balancer.closes_after_s
+    return ceil(balancer_s + ADVISED_MARGIN_S)
+
+
+def lowered(order: Order) -> int:
+    """The load balancer's timeout that goes with the backend's, at least one second."""
+    return max(1, floor(order.backend.closes_after_s - ADVISED_MARGIN_S))
+
+
+def _backend_snippets(seconds: int) -> tuple[Snippet, ...]:
+    helm = f'api:\n  extraEnvVars:\n    - name: {_SETTING}\n      value: "{seconds}"'
+    return (
+        Snippet(product="Helm (values.yaml)", code=helm),
+        Snippet(
+            product="Terraform (ECS API)", code=f'braintrust_api_extra_env_vars = {{\n  {_SETTING} = "{seconds}"\n}}'
+        ),
+        Snippet(product="Node.js", code=f"server.keepAliveTimeout = {seconds * 1000}; // ms; closes a second later"),
+    )
+
+
+def _balancer_snippets(seconds: int) -> tuple[Snippet, ...]:
+    return tuple(Snippet(product=name, code=code.replace("SECONDS", str(seconds))) for name, code in _BALANCERS)
+
+
+_BALANCERS = (
+    (
+        "AWS ALB",
+        "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN \\\n"
+        "  --attributes Key=idle_timeout.timeout_seconds,Value=SECONDS",
+    ),
+    (
+        "Google Cloud load balancer",
+        f"# fixed at {_GOOGLE_S} s, so raise the backend's:\n{_SETTING}={_GOOGLE_S + int(ADVISED_MARGIN_S)}",
+    ),
+    ("nginx", "upstream api {\n  server api:8000;\n  keepalive 64;\n  keepalive_timeout SECONDSs;\n}"),
+    (
+        "HAProxy",
+        "# keeps idle server connections without a timeout of its own: raise the backend's, or keep none\n"
+        "backend api\n  http-reuse never",
+    ),
+    ("Apache", "ProxyPass / http://api:8000/ ttl=SECONDS"),
+    (
+        "Envoy",
+        "typed_extension_protocol_options:\n"
+        "  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
+        '    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n'
+        "    common_http_protocol_options: { idle_timeout: SECONDSs }\n"
+        "    explicit_http_config: { http_protocol_options: {} }",
+    ),
+    ("Istio (DestinationRule)", "trafficPolicy:\n  connectionPool:\n    http:\n      idleTimeout: SECONDSs"),
+    ("Traefik", "serversTransports:\n  api:\n    forwardingTimeouts:\n      idleConnTimeout: SECONDSs"),
+    ("Caddy", "reverse_proxy api:8000 {\n  transport http {\n    keepalive SECONDSs\n  }\n}"),
+    ("Kubernetes ingress-nginx (ConfigMap)", 'data:\n  upstream-keepalive-timeout: "SECONDS"'),
+)
+
+CONTAINMENT = Remedy(
+    text="Remove the race itself (keepalive.backend-outlives-load-balancer). Until then keep the load balancer from "
+    "taking a server out for a single lost connection: max_fails=0 on each server of an nginx upstream, a higher "
+    "consecutive5xxErrors in the outlier detection of Envoy and Istio.",
+    snippets=(
+        Snippet(
+            product="nginx",
+            code="upstream api {\n  server api-1:8000 max_fails=0;\n  server api-2:8000 max_fails=0;\n}",
+        ),
+        Snippet(
+            product="Istio (DestinationRule)", code="trafficPolicy:\n  outlierDetection:\n    consecutive5xxErrors: 50"
+        ),
+    ),
+)

@@ -1,0 +1,141 @@
+"""The keep-alive race: when to fire the next volley, and what the volleys of a run prove. probe/race.py fires them.
+
+A backend closes an idle connection after K seconds. A request that a load balancer writes on a pooled connection while
+that close is under way is lost (RFC 9112 section 9.5): the client sees a 502, 503 or nothing. One idle period is
+W (N requests at once fill the pool), C (again, on reused connections: control), a wait, A (the volley, due as the
+connections reach the age K), B (again, at once: control, and the C of the next period).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import comb, floor, prod
+from statistics import median
+
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.gateway import Confidence, sender
+from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
+from btdiag.model import HopName
+
+OFFSETS = (-0.4, -0.55, -0.3, -0.45)
+"""Where to aim, relative to K, as parts of the time that a volley takes: it works through the pool from the connection
+used last to the one used first, while those run out from the other end; they meet in the middle. Observed on loopback
+with 200 connections (13 to 16 ms a volley), nginx 1.22 before Node 20, median answer to median sending: at -8 to -3 ms
+eight of nine volleys had hits, at -16 to -11 ms none, at -2 ms and later one of four."""
+
+VOLLEY_LIMIT_S = 0.04  # no volley is taken for longer when aiming
+
+COARSE_OFFSETS_S = (0.010, 0.030, 0.060, 0.100)
+"""The same for a backend that looks at its timers only now and then (gunicorn's threads: once a second): connections
+are overdue, and still open, for a while after K; what makes it look is the volley itself."""
+
+COARSE_SPREAD_S = (
+    0.05  # closings that differ by more come from such a backend; Node's and uvicorn's differ by 1 to 3 ms
+)
+NODE_EXTRA_S = 1.0  # observed with Node 20: keepAliveTimeout 65 closes at 66.000 s, 2 at 3.000 s
+SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are no chance
+MISS_AT_ONCE = 0.5  # a period without a hit in spite of a race: 0.10 to 0.50 on loopback when aimed to the millisecond
+
+
+def keepalive_of(setting_s: float, source: Source) -> Keepalive:
+    """K of a setting: Node's second later first, for the API server is one; then the bare value."""
+    return Keepalive(candidates=(setting_s + NODE_EXTRA_S, setting_s), source=source)
+
+
+def keepalive_measured(closings_s: Sequence[float], watched: int) -> Keepalive:
+    """K from direct connections of which some, or all `watched` ones, were seen to close.
+
+    A backend with exact timers closes all at the same age. One that looks at them now and then is late by a part of its
+    round: its setting is the whole second before, most likely, or else the earliest closing.
+    """
+    first, last = min(closings_s), max(closings_s)
+    if len(closings_s) == watched and last - first <= COARSE_SPREAD_S:
+        return Keepalive(candidates=(median(closings_s),), source=Source.MEASURED)
+    whole = float(floor(first))
+    return Keepalive(candidates=(whole, first) if whole else (first,), source=Source.MEASURED, coarse=True)
+
+
+def answered_by(front: Exchange, direct: Exchange | None) -> Answerer:
+    """Who answers the probe path: the backend, if it gives the same answer when asked directly; without a direct path
+    what the answer itself tells (judge/gateway.py)."""
+    if direct is not None and direct.status is not None:
+        same = (front.status, front.header("content-type")) == (direct.status, direct.header("content-type"))
+        return Answerer.BACKEND if same else Answerer.BALANCER
+    who = sender(front)
+    if who.confidence is Confidence.UNKNOWN:
+        return Answerer.UNCLEAR
+    return Answerer.BACKEND if who.hop is HopName.API else Answerer.BALANCER
+
+
+def fisher_exact(hits: int, sent: int, control_hits: int, control_sent: int) -> float:
+    """One-sided p that a volley has this many hits, or more, if it fails no more often than the controls do (Fisher's
+    exact test: the hypergeometric tail)."""
+    total, lost = sent + control_sent, hits + control_hits
+    ways = sum(comb(sent, k) * comb(control_sent, lost - k) for k in range(hits, min(sent, lost) + 1))
+    return ways / comb(total, lost)
+
+
+def next_volley(keepalive: Keepalive, history: Sequence[Period], volley_s: float) -> Aim:
+    """Where to aim in the next period; `volley_s` is what a volley takes behind the load balancer.
+
+    After a hit: the same again; else the candidates for K in turn, and for each of them the next offset. (Whether the
+    pool's connections were still open would tell candidates apart, but on loopback that cannot be seen in the
+    durations: a busy machine makes as much difference as a new connection.)
+    """
+    if history and history[-1].hits:
+        return history[-1].aim
+    candidate = keepalive.candidates[len(history) % len(keepalive.candidates)]
+    tried = sum(period.aim.keepalive_s == candidate for period in history)
+    if keepalive.coarse:
+        return Aim(keepalive_s=candidate, offset_s=COARSE_OFFSETS_S[tried % len(COARSE_OFFSETS_S)])
+    return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
+
+
+def controls_clean(race: Race) -> bool:
+    """No control lost a request. A volley that fails right after a hit but passes once single GETs pass again is
+    collateral of the race; probe/race.py waits for that before it fires the control."""
+    return all(volley.lost == 0 for volley in race.controls)
+
+
+def chance(race: Race) -> float:
+    """Fisher's exact p of all volleys against all controls; 1.0 without a volley."""
+    if not race.periods:
+        return 1.0
+    hits, sent = sum(period.hits for period in race.periods), sum(period.volley.sent for period in race.periods)
+    controls = race.controls
+    return fisher_exact(hits, sent, sum(one.lost for one in controls), sum(one.sent for one in controls))
+
+
+def periods_needed(keepalive: Keepalive | None, sound_order: bool | None) -> int:
+    """In how many idle periods hits must be seen before they prove the race: the requests of one volley share their
+    fate, so the period is the unit. One will do where K was measured or declared, for then the hits came when
+    foretold; two where K was a guess, or where the timeouts as known contradict it (`sound_order` True)."""
+    foretold = keepalive is not None and keepalive.source is not Source.DEFAULT
+    return 1 if sound_order is False or (foretold and sound_order is None) else 2
+
+
+def proved(race: Race, sound_order: bool | None) -> bool:
+    """Did the volleys prove the race? Hits in enough periods, no chance, and not one in any control."""
+    needed = periods_needed(race.keepalive, sound_order)
+    return len(race.with_hits) >= needed and controls_clean(race) and chance(race) < SIGNIFICANT
+
+
+def miss_probability(race: Race) -> float:
+    """How likely a race stayed unseen in volleys that were aimed at a K known from measurement or declaration: the
+    product over the periods. Small volleys, missed aims and guessed K count as not tried. A retry in the load
+    balancer hides every hit: this number cannot exclude one."""
+    if race.keepalive is None or race.keepalive.source is Source.DEFAULT or race.answerer is not Answerer.BACKEND:
+        return 1.0
+    return prod(_miss(period, len(race.keepalive.candidates)) for period in race.periods)
+
+
+def _miss(period: Period, candidates: int) -> float:
+    on_time = abs(period.late_s) <= 0.01
+    likely = min(period.volley.sent / 200, 1.0) / candidates if on_time else 0.0
+    return 1 - (1 - MISS_AT_ONCE) * likely
+
+
+def signatures(race: Race) -> dict[str, int]:
+    """How the lost requests looked to the client, with their numbers."""
+    return dict(Counter(shot.signature for period in race.with_hits for shot in period.volley.shots if shot.lost))

@@ -1,0 +1,294 @@
+"""Why a certificate is not trusted, and whether it will go on being valid: pure rules over the chain that was sent.
+
+Interception, a private CA and a server that forgot its intermediate give OpenSSL's same error number; only the issuer
+and the chain tell them apart. Error numbers: openssl-verification-options(1), X509_V_ERR_*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from btdiag.judge import evidence
+from btdiag.judge.clock import Reading, reading_of
+from btdiag.judge.connection import blocked, share_of
+from btdiag.judge.handshake import Certificate, Connection
+from btdiag.judge.tls_names import default_certificate, inspection_vendor, is_public_ca, short_name
+from btdiag.judge.tls_remedy import Cause, remedy_for
+from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
+
+EXPIRY_WARNING = timedelta(days=14)  # a renewal at one third of 90 days that failed has been failing for 16 days then
+SHORT_LIVED_SHARE = 4  # a certificate of few days is in danger in the last quarter of its life: renewal is at a third
+CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be right
+
+
+_EXPIRED, _NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
+_NO_ISSUER = frozenset({2, 20, 21, 27})
+_NAME = frozenset({62, 63, 64})
+_WEAK = frozenset({66, 67, 68})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One untrusted connection explained: the cause, the sentence that tells it, and the certificate it is about."""
+
+    cause: Cause
+    sentence: str
+    certificate: Certificate | None = None
+
+
+def diagnose(connection: Connection, host: str) -> Diagnosis:
+    """What the verification error of an untrusted connection comes from."""
+    code = connection.distrust.code if connection.distrust else 0
+    leaf = connection.leaf
+    if leaf is None:
+        said = connection.distrust.message if connection.distrust else ""
+        return Diagnosis(cause=Cause.OTHER, sentence=f"verification fails: {said}")
+    if code in {_EXPIRED, _NOT_YET}:
+        return _out_of_time(connection, code)
+    if vendor := inspection_vendor(*_all_names(connection)):
+        sentence = f"it is issued by {short_name(leaf.issuer)}, which looks like TLS inspection ({vendor})"
+        return Diagnosis(cause=Cause.INSPECTED, sentence=sentence, certificate=leaf)
+    if code in _NAME:
+        return _wrong_name(leaf, host)
+    if code == _SELF_SIGNED:
+        return _self_signed(leaf)
+    if code in _NO_ISSUER or code == _SELF_SIGNED_ROOT:
+        return _unknown_issuer(connection, leaf)
+    said = connection.distrust.message if connection.distrust else ""
+    return Diagnosis(cause=Cause.WEAK if code in _WEAK else Cause.OTHER, sentence=said, certificate=leaf)
+
+
+def _all_names(connection: Connection) -> list[str]:
+    chain = connection.handshake.chain if connection.handshake else ()
+    return [name for entry in chain for name in (entry.issuer, entry.subject)]
+
+
+def _out_of_time(connection: Connection, code: int) -> Diagnosis:
+    now = connection.started_at
+    chain = connection.handshake.chain if connection.handshake else ()
+    culprit = next((entry for entry in chain if not entry.covers(now)), None)
+    if culprit is None:
+        what = "has expired" if code == _EXPIRED else "is not valid yet"
+        return Diagnosis(cause=Cause.OLD_STORE, sentence=f"a CA certificate in this machine's own store {what}")
+    reading = reading_of(connection)
+    if reading is not None and abs(reading.skew) > CLOCK_DOUBT and culprit.covers(reading.server_time):
+        return Diagnosis(cause=Cause.WRONG_CLOCK, sentence=_clock_sentence(culprit, now, reading), certificate=culprit)
+    whose = "it" if culprit is chain[0] else f"the intermediate {short_name(culprit.subject)}"
+    if now > culprit.not_after:
+        sentence = f"{whose} expired on {_day(culprit.not_after)}, {_span(now - culprit.not_after)} ago"
+        return Diagnosis(cause=Cause.EXPIRED, sentence=sentence, certificate=culprit)
+    sentence = f"{whose} is not valid before {_moment(culprit.not_before)}, {_span(culprit.not_before - now)} from now"
+    return Diagnosis(cause=Cause.NOT_YET_VALID, sentence=sentence, certificate=culprit)
+
+
+def _clock_sentence(culprit: Certificate, now: datetime, reading: Reading) -> str:
+    return (
+        f"it is valid from {_moment(culprit.not_before)} to {_moment(culprit.not_after)}: by the server's clock "
+        f"({_moment(reading.server_time)}) it is valid, by this machine's ({_moment(now)}) it is not"
+    )
+
+
+def _wrong_name(leaf: Certificate, host: str) -> Diagnosis:
+    names = ", ".join(leaf.names[:8]) or f"no host name at all (subject {short_name(leaf.subject)})"
+    more = f" and {len(leaf.names) - 8} more" if len(leaf.names) > 8 else ""
+    product = default_certificate(leaf.subject, leaf.names)
+    hint = f" ({product})" if product else ""
+    return Diagnosis(
+        cause=Cause.WRONG_NAME, sentence=f"it is for {names}{more}{hint}, not for {host}", certificate=leaf
+    )
+
+
+def _self_signed(leaf: Certificate) -> Diagnosis:
+    product = default_certificate(leaf.subject, leaf.names)
+    hint = f": {product}" if product else ""
+    sentence = f"it is self-signed by {short_name(leaf.issuer)}{hint}"
+    return Diagnosis(cause=Cause.SELF_SIGNED, sentence=sentence, certificate=leaf)
+
+
+def _unknown_issuer(connection: Connection, leaf: Certificate) -> Diagnosis:
+    top = top_of_chain(connection.handshake.chain if connection.handshake else ())
+    whole = connection.handshake is not None and connection.handshake.whole_chain
+    issuer = short_name(top.issuer)
+    if whole and top is leaf and not leaf.self_issued:
+        if is_public_ca(leaf.issuer) or leaf.issuer_url:
+            sentence = f"the server sends it without the intermediate CA {issuer} that issued it"
+        else:
+            sentence = (
+                f"the server sends it alone, and its issuer {issuer} is not trusted here: an intermediate is missing"
+            )
+        return Diagnosis(cause=Cause.MISSING_INTERMEDIATE, sentence=sentence, certificate=leaf)
+    if is_public_ca(top.issuer) and not top.self_issued:
+        sentence = f"its chain ends at the public CA {issuer}, which is not among those trusted here"
+        return Diagnosis(cause=Cause.OLD_STORE, sentence=sentence, certificate=top)
+    leads = f"it is issued by {issuer}" if top is leaf else f"its chain leads to {issuer}"
+    sentence = f"{leads}, which is not trusted here"
+    return Diagnosis(cause=Cause.UNKNOWN_CA, sentence=sentence, certificate=top)
+
+
+def top_of_chain(chain: Sequence[Certificate]) -> Certificate:
+    """The certificate that the server's own one leads to, going from issuer to issuer through what was sent."""
+    top = chain[0]
+    for _ in chain:
+        above = next((entry for entry in chain if entry.subject == top.issuer and entry is not top), None)
+        if above is None or top.self_issued:
+            return top
+        top = above
+    return top
+
+
+def tls_is_trusted(connections: Mapping[str, Connection], target: Target, misled: Sequence[str] = ()) -> Finding:
+    """The claim of connection.tls-is-trusted, over the connections on which TLS came about.
+
+    `misled` are addresses that a DNS filter gave: a foreign certificate there is the filter's doing.
+    """
+    if target.scheme == "http":
+        return Finding(verdict=Verdict.SKIP, summary="the target is an http:// URL: no certificate is involved")
+    seen = {label: one for label, one in connections.items() if one.handshake is not None or one.distrust is not None}
+    if not seen:
+        return blocked(connections)
+    distrusted = {label: one for label, one in seen.items() if one.distrust is not None}
+    if not distrusted:
+        return _trusted(seen)
+    if all(label in misled for label in distrusted):
+        summary = f"because dns.addresses-are-usable failed: {', '.join(distrusted)} is not the target"
+        return Finding(verdict=Verdict.SKIP, summary=summary, because="dns.addresses-are-usable")
+    return _untrusted(seen, distrusted, target)
+
+
+def _trusted(seen: Mapping[str, Connection]) -> Finding:
+    leaf = next((one.leaf for one in seen.values() if one.leaf), None)
+    if leaf is None:
+        return Finding(verdict=Verdict.PASS, summary=f"the certificate of {_count(seen)} is trusted")
+    vendor = inspection_vendor(*[name for one in seen.values() for name in _all_names(one)])
+    note = f"; its issuer looks like TLS inspection ({vendor}), whose CA this machine trusts" if vendor else ""
+    issued = f"issued by {short_name(leaf.issuer)}, valid to {_day(leaf.not_after)}"
+    text = f"the certificate of {_count(seen)} is trusted: {issued}{note}"
+    return Finding(verdict=Verdict.PASS, summary=text, evidence=chains(seen))
+
+
+def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connection], target: Target) -> Finding:
+    diagnoses = {label: diagnose(one, target.host) for label, one in distrusted.items()}
+    first_label, first = next(iter(diagnoses.items()))
+    causes = list(dict.fromkeys(found.sentence for found in diagnoses.values()))
+    subject = f"the certificate of {target.host}"
+    if len(seen) > 1:
+        subject += f" at {share_of(distrusted, seen)} ({', '.join(distrusted)})"
+    errors = dict.fromkeys(
+        f"{one.distrust.message} ({one.distrust.code})" for one in distrusted.values() if one.distrust
+    )
+    hop, owner = _blame(first.cause, distrusted[first_label])
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{subject} is not trusted: {'; '.join(causes)}",
+        hop=hop,
+        owner=owner,
+        expected=f"a certificate for {target.host} from a CA that clients trust, with its intermediates",
+        seen="OpenSSL says: " + "; ".join(errors),
+        evidence=chains(distrusted),
+        remedy=remedy_for(first.cause, first.certificate, target),
+        sources=("RFC 5280 section 6", "RFC 9525", "openssl-verification-options(1)"),
+    )
+
+
+def _blame(cause: Cause, connection: Connection) -> tuple[str, str]:
+    if cause is Cause.INSPECTED:
+        return (HopName.PROXY, Owner.PROXY) if connection.proxied else (HopName.NETWORK, Owner.NETWORK)
+    if cause in {Cause.WRONG_CLOCK, Cause.OLD_STORE}:
+        return HopName.CLIENT, Owner.CLIENT
+    return HopName.TLS, Owner.CERTIFICATES
+
+
+def certificate_is_not_expiring(connections: Mapping[str, Connection], target: Target) -> Finding:
+    """The claim of connection.certificate-is-not-expiring: server and intermediate certificates stay valid for 14 days
+    more (short-lived ones: for a quarter of their life). Expired fails, unless tls-is-trusted fails for just that."""
+    if target.scheme == "http":
+        return Finding(verdict=Verdict.SKIP, summary="the target is an http:// URL: no certificate is involved")
+    entries = [(one, entry) for one in connections.values() if one.handshake for entry in one.handshake.chain]
+    if not entries:
+        return blocked(connections)
+    entries = [(one, entry) for one, entry in entries if not _known_expired(one)]
+    if not entries:
+        summary = "because connection.tls-is-trusted failed: the certificate has expired already"
+        return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.tls-is-trusted")
+    one, soonest = min(entries, key=lambda entry: entry[1].not_after - entry[0].started_at)
+    left = soonest.not_after - one.started_at
+    threshold = min(EXPIRY_WARNING, (soonest.not_after - soonest.not_before) / SHORT_LIVED_SHARE)
+    if left > threshold:
+        until = f"valid for {_span(left)} more, to {_day(soonest.not_after)}"
+        text = f"the certificate that expires first, {short_name(soonest.subject)}, is {until}"
+        return Finding(verdict=Verdict.PASS, summary=text, evidence=chains(connections))
+    return _expiring(one, soonest, left, target)
+
+
+def _known_expired(one: Connection) -> bool:
+    return one.distrust is not None and one.distrust.code == _EXPIRED
+
+
+def _expiring(one: Connection, soonest: Certificate, left: timedelta, target: Target) -> Finding:
+    gone = left < timedelta(0)
+    what = (
+        f"expired on {_day(soonest.not_after)}"
+        if gone
+        else f"expires in {_span(left)}, on {_moment(soonest.not_after)}"
+    )
+    return Finding(
+        verdict=Verdict.FAIL if gone else Verdict.WARN,
+        summary=f"the certificate {short_name(soonest.subject)} at {one.label} {what}",
+        hop=HopName.TLS,
+        owner=Owner.CERTIFICATES,
+        expected="renewed well before its end: ACME clients renew when a third of the lifetime is left",
+        seen=f"valid from {_moment(soonest.not_before)} to {_moment(soonest.not_after)}, seen at "
+        f"{_moment(one.started_at)}",
+        evidence=chains({one.label: one}),
+        remedy=remedy_for(Cause.EXPIRED, soonest, target),
+        sources=(
+            "https://letsencrypt.org/docs/integration-guide/",
+            "CA/Browser Forum Baseline Requirements section 6.3.2",
+        ),
+    )
+
+
+def chains(connections: Mapping[str, Connection]) -> tuple[Evidence, ...]:
+    """The certificates that were sent, one table for each different chain."""
+    distinct: dict[tuple[str, ...], list[str]] = {}
+    entries: dict[tuple[str, ...], Sequence[Certificate]] = {}
+    for label, one in connections.items():
+        chain = one.handshake.chain if one.handshake else ()
+        if chain:
+            key = tuple(entry.sha256 for entry in chain)
+            distinct.setdefault(key, []).append(label)
+            entries[key] = chain
+    return tuple(
+        evidence.table(
+            f"Certificates sent by {', '.join(labels)}",
+            ("subject", "issuer", "names", "valid from", "valid to", "SHA-256"),
+            [_row(entry) for entry in entries[key]],
+        )
+        for key, labels in distinct.items()
+    )
+
+
+def _row(entry: Certificate) -> Sequence[object]:
+    names = ", ".join(entry.names[:8]) + (f" and {len(entry.names) - 8} more" if len(entry.names) > 8 else "")
+    return (entry.subject, entry.issuer, names, _moment(entry.not_before), _moment(entry.not_after), entry.sha256[:16])
+
+
+def _count(connections: Mapping[str, Connection]) -> str:
+    return next(iter(connections)) if len(connections) == 1 else f"all {len(connections)} addresses"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _span(length: timedelta) -> str:
+    if length >= timedelta(days=2):
+        return f"{length.days} days"
+    hours = length.total_seconds() / 3600
+    return f"{hours:.0f} hours" if hours >= 2 else f"{max(hours * 60, 0):.0f} minutes"

@@ -1,0 +1,183 @@
+"""What to change when a certificate is not trusted: the sentence, and the configuration to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeAlias
+
+from btdiag.judge.handshake import Certificate
+from btdiag.judge.tls_names import short_name
+from btdiag.model import Remedy, Snippet, Target
+
+Advice: TypeAlias = tuple[str, tuple[Snippet, ...]]
+
+
+class Cause(StrEnum):
+    """What is wrong with a certificate, or with who looks at it."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not yet valid"
+    WRONG_CLOCK = "clocks disagree"
+    WRONG_NAME = "wrong name"
+    SELF_SIGNED = "self-signed"
+    MISSING_INTERMEDIATE = "missing intermediate"
+    INSPECTED = "inspected"
+    UNKNOWN_CA = "unknown CA"
+    OLD_STORE = "public CA unknown here"
+    WEAK = "too weak"
+    OTHER = "not trusted"
+
+
+_TRUST_CA = (
+    Snippet(product="Python SDK, httpx", code="export SSL_CERT_FILE=/path/to/ca-bundle.pem"),
+    Snippet(product="Python requests", code="export REQUESTS_CA_BUNDLE=/path/to/ca-bundle.pem"),
+    Snippet(product="Node SDK", code="export NODE_EXTRA_CA_CERTS=/path/to/ca.pem"),
+)
+_FULL_CHAIN = (
+    Snippet(
+        product="nginx",
+        code="# server certificate first, then the intermediates\n"
+        "cat server.pem intermediate.pem > fullchain.pem\nssl_certificate /etc/nginx/tls/fullchain.pem;",
+    ),
+    Snippet(
+        product="AWS ACM (ALB)",
+        code="aws acm import-certificate --certificate-arn ARN --certificate fileb://server.pem \\\n"
+        "  --private-key fileb://key.pem --certificate-chain fileb://intermediate.pem",
+    ),
+    Snippet(product="Kubernetes", code="kubectl create secret tls NAME --cert=fullchain.pem --key=key.pem"),
+)
+
+
+def remedy_for(cause: Cause, certificate: Certificate | None, target: Target) -> Remedy:
+    """The remedy for a cause with the real names filled in."""
+    text, snippets = _REMEDIES[cause](certificate, target)
+    return Remedy(text=text, snippets=(*snippets, _look(target)))
+
+
+def _look(target: Target) -> Snippet:
+    place = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
+    code = f"openssl s_client -connect {place} -servername {target.host} -showcerts </dev/null"
+    return Snippet(product="shell", code=code)
+
+
+def _renew(certificate: Certificate | None, target: Target) -> Advice:
+    subject = short_name(certificate.subject) if certificate else target.host
+    return (
+        f"Renew the certificate {subject} on the load balancer and find out why it was not renewed by itself; after a "
+        "renewal the load balancer must load the new one.",
+        (
+            Snippet(product="cert-manager", code="kubectl get certificates -A\ncmctl renew NAME -n NAMESPACE"),
+            Snippet(product="nginx", code="certbot renew && nginx -s reload"),
+            Snippet(
+                product="AWS ACM",
+                code="aws acm describe-certificate --certificate-arn ARN --query Certificate.RenewalSummary",
+            ),
+        ),
+    )
+
+
+def _not_yet(certificate: Certificate | None, target: Target) -> Advice:
+    return (
+        "Put the previous certificate back until the new one is valid, or have it issued again; check the clock of "
+        "the machine that issued it.",
+        (),
+    )
+
+
+def _clock(certificate: Certificate | None, target: Target) -> Advice:
+    return (
+        "Correct this machine's clock; if it agrees with a time server, the server's clock is wrong and its "
+        "certificate is out of its validity indeed.",
+        (Snippet(product="shell", code="timedatectl status\nsudo timedatectl set-ntp true"),),
+    )
+
+
+def _name(certificate: Certificate | None, target: Target) -> Advice:
+    return (
+        f"Give the load balancer a certificate that contains {target.host}, and bind it to that name (SNI); or use a "
+        "host in the API URL that the certificate has.",
+        (
+            Snippet(product="cert-manager", code=f"spec:\n  dnsNames:\n    - {target.host}"),
+            Snippet(product="Kubernetes Ingress", code=f"tls:\n  - hosts: [{target.host}]\n    secretName: NAME"),
+            Snippet(
+                product="AWS ALB",
+                code="aws elbv2 add-listener-certificates --listener-arn ARN --certificates CertificateArn=ARN",
+            ),
+        ),
+    )
+
+
+def _self_signed(certificate: Certificate | None, target: Target) -> Advice:
+    return (
+        f"Install a certificate for {target.host} from a CA that browsers trust; for SDKs alone it is enough to let "
+        "them trust this certificate.",
+        _TRUST_CA,
+    )
+
+
+def _intermediate(certificate: Certificate | None, target: Target) -> Advice:
+    issuer = short_name(certificate.issuer) if certificate else "the issuer"
+    where = f" (to be had from {certificate.issuer_url})" if certificate and certificate.issuer_url else ""
+    return (
+        f"Let the load balancer send the intermediate {issuer}{where} after its own certificate. Browsers often fetch "
+        f"or remember it and so hide the fault; SDKs and curl do not. If {issuer} is a private root instead, clients "
+        "must be given that root.",
+        _FULL_CHAIN,
+    )
+
+
+def _inspection(certificate: Certificate | None, target: Target) -> Advice:
+    issuer = short_name(certificate.issuer) if certificate else "the inspecting CA"
+    return (
+        f"Exempt {target.host} from TLS inspection, or let clients trust the inspecting CA {issuer}: the network or "
+        "security team has its file.",
+        _TRUST_CA,
+    )
+
+
+def _unknown_ca(certificate: Certificate | None, target: Target) -> Advice:
+    issuer = short_name(certificate.issuer) if certificate else "the issuer"
+    here = f" Only the CAs in {target.ca_file} were trusted in this run." if target.ca_file else ""
+    return (
+        f"If {issuer} is the private CA of the data plane, let clients trust it (browsers: through the operating "
+        "system), or use a certificate of a public CA; if nobody knows it, something on the way opens the connection "
+        f"(TLS inspection).{here}",
+        (*_TRUST_CA, Snippet(product="btdiag", code=f"btdiag run --target {target.url} --ca /path/to/ca.pem")),
+    )
+
+
+def _store(certificate: Certificate | None, target: Target) -> Advice:
+    here = (
+        f"The CAs in {target.ca_file} replaced the system's store in this run: leave --ca and SSL_CERT_FILE out."
+        if target.ca_file
+        else "This machine's CA store is old or incomplete: update it."
+    )
+    return here, (Snippet(product="Debian", code="apt-get install --only-upgrade ca-certificates"),)
+
+
+def _weak(certificate: Certificate | None, target: Target) -> Advice:
+    return (
+        f"Have the certificate of {target.host} issued again with a key and signature of today: RSA of 2048 bits or "
+        "more, or ECDSA P-256, signed with SHA-256.",
+        (),
+    )
+
+
+def _other(certificate: Certificate | None, target: Target) -> Advice:
+    return f"Replace the certificate of {target.host} by one that OpenSSL verifies; the command shows what is sent.", ()
+
+
+_REMEDIES: dict[Cause, Callable[[Certificate | None, Target], Advice]] = {
+    Cause.EXPIRED: _renew,
+    Cause.NOT_YET_VALID: _not_yet,
+    Cause.WRONG_CLOCK: _clock,
+    Cause.WRONG_NAME: _name,
+    Cause.SELF_SIGNED: _self_signed,
+    Cause.MISSING_INTERMEDIATE: _intermediate,
+    Cause.INSPECTED: _inspection,
+    Cause.UNKNOWN_CA: _unknown_ca,
+    Cause.OLD_STORE: _store,
+    Cause.WEAK: _weak,
+    Cause.OTHER: _other,
+}

@@ -1,0 +1,240 @@
+"""What a run of volleys against the keep-alive race saw: the fact types of probe/race.py, judged by judge/race.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+THROTTLED = 0.1  # share of a volley answered 429, or newly 403, above which the volley says nothing
+
+
+class Ending(StrEnum):
+    """What became of one request on its connection."""
+
+    ANSWERED = "answered"
+    EMPTY = "empty close"  # FIN before the first byte of an answer
+    RESET = "reset"  # RST before the first byte
+    CUT = "cut off"  # FIN or RST in the middle of an answer
+    SILENT = "no answer"  # nothing within the limit
+    UNSENT = "not sent"  # no connection to send it on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One request of a volley. `age_s`: since the last answer on its front connection, None on a new one; `took_s`:
+    from sending to the first byte of the answer, or to the end of the connection."""
+
+    method: str
+    ending: Ending
+    status: int | None = None
+    age_s: float | None = None
+    took_s: float | None = None
+
+    @property
+    def lost(self) -> bool:
+        """The mark of a dead upstream connection: a 5xx made by the load balancer, or no answer at all. 504 is not: it
+        means silence; 501 and 505 judge the request itself."""
+        if self.ending is Ending.ANSWERED:
+            return self.status is not None and self.status >= 500 and self.status not in {501, 504, 505}
+        return self.ending in {Ending.EMPTY, Ending.RESET, Ending.CUT}
+
+    @property
+    def hung(self) -> bool:
+        """The mark of a connection dropped silently: nobody answers in time."""
+        return self.ending is Ending.SILENT or self.status == 504
+
+    @property
+    def signature(self) -> str:
+        """How the client sees it: "502", "empty close"."""
+        return str(self.status) if self.ending is Ending.ANSWERED else self.ending.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volley:
+    """N requests sent at once. `name` is W, C, A or B; `at_s` counts from the start of the measurement; `age_s` is the
+    idle time of the pool: median answer of the volley before to median sending of this one, None for W."""
+
+    name: str
+    at_s: float
+    age_s: float | None
+    shots: tuple[Shot, ...]
+
+    @property
+    def sent(self) -> int:
+        """Requests that went out."""
+        return sum(shot.ending is not Ending.UNSENT for shot in self.shots)
+
+    @property
+    def lost(self) -> int:
+        """Requests with the mark of a dead upstream connection."""
+        return sum(shot.lost for shot in self.shots)
+
+    @property
+    def hung(self) -> int:
+        """Requests that nobody answered in time."""
+        return sum(shot.hung for shot in self.shots)
+
+    @property
+    def durations(self) -> tuple[float, ...]:
+        """Seconds to the first byte of each answer."""
+        return tuple(shot.took_s for shot in self.shots if shot.took_s is not None and not shot.lost)
+
+    def of(self, method: str) -> tuple[int, int]:
+        """Lost and sent requests of a method."""
+        chosen = [shot for shot in self.shots if shot.method == method and shot.ending is not Ending.UNSENT]
+        return sum(shot.lost for shot in chosen), len(chosen)
+
+    def throttled(self, usual: int | None) -> bool:
+        """A rate limiter or WAF answered, not the backend: 429, or 403 where `usual` is the ordinary status."""
+        refused = sum(shot.status == 429 or (shot.status == 403 != usual) for shot in self.shots)
+        return refused > THROTTLED * max(len(self.shots), 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Single GETs after a volley with hits, until they pass: `out_s` is how long they failed (0.0: the first ones
+    passed), `recovered` False when they still failed at the end."""
+
+    asked: int
+    failed: int
+    out_s: float
+    recovered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """When a volley is due. `keepalive_s` is the K it tests; `age_s` the idle age at which it leaves."""
+
+    keepalive_s: float
+    offset_s: float
+
+    @property
+    def age_s(self) -> float:
+        """The idle age of the pool when the volley reaches the load balancer."""
+        return self.keepalive_s + self.offset_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """One idle period: the aim, the volley, the controls after it. `witness_closed` says that an idle connection of our
+    own, to which nothing was sent, was closed by the load balancer within a second of the volley: then an empty close
+    may be the load balancer's own idle timeout towards its clients."""
+
+    aim: Aim
+    volley: Volley
+    controls: tuple[Volley, ...]
+    recovery: Recovery | None = None
+    witness_closed: bool = False
+
+    @property
+    def hits(self) -> int:
+        """Lost requests that only the race explains."""
+        if not self.witness_closed:
+            return self.volley.lost
+        return sum(shot.lost and shot.ending is Ending.ANSWERED for shot in self.volley.shots)
+
+    @property
+    def front_closed(self) -> bool:
+        """The load balancer closes idle connections of clients at about this age too: held ones are of no use."""
+        return self.witness_closed or self.volley.sent < 0.9 * len(self.volley.shots)
+
+    @property
+    def late_s(self) -> float:
+        """By how much the volley missed its aim."""
+        return (self.volley.age_s or 0.0) - self.aim.age_s
+
+
+class Source(StrEnum):
+    """Where a timeout is known from, best first."""
+
+    MEASURED = "measured"
+    DECLARED = "declared"
+    DEFAULT = "the product's default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keepalive:
+    """What is known of K, the backend's idle timeout. `candidates` are the ages (seconds) at which it may close, the
+    most likely first; `coarse` marks a backend that closes up to half a second or more after the first of them."""
+
+    candidates: tuple[float, ...]
+    source: Source
+    coarse: bool = False
+
+
+class Answerer(StrEnum):
+    """Who answers the probe path."""
+
+    BACKEND = "backend"
+    BALANCER = "load balancer"
+    UNCLEAR = "unclear"
+
+
+class Stop(StrEnum):
+    """Why no further volley was fired, in the words of a report."""
+
+    PROVED = "proved"
+    ALL_PERIODS = "all planned periods were used"
+    NO_TIME = "the remaining time does not hold another idle period"
+    NOT_BACKEND = "the load balancer itself answers the probe path, so no request reaches the pool"
+    UNHEALTHY = "the probe path did not answer properly before any volley"
+    OVERLOADED = "requests failed in a control volley too, on connections that were not idle"
+    THROTTLED = "the target throttles: 429 or 403 in a volley"
+    TOO_LONG = "the backend had not closed an idle connection when the time was over"
+    NO_CONNECTIONS = "fewer than ten connections to the target could be opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendIdle:
+    """Idle connections to the backend itself (--backend), each after one answered request. `closings_s`: ages at which
+    it closed them; `open_until_s`: the age up to which they were held, when it closed none; `hint_s`: its Keep-Alive
+    header; `by_reset`: it ended them with RST."""
+
+    label: str
+    closings_s: tuple[float, ...]
+    open_until_s: float | None = None
+    hint_s: float | None = None
+    by_reset: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """All volleys of a run. `path` is what was asked; `usual` the status it normally has; `front_rtt_s` the round
+    trip to the load balancer; `direct` what connections past it showed in the same wait (--backend)."""
+
+    label: str
+    path: str
+    usual: int | None
+    answerer: Answerer
+    keepalive: Keepalive | None
+    warm_up: tuple[Volley, ...]
+    periods: tuple[Period, ...]
+    stop: Stop
+    front_rtt_s: float = 0.0
+    direct: BackendIdle | None = None
+
+    @property
+    def controls(self) -> tuple[Volley, ...]:
+        """Every volley on connections that were new or only just used."""
+        return (*self.warm_up, *(volley for period in self.periods for volley in period.controls))
+
+    @property
+    def with_hits(self) -> tuple[Period, ...]:
+        """The periods whose volley lost requests."""
+        return tuple(period for period in self.periods if period.hits)
+
+
+def strip(volley: Volley, width: int = 60) -> str:
+    """The volley as one line: one sign for each request, or for each group of them in sending order: `.` all answered,
+    `X` one lost, `?` one unanswered."""
+    shots = volley.shots
+    size = max(1, -(-len(shots) // width))
+    groups = [shots[start : start + size] for start in range(0, len(shots), size)]
+    return "".join(_sign(group) for group in groups)
+
+
+def _sign(group: Sequence[Shot]) -> str:
+    if any(shot.lost for shot in group):
+        return "X"
+    return "?" if any(shot.ending is not Ending.ANSWERED or shot.hung for shot in group) else "."

@@ -1,0 +1,1 @@
+"""Static checks of Helm values, Terraform and env files."""

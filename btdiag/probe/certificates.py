@@ -1,0 +1,98 @@
+"""The certificates that a server sent, read from an open TLS connection, trusted or not."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from btdiag.judge.handshake import Certificate, Handshake
+from btdiag.probe.failures import legible
+
+CHAIN_LIMIT = 10  # certificates read; OpenSSL verifies no longer chains by default than about that
+TEXT_LIMIT = 300  # characters kept of a name
+NAMES_LIMIT = 100  # names kept of one certificate
+
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
+
+
+def handshake_of(connection: ssl.SSLObject) -> Handshake:
+    """What was agreed on and sent in the handshake of an open connection."""
+    ders = _chain(connection)
+    whole = ders is not None
+    if ders is None:
+        leaf = connection.getpeercert(binary_form=True)
+        ders = [leaf] if leaf else []
+    cipher = connection.cipher()
+    return Handshake(
+        version=connection.version() or "",
+        cipher=cipher[0] if cipher else "",
+        alpn=connection.selected_alpn_protocol(),
+        chain=tuple(read for read in map(certificate, ders[:CHAIN_LIMIT]) if read is not None),
+        whole_chain=whole,
+    )
+
+
+def _chain(connection: ssl.SSLObject) -> list[bytes] | None:
+    """The chain as sent. Public from Python 3.13 on; before, the object inside has it. None where neither does."""
+    public: Callable[[], list[bytes]] | None = getattr(connection, "get_unverified_chain", None)
+    if public is not None:
+        return public()
+    inner = getattr(connection, "_sslobj", None)
+    private: Callable[[], list[Any] | None] | None = getattr(inner, "get_unverified_chain", None)
+    if private is None:
+        return None
+    return [ssl.PEM_cert_to_DER_cert(str(entry.public_bytes())) for entry in private() or []]
+
+
+def certificate(der: bytes) -> Certificate | None:
+    """The certificate in our terms; None for bytes that are none."""
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+        return Certificate(
+            subject=_text(parsed.subject.rfc4514_string()),
+            issuer=_text(parsed.issuer.rfc4514_string()),
+            names=_names(parsed),
+            not_before=parsed.not_valid_before_utc,
+            not_after=parsed.not_valid_after_utc,
+            serial=f"{parsed.serial_number:x}",
+            sha256=parsed.fingerprint(SHA256()).hex(),
+            issuer_url=_issuer_url(parsed),
+        )
+    except (ValueError, TypeError, OverflowError):  # nonsense in one field makes the whole certificate unreadable
+        return None
+
+
+def _names(parsed: x509.Certificate) -> tuple[str, ...]:
+    extension = _extension(parsed, x509.SubjectAlternativeName)
+    if extension is None:
+        return ()
+    dns = extension.get_values_for_type(x509.DNSName)
+    addresses = extension.get_values_for_type(x509.IPAddress)
+    return tuple(_text(str(name)) for name in [*dns, *addresses][:NAMES_LIMIT])
+
+
+def _issuer_url(parsed: x509.Certificate) -> str:
+    extension = _extension(parsed, x509.AuthorityInformationAccess)
+    for description in extension or ():
+        where = description.access_location
+        if description.access_method == AuthorityInformationAccessOID.CA_ISSUERS and isinstance(
+            where, x509.UniformResourceIdentifier
+        ):
+            return _text(where.value)
+    return ""
+
+
+def _extension(parsed: x509.Certificate, kind: type[Kind]) -> Kind | None:
+    try:
+        return parsed.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension):
+        return None
+
+
+def _text(content: str) -> str:
+    return legible(content)[:TEXT_LIMIT]

@@ -1,0 +1,185 @@
+"""Connecting: TCP (or the proxy), TLS verified, the certificates, and one HEAD request, for every address.
+
+If verification fails, the connection is made once more without it: the chain is what tells why, and what lies behind is
+still worth knowing. A handshake that breaks off is followed by the one question that its kind leaves open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from btdiag.judge.address import parse
+from btdiag.judge.connection import lacks_route
+from btdiag.judge.dns_addresses import misleading
+from btdiag.judge.exchange import Phase, Trouble
+from btdiag.judge.handshake import Connection, Distrust, ProxyReply
+from btdiag.judge.resolution import Resolution
+from btdiag.measurement import Blocked, Scope, Unknown, measurement
+from btdiag.model import Route, Target, Way
+from btdiag.probe.certificates import handshake_of
+from btdiag.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
+from btdiag.probe.wire import DialError, Limits, ProxyAnswer, Stream, Wire
+
+# A late TLS alert comes within a round trip; a slow server is none of our business here, so one second is enough.
+GREETING = Limits(total=1.0, body=0)
+PLAIN_GREETING = Limits(total=6.0, body=0)  # with 5 s to connect
+SECOND_LOOK = 1.5  # seconds for the one further question after a failure
+
+_REFUSALS = frozenset({Trouble.ALERT, Trouble.RESET, Trouble.CLOSED})
+_QUESTIONABLE = _REFUSALS | {Trouble.PROTOCOL, Trouble.TIMEOUT}
+
+
+@measurement(
+    budget=14,
+    scope=Scope.ADDRESS,
+    why="5 s to connect, again without verification, 1 s greeting, 1.5 s second look",
+)
+async def connection(route: Route, wire: Wire, target: Target) -> Connection:
+    """Whether one address takes a TCP and a TLS connection, with which certificates, and its first answer."""
+    now = datetime.now(UTC)
+    if target.scheme == "http":
+        return await _plain(route, wire, target, now)
+    made = await _secured(route, wire, target, now, verify=True)
+    if made.failure is not None and made.failure.phase is Phase.TLS:
+        return await _second_look(made, route, wire, target)
+    unanswered = made.greeting.failure if made.greeting is not None else None
+    if unanswered is not None and unanswered.trouble in _REFUSALS:
+        return replace(made, asks_certificate=await asks_certificate(wire, route, SECOND_LOOK))
+    return made
+
+
+@measurement(budget=1, scope=Scope.ADDRESS, why="no I/O")
+async def way(route: Route, connection: Connection, resolution: Resolution, target: Target) -> Way:
+    """The route, if requests can be sent on it, and whether its certificate is trusted."""
+    failed_check = connection.blocked_by
+    if failed_check is None:
+        return Way(route=route, verify=connection.distrust is None)
+    failure = connection.trouble
+    if failure is not None and (failure.trouble is Trouble.LOCAL or lacks_route(connection.label, failure)):
+        raise Unknown(f"from this machine: {connection.why_blocked}")
+    by = "dns.addresses-are-usable" if route.address in misleading(resolution, target) else failed_check
+    raise Blocked(by, connection.why_blocked)
+
+
+async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, verify: bool) -> Connection:
+    try:
+        stream = await wire.dial(route, tls=True, verify=verify)
+    except DialError as error:
+        broken = _unmade(route, error, now)
+        if not (verify and error.failure.trouble is Trouble.UNTRUSTED and error.failure.phase is Phase.TLS):
+            return broken
+        return replace(
+            await _secured(route, wire, target, now, verify=False), distrust=_distrust(error), timing=error.timing
+        )
+    try:
+        return await _greeted(route, wire, target, now, stream)
+    finally:
+        await stream.close()
+
+
+async def _greeted(route: Route, wire: Wire, target: Target, now: datetime, stream: Stream) -> Connection:
+    agreed = handshake_of(stream.ssl_object) if stream.ssl_object else None
+    return Connection(
+        label=route.label,
+        port=route.port,
+        tls=True,
+        started_at=now,
+        timing=stream.timing,
+        handshake=agreed,
+        greeting=await wire.send_on(stream, "HEAD", target.url_for("/"), limits=GREETING),
+        proxied=route.proxy is not None,
+        proxy_reply=_reply(stream.proxy_answer),
+    )
+
+
+async def _plain(route: Route, wire: Wire, target: Target, now: datetime) -> Connection:
+    """An http:// target. An answer that is none, or 400, raises the question whether the port speaks TLS."""
+    greeting = await wire.exchange(route, "HEAD", target.url_for("/"), limits=PLAIN_GREETING)
+    early = greeting.failure if greeting.failure and greeting.failure.phase in {Phase.TCP, Phase.PROXY} else None
+    suspicious = early is None and (greeting.status in {None, 400})
+    return Connection(
+        label=route.label,
+        port=route.port,
+        tls=False,
+        started_at=now,
+        timing=greeting.timing,
+        failure=early,
+        greeting=greeting,
+        proxied=route.proxy is not None,
+        speaks_tls=suspicious and await speaks_tls(wire, route, SECOND_LOOK),
+    )
+
+
+async def _second_look(made: Connection, route: Route, wire: Wire, target: Target) -> Connection:
+    """What the failed handshake leaves open: does the port speak plain HTTP, refuse the name, or know old TLS only?"""
+    trouble = made.failure.trouble if made.failure else None
+    if trouble not in _QUESTIONABLE:
+        return made
+    plain, nameless, outdated, asks = await asyncio.gather(
+        _plain_status(wire, route, target),
+        _without_sni(wire, route, target),
+        _outdated(wire, route, target),
+        asks_certificate(wire, route, SECOND_LOOK),
+    )
+    return replace(made, plain_status=plain, without_sni=nameless, outdated=outdated, asks_certificate=asks)
+
+
+async def _plain_status(wire: Wire, route: Route, target: Target) -> int | None:
+    if route.proxy is not None:  # it would not tunnel plain HTTP, and answer itself
+        return None
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    limits = replace(GREETING, total=SECOND_LOOK)
+    answer = await wire.exchange(route, "HEAD", f"http://{host}:{target.port}/", limits=limits)
+    return answer.status
+
+
+async def _without_sni(wire: Wire, route: Route, target: Target) -> str:
+    if parse(target.host) is not None:  # there was no server name in the first place
+        return ""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        stream = await wire.dial(route, tls=True, server_name="", context=context, timeout=SECOND_LOOK)
+    except DialError as error:
+        return error.failure.detail
+    await stream.close()
+    return "succeeded"
+
+
+async def _outdated(wire: Wire, route: Route, target: Target) -> str:
+    try:
+        context = version_context("TLS 1.0", "TLS 1.1", target)
+        stream = await wire.dial(route, tls=True, context=context, timeout=SECOND_LOOK)
+    except (DialError, OSError):
+        return ""
+    version = VERSION_NAMES.get(stream.ssl_object.version() or "", "") if stream.ssl_object else ""
+    await stream.close()
+    return version
+
+
+def _unmade(route: Route, error: DialError, now: datetime) -> Connection:
+    return Connection(
+        label=route.label,
+        port=route.port,
+        tls=True,
+        started_at=now,
+        timing=error.timing,
+        failure=error.failure,
+        proxied=route.proxy is not None,
+        proxy_reply=_reply(error.proxy_answer),
+    )
+
+
+def _distrust(error: DialError) -> Distrust:
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Distrust(code=cause.verify_code, message=cause.verify_message)
+    return Distrust(code=0, message=error.failure.detail)
+
+
+def _reply(answer: ProxyAnswer | None) -> ProxyReply | None:
+    return ProxyReply(status=answer.status, reason=answer.reason, headers=answer.headers) if answer else None

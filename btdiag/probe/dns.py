@@ -1,0 +1,182 @@
+"""Name resolution: every resolver of the target side by side, and the routes that follow from it.
+
+The system's resolver is asked as programs ask it (getaddrinfo) and its name servers directly, over sockets of our
+own. getaddrinfo runs in a daemon thread: it cannot be cancelled, and a pool's threads would be joined at exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from btdiag.judge.address import is_ipv6, parse
+from btdiag.judge.dns import is_local_name
+from btdiag.judge.dns_addresses import unusable
+from btdiag.judge.resolution import Outcome, Resolution, ServerLookup, Source, SystemLookup, View
+from btdiag.measurement import Blocked, Unknown, measurement
+from btdiag.model import Resolver, Route, Target
+from btdiag.probe.nameserver import NameServer, ask
+
+SYSTEM_TIMEOUT = 3.0  # as long as the direct questions may take: silence from both is an answer
+SYSTEM_PATIENCE = 11.0  # a system whose first name server is dead asks the next one after 5 s (or 10 s): worth knowing
+MAX_ROUTES = 16  # addresses tested; a pool that gives more is not better known by more
+MAX_SERVERS = 3  # the system's resolver itself reads no more from resolv.conf
+
+
+@measurement(budget=12, why="a system resolver whose first name server is dead answers after 5 to 10 s")
+async def resolution(target: Target) -> Resolution:
+    """What every resolver says about the target's name: A and AAAA, aliases, time to live, errors."""
+    proxy = urlsplit(target.proxy.url).netloc if target.proxy else ""
+    if target.resolve:
+        return Resolution(name=target.host, source=Source.OVERRIDE, addresses=target.resolve, proxy=proxy)
+    if parse(target.host):
+        return Resolution(name=target.host, source=Source.LITERAL, addresses=(target.host,), proxy=proxy)
+    views = tuple(await asyncio.gather(*(_view(resolver, target.host) for resolver in target.resolvers)))
+    addresses = views[0].addresses if views else ()
+    if views and views[0].system is None:
+        addresses = in_system_order(addresses)
+    return Resolution(
+        name=target.host,
+        source=Source.RESOLVER,
+        addresses=tuple(dict.fromkeys(addresses)),
+        views=views,
+        proxy=proxy,
+    )
+
+
+@measurement(budget=1, why="no I/O")
+async def routes(target: Target, resolution: Resolution) -> tuple[Route, ...]:
+    """The ways to the target: each usable address, or the proxy that resolves the name itself."""
+    if target.proxy:
+        return (Route(label=f"proxy {resolution.proxy}", address=None, port=target.port, proxy=target.proxy),)
+    bad = unusable(resolution)
+    usable = [address for address in resolution.addresses if address not in bad]
+    if not usable:
+        raise _no_route(resolution)
+    return tuple(Route(label=address, address=address, port=target.port) for address in usable[:MAX_ROUTES])
+
+
+def _no_route(resolution: Resolution) -> Blocked | Unknown:
+    if resolution.addresses:
+        return Blocked("dns.addresses-are-usable", f"{resolution.name} resolves to no address that can be connected to")
+    outcomes = {server.outcome for view in resolution.views[:1] for server in view.servers}
+    if outcomes == {Outcome.LOCAL}:
+        return Unknown("this machine refuses to send DNS queries")
+    return Blocked("dns.resolves", f"{resolution.name} does not resolve to an address")
+
+
+async def _view(resolver: Resolver, name: str) -> View:
+    if resolver.address is not None:
+        lookup = await _look_up(NameServer.parse(resolver.address), name)
+        return View(label=resolver.label, servers=(lookup,))
+    servers, search = ((), ()) if is_local_name(name) else _configured_servers()
+    started = time.monotonic()
+    system = asyncio.ensure_future(getaddrinfo(name, SYSTEM_PATIENCE))
+    try:
+        lookups = await asyncio.gather(*(_look_up(server, name) for server in servers))
+        found = any(lookup.addresses for lookup in lookups)
+        seen = await _until(system, started, SYSTEM_PATIENCE if found or not lookups else SYSTEM_TIMEOUT)
+    finally:
+        system.cancel()
+    if seen.addresses and lookups and all(lookup.outcome.denies for lookup in lookups):
+        lookups = await _with_search_list(servers, name, search) or lookups
+    return View(label=resolver.label, servers=tuple(lookups), system=seen)
+
+
+async def _until(system: asyncio.Future[SystemLookup], started: float, patience: float) -> SystemLookup:
+    done, _ = await asyncio.wait({system}, timeout=max(0.1, started + patience - time.monotonic()))
+    return system.result() if done else _no_answer(patience)
+
+
+def _no_answer(seconds: float) -> SystemLookup:
+    detail = f"getaddrinfo did not return within {seconds:g} s"
+    return SystemLookup(addresses=(), duration_s=seconds, error="no answer", detail=detail)
+
+
+async def _look_up(server: NameServer, name: str) -> ServerLookup:
+    answers = await asyncio.gather(ask(server, name, "A"), ask(server, name, "AAAA"))
+    return ServerLookup(server=str(server), name=name, answers=tuple(answers))
+
+
+async def _with_search_list(servers: Sequence[NameServer], name: str, search: Sequence[str]) -> list[ServerLookup]:
+    """What the name servers say to the name as the search list completes it, for the first suffix that helps."""
+    for suffix in search:
+        lookups = await asyncio.gather(*(_look_up(server, f"{name}.{suffix}") for server in servers))
+        if any(lookup.addresses for lookup in lookups):
+            return lookups
+    return []
+
+
+def _configured_servers() -> tuple[tuple[NameServer, ...], tuple[str, ...]]:
+    """The system's name servers and its search list, as far as they can be read."""
+    import dns.resolver  # brings dns.query with all its transports: only where it is needed
+
+    try:
+        configured = dns.resolver.Resolver()
+    except (dns.exception.DNSException, OSError, ValueError):
+        return (), ()
+    hosts = [str(server) for server in configured.nameservers if isinstance(server, str)]
+    search = tuple(suffix.to_text(omit_final_dot=True) for suffix in configured.search)
+    return tuple(NameServer(host, configured.port) for host in hosts[:MAX_SERVERS]), search
+
+
+async def getaddrinfo(name: str, timeout: float) -> SystemLookup:
+    """What the system's resolver gives, in its order, each address once; never raises. It is abandoned at `timeout`."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[SystemLookup] = loop.create_future()
+
+    def deliver(lookup: SystemLookup) -> None:
+        if not result.done():
+            result.set_result(lookup)
+
+    def work() -> None:
+        lookup = _getaddrinfo(name)
+        try:
+            loop.call_soon_threadsafe(deliver, lookup)
+        except RuntimeError:  # the run ended first and closed its loop
+            return
+
+    threading.Thread(target=work, name=f"getaddrinfo {name}", daemon=True).start()
+    done, _ = await asyncio.wait({result}, timeout=timeout)
+    return result.result() if done else _no_answer(timeout)
+
+
+def _getaddrinfo(name: str) -> SystemLookup:
+    started = time.monotonic()
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        return SystemLookup(
+            addresses=(), duration_s=time.monotonic() - started, error=_eai_name(error), detail=str(error)[:300]
+        )
+    except (OSError, UnicodeError) as error:
+        return SystemLookup(
+            addresses=(), duration_s=time.monotonic() - started, error=type(error).__name__, detail=str(error)[:300]
+        )
+    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return SystemLookup(addresses=addresses, duration_s=time.monotonic() - started)
+
+
+def _eai_name(error: socket.gaierror) -> str:
+    names = (name for name in dir(socket) if name.startswith("EAI_") and getattr(socket, name) == error.errno)
+    return next(names, f"error {error.errno}")
+
+
+def in_system_order(addresses: Sequence[str]) -> tuple[str, ...]:
+    """The order in which this machine would try them: what has a route first, IPv6 before IPv4 (RFC 6724)."""
+    return tuple(sorted(addresses, key=lambda address: (not _has_route(address), not is_ipv6(address))))
+
+
+def _has_route(address: str) -> bool:
+    """Whether this machine has a route: connecting a UDP socket sends nothing."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))
+    except OSError:
+        return False
+    return True

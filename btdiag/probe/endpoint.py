@@ -1,0 +1,46 @@
+"""One GET to a URL beside the target (--backend, --brainstore): resolved as the target's name is, never through a "
+"proxy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from btdiag.judge.exchange import Exchange, Phase, Trouble
+from btdiag.measurement import Unknown
+from btdiag.model import Route, Target, Way
+from btdiag.probe.dns import resolution
+from btdiag.probe.wire import Limits, Wire
+
+MAX_ADDRESSES = (
+    4  # tried one after the other, as programs do: "localhost" is ::1 first, and a port-forward is IPv4 only
+)
+
+
+async def routes_to(url: str, target: Target) -> tuple[Route, ...]:
+    """The ways to a URL's host, in the system's order; raises Unknown when its name does not resolve from here."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
+    pinned = target.resolve if (host, port) == (target.host, target.port) else ()
+    found = await resolution(replace(target, host=host, port=port, proxy=None, resolve=pinned))
+    if not found.addresses:
+        raise Unknown(f"{host} does not resolve from this machine, so {url} could not be asked")
+    return tuple(Route(label=f"{host}:{port}", address=one, port=port) for one in found.addresses[:MAX_ADDRESSES])
+
+
+async def get(url: str, target: Target, wire: Wire, limits: Limits) -> Exchange:
+    """GET a URL on the first of its addresses that takes the connection, without the API key. Certificates that are not
+    trusted are no obstacle: behind a load balancer they are often made out to other names; `tls_verified` tells."""
+    routes = await routes_to(url, target)
+    for route in routes[:-1]:
+        seen = await _get_on(route, url, wire, limits)
+        if seen.failure is None or seen.failure.phase is not Phase.TCP:
+            return seen
+    return await _get_on(routes[-1], url, wire, limits)
+
+
+async def _get_on(route: Route, url: str, wire: Wire, limits: Limits) -> Exchange:
+    seen = await wire.exchange(route, "GET", url, limits=limits)
+    if seen.failure is not None and (seen.failure.phase, seen.failure.trouble) == (Phase.TLS, Trouble.UNTRUSTED):
+        return await wire.exchange(Way(route=route, verify=False), "GET", url, limits=limits)
+    return seen

@@ -1,0 +1,87 @@
+"""Does the API answer: GET / several times, /version, /ping and /status on every address; the backend and Brainstore
+directly where their URLs were given. Nothing is written anywhere, and no redirect is followed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from btdiag.judge.answers import Roots, is_gateway_hiccup
+from btdiag.judge.exchange import Exchange
+from btdiag.measurement import NotAsked, Scope, measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.endpoint import get
+from btdiag.probe.wire import Limits, Wire
+
+HEALTH = Limits(total=6.0)  # seconds; the platforms' health checks give up after 5, one more shows what came late
+TIMES = 6  # requests for GET /: one of three backends broken stays unseen in 9 % of runs on one address
+TIMES_DEEP = 30  # the same for one of ten: 4 %
+HEAD_START = 1.0  # seconds for the first request alone, so that its time is not that of a burst
+QUICK_ENOUGH = 2.0  # seconds; a failure that took longer is not tried again
+RETRIES = 3
+
+_WHY = "two rounds of at most 6 s each, the health checks' 5 s and one more"
+
+
+@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
+    """GET / some times on connections of their own, as health checks do: one, and soon after it the others at once."""
+
+    def ask() -> Awaitable[Exchange]:
+        return wire.exchange(way, "GET", target.url_for("/"), limits=HEALTH)
+
+    first = asyncio.ensure_future(ask())
+    try:
+        await asyncio.wait([first], timeout=HEAD_START)
+        others = await asyncio.gather(*(ask() for _ in range((TIMES_DEEP if mode.deep else TIMES) - 1)))
+        return Roots(exchanges=(await first, *others))
+    finally:
+        first.cancel()
+
+
+@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+async def version(way: Way, wire: Wire, target: Target) -> Exchange:
+    """GET /version without the key: the API's JSON, if it is the API that answers."""
+    return await _settled(lambda: wire.exchange(way, "GET", target.url_for("/version"), limits=HEALTH))
+
+
+@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+async def status(way: Way, wire: Wire, target: Target) -> Exchange:
+    """GET /status, the old readiness path that never recovers once it has failed."""
+    return await _settled(lambda: wire.exchange(way, "GET", target.url_for("/status"), limits=HEALTH))
+
+
+@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+async def ping(way: Way, wire: Wire, target: Target) -> Exchange:
+    """GET /ping with the API key. The body of a success names a person and is not kept."""
+    if target.api_key is None:
+        raise NotAsked("no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env")
+    seen = await _settled(lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH))
+    return replace(seen, body="[withheld]") if seen.status == 200 and seen.body else seen
+
+
+@measurement(budget=25, why="up to four addresses, each the health checks' 5 s and one more; most answer at once")
+async def backend_root(wire: Wire, target: Target) -> Exchange:
+    """GET / at the API server itself, past the load balancer."""
+    if target.backend is None:
+        raise NotAsked("no --backend URL was given", "--backend http://HOST:8000")
+    return await _settled(lambda: get(f"{target.backend}/", target, wire, HEALTH))
+
+
+@measurement(budget=25, why="up to four addresses, each the health checks' 5 s and one more; most answer at once")
+async def brainstore_root(wire: Wire, target: Target) -> Exchange:
+    """GET / at Brainstore, as its readiness probe does."""
+    if target.brainstore is None:
+        raise NotAsked("no --brainstore URL was given", "--brainstore http://HOST:4000")
+    return await _settled(lambda: get(f"{target.brainstore}/", target, wire, HEALTH))
+
+
+async def _settled(ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
+    """The answer, asked for again when a gateway hiccup came in its place: how steady the target is, `roots` tells."""
+    seen = await ask()
+    for _ in range(RETRIES):
+        if not is_gateway_hiccup(seen) or seen.timing.total_s > QUICK_ENOUGH:
+            break
+        seen = await ask()
+    return seen

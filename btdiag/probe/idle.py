@@ -1,0 +1,227 @@
+"""How long idle connections live: held in our own hands, to the load balancer and to the backend.
+
+Sent: one GET on each connection, then nothing; on some, one more GET at a chosen age. Recorded: when and how each
+ended."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, Fate, FrontIdle, Held
+from btdiag.judge.race import NODE_EXTRA_S
+from btdiag.judge.volley import BackendIdle, Ending
+from btdiag.measurement import NotAsked, Scope, Unknown, Waits, measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.endpoint import routes_to
+from btdiag.probe.timed import TimedConnection, answers, close_all
+from btdiag.probe.wire import DialError, Wire
+
+WATCHED = 4  # direct connections: enough to tell a backend with exact timers from one that looks at them now and then
+STAGGER_S = 0.1  # seconds between them, so that a coarse timer shows as different ages
+ANSWER_S = 10.0  # seconds for one answer, as for every other request
+HUNG_S = (
+    5.0  # silence on an old connection, while a new one answers, that counts as dropped: as long as a connect may take
+)
+BEYOND_S = 2.0  # seconds that are waited past the expected end of a connection
+HELD = 4  # connections that are only held, to see them end
+PROBED_AT = (0.25, 0.5, 0.75, 0.95)  # ages, as shares of the wait, at which a connection is used again
+WHAT = "front idle timeout"
+DEEP_PROBED_AT = tuple(step / 16 for step in range(1, 16))
+
+
+def expected_keepalive(target: Target) -> float:
+    """Seconds after which the backend is expected to close: declared or the default, and Node's second."""
+    setting = DEFAULT_KEEPALIVE_S if target.backend_keepalive is None else target.backend_keepalive
+    return setting + NODE_EXTRA_S
+
+
+async def backend_way(target: Target, wire: Wire) -> Way:
+    """The way to --backend, past the load balancer: its first address that takes a connection. Its certificate is not
+    verified, for nothing secret is sent. Raises NotAsked without --backend, Unknown when nothing takes a connection."""
+    if target.backend is None:
+        raise NotAsked("no --backend was given", "--backend URL")
+    parts = urlsplit(target.backend)
+    detail = ""
+    for route in await routes_to(target.backend, target):
+        try:
+            stream = await wire.dial(route, tls=parts.scheme == "https", server_name=parts.hostname, verify=False)
+        except DialError as error:
+            detail = error.failure.detail
+        else:
+            await stream.close()
+            return Way(route=route, verify=False)
+    raise Unknown(f"no connection to the backend {target.backend}: {detail}")
+
+
+async def open_and_ask(
+    wire: Wire, way: Way, url: str, path: str, count: int, stagger_s: float
+) -> list[TimedConnection]:
+    """Open connections one after the other and ask once on each; only those that were answered and stayed open."""
+    parts = urlsplit(url)
+    opened: list[TimedConnection] = []
+    try:
+        for number in range(count):
+            if number:
+                await asyncio.sleep(stagger_s)
+            stream = await wire.dial(
+                way.route, tls=parts.scheme == "https", server_name=parts.hostname, verify=way.verify
+            )
+            connection = TimedConnection(stream)
+            opened.append(connection)
+            connection.send("GET", wire.prepared(stream, "GET", url + path))
+        await answers(opened, ANSWER_S)
+    except DialError as error:
+        await close_all(opened)
+        raise Unknown(f"no connection to {way.route.label}: {error.failure.detail}") from error
+    except BaseException:
+        await close_all(opened)
+        raise
+    return opened
+
+
+def idle_time(connection: TimedConnection) -> float | None:
+    """Seconds from the answer to the end of the connection; None while it is open, or when it was never answered."""
+    if connection.closed_at is None or connection.answered_at is None:
+        return None
+    return round(connection.closed_at - connection.answered_at, 4)
+
+
+async def wait_for_ends(
+    connections: Sequence[TimedConnection], waits: Waits, seconds: float, what: str, *, first: bool = False
+) -> None:
+    """One idle wait of at most `seconds`, over as soon as all connections (or the first of them) are gone."""
+    until = asyncio.FIRST_COMPLETED if first else asyncio.ALL_COMPLETED
+    ends = asyncio.ensure_future(asyncio.wait({one.gone for one in connections}, return_when=until))
+    waiting = asyncio.ensure_future(waits.idle(seconds, what))
+    try:
+        await asyncio.wait({ends, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ends.cancel()
+        waiting.cancel()
+        await asyncio.gather(ends, waiting, return_exceptions=True)
+
+
+def hint_of(connection: TimedConnection) -> float | None:
+    """Seconds in the `Keep-Alive: timeout=` of the last answer (RFC 2068 section 19.7.1.1, today's de-facto form)."""
+    values = [value for name, value in connection.headers if name.lower() == "keep-alive"]
+    found = re.search(r"timeout\s*=\s*(\d{1,6})", ",".join(values))
+    return float(found.group(1)) if found else None
+
+
+def backend_wait(target: Target, mode: Mode) -> float:
+    """The wait of `backend_idle`: until the backend is expected to have closed, and a little longer."""
+    return expected_keepalive(target) + BEYOND_S
+
+
+@measurement(budget=20, why="four connections, one request each; the rest is the idle wait", idle=backend_wait)
+async def backend_idle(target: Target, mode: Mode, wire: Wire, waits: Waits) -> BackendIdle:
+    """How long the backend itself keeps an idle connection open, asked past the load balancer (--backend)."""
+    way = await backend_way(target, wire)
+    connections = await open_and_ask(wire, way, str(target.backend), "/", WATCHED, STAGGER_S)
+    try:
+        await wait_for_ends(connections, waits, backend_wait(target, mode), "backend keep-alive")
+        return backend_fact(way.route.label, connections)
+    finally:
+        await close_all(connections)
+
+
+def backend_fact(label: str, connections: Sequence[TimedConnection]) -> BackendIdle:
+    """What the connections show so far."""
+    ages = [idle_time(connection) for connection in connections]
+    closings = tuple(sorted(age for age in ages if age is not None))
+    now = asyncio.get_running_loop().time()
+    answered = [one.answered_at for one in connections if one.answered_at is not None]
+    if not answered:
+        raise Unknown(f"{label} answered none of {len(connections)} requests")
+    return BackendIdle(
+        label=label,
+        closings_s=closings,
+        open_until_s=None if closings else round(now - max(answered), 3),
+        hint_s=hint_of(connections[0]),
+        by_reset=any(connection.rst for connection in connections),
+    )
+
+
+def front_wait(target: Target, mode: Mode) -> float:
+    """The wait of `front_idle`: no longer than that for the backend's timer, and what the budget holds."""
+    return max(1.0, min(expected_keepalive(target) + BEYOND_S, mode.budget - 15))
+
+
+@measurement(
+    budget=25,
+    why="eight connections with one or two requests each, 5 s for those that stay silent; the rest is the idle wait",
+    scope=Scope.ADDRESS,
+    idle=front_wait,
+)
+async def front_idle(target: Target, mode: Mode, wire: Wire, waits: Waits, way: Way) -> FrontIdle:
+    """How long the load balancer keeps a client's idle connection open, and how it ends."""
+    wait = front_wait(target, mode)
+    ages = [share * wait for share in (DEEP_PROBED_AT if mode.deep else PROBED_AT)]
+    connections = await open_and_ask(wire, way, target.origin, target.path + "/", HELD + len(ages), 0.0)
+    try:
+        return await _watched(_Front(target=target, wire=wire, waits=waits, way=way), connections, ages, wait)
+    finally:
+        await close_all(connections)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Front:
+    target: Target
+    wire: Wire
+    waits: Waits
+    way: Way
+
+    async def use(self, connection: TimedConnection) -> Held | None:
+        """Send once more on an idle connection; None when it had been closed before, as its idle time tells."""
+        if not connection.usable or connection.answered_at is None:
+            return None
+        since = connection.answered_at
+        connection.send("GET", self.wire.prepared(connection.stream, "GET", self.target.url_for("/")))
+        await answers([connection], HUNG_S)
+        shot = connection.shot(since)
+        unacknowledged = connection.unacknowledged() if shot.ending is Ending.SILENT else None
+        return Held(fate=_FATES.get(shot.ending, Fate.DEAD), age_s=shot.age_s or 0.0, unacknowledged=unacknowledged)
+
+
+_FATES = {Ending.ANSWERED: Fate.ANSWERED, Ending.SILENT: Fate.HUNG}
+
+
+async def _watched(
+    front: _Front, connections: Sequence[TimedConnection], ages: Sequence[float], wait: float
+) -> FrontIdle:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    keeps_alive = all(one.stream.reusable for one in connections) if connections else False
+    announced = any("close" in value.lower() for name, value in connections[0].headers if name.lower() == "connection")
+    hint = hint_of(connections[0])
+    uses = []
+    for connection, age in zip(connections, ages, strict=False):
+        await wait_for_ends(connections, front.waits, max(0.0, started + age - loop.time()), WHAT)
+        uses.append(asyncio.create_task(front.use(connection)))
+    await wait_for_ends(connections, front.waits, max(0.0, started + wait - loop.time()), WHAT)
+    passive = connections[len(ages) :]
+    uses += [asyncio.create_task(front.use(connection)) for connection in passive]
+    used = [held for held in await asyncio.gather(*uses) if held is not None]
+    closed = [_closed(connection) for connection in passive]
+    fresh = await front.wire.exchange(front.way, "GET", front.target.url_for("/"))
+    return FrontIdle(
+        label=front.way.route.label,
+        waited_s=wait,
+        keeps_alive=keeps_alive,
+        announced=announced,
+        held=(*used, *(one for one in closed if one is not None)),
+        hint_s=hint,
+        fresh_answered=fresh.status is not None,
+    )
+
+
+def _closed(connection: TimedConnection) -> Held | None:
+    """How an idle connection ended to which nothing more was sent."""
+    age = idle_time(connection)
+    if age is None or age < 0:
+        return None
+    return Held(fate=Fate.RST if connection.rst else Fate.FIN, age_s=age)

@@ -1,0 +1,37 @@
+"""What the plain http:// port beside an https:// target answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from btdiag.judge.exchange import Phase
+from btdiag.judge.handshake import Connection
+from btdiag.judge.plain_http import PlainHttp
+from btdiag.measurement import Blocked, NotAsked, PerAddress, measurement
+from btdiag.model import Route, Target
+from btdiag.probe.tls_versions import speaks_tls
+from btdiag.probe.wire import Limits, Wire
+
+LIMITS = Limits(total=5.0, body=4096)
+HANDSHAKE = 2.0  # seconds for the question whether the port speaks TLS
+
+
+@measurement(budget=8, why="one request of 5 s, one handshake of 2 s")
+async def plain_http(
+    routes: tuple[Route, ...], connection: PerAddress[Connection], wire: Wire, target: Target
+) -> PlainHttp:
+    """The answer to GET http:// on the plain port, at the first address whose https works (a redirect needs it)."""
+    if target.scheme == "http" or target.plain_port is None:
+        raise NotAsked("no plain http:// port belongs to this target")
+    facts = connection.facts
+    working = [route for route in routes if route.label in facts and facts[route.label].blocked_by is None]
+    if not working:
+        first = next(iter(facts.values()))
+        raise Blocked(first.blocked_by or "connection.tcp-connects", first.why_blocked)
+    route = replace(working[0], port=target.plain_port)
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    port = "" if target.plain_port == 80 else f":{target.plain_port}"
+    answer = await wire.exchange(route, "GET", f"http://{host}{port}{target.path}/", limits=LIMITS)
+    connected = answer.failure is None or answer.failure.phase not in {Phase.TCP, Phase.PROXY}
+    doubtful = connected and answer.status in {None, 400}
+    return PlainHttp(answer=answer, speaks_tls=doubtful and await speaks_tls(wire, route, HANDSHAKE))

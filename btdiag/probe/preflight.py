@@ -1,0 +1,194 @@
+"""CORS as a browser would try it: preflights and simple requests of the web app's origin and of foreign ones.
+
+Sent are a browser's header names and values (only User-Agent is btdiag's own): no credentials and no key, ever. Few
+connections per address, each used for many requests; redirects are never followed; every answer is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from btdiag.judge.cors import preflight_request
+from btdiag.judge.cors_survey import (
+    CLASSES,
+    CorsSurvey,
+    Purpose,
+    Question,
+    Trial,
+    bucket_questions,
+    first_questions,
+    foreign_origins,
+    next_questions,
+    origins,
+)
+from btdiag.judge.exchange import Trouble
+from btdiag.measurement import NotAsked, Scope, Unknown, measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.endpoint import routes_to
+from btdiag.probe.wire import DialError, Limits, Stream, Wire
+
+CONNECTIONS = 4  # a browser opens six to a host; fewer handshakes make the whole survey shorter
+ROUNDS = 8  # halving fifteen headers takes five
+BOUNDS = Limits(header=32 * 1024, body=4 * 1024, body_wire=64 * 1024, total=5.0)
+_BUDGET = 25.0
+_WHY = "about 35 small requests on four connections, 5 s each at worst, and up to 32 more where something is refused"
+
+
+def _planned(target: Target, _mode: Mode) -> list[str]:
+    allowed = origins(target)
+    foreign = len(foreign_origins(allowed[0]))
+    return [
+        *(f"OPTIONS {target.url_for(item.path)} (preflight, {len(allowed)} origins)" for item in CLASSES),
+        f"GET {target.url_for('/')} ({len(allowed)} origins and {foreign} foreign ones)",
+        f"OPTIONS {target.url_for('/v1/proxy/chat/completions')} ({foreign} foreign origins)",
+        f"GET {target.url_for('/version')} and three paths that answer 401 or 404",
+    ]
+
+
+@measurement(budget=_BUDGET, why=_WHY, scope=Scope.ADDRESS, sends=_planned)
+async def cors_survey(way: Way, target: Target, wire: Wire, mode: Mode) -> CorsSurvey:
+    """What one address answers to preflights and requests of the web app's origin and of foreign origins."""
+    survey = await _survey(wire, way, target.origin + target.path, first_questions(origins(target)))
+    return survey if mode.quick else await _with_http2(wire, way, target, survey)
+
+
+@measurement(budget=_BUDGET, why=_WHY)
+async def cors_backend(target: Target, wire: Wire) -> CorsSurvey:
+    """The same questions, asked of the API server itself (--backend): what the load balancer was given."""
+    if target.backend is None:
+        raise NotAsked("no --backend was given", "btdiag run --backend URL")
+    way = await _way_to(target.backend, target, wire)
+    own = [question for question in first_questions(origins(target)) if question.purpose is not Purpose.FOREIGN]
+    return _heard(await _survey(wire, way, target.backend.rstrip("/"), own), target.backend)
+
+
+@measurement(budget=12, why="two small requests to the object store")
+async def cors_bucket(target: Target, wire: Wire) -> CorsSurvey:
+    """What the object store (--bucket) answers to the `Origin: null` that follows a redirect."""
+    if target.bucket is None:
+        raise NotAsked("no --bucket was given", "btdiag run --bucket URL")
+    parts = urlsplit(target.bucket)
+    way = await _way_to(target.bucket, target, wire)
+    asked = bucket_questions(parts.path or "/", parts.query)
+    return _heard(await _survey(wire, way, f"{parts.scheme}://{parts.netloc}", asked), target.bucket)
+
+
+async def _way_to(url: str, target: Target, wire: Wire) -> Way:
+    """The first address of a URL's host that takes a connection; its certificate may be made out to another name."""
+    parts = urlsplit(url)
+    routes = await routes_to(url, target)
+    for route in routes:
+        for verify in (True, False):
+            try:
+                stream = await wire.dial(route, tls=parts.scheme == "https", server_name=parts.hostname, verify=verify)
+            except DialError as error:
+                if error.failure.trouble is Trouble.UNTRUSTED:
+                    continue
+                break
+            await stream.close()
+            return Way(route=route, verify=verify)
+    raise Unknown(f"no connection to {parts.hostname} for {url}")
+
+
+def _heard(survey: CorsSurvey, url: str) -> CorsSurvey:
+    if not survey.of(*Purpose):
+        failure = survey.trials[0].exchange.failure
+        raise Unknown(f"{urlsplit(url).hostname} gave no answer: {failure.detail if failure else 'rate limited (429)'}")
+    return survey
+
+
+async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]) -> CorsSurvey:
+    """Ask, then ask again in parts what was refused, until nothing is left to find out."""
+    trials: list[Trial] = []
+    wanted = tuple(questions)
+    for _ in range(ROUNDS):
+        if not wanted:
+            break
+        trials += await _ask_all(wire, way, base, wanted)
+        wanted = next_questions(trials)
+    return CorsSurvey(trials=tuple(trials))
+
+
+async def _ask_all(wire: Wire, way: Way, base: str, questions: Sequence[Question]) -> list[Trial]:
+    """All answers in the order of the questions; the connections take them from one queue."""
+    queue = deque(enumerate(questions))
+    answers: dict[int, Trial] = {}
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(CONNECTIONS, len(questions))):
+            group.create_task(_work(wire, way, base, queue, answers))
+    return [answers[number] for number in sorted(answers)]
+
+
+async def _work(wire: Wire, way: Way, base: str, queue: deque[tuple[int, Question]], answers: dict[int, Trial]) -> None:
+    """Take questions until none is left, on one connection as long as it lasts."""
+    stream: Stream | None = None
+    try:
+        while queue:
+            number, question = queue.popleft()
+            if stream is None or not stream.reusable:
+                stream = await _opened(wire, way, base, stream)
+            answers[number] = await _ask(wire, way, base, question, stream)
+    finally:
+        if stream is not None:
+            await stream.close()
+
+
+async def _opened(wire: Wire, way: Way, base: str, spent: Stream | None) -> Stream | None:
+    """A fresh connection; None where there is none, or where only whole exchanges work (http through a proxy)."""
+    if spent is not None:
+        await spent.close()
+    tls = base.startswith("https:")
+    if way.route.proxy is not None and not tls:
+        return None
+    try:
+        return await wire.dial(way.route, tls=tls, server_name=urlsplit(base).hostname, verify=way.verify)
+    except DialError:
+        return None
+
+
+async def _ask(wire: Wire, way: Way, base: str, question: Question, stream: Stream | None) -> Trial:
+    method = "OPTIONS" if question.preflight else question.page.method
+    url, headers = base + question.path, browser_headers(question)
+    exchange = await wire.send_on(stream, method, url, headers=headers, limits=BOUNDS) if stream else None
+    if exchange is None or exchange.status is None:  # a kept connection may be closed under us: ask once more alone
+        exchange = await wire.exchange(way, method, url, headers=headers, limits=BOUNDS)
+    return Trial(
+        purpose=question.purpose,
+        path=question.path,
+        page=question.page,
+        preflight=question.preflight,
+        exchange=exchange,
+    )
+
+
+def browser_headers(question: Question) -> tuple[tuple[str, str], ...]:
+    """What a browser sends with it: the preflight's own headers or Origin, and what it says of the page."""
+    origin = question.page.origin
+    if not origin:
+        return ()
+    own = preflight_request(question.page) if question.preflight else (("Accept", "*/*"), ("Origin", origin))
+    fetch = (("Sec-Fetch-Dest", "empty"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Site", "cross-site"))
+    referer = (("Referer", f"{origin}/"),) if origin.startswith(("http:", "https:")) else ()
+    return (*own, *fetch, *referer, ("Accept-Language", "en-US,en;q=0.9"))
+
+
+async def _with_http2(wire: Wire, way: Way, target: Target, survey: CorsSurvey) -> CorsSurvey:
+    """The first preflight once more over HTTP/2, which browsers prefer, where the server speaks it."""
+    if target.scheme != "https":
+        return survey
+    question = first_questions(origins(target))[0]
+    exchange = await wire.exchange(
+        way,
+        "OPTIONS",
+        target.url_for(question.path),
+        headers=browser_headers(question),
+        http2=True,
+        limits=BOUNDS,
+    )
+    if exchange.http_version is None or not exchange.http_version.startswith(("2", "HTTP/2", "h2")):
+        return survey
+    again = Trial(purpose=question.purpose, path=question.path, page=question.page, preflight=True, exchange=exchange)
+    return CorsSurvey(trials=(*survey.trials, again))

@@ -1,0 +1,263 @@
+"""The keep-alive race, fired: volleys of harmless POSTs at the moment the backend lets go of idle connections.
+
+Sent: N requests at once to a path nobody knows (404), each with a two-byte body; one in eight is a GET. The front
+connections are held, so that the load balancer's pool holds N connections of one age. W and C fill and use the pool, A
+is due at the age K, B follows at once: judge/race.py has the plan, and what follows from it. Bounds: --connections, the
+limit of open files, four periods, 15 s a volley; it stops at once when throttled, when a control fails, and when the
+race is proved. Nothing is written to the target; but it can cause the very 502s that it looks for, and a load balancer
+may take servers out for that (nginx: 10 s): hence opt-in (--induce) for all but lab targets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+from dataclasses import dataclass, field
+
+from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
+from btdiag.judge.race import answered_by, keepalive_measured, keepalive_of, next_volley, proved
+from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
+from btdiag.measurement import Blocked, NotAsked, PerAddress, Waits, measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.battery import BODY, HEADERS, VOLLEY_S, Battery, connection_limit
+from btdiag.probe.idle import (
+    STAGGER_S,
+    WATCHED,
+    backend_fact,
+    backend_way,
+    expected_keepalive,
+    open_and_ask,
+    wait_for_ends,
+)
+from btdiag.probe.timed import TimedConnection, close_all
+from btdiag.probe.wire import Limits, Wire
+
+PERIODS = 4  # a period finds the race on loopback in four of five tries, four of them in 99 of 100
+FEWEST = 10  # a volley of fewer is no better than single requests
+WITNESSES = 4  # connections that stay out of A: when they end with it, it is the load balancer's own front timeout
+PAUSE_S = 0.2  # between W and C, A and B: the pool has its connections back, and none has been idle for long
+STEADY = 1.3  # times the quickest control that a control may take and still give its connections a common age
+REPEATS = 3  # of a control that took longer
+LEAD_S = 0.25  # before A: connections that the load balancer closed meanwhile are replaced
+FIRST_WITHIN_S = 2.0  # the longest that the first volley waits for other measurements to end
+RECOVERY_S = 40.0  # nginx takes a server out for 10 s, Envoy's outlier detection for 30 s
+RESERVE_S = 15.0  # of the run's budget, for everything around the idle periods
+
+
+def consented(target: Target, mode: Mode) -> bool:
+    """May the race be induced? Only when asked for, or in the lab: loopback may be a port-forward to production."""
+    return target.lab_scenario is not None if mode.induce is None else mode.induce
+
+
+def race_wait(target: Target, mode: Mode) -> float:
+    """The longest wait of `race`: as many periods as the budget holds, at most --periods or four, at least one."""
+    if not consented(target, mode):
+        return 0.0
+    period = expected_keepalive(target) + 1.0
+    return period * max(1, min(mode.periods or PERIODS, int((mode.budget - RESERVE_S) / period)))
+
+
+@measurement(
+    budget=60,
+    why="up to 14 volleys, each over in a second or cut off at 15 s, and 40 s until servers taken out are back",
+    idle=race_wait,
+)
+async def race(target: Target, mode: Mode, wire: Wire, waits: Waits, way: PerAddress[Way]) -> Race:
+    """What the load balancer does with requests that reach the backend just as it closes idle connections."""
+    if not consented(target, mode):
+        raise NotAsked("volleys are opt-in, for they can cause the very 502s that they look for", "--induce")
+    if not way.facts:
+        raise Blocked("connection.tcp-connects", "no address of the target takes connections")
+    began = asyncio.get_running_loop().time()
+    battery = Battery(target=target, way=next(iter(way.facts.values())), wire=wire, path="", began=began)
+    induction = _Induction(target=target, mode=mode, wire=wire, waits=waits, battery=battery)
+    try:
+        return induction.fact(await induction.run())
+    finally:
+        await close_all(induction.direct)
+        await battery.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Induction:
+    """One run of idle periods; every step returns why to stop, or None to go on."""
+
+    target: Target
+    mode: Mode
+    wire: Wire
+    waits: Waits
+    battery: Battery
+    backend: Way | None = None
+    usual: int | None = None
+    answerer: Answerer = Answerer.UNCLEAR
+    keepalive: Keepalive | None = None
+    direct: list[TimedConnection] = field(default_factory=list)
+    warm_up: tuple[Volley, ...] = ()
+    periods: list[Period] = field(default_factory=list)
+    quickest_s: float = math.inf
+
+    async def run(self) -> Stop:
+        """All steps in order; why it ended."""
+        if self.target.backend:
+            self.backend = await backend_way(self.target, self.wire)
+        if stop := await self._choose_path():
+            return stop
+        if self.target.backend and self.backend:
+            self.direct = await open_and_ask(self.wire, self.backend, self.target.backend, "/", WATCHED, STAGGER_S)
+        return await self._warm_up() or await self._know_keepalive() or await self._all_periods()
+
+    def fact(self, stop: Stop) -> Race:
+        """All that was seen so far."""
+        seen = backend_fact("backend", self.direct) if self.direct else None
+        return Race(
+            label=self.battery.way.route.label,
+            path=self.battery.path,
+            usual=self.usual,
+            answerer=self.answerer,
+            keepalive=self.keepalive,
+            warm_up=self.warm_up,
+            periods=tuple(self.periods),
+            stop=stop,
+            front_rtt_s=round(self.battery.rtt_s, 6),
+            direct=seen,
+        )
+
+    async def _choose_path(self) -> Stop | None:
+        """One POST, to know the ordinary answer and who gives it; below /v1 when the load balancer answers the
+        first."""
+        name = f"btdiag-{secrets.token_hex(4)}"
+        for path in [self.mode.probe_path] if self.mode.probe_path else [f"/{name}", f"/v1/{name}"]:
+            self.battery.path = self.target.path + path
+            if stop := await self._try_path(path):
+                return stop
+            if self.answerer is not Answerer.BALANCER:
+                return None
+        return Stop.NOT_BACKEND
+
+    async def _try_path(self, path: str) -> Stop | None:
+        limits = Limits(total=VOLLEY_S)
+        front = await self.wire.exchange(
+            self.battery.way, "POST", self.target.url_for(path), headers=HEADERS, body=BODY, limits=limits
+        )
+        direct = None
+        if self.target.backend and self.backend:
+            url = self.target.backend.rstrip("/") + path
+            direct = await self.wire.exchange(self.backend, "POST", url, headers=HEADERS, body=BODY, limits=limits)
+        self.usual, self.answerer = front.status, answered_by(front, direct)
+        if front.status == 429:
+            return Stop.THROTTLED
+        return Stop.UNHEALTHY if front.status is None or front.status >= 500 else None
+
+    async def _warm_up(self) -> Stop | None:
+        """W and C; with a quarter of the connections when so many at once are too much for the target."""
+        wanted = connection_limit(self.mode.connections)
+        stop: Stop | None = None
+        for count in (wanted, wanted // 4):
+            async with self.waits.alone(within=FIRST_WITHIN_S):
+                stop = await self._fill_and_fire(count)
+            if stop is not Stop.OVERLOADED:
+                return stop
+            await self.battery.close()
+            await self.waits.idle(FIRST_WITHIN_S, "the target to recover from the warm-up")
+        return stop
+
+    async def _fill_and_fire(self, count: int) -> Stop | None:
+        await self.battery.fill(count, WITNESSES)
+        if len(self.battery.connections) < FEWEST + WITNESSES:
+            return Stop.NO_CONNECTIONS
+        filling = await self.battery.fire("W")
+        if self.direct:  # opened just before: their timers must run out early enough to get ready for A
+            await asyncio.sleep(self._lead_s)
+        self.warm_up = (filling, *await self._controls("C", 2))
+        if any(volley.throttled(self.usual) for volley in self.warm_up):
+            return Stop.THROTTLED
+        if any(volley.lost or volley.hung for volley in self.warm_up):
+            return Stop.OVERLOADED
+        return None
+
+    async def _controls(self, name: str, fewest: int) -> list[Volley]:
+        """Volleys on connections only just used. The last one sets the age of the pool, so it is repeated when it took
+        longer than others did: then this machine, or the target, was busy with something else, and ages are blurred."""
+        volleys: list[Volley] = []
+        while len(volleys) < fewest or (
+            self.battery.took_s > STEADY * self.quickest_s and len(volleys) < fewest + REPEATS
+        ):
+            await asyncio.sleep(PAUSE_S)
+            volleys.append(await self.battery.fire(name))
+            self.quickest_s = min(self.quickest_s, self.battery.took_s)
+        return volleys
+
+    @property
+    def _lead_s(self) -> float:
+        return LEAD_S + 1.5 * self.battery.dial_s
+
+    async def _know_keepalive(self) -> Stop | None:
+        """K: from the direct connections, which were asked a little before the pool was; else as declared."""
+        if not self.direct:
+            setting = self.target.backend_keepalive
+            source = Source.DEFAULT if setting is None else Source.DECLARED
+            self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source)
+            return None
+        limit = max(0.0, self.waits.remaining() - RESERVE_S)
+        await wait_for_ends(self.direct, self.waits, limit, "backend keep-alive", first=True)
+        await wait_for_ends(self.direct, self.waits, WATCHED * STAGGER_S, "backend keep-alive")
+        closings = backend_fact("backend", self.direct).closings_s
+        if not closings:
+            return Stop.TOO_LONG
+        self.keepalive = keepalive_measured(closings, WATCHED)
+        return None
+
+    async def _all_periods(self) -> Stop:
+        while len(self.periods) < (self.mode.periods or PERIODS):
+            assert self.keepalive is not None
+            aim = next_volley(self.keepalive, self.periods, self.quickest_s - self.battery.rtt_s)
+            if self._due(aim) - self._now() + VOLLEY_S / 2 > self.waits.remaining():
+                return Stop.NO_TIME
+            if stop := await self._period(aim):
+                return stop
+            fact = self.fact(Stop.PROVED)
+            if proved(fact, order_of(self.target, fact.direct).sound):
+                return Stop.PROVED
+        return Stop.ALL_PERIODS
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _due(self, aim: Aim) -> float:
+        """When A must leave, so that it reaches the load balancer as the pool reaches the age."""
+        assert self.battery.pool_used_at is not None
+        return self.battery.pool_used_at + aim.age_s - self.battery.rtt_s
+
+    async def _period(self, aim: Aim) -> Stop | None:
+        due = self._due(aim)
+        await self.waits.idle(max(0.0, due - self._lead_s - self._now()), "idle period of the backend's keep-alive")
+        async with self.waits.alone():
+            if self.periods and self.periods[-1].front_closed:
+                await self.battery.renew()
+            volley = await self.battery.fire("A", due=due, all_in=False)
+            recovery = await self._recovery() if volley.lost else None
+            controls = await self._controls("B", 2 if volley.lost else 1)
+        period = Period(
+            aim=aim,
+            volley=volley,
+            controls=tuple(controls),
+            recovery=recovery,
+            witness_closed=self.battery.witness_closed(volley.at_s),
+        )
+        self.periods.append(period)
+        if any(one.throttled(self.usual) for one in (volley, *controls)):
+            return Stop.THROTTLED
+        return Stop.OVERLOADED if any(control.lost for control in controls) else None
+
+    async def _recovery(self) -> Recovery:
+        """Single GETs, each on a connection of its own, until three in a row pass."""
+        began, out_s, asked, failed, passed = self._now(), 0.0, 0, 0, 0
+        url = self.target.origin + self.battery.path
+        while passed < 3 and self._now() - began < RECOVERY_S:
+            answer = await self.wire.exchange(self.battery.way, "GET", url, limits=Limits(total=5.0))
+            bad = answer.status is None or answer.status >= 500
+            asked, failed, passed = asked + 1, failed + bad, 0 if bad else passed + 1
+            out_s = self._now() - began if bad else out_s
+            await self.waits.idle(0.5 if failed else 0.05, "the target to recover from the volley")
+        return Recovery(asked=asked, failed=failed, out_s=round(out_s, 2), recovered=passed >= 3)

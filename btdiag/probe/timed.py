@@ -1,0 +1,197 @@
+"""A connection of our own whose moments are exact: when a request left, when its answer came, how the connection ended.
+
+Built on an open Stream: what arrives is taken in the transport's own callbacks, not by a task that wakes up later. No
+pool, no retry, HTTP/1.1 alone. Times are those of the event loop's clock, in seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Sequence
+
+import h11
+
+from btdiag.judge.volley import Ending, Shot
+from btdiag.probe.streams import Stream
+
+BUFFER_LIMIT = 64 * 1024  # bytes of one answer that are looked at; at a longer one we hang up
+REST_S = 2.0  # seconds for the body of an answer whose header is there
+_FINAL = 200  # 1xx answers announce the real one
+_TCP_INFO_UNACKED = 24  # offset of tcpi_unacked (u32) in Linux's struct tcp_info
+
+
+class TimedConnection(asyncio.Protocol):
+    """One HTTP/1.1 connection. `closed_at` is when the peer ended it, None while it is open; `fin` and `rst` say how.
+    The future `answered` is done when the header of an answer is there, `gone` when the connection is over."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.loop = asyncio.get_running_loop()
+        self.sent_at: float | None = None
+        self.answered_at: float | None = None
+        self.closed_at: float | None = None
+        self.fin = False
+        self.rst = False
+        self.status: int | None = None
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.gone = self.loop.create_future()
+        self.answered: asyncio.Future[None] = self.loop.create_future()
+        self._received = bytearray()
+        self._method = ""
+        self._parsed = True
+        self._hung_up = False
+        self._transport = stream.writer.transport
+        self._before = self._transport.get_protocol()
+        self._transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the bytes; the first complete header of a final answer is its moment."""
+        if self.sent_at is None or len(self._received) > BUFFER_LIMIT:
+            self._hung_up = True
+            self._transport.abort()
+            return
+        self._received += data
+        if not self.answered.done() and self._head_is_there():
+            self.answered_at = self.loop.time()
+            self.answered.set_result(None)
+
+    def eof_received(self) -> None:
+        """The peer sent FIN."""
+        self.fin = True
+        self._ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is over: by FIN, by RST, or closed by ourselves."""
+        self.rst = isinstance(exc, ConnectionError) and not self.fin
+        self._ended()
+        self._before.connection_lost(exc)
+
+    def _ended(self) -> None:
+        if self.closed_at is None:
+            self.closed_at = self.loop.time()
+        for future in (self.gone, self.answered):
+            if not future.done():
+                future.set_result(None)
+
+    def _head_is_there(self) -> bool:
+        """Is the header of the final answer complete? Interim ones are dropped."""
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            status = self._received[9:12]
+            if not status.isdigit() or int(status) >= _FINAL:
+                return True
+            del self._received[: end + 4]
+        return False
+
+    @property
+    def usable(self) -> bool:
+        """May another request follow?"""
+        return self.closed_at is None and self.stream.reusable and not self._transport.is_closing()
+
+    def send(self, method: str, request: bytes) -> None:
+        """Write a prepared request; returns at once. On a connection that the peer has closed nothing is sent."""
+        if not self.usable:
+            self.sent_at, self._method = None, method
+            return
+        self._received.clear()
+        self.answered = self.loop.create_future()
+        self._method, self._parsed = method, False
+        self.status, self.headers, self.answered_at = None, (), None
+        self.sent_at = self.loop.time()
+        self._transport.write(request)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for the rest of the answer, at most so long, and read status and headers; a connection whose answer does
+        not end in time, or that may not be used again, counts as unusable."""
+        deadline = self.loop.time() + seconds
+        while not self._parse() and self.closed_at is None and self.loop.time() < deadline:
+            await asyncio.wait({self.gone}, timeout=0.005)
+        self.stream.reusable = self.stream.reusable and self._parsed
+
+    def _parse(self) -> bool:
+        """Read what has come with h11; True when the message is complete, or can never be."""
+        if self._parsed:
+            return True
+        reader = h11.Connection(h11.CLIENT, max_incomplete_event_size=BUFFER_LIMIT)
+        reader.send(h11.Request(method=self._method, target="/", headers=[("Host", "x")]))
+        reader.send(h11.EndOfMessage())
+        try:
+            reader.receive_data(bytes(self._received))
+            if self.fin:
+                reader.receive_data(b"")
+            return self._take(reader)
+        except h11.RemoteProtocolError:
+            self.stream.reusable = False
+            return True
+
+    def _take(self, reader: h11.Connection) -> bool:
+        while (event := reader.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            if isinstance(event, h11.Response):
+                self.status = event.status_code
+                self.headers = tuple(
+                    (name.decode("ascii"), value.decode("utf-8", "backslashreplace")) for name, value in event.headers
+                )
+            elif isinstance(event, h11.EndOfMessage):
+                self._parsed = True
+                self.stream.reusable &= reader.their_state is h11.DONE and not reader.trailing_data[0]
+                return True
+            elif isinstance(event, h11.ConnectionClosed):
+                return True
+        return False
+
+    def shot(self, since: float | None) -> Shot:
+        """What became of the last request. `since`: when its predecessor on this connection was answered."""
+        ended = self.answered_at if self.status is not None else self.closed_at
+        return Shot(
+            method=self._method,
+            ending=self._ending(),
+            status=self.status,
+            age_s=_rounded(self.sent_at, since),
+            took_s=_rounded(ended, self.sent_at),
+        )
+
+    def _ending(self) -> Ending:
+        if self.sent_at is None:
+            return Ending.UNSENT
+        if self.status is not None:
+            return Ending.ANSWERED if self._parsed or self._hung_up or self.closed_at is None else Ending.CUT
+        if self.closed_at is None:
+            return Ending.SILENT
+        if self._received:
+            return Ending.CUT
+        return Ending.RESET if self.rst else Ending.EMPTY
+
+    def unacknowledged(self) -> bool | None:
+        """Is there data that the peer's TCP has not acknowledged? None where the system does not tell (not Linux)."""
+        sock = self._transport.get_extra_info("socket")
+        if not sys.platform.startswith("linux") or sock is None or sock.fileno() < 0:
+            return None
+        with contextlib.suppress(OSError):
+            info: bytes = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+            return int.from_bytes(info[_TCP_INFO_UNACKED : _TCP_INFO_UNACKED + 4], sys.byteorder) > 0
+        return None
+
+    async def close(self) -> None:
+        """Close, politely first."""
+        await self.stream.close()
+
+
+def _rounded(later: float | None, earlier: float | None) -> float | None:
+    return None if later is None or earlier is None else round(later - earlier, 6)
+
+
+async def answers(connections: Sequence[TimedConnection], seconds: float) -> None:
+    """Wait, at most so long, until every connection has the header of its answer or is over; then read the answers."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    sent = [connection for connection in connections if connection.sent_at is not None]
+    if sent:
+        await asyncio.wait({connection.answered for connection in sent}, timeout=seconds)
+        await asyncio.gather(*(one.settle(min(REST_S, deadline - loop.time())) for one in sent))
+
+
+async def close_all(connections: Sequence[TimedConnection]) -> None:
+    """Close all of them at the same time."""
+    await asyncio.gather(*(connection.close() for connection in connections))

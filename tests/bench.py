@@ -1,0 +1,164 @@
+"""Speed and memory as ratios, measured side by side in one run: `make bench`. Prints the table that the README shows.
+
+Every figure is the median of several rounds in which both sides take turns, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from btdiag.engine import labhost  # noqa: E402
+from tests.support.cli import CLEAN, run_json  # noqa: E402
+
+ROUNDS = 7
+
+
+def seconds(command: Sequence[str]) -> float:
+    """Wall time of one process."""
+    begun = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=CLEAN)
+    return time.perf_counter() - begun
+
+
+def ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS) -> tuple[float, float, float]:
+    """Medians of both and of their ratio, taken turn by turn after one round that does not count."""
+    pairs = [(ours(), theirs()) for _ in range(rounds + 1)][1:]
+    first, second = zip(*pairs, strict=True)
+    return (
+        statistics.median(first),
+        statistics.median(second),
+        statistics.median(one / other for one, other in pairs),
+    )
+
+
+def start_up() -> tuple[float, float, float]:
+    """`btdiag --version` against `python -c 'import httpx'`."""
+    return ratio(
+        lambda: seconds([sys.executable, "-m", "btdiag", "--version"]),
+        lambda: seconds([sys.executable, "-c", "import httpx"]),
+        rounds=15,
+    )
+
+
+def quick_run() -> tuple[float, float, float]:
+    """First byte to last verdict of a quick run, against the same exchanges made by one curl process (in parallel, as btdiag does)."""
+    lab = labhost.start("healthy")
+    try:
+        target = lab.ready()["target"]
+        with tempfile.TemporaryDirectory() as folder:
+            curl = ["curl", "-s", "-Z", "-K", str(_curl_config(Path(folder), target))]
+            return ratio(_measured_s, lambda: seconds(curl))
+    finally:
+        lab.stop()
+
+
+def _measured_s() -> float:
+    report = run_json("lab:healthy", "--quick", "--browser", "none").report
+    return float(report["run"]["duration_s"])
+
+
+def _curl_config(folder: Path, target: dict[str, Any]) -> Path:
+    """A curl configuration with the requests of a quick run, each on a connection of its own, side by side (-Z)."""
+    report = run_json("lab:healthy", "--quick", "--browser", "none").report
+    requests = list(_requests(report["measurements"]))
+    host, _, port = target["url"].removeprefix("https://").partition(":")
+    lines = []
+    for number, (method, url, label, headers) in enumerate(requests):
+        path = "/" + url.split("/", 3)[3] if url.count("/") > 2 else "/"
+        lines += ["next"] if number else []
+        lines += [f'url = "https://{host}:{port}{path}"', f'request = "{method}"', f'cacert = "{target["ca"]}"']
+        address = f"[{label}]" if ":" in label else label
+        lines += [f'resolve = "{host}:{port}:{address}"', 'output = "/dev/null"', 'header = "Connection: close"']
+        lines += [f'header = "{name}: {value}"' for name, value in headers]
+    path = folder / "curl.conf"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _requests(measurements: dict[str, Any]) -> list[tuple[str, str, str, list[list[str]]]]:
+    """Every exchange that stands in the report's facts."""
+    found = []
+
+    def visit(value: object) -> None:
+        if isinstance(value, dict):
+            if {"method", "url", "label", "request_headers"} <= set(value):
+                headers = [
+                    pair
+                    for pair in value["request_headers"]
+                    if pair[0].lower() == "origin" or pair[0].lower().startswith("access-control-")
+                ]
+                found.append((value["method"], value["url"], value["label"], headers))
+            for item in value.values():
+                visit(item)
+        elif isinstance(value, list):
+            for item in value:
+                visit(item)
+
+    visit(measurements)
+    return [entry for entry in found if _is_address(entry[2])]
+
+
+def _is_address(label: str) -> bool:
+    try:
+        ip_address(label)
+    except ValueError:
+        return False
+    return True
+
+
+def whole_command() -> tuple[float, float, float]:
+    """The whole quick command, its lab included, against the 1.5 s that it may take."""
+    command = [sys.executable, "-m", "btdiag", "run", "--target", "lab:healthy", "--quick", "--browser", "none"]
+    ours = statistics.median(seconds([*command, "--no-files"]) for _ in range(ROUNDS))
+    return ours, 1.5, ours / 1.5
+
+
+def full_run() -> tuple[float, float, float] | None:
+    """A full run with a long wait against the longest chain of its waits."""
+    report = run_json("lab:healthy", "--backend-keepalive", "20", "--browser", "none", timeout=180).report
+    waited = report["run"]["longest_wait_s"]
+    if waited < 20:
+        return None
+    return report["run"]["duration_s"], waited, report["run"]["duration_s"] / waited
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    rows = []
+    for name, allowed, measure in (
+        ("start-up: btdiag --version ÷ python -c 'import httpx'", 1.0, start_up),
+        ("quick run, first byte to last verdict ÷ the same exchanges by curl", 3.0, quick_run),
+        ("whole quick command ÷ 1.5 s", 1.0, whole_command),
+        ("full run ÷ its longest wait", 1.05, full_run),
+    ):
+        figures = measure()
+        if figures is not None:
+            ours, theirs, found = figures
+            rows.append((name, f"{ours * 1000:.0f} ms", f"{theirs * 1000:.0f} ms", f"{found:.2f}", f"<= {allowed:g}"))
+    print(f"{platform.platform()}, Python {platform.python_version()}, {json.dumps(_cpus())} processors\n")
+    print(tabulate(rows, headers=("what", "btdiag", "other", "ratio", "aim"), tablefmt="github"))
+
+
+def _cpus() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,274 @@
+"""The command line as a user meets it: exit codes, one clear line for mistakes, files, formats, interrupts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from btdiag.options import FORMAT_NAMES
+from tests.support.cli import CLEAN, btdiag, run_json
+
+SLOW_CHECK = """
+from btdiag.measurement import measurement
+def check_patience(patience): assert patience == 1
+def check_at_once(): pass
+@measurement(budget=5, why="a test", idle=lambda target, mode: 30)
+async def patience(waits):
+    await waits.idle(30, "for nothing")
+    return 1
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder of checks whose verdicts a test chooses."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "check_own.py").write_text(
+        "from btdiag.model import *\n"
+        "def check_passes(): pass\n"
+        "def check_fails(): assert 1 == 2, 'one is not two'\n"
+        "def check_warns(): return conclude(Finding(verdict=Verdict.WARN, summary='careful'))\n"
+        "def check_unknown(): return conclude(Finding(verdict=Verdict.INCONCLUSIVE, summary='who knows'))\n"
+        "def check_skips(): return conclude(Finding(verdict=Verdict.SKIP, summary='not today'))\n"
+        "def check_crashes(): return 1 / 0\n"
+    )
+    return folder
+
+
+ROWS = [  # checks, --fail-on, exit code
+    ("passes", "fail", 0),
+    ("passes warns", "fail", 0),
+    ("passes unknown", "fail", 0),
+    ("passes skips", "warn", 0),
+    ("fails passes", "fail", 1),
+    ("fails crashes", "fail", 1),
+    ("fails", "never", 0),
+    ("passes warns", "warn", 1),
+    ("passes warns", "inconclusive", 0),
+    ("passes unknown", "inconclusive", 1),
+    ("passes unknown", "warn", 1),
+    ("unknown", "fail", 3),
+    ("skips", "fail", 3),
+    ("crashes passes", "fail", 3),
+]
+
+
+@pytest.mark.parametrize("format_", FORMAT_NAMES)
+def test_the_exit_code_is_the_same_in_every_format(own: Path, format_: str) -> None:
+    for names, fail_on, code in ROWS if format_ == "text" else ROWS[4:8]:
+        only = [word for name in names.split() for word in ("--only", f"own.{name}")]
+        done = btdiag(
+            *("run", "--target", "https://127.0.0.1:1", "--checks", str(own), "--no-files", "--format", format_),
+            *("--fail-on", fail_on, *only),
+        )
+        assert done.code == code, (names, fail_on, done)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "no target"),
+        (["run", "--target", "api.example"], "https://api.example"),
+        (["run", "--target", "https://a:b@c"], "user name or password"),
+        (["run", "--target", "lab:nope"], "nope"),
+        (["run", "--target", "https://127.0.0.1:1", "--only", "nope"], "nope"),
+        (["run", "--target", "https://127.0.0.1:1", "--only", "dns", "--skip", "dns"], "no check at all"),
+        (["run", "--target", "https://127.0.0.1:1", "--profile", "/nope"], "/nope"),
+        (["run", "--target", "https://127.0.0.1:1", "--nope"], "--nope"),
+        (["run", "--target", "https://127.0.0.1:1", "--output", "/proc/nope"], "--output"),
+        (["run", "--target", "https://127.0.0.1:1", "--report", "json=/nope/x.json"], "/nope"),
+        (["explain", "dns.resolve"], "dns.resolves"),
+        (["lab", "nope"], "nope"),
+        (["nope"], "nope"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = btdiag(*arguments, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert words in done.err
+    assert "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_file_of_the_users_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "check_own.py").write_text("def broken(:\n")
+    done = btdiag("run", "--target", "https://127.0.0.1:1", "--checks", str(tmp_path), "--no-files")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert "check_own.py" in done.err
+
+
+def test_reports_are_files_of_their_own_and_never_overwritten(tmp_path: Path) -> None:
+    arguments = ("run", "--target", "lab:healthy", "--only", "dns", "-o", str(tmp_path))
+    assert [btdiag(*arguments).code for _ in range(2)] == [0, 0]
+    folders = list(tmp_path.iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "report.html",
+            "report.json",
+            "report.md",
+            "report.xml",
+        ]
+
+
+def test_the_json_report_follows_the_shipped_schema() -> None:
+    schema = json.loads(files("btdiag.report").joinpath("schema.json").read_text("utf-8"))
+    done = run_json("lab:healthy")
+    jsonschema.Draft202012Validator(schema).validate(done.report)
+    two = btdiag("run", "--target", "lab:healthy", "--target", "lab:dns-nxdomain", "--format", "json", "--no-files")
+    jsonschema.Draft202012Validator(schema).validate(two.report)
+    assert two.report["kind"] == "runs"
+    assert [report["verdict"] for report in two.report["reports"]] == ["pass", "fail"]
+    assert two.code == 1
+
+
+def test_a_report_can_be_written_where_one_wants_it(tmp_path: Path) -> None:
+    path = tmp_path / "junit.xml"
+    done = btdiag("run", "--target", "lab:healthy", "--only", "dns", "--no-files", "--report", f"junit={path}")
+    assert done.code == 0
+    assert path.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_writes_the_partial_report(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "check_own.py").write_text(SLOW_CHECK)
+    command = [sys.executable, "-m", "btdiag", "run", "--target", "https://127.0.0.1:1", "--checks", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--only", "own", "--format", "json", "-o", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=CLEAN,
+    )
+    assert process.stderr is not None
+    assert "waiting 30 s: for nothing" in process.stderr.readline()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    report = json.loads(out)
+    assert process.returncode == 130
+    assert report["run"]["interrupted"] is True
+    assert {check["id"]: check["verdict"] for check in report["checks"]} == {
+        "own.patience": "inconclusive",
+        "own.at-once": "pass",
+    }
+    assert len(list((tmp_path / "out").rglob("report.json"))) == 1
+
+
+def test_the_budget_holds_for_the_whole_run(tmp_path: Path) -> None:
+    (tmp_path / "check_own.py").write_text(
+        "from btdiag.measurement import measurement\n"
+        "def check_stubborn(stubborn): pass\n"
+        "def check_at_once(): pass\n"
+        "@measurement(budget=60, why='a test')\n"
+        "async def stubborn():\n"
+        "    import asyncio\n"
+        "    while True:\n"
+        "        try: await asyncio.sleep(60)\n"
+        "        except asyncio.CancelledError: pass\n"
+    )
+    begun = time.monotonic()
+    done = run_json("https://127.0.0.1:1", "--checks", str(tmp_path), "--only", "own", "--budget", "2s")
+    assert time.monotonic() - begun < 10
+    assert done.verdicts == {"own.stubborn": "inconclusive", "own.at-once": "pass"}
+
+
+def test_a_folder_full_of_traps_changes_nothing_and_stays_as_it_was(tmp_path: Path) -> None:
+    trap = "import pathlib; pathlib.Path(__file__).with_name('SPRUNG').touch(); raise SystemExit(99)\n"
+    for name in ("conftest", "httpx", "pytest", "pluggy", "json", "asyncio", "click", "h11", "btdiag", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(trap)
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "conftest.py").write_text(trap)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-flag\n")
+    (tmp_path / "tox.ini").write_text("[pytest]\naddopts = --no-such-flag\n")
+    (tmp_path / "setup.cfg").write_text("[tool:pytest]\naddopts = --no-such-flag\n")
+    (tmp_path / "pyproject.toml").write_text("[broken")
+    before = sorted(tmp_path.rglob("*"))
+    hostile = {"PYTEST_ADDOPTS": "--nonesuch", "PYTEST_PLUGINS": "hostile", "PYTEST_DEBUG": "1", "CI": "1"}
+    console_script = Path(sys.executable).with_name("btdiag")
+    for command in ([str(console_script)], [sys.executable, "-m", "btdiag"]):
+        if command[-1] == "btdiag":  # python -m puts the folder on the path before any code of ours runs
+            command.insert(1, "-P")
+        done = subprocess.run(
+            [*command, "run", "--target", "lab:healthy", "--only", "dns", "--no-files"],
+            cwd=tmp_path,
+            env={**CLEAN, **hostile},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
+    done = run_json("lab:dns-nxdomain")
+    assert "already known: dns.resolves fails" in done.err
+    assert "\x1b" not in done.err
+    assert run_json("lab:dns-nxdomain", "--no-progress").err == ""
+
+
+def test_a_waiver_is_shown_and_does_not_count(tmp_path: Path) -> None:
+    profile = tmp_path / "btdiag.toml"
+    for until, code in (("2999-01-01", 0), ("2020-01-01", 1)):
+        profile.write_text(f'[[waive]]\nid = "dns.resolves"\nuntil = {until}\nreason = "moving house"\n')
+        done = run_json("lab:dns-nxdomain", "--only", "dns.*", "--profile", str(profile))
+        assert (done.code, "moving house" in done.out) in [(code, code == 0), (3, True)], done.out
+
+
+def test_what_blocks_is_in_the_report_even_if_not_selected() -> None:
+    done = run_json("lab:dns-nxdomain", "--only", "connection.tcp-connects")
+    assert done.verdicts == {"connection.tcp-connects": "skip", "dns.resolves": "fail"}
+    assert done.report["root_cause"] == "dns.resolves"
+    assert done.code == 1
+
+
+def test_checks_explain_and_completion() -> None:
+    listed = json.loads(btdiag("checks", "--format", "json").out)
+    assert {"id", "family", "claim", "wait_s"} == set(listed[0])
+    assert "dns.resolves" in btdiag("checks").out
+    explained = btdiag("explain", "dns.resolves").out
+    assert "lab:dns-nxdomain" in explained
+    assert "What to do" in explained
+    assert all(btdiag("completion", shell).code == 0 for shell in ("bash", "zsh", "fish"))
+
+
+def test_a_dry_run_names_the_requests_and_sends_nothing() -> None:
+    done = btdiag("run", "--target", "https://127.0.0.1:1", "--dry-run")
+    assert done.code == 0
+    assert "nothing was sent" in done.out
+    assert "GET" in done.out
+
+
+def test_doctor_says_what_is_missing() -> None:
+    done = btdiag("doctor", env={"PATH": "/nonexistent"})
+    assert "MISSING" in done.out
+    assert "chromium" in done.out
+
+
+def test_the_lab_serves_until_it_is_told_to_stop() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "btdiag", "lab", "healthy"], stdout=subprocess.PIPE, text=True, env=CLEAN
+    )
+    assert process.stdout is not None
+    lines = []
+    while "Ctrl-C" not in (line := process.stdout.readline()):
+        assert line
+        lines.append(line)
+    curl = next(line.strip() for line in lines if line.strip().startswith("curl"))
+    done = subprocess.run(curl, shell=True, capture_output=True, text=True, check=False, env={**os.environ})
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    process.stdout.close()
+    assert done.returncode == 0, (curl, done)

@@ -1,0 +1,61 @@
+"""Runs btdiag as a user does: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Nothing of the machine that runs the tests may decide their outcome.
+CLEAN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.lower().endswith("_proxy")
+    and not name.startswith(("BRAINTRUST_", "PYTEST_"))
+    and name not in ("SSL_CERT_FILE", "NO_COLOR", "FORCE_COLOR", "REQUESTS_CA_BUNDLE")
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished call."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The output as a JSON report."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict of each check by id."""
+        return {check["id"]: check["verdict"] for check in self.report["checks"]}
+
+
+def btdiag(*arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float = 60) -> Done:
+    """Call `btdiag` with these arguments in a clean environment (plus `env`)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "btdiag", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**CLEAN, **(env or {})},
+        timeout=timeout,
+        errors="strict",
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def run_json(target: str, *arguments: str, **more: Any) -> Done:
+    """`btdiag run --target ... --format json` without files."""
+    return btdiag("run", "--target", target, "--format", "json", "--no-files", *arguments, **more)
