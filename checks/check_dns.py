@@ -1,0 +1,81 @@
+"""Name resolution: does the target's name lead to addresses that its users can connect to, whoever they ask?"""
+
+from __future__ import annotations
+
+from btdiag.judge import dns, dns_addresses
+from btdiag.judge.handshake import Connection
+from btdiag.judge.resolution import Resolution
+from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.model import Finding, Target, conclude
+
+
+def check_resolves(resolution: Resolution) -> Finding:
+    """The target's name resolves to an address.
+
+    Without an address nothing else works: SDKs report a connection error, the web app shows that the data plane cannot
+    be reached. A missing record, a private zone seen from outside, a broken DNSSEC signature and a dead name server
+    look alike to programs; here they are told apart.
+
+    Measured: getaddrinfo, as programs call it, and A and AAAA questions to every name server of this machine (or the
+    one given with --nameserver) over UDP, over TCP where the answer is truncated or none comes; aliases, time to live
+    and extended errors are read from the answers.
+
+    Remedy: create or correct the record (A, AAAA or an alias of the load balancer), or let this machine ask the name
+    server that knows the zone; the finding names the server and its answer.
+
+    Sources: RFC 1034; RFC 2308; RFC 8914
+    """
+    return conclude(dns.resolves(resolution))
+
+
+def check_resolvers_agree(resolution: Resolution, target: Target) -> Finding:
+    """Every resolver that is asked gives addresses of the same kind.
+
+    If one resolver knows the name and another one does not, or one gives private and the other public addresses (split
+    horizon), some users reach the data plane and others do not, depending on the network or VPN they are in.
+
+    Measured: the answers of the system's resolver, of each of its name servers and of those given with --nameserver are
+    compared. Different addresses of the same kind are what a load balancer's pool gives, and count as agreement.
+
+    Remedy: publish the same records everywhere; or, with a private and a public zone on purpose, give every network
+    the resolver of its own zone.
+
+    Sources: RFC 8499 section 6
+    """
+    return conclude(dns.resolvers_agree(resolution, target))
+
+
+def check_addresses_share_a_space(resolution: Resolution, target: Target) -> Finding:
+    """The addresses of the target are all public or all local.
+
+    Each client takes one of the addresses. With private ones among public ones, users outside fail now and then, and
+    a browser asks for its Local Network Access permission for one address and not for the next.
+
+    Measured: every address that the first resolver gives is put into the address space that Chromium puts it in.
+
+    Remedy: publish one kind of address for the name; serve the other from a zone of its own.
+
+    Sources: https://wicg.github.io/local-network-access/
+    """
+    return conclude(dns_addresses.addresses_share_a_space(resolution, target))
+
+
+def check_addresses_are_usable(
+    resolution: Resolution, target: Target, connection: PerAddress[Connection] | NotMeasured
+) -> Finding:
+    """No address of the target is a sinkhole or leads to the client itself.
+
+    DNS filters answer 0.0.0.0, :: or 127.0.0.1 for a name that they block. Programs then report a refused connection
+    or a wrong certificate, and the search starts at the wrong end.
+
+    Measured: the addresses that the first resolver gives are held against the registries of special addresses; a
+    loopback address on which the target's own trusted certificate answers is a warning only.
+
+    Remedy: allow the name in the DNS filter (Pi-hole, AdGuard, response-policy zone, security agent), or correct the
+    record.
+
+    Sources: RFC 1122 section 3.2.1.3; RFC 4291 section 2.5.2; RFC 6890
+    """
+    facts = {} if isinstance(connection, NotMeasured) else connection.facts
+    working = [label for label, one in facts.items() if one.broke_at is None and one.distrust is None]
+    return conclude(dns_addresses.addresses_are_usable(resolution, target, working))

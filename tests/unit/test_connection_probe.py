@@ -1,0 +1,313 @@
+"""The measurements of connection against real TLS servers on loopback that are wrong in one way each."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import trustme
+
+from btdiag.judge.exchange import Exchange, Phase, Trouble
+from btdiag.judge.handshake import Connection, TlsVersions
+from btdiag.judge.plain_http import PlainHttp
+from btdiag.judge.resolution import Answer, Outcome, Resolution, ServerLookup, Source, View
+from btdiag.measurement import Blocked, NotAsked, PerAddress, Unknown
+from btdiag.model import Route, Target, Way
+from btdiag.probe import connection as probe
+from btdiag.probe.connection import connection, way
+from btdiag.probe.plain_http import plain_http
+from btdiag.probe.tls_versions import asks_certificate, tls_versions
+from btdiag.probe.wire import Wire
+from tests.serving import Handler, saying, serving, silent
+
+HOST = "api.example.com"
+OK = saying(b"HTTP/1.1 200 OK\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n")
+RESOLVED = Resolution(name=HOST, source=Source.OVERRIDE, addresses=("127.0.0.1",))
+Configure = Callable[[ssl.SSLContext], None]
+
+
+@cache
+def authority(name: str) -> trustme.CA:
+    return trustme.CA(organization_name=name)
+
+
+def context(names: tuple[str, ...] = (HOST,), ca: str = "own", configure: Configure = lambda _: None) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority(ca).issue_cert(*names).configure_cert(made)
+    configure(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority("own").cert_pem.write_to_path(str(path))
+    return path
+
+
+def https(port: int, ca_file: Path, scheme: str = "https") -> Target:
+    return Target(url=f"{scheme}://{HOST}:{port}", scheme=scheme, host=HOST, port=port, ca_file=ca_file)
+
+
+def to(port: int) -> Route:
+    return Route(label="127.0.0.1", address="127.0.0.1", port=port)
+
+
+def connected(
+    ca_file: Path, handler: Handler = OK, tls: ssl.SSLContext | None = None, scheme: str = "https"
+) -> Connection:
+    async def run() -> Connection:
+        async with serving(handler, context=tls) as port:
+            target = https(port, ca_file, scheme)
+            return await connection(to(port), Wire(target, user_agent="btdiag/test"), target)
+
+    return asyncio.run(run())
+
+
+def wanted_way(one: Connection, resolution: Resolution = RESOLVED) -> Way:
+    target = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
+    return asyncio.run(way(to(one.port), one, resolution, target))
+
+
+def test_a_sound_server(ca_file: Path) -> None:
+    one = connected(ca_file, tls=context())
+    assert (one.failure, one.distrust, one.broke_at) == (None, None, None)
+    assert one.handshake is not None
+    assert one.handshake.version == "TLSv1.3"
+    assert one.leaf is not None
+    assert one.leaf.names == (HOST,)
+    assert one.greeting is not None
+    assert (one.greeting.method, one.greeting.status) == ("HEAD", 200)
+    assert one.timing.tcp_s is not None
+    assert one.timing.tls_s is not None
+    assert wanted_way(one).verify
+
+
+@pytest.mark.parametrize(
+    ("tls", "code"),
+    [
+        pytest.param(lambda: context(("other.example.com",)), 62, id="wrong name"),
+        pytest.param(lambda: context(ca="stranger"), 20, id="unknown CA"),
+    ],
+)
+def test_an_untrusted_server_is_looked_at_without_verification(
+    ca_file: Path, tls: Callable[[], ssl.SSLContext], code: int
+) -> None:
+    one = connected(ca_file, tls=tls())
+    assert one.distrust is not None
+    assert one.distrust.code == code
+    assert one.leaf is not None
+    assert one.failure is None
+    assert not wanted_way(one).verify
+
+
+def test_nobody_listens(ca_file: Path) -> None:
+    async def run() -> Connection:
+        async with serving(OK) as port:
+            pass
+        target = https(port, ca_file)
+        return await connection(to(port), Wire(target, user_agent="btdiag/test"), target)
+
+    one = asyncio.run(run())
+    assert one.failure is not None
+    assert (one.failure.phase, one.failure.trouble) == (Phase.TCP, Trouble.REFUSED)
+    with pytest.raises(Blocked) as blocked:
+        wanted_way(one)
+    assert blocked.value.by == "connection.tcp-connects"
+
+
+def filtered(*addresses: str) -> Resolution:
+    answers = (Answer(qtype="A", outcome=Outcome.ADDRESSES, addresses=addresses),)
+    view = View(label="system", servers=(ServerLookup(server="10.0.0.53:53", name=HOST, answers=answers),))
+    return Resolution(name=HOST, source=Source.RESOLVER, addresses=addresses, views=(view,))
+
+
+def test_a_dead_address_of_a_dns_filter_is_blamed_on_dns(ca_file: Path) -> None:
+    one = connected(ca_file, saying(b"", head=False))
+    with pytest.raises(Blocked) as blocked:
+        wanted_way(one, filtered("127.0.0.1"))
+    assert blocked.value.by == "dns.addresses-are-usable"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "label", "errno"), [(Trouble.LOCAL, "127.0.0.1", 1), (Trouble.UNREACHABLE, "2001:db8::1", 101)]
+)
+def test_what_this_machine_cannot_do_is_unknown(ca_file: Path, trouble: Trouble, label: str, errno: int) -> None:
+    one = connected(ca_file, saying(b"", head=False))
+    assert one.failure is not None
+    ours = replace(one, label=label, failure=replace(one.failure, phase=Phase.TCP, trouble=trouble, errno=errno))
+    with pytest.raises(Unknown):
+        wanted_way(ours)
+
+
+def test_plain_http_on_the_tls_port(ca_file: Path) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        known = (await reader.read(4)).startswith(b"HEAD")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" if known else b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    one = connected(ca_file, plain)
+    assert one.failure is not None
+    assert one.failure.trouble is Trouble.PROTOCOL
+    assert one.plain_status == 200
+    assert one.blocked_by == "connection.tls-handshake-completes"
+
+
+def test_a_connection_that_ends_after_the_client_hello_is_tried_without_a_name(ca_file: Path) -> None:
+    one = connected(ca_file, saying(b"", head=False))
+    assert one.failure is not None
+    assert one.failure.trouble in {Trouble.CLOSED, Trouble.RESET}
+    assert one.without_sni not in {"", "succeeded"}
+    assert one.plain_status is None
+
+
+def test_a_name_that_is_filtered_shows_in_the_second_try(ca_file: Path) -> None:
+    def refuse_the_name(made: ssl.SSLContext) -> None:
+        def decide(_: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> int | None:
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME if name else None
+
+        made.sni_callback = decide
+
+    assert connected(ca_file, tls=context(configure=refuse_the_name)).without_sni == "succeeded"
+
+
+def old(made: ssl.SSLContext, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_1) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        made.minimum_version, made.maximum_version = ssl.TLSVersion.TLSv1, newest
+    made.set_ciphers("ALL:@SECLEVEL=0")
+
+
+def test_old_versions_are_found_out(ca_file: Path) -> None:
+    one = connected(ca_file, tls=context(configure=old))
+    assert one.outdated == "TLS 1.1"
+    assert one.blocked_by == "connection.tls-versions-suffice"
+
+
+def demand(made: ssl.SSLContext) -> None:
+    made.verify_mode = ssl.CERT_REQUIRED
+    authority("own").configure_trust(made)
+
+
+def demand_at_once(made: ssl.SSLContext) -> None:
+    demand(made)
+    made.maximum_version = ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize("configure", [demand, demand_at_once])
+def test_a_demanded_client_certificate_is_seen_with_or_without_an_alert(ca_file: Path, configure: Configure) -> None:
+    one = connected(ca_file, tls=context(configure=configure))
+    assert one.asks_certificate
+    assert one.broke_at is Phase.TLS
+
+
+def test_a_server_that_asks_for_nothing(ca_file: Path) -> None:
+    async def run() -> bool:
+        async with serving(OK, context=context()) as port:
+            return await asks_certificate(Wire(https(port, ca_file), user_agent="btdiag/test"), to(port), 2.0)
+
+    assert not asyncio.run(run())
+
+
+def test_a_slow_answer_delays_nobody(ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "GREETING", replace(probe.GREETING, total=0.1))
+    one = connected(ca_file, silent, tls=context())
+    assert one.broke_at is None
+    assert one.greeting is not None
+    assert one.greeting.status is None
+
+
+@pytest.mark.parametrize(("tls", "speaks_tls"), [(None, False), (context, True)])
+def test_http_targets(ca_file: Path, tls: Callable[[], ssl.SSLContext] | None, speaks_tls: bool) -> None:
+    one = connected(ca_file, tls=tls() if tls else None, scheme="http")
+    assert one.speaks_tls is speaks_tls
+    assert one.broke_at is (Phase.TLS if speaks_tls else None)
+    assert not one.tls
+
+
+def test_an_http_target_that_is_gone(ca_file: Path) -> None:
+    async def run() -> Connection:
+        async with serving(OK) as port:
+            pass
+        target = https(port, ca_file, "http")
+        return await connection(to(port), Wire(target, user_agent="btdiag/test"), target)
+
+    assert asyncio.run(run()).blocked_by == "connection.tcp-connects"
+
+
+def tried(ca_file: Path, tls: ssl.SSLContext | None, handler: Handler = OK) -> TlsVersions:
+    async def run() -> TlsVersions:
+        async with serving(handler, context=tls) as port:
+            target = https(port, ca_file)
+            wire = Wire(target, user_agent="btdiag/test")
+            known = PerAddress({"127.0.0.1": await connection(to(port), wire, target)})
+            return await tls_versions((to(port),), known, wire, target)
+
+    return asyncio.run(run())
+
+
+def test_every_version_is_tried(ca_file: Path) -> None:
+    assert tried(ca_file, context()).accepted == ("TLS 1.2", "TLS 1.3")
+    everything = tried(ca_file, context(configure=lambda made: old(made, ssl.TLSVersion.TLSv1_3)))
+    assert everything.accepted == ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
+    outdated = tried(ca_file, context(configure=old))
+    assert outdated.accepted == ("TLS 1.0", "TLS 1.1")
+    assert outdated.refused == ("TLS 1.2", "TLS 1.3")
+
+
+def test_versions_of_a_dead_or_silent_address_are_not_asked_for(ca_file: Path) -> None:
+    one = connected(ca_file, saying(b"", head=False))
+    assert one.failure is not None
+    target = https(one.port, ca_file)
+    for trouble, phase in ((Trouble.TIMEOUT, Phase.TLS), (Trouble.REFUSED, Phase.TCP)):
+        dead = replace(one, failure=replace(one.failure, trouble=trouble, phase=phase))
+        with pytest.raises(Blocked):
+            asyncio.run(
+                tls_versions((to(one.port),), PerAddress({"127.0.0.1": dead}), Wire(target, user_agent="x"), target)
+            )
+
+
+def beside(ca_file: Path, handler: Handler, plain_tls: ssl.SSLContext | None = None) -> PlainHttp:
+    async def run() -> PlainHttp:
+        async with serving(OK, context=context()) as port, serving(handler, context=plain_tls) as plain_port:
+            target = replace(https(port, ca_file), plain_port=plain_port, path="/braintrust")
+            wire = Wire(target, user_agent="btdiag/test")
+            known = PerAddress({"127.0.0.1": await connection(to(port), wire, target)})
+            return await plain_http((to(port),), known, wire, target)
+
+    return asyncio.run(run())
+
+
+def test_the_plain_port_is_asked_for_the_targets_own_path(ca_file: Path) -> None:
+    seen = beside(ca_file, saying(b"HTTP/1.1 308 Go\r\nLocation: https://x/\r\nContent-Length: 0\r\n\r\n"))
+    answer: Exchange = seen.answer
+    assert (answer.status, seen.speaks_tls) == (308, False)
+    assert answer.url.endswith("/braintrust/")
+    assert "authorization" not in {name.lower() for name, _ in answer.request_headers}
+
+
+def test_a_plain_port_that_speaks_tls(ca_file: Path) -> None:
+    assert beside(ca_file, OK, context()).speaks_tls
+
+
+def test_what_does_not_apply_is_not_asked(ca_file: Path) -> None:
+    http, without = https(80, ca_file, "http"), https(443, ca_file)
+    nothing: PerAddress[Connection] = PerAddress({})
+    for target in (http, without):
+        with pytest.raises(NotAsked):
+            asyncio.run(plain_http((), nothing, Wire(target, user_agent="x"), target))
+    with pytest.raises(NotAsked):
+        asyncio.run(tls_versions((), nothing, Wire(http, user_agent="x"), http))
+
+
+def test_a_plain_port_beside_a_broken_one_is_not_asked(ca_file: Path) -> None:
+    one = connected(ca_file, saying(b"", head=False))
+    target = replace(https(one.port, ca_file), plain_port=80)
+    with pytest.raises(Blocked) as blocked:
+        asyncio.run(plain_http((to(one.port),), PerAddress({"127.0.0.1": one}), Wire(target, user_agent="x"), target))
+    assert blocked.value.by == "connection.tls-handshake-completes"
