@@ -178,7 +178,10 @@ def _call(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("BTDIAG_DEBUG"):
             raise
-        _complain(f"btdiag itself failed: {type(error).__name__}: {error} (BTDIAG_DEBUG=1 shows where)")
+        from btdiag.report.redact import redact_text
+
+        said = redact_text(f"{type(error).__name__}: {error}")
+        _complain(f"btdiag itself failed: {said} (BTDIAG_DEBUG=1 shows where)")
         return 3
 
 

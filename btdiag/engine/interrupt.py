@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from types import FrameType
 
 
@@ -33,3 +34,10 @@ class Interrupt:
         if self.requested:
             self._stop.set()
         return self._stop
+
+    def sleep(self, seconds: float) -> bool:
+        """Let seconds pass between runs; False if a signal came meanwhile."""
+        end = time.monotonic() + seconds
+        while not self.requested and (left := end - time.monotonic()) > 0:
+            time.sleep(min(0.1, left))
+        return not self.requested

@@ -39,10 +39,8 @@ class Client:
             head = await self.reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
             return None
-        length = next(
-            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
-        )
-        await self.reader.readexactly(length)
+        lines = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+        await self.reader.readexactly(int(lines[b"content-length"]))
         return int(head.split()[1])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.judge.address import Kind, Space, declared, describe, is_ipv6, kind, parse, space
@@ -60,6 +60,7 @@ def test_first_override_that_holds_the_address_wins() -> None:
     assert describe("10.0.0.1", overrides) == "10.0.0.1, private (RFC 1918)"
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_a_mapped_address_is_judged_as_its_ipv4_address(address: IPv4Address) -> None:
     mapped = f"::ffff:{address}"
@@ -68,11 +69,13 @@ def test_a_mapped_address_is_judged_as_its_ipv4_address(address: IPv4Address) ->
     assert not is_ipv6(mapped)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=6))
 def test_every_ipv6_address_has_a_space_whatever_its_spelling(address: IPv6Address) -> None:
     assert space(str(address)) is space(address.exploded) is space(f"[{address}]")
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_a_declared_space_always_wins(address: IPv4Address | IPv6Address) -> None:
     everything = (("0.0.0.0/0", "local"), ("::/0", "local"))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from btdiag.judge.connection import proxy_lets_through, tcp_connects
+from btdiag.judge.connection import got_furthest, proxy_lets_through, tcp_connects
 from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.judge.handshake import Connection, Handshake, ProxyReply, TlsVersions, VersionTrial
+from btdiag.judge.tls import tls_is_trusted
 from btdiag.judge.tls_handshake import tls_handshake_completes, tls_versions_suffice
 from btdiag.model import Finding, Owner, Proxy, Secret, Target, Verdict
 
@@ -234,6 +235,7 @@ def handshake(trouble: Trouble, detail: str = "as seen", **given: object) -> Con
         (handshake(Trouble.TIMEOUT, plain_status=200), "speaks plain HTTP", Owner.LOAD_BALANCER),
         (handshake(Trouble.RESET, plain_status=400), "ends the connection", Owner.LOAD_BALANCER),
         (handshake(Trouble.PROTOCOL), "no TLS", Owner.LOAD_BALANCER),
+        (handshake(Trouble.PROTOCOL, "TLSV1_UNRECOGNIZED_NAME", plain_status=400), "TLS alert", Owner.LOAD_BALANCER),
         (handshake(Trouble.RESET, without_sni="succeeded"), "succeeds without a server name", Owner.NETWORK),
         (handshake(Trouble.RESET, without_sni="Connection reset by peer"), "ends the connection", Owner.LOAD_BALANCER),
     ],
@@ -333,3 +335,12 @@ def test_old_versions_are_one_failure() -> None:
     both = tls_handshake_completes(table(old, replace(handshake(Trouble.RESET), label="192.0.2.3")), TARGET)
     assert both.verdict is Verdict.FAIL
     assert "ends the connection" in both.summary
+
+
+def test_what_follows_is_blamed_on_the_connection_that_got_furthest() -> None:
+    v6 = broken(Trouble.REFUSED, label="2001:db8::1")
+    reset = handshake(Trouble.RESET)
+    finding = tls_is_trusted(table(v6, reset), TARGET)
+    assert (finding.verdict, finding.because) == (Verdict.SKIP, "connection.tls-handshake-completes")
+    assert got_furthest(table(WORKING)) is None
+    assert tls_is_trusted({}, TARGET).verdict is Verdict.SKIP

@@ -272,6 +272,25 @@ def test_versions_of_a_dead_or_silent_address_are_not_asked_for(ca_file: Path) -
             )
 
 
+def test_versions_behind_a_demanded_client_certificate_are_not_guessed(ca_file: Path) -> None:
+    with pytest.raises(Blocked) as blocked:
+        tried(ca_file, context(configure=demand))
+    assert blocked.value.by == "connection.tls-handshake-completes"
+
+
+def test_an_address_that_knows_old_versions_only_is_the_one_to_be_shown(ca_file: Path) -> None:
+    async def run() -> TlsVersions:
+        async with serving(OK, context=context()) as new, serving(OK, context=context(configure=old)) as outdated:
+            target = https(new, ca_file)
+            wire = Wire(target, user_agent="btdiag/test")
+            made = (to(new), replace(to(outdated), label="old"))
+            known = PerAddress({route.label: await connection(route, wire, target) for route in made})
+            return await tls_versions(made, known, wire, target)
+
+    seen = asyncio.run(run())
+    assert (seen.label, seen.accepted) == ("old", ("TLS 1.0", "TLS 1.1"))
+
+
 def beside(ca_file: Path, handler: Handler, plain_tls: ssl.SSLContext | None = None) -> PlainHttp:
     async def run() -> PlainHttp:
         async with serving(OK, context=context()) as port, serving(handler, context=plain_tls) as plain_port:

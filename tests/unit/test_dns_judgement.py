@@ -175,6 +175,12 @@ def test_a_pass_tells_the_way_to_the_address() -> None:
     assert "192.0.2.1, 192.0.2.2 (in 0 ms, by alias lb.example, TTL 60 s)" in finding.summary
 
 
+def test_a_large_pool_is_told_to_be_tested_in_part() -> None:
+    pool = one(server(*(f"8.8.8.{number}" for number in range(20))))
+    assert "and 16 more" in resolves(pool).summary
+    assert "only the first 16 of the 20 addresses are tested" in resolves(pool).summary
+
+
 def test_a_name_completed_by_the_search_list_is_told() -> None:
     lookup = server("10.0.0.1", name=f"{HOST}.corp")
     finding = resolves(resolved(View(label="system", servers=(lookup,), system=by_system("10.0.0.1"))))

@@ -14,7 +14,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.judge.resolution import Answer, Outcome
@@ -42,9 +42,6 @@ class Udp(asyncio.DatagramProtocol):
 @contextlib.asynccontextmanager
 async def name_server(udp: Reply, tcp: Reply | None = None) -> AsyncIterator[NameServer]:
     """A name server on a free port of loopback; without `tcp` that port refuses TCP."""
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: Udp(udp), local_addr=("127.0.0.1", 0))
-    port = transport.get_extra_info("sockname")[1]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         (length,) = struct.unpack("!H", await reader.readexactly(2))
@@ -53,13 +50,17 @@ async def name_server(udp: Reply, tcp: Reply | None = None) -> AsyncIterator[Nam
             writer.write(struct.pack("!H", len(answer)) + answer)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port) if tcp else None
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    if tcp is None:
+        server.close()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: Udp(udp), local_addr=("127.0.0.1", port))
     try:
         yield NameServer("127.0.0.1", port)
     finally:
         transport.close()
-        if server:
-            server.close()
+        server.close()
         await asyncio.sleep(0)
 
 
@@ -225,6 +226,7 @@ def test_every_spelling_of_a_name_server(text: str, host: str, port: int) -> Non
     assert NameServer.parse(text) == NameServer(host, port)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(), st.integers(1, 65535))
 def test_a_name_server_is_read_as_it_is_written(address: object, port: int) -> None:
     server = NameServer(str(address), port)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
@@ -309,6 +309,7 @@ def test_what_has_expired_is_told_once() -> None:
     assert both.verdict is Verdict.PASS
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)))
 def test_the_top_of_a_chain_does_not_depend_on_the_order_sent(order: list[int]) -> None:
     names = [f"CN={HOST}", "CN=one", "CN=two", "CN=root"]
@@ -356,6 +357,7 @@ def test_names_are_read() -> None:
     assert short_name("") == "an empty name"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_name_can_be_shortened(name: str) -> None:
     assert short_name(name)

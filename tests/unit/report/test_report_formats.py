@@ -291,3 +291,8 @@ def test_no_format_of_a_full_report_is_large(failing: Report) -> None:
     full = replace(failing, checks=checks)
     for name in FORMATS:
         assert len(render(full, name, Context())) < 300_000
+
+
+def test_quiet_text_is_the_answer_alone(failing: Report) -> None:
+    shown = render(failing, "text", Context(verbose=-1, width=200))
+    assert shown == f"✗ FAIL  {failing.headline}\n"

@@ -1,0 +1,116 @@
+"""Where a finished report goes: files in a folder of its own, files that were asked for, and stdout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from btdiag.config import Settings, UsageError
+from btdiag.model import Report, ReportSet
+from btdiag.report.documents import Context, reports_of
+from btdiag.report.formats import render
+from btdiag.report.verdicts import exit_code
+
+FILES = {"json": "report.json", "html": "report.html", "junit": "report.xml", "markdown": "report.md"}
+
+
+def deliver(
+    document: Report | ReportSet,
+    chosen: Settings,
+    folder: Path | None,
+    environment: Mapping[str, str],
+    stdout: TextIO,
+    stderr: TextIO,
+) -> int:
+    """Write the files, print the chosen format, return the exit code: that of the report, whatever the format."""
+    output = chosen.output
+    color = output.color if output.color is not None else stdout.isatty() and environment.get("TERM") != "dumb"
+    context = Context(
+        fail_on=output.fail_on, width=_width(stdout), verbose=-1 if output.quiet else 2 if output.verbose else 0
+    )
+    written: list[Path] = []
+    if folder is not None:
+        written += _write_files(document, folder, lambda name: render(document, name, context))
+    for name, path in output.reports:
+        _write(path, render(document, name, context))
+        written.append(path)
+    shown = replace(context, color=color, files=tuple(str(path) for path in written))
+    print(render(document, output.format, shown).rstrip("\n"), file=stdout)
+    if output.format != "text" and written and not output.quiet:
+        print(f"btdiag: wrote {', '.join(map(str, written))}", file=stderr)
+    if any(report.run.interrupted for report in reports_of(document)):
+        return 130
+    return exit_code(document, output.fail_on)
+
+
+def _width(stdout: TextIO) -> int:
+    try:
+        return max(60, min(140, os.get_terminal_size(stdout.fileno()).columns))
+    except (OSError, ValueError, AttributeError):
+        return 100
+
+
+@contextmanager
+def writable(chosen: Settings) -> Iterator[Path | None]:
+    """Where the report files will go, checked before anything is measured; None for --no-files. Leaves no empty folder
+    behind if the run does not come about."""
+    for _, path in chosen.output.reports:
+        if not path.parent.is_dir():
+            raise UsageError(f"--report: the folder {path.parent} does not exist")
+    if not chosen.output.files:
+        yield None
+        return
+    folder = chosen.output.directory
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--output {folder}: {error.strerror}: choose another folder, or --no-files") from None
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"--output {folder}: may not be written to: choose another folder, or --no-files")
+    try:
+        yield folder
+    except BaseException:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _write_files(document: Report | ReportSet, folder: Path, text_of: Callable[[str], str]) -> list[Path]:
+    place = _new_folder(folder, document)
+    written = []
+    for name, file in FILES.items():
+        _write(place / file, text_of(name))
+        written.append(place / file)
+    return written
+
+
+def _new_folder(folder: Path, document: Report | ReportSet) -> Path:
+    """<UTC time>-<host>, with a number where that exists already."""
+    reports = (document,) if isinstance(document, Report) else document.reports
+    host = str(reports[0].target.get("host", "target")) if len(reports) == 1 else f"{len(reports)}-targets"
+    safe = "".join(character if character.isalnum() or character in ".-" else "-" for character in host)[:80]
+    base = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{safe}"
+    for number in range(1, 1000):
+        place = folder / (base if number == 1 else f"{base}-{number}")
+        try:
+            place.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(f"--output {folder}: {error.strerror}: choose another folder, or --no-files") from None
+        return place
+    raise UsageError(f"--output {folder}: too many reports of this second: choose another folder")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}: choose another place") from None

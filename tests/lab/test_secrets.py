@@ -1,0 +1,216 @@
+"""Where secrets go: the API key only where it may, and no secret into any output."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import trustme
+
+from btdiag.options import FORMAT_NAMES
+from tests.support.cli import btdiag
+
+KEY = "sk-canary-key-1d4f"
+HEADER = "canary-header-77aa"
+PASSWORD = "canary-proxy-pass"
+COOKIE = "canary-cookie-0b0b"
+SIGNATURE = "canarysignature99"
+CANARIES = (KEY, HEADER, PASSWORD, COOKIE, SIGNATURE)
+
+
+class Server:
+    """Answers every request alike and keeps all bytes that it received."""
+
+    def __init__(self, answer: bytes, context: ssl.SSLContext | None = None) -> None:
+        self.answer = answer
+        self.context = context
+        self.received = bytearray()
+        self.port = 0
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                self.received += line
+                if line == b"\r\n":
+                    writer.write(self.answer)
+                    await writer.drain()
+                    break
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    @contextmanager
+    def serving(self) -> Iterator[Server]:
+        """Serve on loopback in a thread of its own."""
+        loop = asyncio.new_event_loop()
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        started = threading.Event()
+
+        async def start() -> asyncio.Server:
+            return await asyncio.start_server(self._serve, sock=listener, ssl=self.context)
+
+        def run() -> None:
+            asyncio.set_event_loop(loop)
+            server = loop.run_until_complete(start())
+            started.set()
+            loop.run_forever()
+            server.close()
+            loop.run_until_complete(asyncio.sleep(0))
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        assert started.wait(10)
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+
+
+def answer(status: str = "200 OK", *headers: str, body: str = "Hello, World!") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", body]
+    return "\r\n".join(lines).encode()
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+def context(ca: trustme.CA) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1", "localhost").configure_cert(made)
+    return made
+
+
+@pytest.fixture
+def ca_file(ca: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(path)
+    return path
+
+
+def run(*arguments: str, **environment: str) -> str:
+    done = btdiag(
+        *("run", "--no-files", "--browser", "none", "--quick", "--format", "json", *arguments),
+        env={"BRAINTRUST_API_KEY": KEY, **environment},
+    )
+    assert done.code in (0, 1), done
+    return done.out
+
+
+def test_the_key_goes_to_the_target_over_verified_tls(ca: trustme.CA, ca_file: Path) -> None:
+    with Server(answer(), context(ca)).serving() as server:
+        out = run("--target", f"https://127.0.0.1:{server.port}", "--ca", str(ca_file))
+    assert f"Bearer {KEY}".encode() in bytes(server.received)
+    assert KEY not in out
+
+
+def test_the_key_never_goes_over_plain_http() -> None:
+    with Server(answer()).serving() as server:
+        out = run("--target", f"http://127.0.0.1:{server.port}")
+    assert b"GET /ping" in bytes(server.received) or b"/version" in bytes(server.received)
+    assert KEY.encode() not in bytes(server.received)
+    assert "the API key was withheld: the connection is not encrypted" in out
+
+
+def test_the_key_never_goes_over_tls_that_is_not_trusted(ca: trustme.CA) -> None:
+    with Server(answer(), context(ca)).serving() as server:
+        out = run("--target", f"https://127.0.0.1:{server.port}")
+    assert b"GET / " in bytes(server.received)
+    assert KEY.encode() not in bytes(server.received)
+    assert "the API key was withheld" in out
+
+
+def test_the_key_never_follows_a_redirect(ca: trustme.CA, ca_file: Path) -> None:
+    with Server(answer(), context(ca)).serving() as other:
+        redirect = answer("302 Found", f"Location: https://127.0.0.1:{other.port}/elsewhere")
+        with Server(redirect, context(ca)).serving() as server:
+            run("--target", f"https://127.0.0.1:{server.port}", "--ca", str(ca_file))
+    assert KEY.encode() in bytes(server.received)
+    assert bytes(other.received) == b""
+
+
+def test_the_key_never_goes_to_the_backend(ca: trustme.CA, ca_file: Path) -> None:
+    with Server(answer()).serving() as backend, Server(answer(), context(ca)).serving() as server:
+        run(
+            *("--target", f"https://127.0.0.1:{server.port}", "--ca", str(ca_file)),
+            *("--backend", f"http://127.0.0.1:{backend.port}", "--brainstore", f"http://127.0.0.1:{backend.port}"),
+        )
+    assert b"GET / " in bytes(backend.received)
+    assert KEY.encode() not in bytes(backend.received)
+
+
+def test_the_key_never_goes_to_a_proxy() -> None:
+    with Server(answer("403 Forbidden")).serving() as proxy:
+        for scheme in ("https", "http"):
+            run(
+                "--target",
+                f"{scheme}://api.example.invalid",
+                "--proxy",
+                f"http://user:{PASSWORD}@127.0.0.1:{proxy.port}",
+            )
+    received = bytes(proxy.received)
+    assert b"CONNECT api.example.invalid:443" in received
+    assert KEY.encode() not in received
+    assert base64.b64encode(f"user:{PASSWORD}".encode()) in received
+
+
+def spellings(secret: str) -> set[str]:
+    """A secret as an output could carry it."""
+    forms = {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
+    return forms | {base64.b64encode(f"user:{secret}".encode()).decode()}
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_no_secret_reaches_any_output(ca: trustme.CA, ca_file: Path, tmp_path: Path, verbose: bool) -> None:
+    """Every secret that btdiag was given or was sent is in the input, and the servers echo what they can."""
+    echo = (
+        f"Set-Cookie: session={COOKIE}; Path=/",
+        f"X-Echo: Bearer {KEY} {HEADER}",
+        f"Location: https://user:{PASSWORD}@bucket.example/x?X-Amz-Signature={SIGNATURE}&X-Amz-Credential={SIGNATURE}",
+        f"Authorization: Bearer {KEY}",
+        f"WWW-Authenticate: Basic {base64.b64encode(f'user:{PASSWORD}'.encode()).decode()}",
+    )
+    body = f'{{"key": "{KEY}", "url": "https://b.example/?X-Amz-Signature={SIGNATURE}", "header": "{HEADER}"}}'
+    outputs = []
+    for status in ("200 OK", "502 Bad Gateway", "302 Found"):
+        with Server(answer(status, *echo, body=body), context(ca)).serving() as server:
+            for format_ in FORMAT_NAMES:
+                done = btdiag(
+                    *("run", "--target", f"https://127.0.0.1:{server.port}", "--ca", str(ca_file), "--format", format_),
+                    *("--header", "X-Own: @OWN", "--browser", "none", "--quick", "-o", str(tmp_path / "out")),
+                    *(["-v"] if verbose else []),
+                    env={"BRAINTRUST_API_KEY": KEY, "OWN": HEADER},
+                )
+                outputs += [done.out, done.err]
+    with Server(answer("407 Proxy Authentication Required", *echo, body=body)).serving() as proxy:
+        done = btdiag(
+            *("run", "--target", "https://api.example.invalid", "-o", str(tmp_path / "out"), "--quick", "-v"),
+            *("--proxy", f"http://user:{PASSWORD}@127.0.0.1:{proxy.port}", "--browser", "none"),
+            *("--header", "X-Own: @OWN"),
+            env={"BRAINTRUST_API_KEY": KEY, "OWN": HEADER},
+        )
+        outputs += [done.out, done.err]
+    done = btdiag("run", "--target", f"https://user:{PASSWORD}@127.0.0.1:1")
+    outputs += [done.out, done.err]
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(files) > 10
+    outputs += [path.read_text("utf-8") for path in files]
+    for canary in CANARIES:
+        for form in spellings(canary):
+            assert [text for text in outputs if form in text] == [], form
