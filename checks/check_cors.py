@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btdiag.judge import cors_claims, cors_loose, cors_reading
+from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
 from btdiag.judge.cors_survey import CorsSurvey, origins
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, Target, conclude
@@ -48,7 +48,7 @@ def check_errors_are_readable(
     Sources: https://nginx.org/en/docs/http/ngx_http_headers_module.html#add_header
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_claims.errors_are_readable(cors_survey.facts, origins(target), backend))
+    return conclude(cors_responses.errors_are_readable(cors_survey.facts, origins(target), backend))
 
 
 def check_foreign_origins_are_refused(
@@ -85,7 +85,7 @@ def check_headers_not_doubled(
     Sources: https://fetch.spec.whatwg.org/#cors-check
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_claims.headers_not_doubled(cors_survey.facts, origins(target), backend))
+    return conclude(cors_responses.headers_not_doubled(cors_survey.facts, origins(target), backend))
 
 
 def check_preflight_is_cached(
@@ -103,7 +103,7 @@ def check_preflight_is_cached(
     Sources: https://fetch.spec.whatwg.org/#cors-preflight-cache
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_claims.preflight_is_cached(cors_survey.facts, origins(target), backend))
+    return conclude(cors_responses.preflight_is_cached(cors_survey.facts, origins(target), backend))
 
 
 def check_exposed_headers_suffice(

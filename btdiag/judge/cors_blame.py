@@ -237,6 +237,19 @@ def _broken(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advice:
     )
 
 
+def _silence(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advice:
+    failure = problem.trial.exchange.failure
+    how = failure.trouble if failure else "no answer"
+    return _Advice(
+        what=f"a firewall or gateway drops OPTIONS ({how}) while GET is answered",
+        text="Let OPTIONS pass the firewall and the gateway like the other methods.",
+        snippets=(
+            *snippets.firewall_lets_preflights_pass(()),
+            *snippets.options_reaches_the_api(problem.trial.page.origin, HEADERS),
+        ),
+    )
+
+
 def _credentials(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advice:
     origin = problem.trial.page.origin
     value = problem.trial.exchange.header("Access-Control-Allow-Credentials")
@@ -270,4 +283,5 @@ _ADVICE = {
     Cause.HEADER_LIST: _headers,
     Cause.BROKEN_LIST: _broken,
     Cause.CREDENTIALS: _credentials,
+    Cause.SILENCE: _silence,
 }

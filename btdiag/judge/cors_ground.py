@@ -12,6 +12,7 @@ from btdiag.judge.exchange import Exchange
 from btdiag.model import Evidence, Finding, Verdict
 
 ROOT = "readiness.root-answers"
+MAY_CALL = "cors.web-app-may-call"
 _STRANGE_PAGES = frozenset(
     {gateway.Page.LOGIN, gateway.Page.APP, gateway.Page.BLOCK, gateway.Page.PORTAL, gateway.Page.CHALLENGE}
 )
@@ -55,8 +56,8 @@ def _behind_dead_root(surveys: Mapping[str, CorsSurvey]) -> Finding:
     return Finding(
         verdict=Verdict.SKIP,
         because=ROOT,
-        summary=f"{seen.method} {urlsplit(seen.url).path or '/'} is answered {what}, so the API is not to be seen: what "
-        "a browser reports as CORS is a symptom of that",
+        summary=f"{seen.method} {urlsplit(seen.url).path or '/'} is answered {what}, so the API is not to be seen: "
+        "what a browser reports as CORS is a symptom of that",
         evidence=(evidence.exchange(seen),),
     )
 
@@ -97,7 +98,8 @@ def where(trials: Sequence[Trial], surveys: Mapping[str, CorsSurvey]) -> str:
 def spoken(trial: Trial) -> str:
     """The request in words: "the preflight for POST /btql", "GET /"."""
     verb = f"{trial.page.method} {trial.path.partition('?')[0]}"
-    return f"the preflight for {verb}" if trial.preflight else verb
+    version = " over HTTP/2" if trial.exchange.http_version == "HTTP/2" else ""
+    return (f"the preflight for {verb}" if trial.preflight else verb) + version
 
 
 def cors_headers(seen: Exchange) -> str:

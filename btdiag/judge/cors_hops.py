@@ -15,7 +15,8 @@ from btdiag.judge import gateway
 from btdiag.judge.cors import CorsError, Refusal, cors_check
 from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.judge.cors.fields import get
-from btdiag.judge.cors_survey import PROXY_PATH, CorsSurvey, Purpose, Trial, refusal_of, refused_alike, refused_headers
+from btdiag.judge.cors_halving import refused_alike, refused_headers
+from btdiag.judge.cors_survey import PROXY_PATH, CorsSurvey, Purpose, Trial, refusal_of
 from btdiag.judge.exchange import Exchange
 from btdiag.model import HopName
 
@@ -50,6 +51,7 @@ class Cause(StrEnum):
     HEADER_LIST = "header list"
     BROKEN_LIST = "broken list"
     CREDENTIALS = "credentials"
+    SILENCE = "no answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ def _origin_is_unknown(trial: Trial, survey: CorsSurvey) -> bool:
     """
     served = [t for t in survey.of(Purpose.ACTUAL) if t.page.origin == trial.page.origin and t.exchange.status == 200]
     bare = [t for t in served if t.exchange.header(ALLOW_ORIGIN) is None]
-    return bool(served) and len(bare) == len(served) and not _is_gateway_page(trial.exchange)
+    return bool(served) and len(bare) == len(served) and not is_gateway_page(trial.exchange)
 
 
 def _forbidden(trial: Trial, survey: CorsSurvey) -> Cause:
@@ -172,7 +174,8 @@ def _is_missing_route(seen: Exchange) -> bool:
     return seen.status == 403 and "Missing Authentication Token" in seen.body
 
 
-def _is_gateway_page(seen: Exchange) -> bool:
+def is_gateway_page(seen: Exchange) -> bool:
+    """Did a gateway write this response itself, or is it HTML, which the API never sends?"""
     who = gateway.sender(seen)
     known = who.confidence is gateway.Confidence.CERTAIN and who.hop is not HopName.API
     return known or gateway.page(seen) is not None
@@ -223,7 +226,7 @@ def problems(survey: CorsSurvey, origins: Iterable[str]) -> tuple[Problem, ...]:
     wanted = frozenset(origins)
     found = []
     for trial in survey.of(Purpose.PREFLIGHT, Purpose.ACTUAL):
-        if trial.page.origin not in wanted or is_absent_route(trial, survey):
+        if trial.page.origin not in wanted or is_absent_route(trial, survey) or _is_mere_error(trial):
             continue
         for with_credentials in (False, True):
             refusal = _refusal(trial, with_credentials)
@@ -231,7 +234,22 @@ def problems(survey: CorsSurvey, origins: Iterable[str]) -> tuple[Problem, ...]:
                 cause = cause_of(trial, refusal, survey)
                 found.append(Problem(trial=trial, refusal=refusal, cause=cause, with_credentials=with_credentials))
                 break
-    return tuple(found)
+    return (*found, *_silences(survey, wanted))
+
+
+def _is_mere_error(trial: Trial) -> bool:
+    """A 4xx to a simple request is judged as an error response."""
+    return not trial.preflight and 400 <= (trial.exchange.status or 0) < 500
+
+
+def _silences(survey: CorsSurvey, origins: frozenset[str]) -> tuple[Problem, ...]:
+    """Preflights that got no answer at all where other requests do."""
+    silent = Refusal(error=CorsError.NETWORK_ERROR, step="CORS-preflight fetch")
+    return tuple(
+        Problem(trial=trial, refusal=silent, cause=Cause.SILENCE)
+        for trial in survey.trials
+        if trial.purpose is Purpose.PREFLIGHT and trial.is_silent and trial.page.origin in origins
+    )
 
 
 def _refusal(trial: Trial, with_credentials: bool) -> Refusal | None:

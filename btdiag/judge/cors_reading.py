@@ -8,8 +8,7 @@ from btdiag.judge import cors_snippets as snippets
 from btdiag.judge.cors.check import ALLOW_ORIGIN
 from btdiag.judge.cors.fields import extract_list, get
 from btdiag.judge.cors.response import exposes
-from btdiag.judge.cors_claims import MAY_CALL
-from btdiag.judge.cors_ground import ground, proof, spoken, where
+from btdiag.judge.cors_ground import MAY_CALL, ground, proof, spoken, where
 from btdiag.judge.cors_hops import passes, twin
 from btdiag.judge.cors_survey import EXPOSED, CorsSurvey, Purpose, Trial
 from btdiag.model import Finding, HopName, Owner, Remedy, Verdict
@@ -123,6 +122,6 @@ def bucket_lets_the_web_app_read(survey: CorsSurvey, origins: Sequence[str]) -> 
         ),
         sources=(
             "Fetch standard, HTTP-redirect fetch",
-            "https://www.braintrust.dev/docs/kb/failed-to-fetch-full-trace-in-data-plane",
+            "Braintrust knowledge base, failed-to-fetch-full-trace-in-data-plane",
         ),
     )

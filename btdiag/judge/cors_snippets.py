@@ -1,8 +1,8 @@
 """Configuration to copy for each way in which a hop breaks CORS: one function per remedy, real values filled in.
 
 Sources: the products' own documentation: nginx ngx_http_headers_module, ingress-nginx annotations, AWS ALB listener
-rules and header modification, CloudFront origin request policies, Envoy `cors` filter, HAProxy http-after-response, Traefik
-headers middleware, Cloudflare Access CORS settings, Azure Front Door rules engine, S3, GCS and Azure Blob CORS.
+rules and header modification, CloudFront origin request policies, Envoy `cors` filter, HAProxy http-after-response,
+Traefik headers middleware, Cloudflare Access CORS settings, Azure Front Door rules engine, S3, GCS and Azure Blob CORS.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def headers_allowed(origin: str, names: Sequence[str]) -> tuple[Snippet, ...]:
         _snippet(
             "Terraform (braintrust data plane module)",
             "# older releases lack newer headers: upgrade the module",
-            'version = ">= 5.10.0"',
+            'version = ">= 4.5.0"   # the first that lists x-bt-use-gateway',
         ),
     )
 
@@ -337,7 +337,7 @@ def bucket(origin: str) -> tuple[Snippet, ...]:
         _snippet(
             "S3",
             "aws s3api put-bucket-cors --bucket <bucket> --cors-configuration '"
-            + '{"CORSRules": [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "HEAD", "PUT"], "AllowedHeaders": ["*"]}]}'
+            + '{"CORSRules": [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT"], "AllowedHeaders": ["*"]}]}'
             + "'",
         ),
         _snippet("Terraform (AWS module)", 's3_additional_allowed_origins = ["*"]'),
@@ -349,6 +349,6 @@ def bucket(origin: str) -> tuple[Snippet, ...]:
         _snippet(
             "Azure Blob",
             f"# '*', because a redirect turns {origin} into null",
-            "az storage cors add --services b --methods GET HEAD PUT --origins '*' --allowed-headers '*' --max-age 3600",
+            "az storage cors add --services b --methods GET HEAD PUT --origins '*' --allowed-headers '*'",
         ),
     )

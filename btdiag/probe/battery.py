@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -16,7 +17,7 @@ from btdiag.probe.wire import DialError, Wire
 GET_EVERY = 8  # one request of so many is a GET: proxies retry those
 AT_ONCE = 50  # connections that are opened side by side
 SPIN_S = 0.003  # the last milliseconds before a volley are waited for actively: timers are too coarse
-VOLLEY_S = 15.0  # seconds for the answers of one volley
+VOLLEY_S = 10.0  # seconds for the answers of one volley, as for every other request
 SPARE_FILES = 64  # open files that the rest of the run may need
 BODY = b"{}"
 HEADERS = (("Content-Type", "application/json"),)
@@ -32,11 +33,19 @@ def connection_limit(wanted: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else max(0, min(wanted, soft // 2 - SPARE_FILES))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shell:
+    connection: TimedConnection
+    method: str
+    request: bytes
+
+
 @dataclass(slots=True, kw_only=True)
 class Battery:
     """Connections to `way`, each asking for `path`. `pool_used_at` (loop time) is the median answer of the last
     volley; `took_s` its time from the first request to the last answer; `rtt_s` the round trip to the load balancer;
-    `dial_s` how long it took to open all; `witness_ends` when connections ended that stayed out of a volley."""
+    `refill_s` how long it took to replace what was closed before the last volley; `witness_ends` when connections
+    ended that stayed out of a volley."""
 
     target: Target
     way: Way
@@ -48,17 +57,14 @@ class Battery:
     pool_used_at: float | None = None
     took_s: float = 0.0
     rtt_s: float = 0.0
-    dial_s: float = 0.0
+    refill_s: float = 0.0
     witness_ends: list[float] = field(default_factory=list)
     _sending_s: float = 0.02  # the shortest time so far that writing all requests took
 
     async def fill(self, shots: int, witnesses: int) -> None:
         """Open connections for volleys of so many shots, and witnesses; fewer where the target refuses them."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         self.witnesses = witnesses
         self.connections = await self._dialled(shots + witnesses)
-        self.dial_s = loop.time() - started
         if self.connections:
             self.rtt_s = min(_round_trip(one) for one in self.connections)
 
@@ -87,6 +93,7 @@ class Battery:
 
     async def _refill(self) -> None:
         """Replace the connections that the load balancer has closed, or will not use again."""
+        started = asyncio.get_running_loop().time()
         dead = [number for number, one in enumerate(self.connections) if not one.usable]
         fresh = await self._dialled(len(dead)) if dead else []
         ended = [self.connections[number] for number in dead]
@@ -96,36 +103,44 @@ class Battery:
                 self.witness_ends.append(end)
             self.connections[number] = connection
         await close_all(ended)
+        self.refill_s = asyncio.get_running_loop().time() - started
 
-    async def fire(self, name: str, *, due: float | None = None, all_in: bool = True) -> Volley:
-        """One volley, at loop time `due` or at once; without the witnesses unless `all_in`. Never raises for what the
-        target does."""
-        loop = asyncio.get_running_loop()
+    async def fire(self, name: str, *, due: float | None = None) -> Volley:
+        """One request on every connection at once; without the witnesses at loop time `due`, if that is given. Never
+        raises for what the target does."""
         await self._refill()
-        chosen = self.connections if all_in else self.connections[: len(self.connections) - self.witnesses]
-        methods = ["GET" if number % GET_EVERY == GET_EVERY - 1 else "POST" for number in range(len(chosen))]
-        requests = [self._request(one, method) for one, method in zip(chosen, methods, strict=True)]
+        chosen = self.connections if due is None else self.connections[: len(self.connections) - self.witnesses]
+        shells = [self._shell(number, one) for number, one in enumerate(chosen)]
         since = [one.answered_at for one in chosen]
-        gc.disable()  # a collection in the middle would cost more milliseconds than the aim allows
-        try:
-            if due is not None:
-                await _until(due - self._sending_s / 2)
-            started = loop.time()
-            for connection, method, request in zip(chosen, methods, requests, strict=True):
-                connection.send(method, request)
-            sending_s = loop.time() - started
-        finally:
-            gc.enable()
-        self._sending_s = min(self._sending_s, sending_s)
+        started, sent_at = await self._send(shells, due)
         await answers(chosen, VOLLEY_S)
-        shots = tuple(one.shot(last) for one, last in zip(chosen, since, strict=True))
-        sent_at = started + sending_s / 2
         age = None if self.pool_used_at is None else round(sent_at - self.pool_used_at + self.rtt_s, 6)
         answered = [one.answered_at for one in chosen if one.answered_at is not None]
         if answered:
             self.pool_used_at = median(answered)
             self.took_s = max(answered) - started
+        shots = tuple(one.shot(last) for one, last in zip(chosen, since, strict=True))
         return Volley(name=name, at_s=round(started - self.began, 6), age_s=age, shots=shots)
+
+    async def _send(self, shells: Sequence[_Shell], due: float | None) -> tuple[float, float]:
+        """Write all requests in one go; the times of the first one and of the median one."""
+        loop = asyncio.get_running_loop()
+        gc.disable()  # a collection in the middle would cost more milliseconds than the aim allows
+        try:
+            if due is not None:
+                await _until(due - self._sending_s / 2)
+            started = loop.time()
+            for shell in shells:
+                shell.connection.send(shell.method, shell.request)
+            sending_s = loop.time() - started
+        finally:
+            gc.enable()
+        self._sending_s = min(self._sending_s, sending_s)
+        return started, started + sending_s / 2
+
+    def _shell(self, number: int, connection: TimedConnection) -> _Shell:
+        method = "GET" if number % GET_EVERY == GET_EVERY - 1 else "POST"
+        return _Shell(connection=connection, method=method, request=self._request(connection, method))
 
     def _request(self, connection: TimedConnection, method: str) -> bytes:
         url = self.target.origin + self.path

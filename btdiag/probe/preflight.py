@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from btdiag.judge.cors import preflight_request
+from btdiag.judge.cors_halving import next_questions
 from btdiag.judge.cors_survey import (
     CLASSES,
+    LARGE_BODY,
+    UNKNOWN_PATH,
     CorsSurvey,
     Purpose,
     Question,
@@ -21,7 +24,7 @@ from btdiag.judge.cors_survey import (
     bucket_questions,
     first_questions,
     foreign_origins,
-    next_questions,
+    large_question,
     origins,
 )
 from btdiag.judge.exchange import Trouble
@@ -32,12 +35,13 @@ from btdiag.probe.wire import DialError, Limits, Stream, Wire
 
 CONNECTIONS = 4  # a browser opens six to a host; fewer handshakes make the whole survey shorter
 ROUNDS = 8  # halving fifteen headers takes five
-BOUNDS = Limits(header=32 * 1024, body=4 * 1024, body_wire=64 * 1024, total=5.0)
-_BUDGET = 25.0
-_WHY = "about 35 small requests on four connections, 5 s each at worst, and up to 32 more where something is refused"
+BOUNDS = Limits(header=32 * 1024, body=4 * 1024, body_wire=64 * 1024, total=4.0)
+_MAY_BE_STALE = frozenset({Trouble.CLOSED, Trouble.RESET})  # a kept connection closed under us: ask once more alone
+_BUDGET = 30.0
+_WHY = "about 35 small requests on four connections, 4 s each at worst (a firewall that drops OPTIONS: 17 of them)"
 
 
-def _planned(target: Target, _mode: Mode) -> list[str]:
+def _planned(target: Target, mode: Mode) -> list[str]:
     allowed = origins(target)
     foreign = len(foreign_origins(allowed[0]))
     return [
@@ -45,13 +49,16 @@ def _planned(target: Target, _mode: Mode) -> list[str]:
         f"GET {target.url_for('/')} ({len(allowed)} origins and {foreign} foreign ones)",
         f"OPTIONS {target.url_for('/v1/proxy/chat/completions')} ({foreign} foreign origins)",
         f"GET {target.url_for('/version')} and three paths that answer 401 or 404",
+        *([] if mode.quick else [f"POST {target.url_for(UNKNOWN_PATH)} ({LARGE_BODY} bytes to an unknown path)"]),
     ]
 
 
 @measurement(budget=_BUDGET, why=_WHY, scope=Scope.ADDRESS, sends=_planned)
 async def cors_survey(way: Way, target: Target, wire: Wire, mode: Mode) -> CorsSurvey:
     """What one address answers to preflights and requests of the web app's origin and of foreign origins."""
-    survey = await _survey(wire, way, target.origin + target.path, first_questions(origins(target)))
+    allowed = origins(target)
+    asked = first_questions(allowed) if mode.quick else (*first_questions(allowed), large_question(allowed))
+    survey = await _survey(wire, way, target.origin + target.path, asked)
     return survey if mode.quick else await _with_http2(wire, way, target, survey)
 
 
@@ -152,9 +159,10 @@ async def _opened(wire: Wire, way: Way, base: str, spent: Stream | None) -> Stre
 async def _ask(wire: Wire, way: Way, base: str, question: Question, stream: Stream | None) -> Trial:
     method = "OPTIONS" if question.preflight else question.page.method
     url, headers = base + question.path, browser_headers(question)
-    exchange = await wire.send_on(stream, method, url, headers=headers, limits=BOUNDS) if stream else None
-    if exchange is None or exchange.status is None:  # a kept connection may be closed under us: ask once more alone
-        exchange = await wire.exchange(way, method, url, headers=headers, limits=BOUNDS)
+    body = b" " * LARGE_BODY if question.purpose is Purpose.LARGE else b""
+    exchange = await wire.send_on(stream, method, url, headers=headers, body=body, limits=BOUNDS) if stream else None
+    if exchange is None or (exchange.failure is not None and exchange.failure.trouble in _MAY_BE_STALE):
+        exchange = await wire.exchange(way, method, url, headers=headers, body=body, limits=BOUNDS)
     return Trial(
         purpose=question.purpose,
         path=question.path,
@@ -179,7 +187,7 @@ async def _with_http2(wire: Wire, way: Way, target: Target, survey: CorsSurvey) 
     """The first preflight once more over HTTP/2, which browsers prefer, where the server speaks it."""
     if target.scheme != "https":
         return survey
-    question = first_questions(origins(target))[0]
+    question = next(one for one in first_questions(origins(target)) if one.purpose is Purpose.PREFLIGHT)
     exchange = await wire.exchange(
         way,
         "OPTIONS",
@@ -188,7 +196,7 @@ async def _with_http2(wire: Wire, way: Way, target: Target, survey: CorsSurvey) 
         http2=True,
         limits=BOUNDS,
     )
-    if exchange.http_version is None or not exchange.http_version.startswith(("2", "HTTP/2", "h2")):
+    if exchange.http_version != "HTTP/2":
         return survey
     again = Trial(purpose=question.purpose, path=question.path, page=question.page, preflight=True, exchange=exchange)
     return CorsSurvey(trials=(*survey.trials, again))

@@ -15,8 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
-from btdiag.judge import cors_claims, cors_loose, cors_reading
+from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
 from btdiag.judge.cors_survey import WEB_APP, CorsSurvey
 from btdiag.model import Finding, HopName, Mode, Route, Target, Verdict, Way
 from btdiag.probe.preflight import cors_backend, cors_survey
@@ -76,6 +77,10 @@ class Api(BaseHTTPRequestHandler):
             "Access-Control-Max-Age": "86400",
         }
         return self.send(204, {**headers, **lists})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.do_GET()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -173,6 +178,13 @@ HEALTHY = (
         location = / {{ proxy_pass http://api; }}
         {own(added())}""",
     ),
+    nginx(
+        "nginx routes known paths only",
+        "location = / { proxy_pass http://api; }"
+        "location ~ ^/(v1|btql|logs3|api|function)(/|$) { proxy_pass http://api; }"
+        "location / { return 404; }",
+    ),
+    nginx("nginx knows no functions", PASS_ON + " location /function { return 404; }"),
     haproxy("HAProxy passes on", ""),
     haproxy(
         "HAProxy sets",
@@ -211,6 +223,19 @@ FAULTY = (
         f"location / {{ proxy_pass http://api; add_header Access-Control-Allow-Origin {WEB_APP} always; }}",
         "both add it",
         headers_not_doubled=FAIL,
+    ),
+    nginx(
+        "nginx drops OPTIONS",
+        "if ($request_method = OPTIONS) { return 444; } " + PASS_ON,
+        "drops",
+        web_app_may_call=FAIL,
+    ),
+    nginx(
+        "nginx limits bodies",
+        "client_max_body_size 1k; " + PASS_ON,
+        "413",
+        "client_max_body_size",
+        errors_are_readable=FAIL,
     ),
     nginx("nginx without always", own(added(always="")), "always", errors_are_readable=FAIL),
     nginx(
@@ -281,7 +306,7 @@ FAULTY = (
     haproxy(
         "HAProxy stale list",
         f'http-request return status 204 hdr Access-Control-Allow-Origin "{WEB_APP}" hdr Access-Control-Allow-Headers '
-        f'"{STALE}" hdr Access-Control-Allow-Credentials true hdr Access-Control-Allow-Methods "{METHODS}" if METH_OPTIONS',
+        f'"{STALE}" hdr Access-Control-Allow-Credentials true hdr Access-Control-Max-Age 60 if METH_OPTIONS',
         "x-bt-use-gateway",
         web_app_may_call=FAIL,
     ),
@@ -334,15 +359,15 @@ async def surveyed(port: int, api: int) -> tuple[dict[str, CorsSurvey], CorsSurv
     )
     wire = Wire(target, user_agent="btdiag/test")
     way = Way(route=Route(label="127.0.0.1", address="127.0.0.1", port=port))
-    return {"127.0.0.1": await cors_survey(way, target, wire, Mode(quick=True))}, await cors_backend(target, wire)
+    return {"127.0.0.1": await cors_survey(way, target, wire, Mode())}, await cors_backend(target, wire)
 
 
 def findings(surveys: dict[str, CorsSurvey], backend: CorsSurvey | None) -> dict[str, Finding]:
     claims = (
         cors_claims.web_app_may_call,
-        cors_claims.errors_are_readable,
-        cors_claims.headers_not_doubled,
-        cors_claims.preflight_is_cached,
+        cors_responses.errors_are_readable,
+        cors_responses.headers_not_doubled,
+        cors_responses.preflight_is_cached,
         cors_loose.foreign_origins_are_refused,
         cors_reading.exposed_headers_suffice,
     )
@@ -388,3 +413,30 @@ def test_a_fault_is_named_with_its_hop(gateway: Gateway, proved: bool, api: int,
     others = {name: one.verdict for name, one in found.items() if name not in expected}
     consequences = {Verdict.PASS, Verdict.SKIP} | ({Verdict.FAIL} if proved else set())
     assert set(others.values()) <= consequences, {name: one.summary for name, one in found.items()}
+
+
+def test_a_preflight_that_only_http2_refuses_is_found(api: int, tmp_path: Path) -> None:
+    if NGINX is None:
+        pytest.skip("nginx is not installed")
+    authority, port = trustme.CA(), free_port()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    tls = f"ssl_certificate {tmp_path}/server.pem; ssl_certificate_key {tmp_path}/server.pem;"
+    refusal = 'if ($server_protocol = "HTTP/2.0") { return 405; }'
+    command = nginx_config(tmp_path, port, api, f"{tls} {refusal} {PASS_ON}")
+    config = tmp_path / "nginx.conf"
+    config.write_text(config.read_text().replace(f"listen 127.0.0.1:{port};", f"listen 127.0.0.1:{port} ssl http2;"))
+    target = Target(
+        url=f"https://127.0.0.1:{port}", scheme="https", host="127.0.0.1", port=port, ca_file=tmp_path / "ca.pem"
+    )
+    way = Way(route=Route(label="127.0.0.1", address="127.0.0.1", port=port))
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            wait_for(port, process)
+            survey = asyncio.run(cors_survey(way, target, Wire(target, user_agent="btdiag/test"), Mode()))
+        finally:
+            process.terminate()
+            process.wait(10)
+    finding = cors_claims.web_app_may_call({"127.0.0.1": survey}, (WEB_APP,), None)
+    assert finding.verdict is Verdict.FAIL
+    assert "over HTTP/2 is answered 405" in finding.summary

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from btdiag.judge import cors_claims, cors_loose, cors_reading
+from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
+from btdiag.judge.cors_halving import MOST_FOLLOW_UPS, next_questions
 from btdiag.judge.cors_survey import (
     HEADERS,
-    MOST_FOLLOW_UPS,
     PROXY_PATH,
     WEB_APP,
     CorsSurvey,
@@ -20,7 +20,6 @@ from btdiag.judge.cors_survey import (
     bucket_questions,
     first_questions,
     foreign_origins,
-    next_questions,
     origins,
 )
 from btdiag.judge.exchange import Exchange, Failure, Phase, Trouble
@@ -119,9 +118,9 @@ def test_a_sound_api_passes_every_claim() -> None:
     good = surveys()
     claims = (
         cors_claims.web_app_may_call,
-        cors_claims.errors_are_readable,
-        cors_claims.headers_not_doubled,
-        cors_claims.preflight_is_cached,
+        cors_responses.errors_are_readable,
+        cors_responses.headers_not_doubled,
+        cors_responses.preflight_is_cached,
         cors_loose.foreign_origins_are_refused,
         cors_reading.exposed_headers_suffice,
     )
@@ -315,13 +314,13 @@ def test_a_rate_limit_leaves_it_open() -> None:
 def test_a_doubled_origin_has_a_check_of_its_own() -> None:
     doubled = surveys(lambda _, answer: answer.having(Access_Control_Allow_Origin=f"{WEB_APP}, {WEB_APP}"))
     assert cors_claims.web_app_may_call(doubled, (WEB_APP,), None).because == "cors.headers-not-doubled"
-    finding = cors_claims.headers_not_doubled(doubled, (WEB_APP,), doubled["192.0.2.1"])
+    finding = cors_responses.headers_not_doubled(doubled, (WEB_APP,), doubled["192.0.2.1"])
     assert (finding.verdict, finding.hop) == (Verdict.FAIL, HopName.API)
-    assert cors_claims.headers_not_doubled(doubled, (WEB_APP,), survey()).hop is HopName.LOAD_BALANCER
+    assert cors_responses.headers_not_doubled(doubled, (WEB_APP,), survey()).hop is HopName.LOAD_BALANCER
 
 
 def errors(gateway: Gateway, backend: CorsSurvey | None = None) -> Finding:
-    return cors_claims.errors_are_readable(surveys(gateway), (WEB_APP,), backend)
+    return cors_responses.errors_are_readable(surveys(gateway), (WEB_APP,), backend)
 
 
 def bare_errors(_: Question, answer: Answer) -> Answer:
@@ -353,8 +352,8 @@ def test_a_short_memory_is_a_warning(value: str | None) -> None:
         return answer.without(name) if value is None else replace(answer, headers=answer.headers | {name: value})
 
     bad = on_preflights(change)
-    assert cors_claims.preflight_is_cached(surveys(bad), (WEB_APP,), None).hop is HopName.LOAD_BALANCER
-    finding = cors_claims.preflight_is_cached(surveys(bad), (WEB_APP,), survey(bad))
+    assert cors_responses.preflight_is_cached(surveys(bad), (WEB_APP,), None).hop is HopName.LOAD_BALANCER
+    finding = cors_responses.preflight_is_cached(surveys(bad), (WEB_APP,), survey(bad))
     assert (finding.verdict, finding.hop) == (Verdict.WARN, HopName.API)
 
 

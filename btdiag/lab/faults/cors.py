@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, replace
 
 from btdiag.lab.http import Request, Response, header, without
-from btdiag.lab.rules import Answer, Rule, Visit
+from btdiag.lab.rules import Answer, Raw, Rule, Visit
 from btdiag.lab.styles import page
 
 ORIGIN = "Access-Control-Allow-Origin"
@@ -41,6 +42,19 @@ class RefusesNames(Rule):
         """The request, or the refusal."""
         asked = (request.header("access-control-request-headers") or "").lower().split(",")
         return page(self.style, self.status) if set(self.names) & set(map(str.strip, asked)) else request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangsUp(Rule):
+    """The connection is closed in place of an answer."""
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """Nothing at all."""
+
+        async def nothing(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+            return
+
+        return Raw(nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

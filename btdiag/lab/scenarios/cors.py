@@ -1,6 +1,6 @@
 """Hops that break CORS, or open it too far: who answers the preflight, what is dropped, doubled, stale or echoed."""
 
-from btdiag.lab.faults.cors import CREDENTIALS, ORIGIN, LacksNames, OverridesErrors, RefusesNames, Welcomes
+from btdiag.lab.faults.cors import CREDENTIALS, ORIGIN, HangsUp, LacksNames, OverridesErrors, RefusesNames, Welcomes
 from btdiag.lab.faults.http import Answers, Headers, RequestHeaders
 from btdiag.lab.plan import Hop, Told
 from btdiag.lab.scenario import Fault, Scenario
@@ -64,6 +64,9 @@ WAF_HEADER = _refuses_preflights(
     "cors-waf-header",
     "A web application firewall forbids preflights that name x-bt-use-cache.",
     RefusesNames(names=("x-bt-use-cache",)),
+)
+SILENT = _refuses_preflights(
+    "cors-options-dropped", "A firewall drops OPTIONS: the connection is closed.", HangsUp(methods=OPTIONS)
 )
 REDIRECT = _refuses_preflights(
     "cors-redirect",
