@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from btdiag import __version__
-from btdiag.options import OPTIONS, Kind, Option
+from btdiag.options import FORMAT_NAMES, OPTIONS, Kind, Option
 
 EXIT_CODES = """\b
 Exit codes, the same for every format:
@@ -128,6 +128,69 @@ def doctor() -> int:
 
     click.echo(render(examine()))
     return 0
+
+
+FORMAT = click.option("--format", "format_", type=click.Choice(FORMAT_NAMES), default="text", help="what to print")
+VERBOSE = click.option("-v", "--verbose", is_flag=True, help="passes and skips too, with evidence")
+NO_COLOR = click.option("--no-color", is_flag=True, help="no colours", envvar="NO_COLOR")
+
+
+def _context(verbose: bool, no_color: bool) -> Any:
+    from btdiag.engine.delivery import color_fits, width_of
+    from btdiag.report.documents import Context
+
+    color = not no_color and color_fits(sys.stdout, os.environ)
+    return Context(color=color, width=width_of(sys.stdout), verbose=2 if verbose else 0)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@FORMAT
+@VERBOSE
+@NO_COLOR
+def show(file: Path, format_: str, verbose: bool, no_color: bool) -> int:
+    """Render a stored report.json in any format; exits as the run did."""
+    from btdiag.engine import stored
+
+    return stored.show(file, format_, _context(verbose, no_color), sys.stdout)
+
+
+@cli.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", help="what to print"
+)
+def compare(old: Path, new: Path, format_: str) -> int:
+    """Say what changed between two report.json files; 1 when something got worse."""
+    from btdiag.engine import stored
+    from btdiag.engine.delivery import width_of
+
+    return stored.compare(old, new, format_, width_of(sys.stdout), sys.stdout)
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@FORMAT
+@VERBOSE
+@NO_COLOR
+def merge(files: Sequence[Path], format_: str, verbose: bool, no_color: bool) -> int:
+    """Put reports of the same target from several places into one: where the path breaks."""
+    from btdiag.engine import stored
+
+    return stored.merge(files, format_, _context(verbose, no_color), sys.stdout)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--anonymize", is_flag=True, help="pseudonyms for hosts and addresses")
+@click.option("--yes", "sure", is_flag=True, help="write without asking")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="FILE", help="default: DIR.zip")
+def bundle(folder: Path, anonymize: bool, sure: bool, output: Path | None) -> int:
+    """Pack a report folder into one zip for a ticket, after showing what goes in."""
+    from btdiag.engine import stored
+
+    return stored.bundle(folder, output, anonymize=anonymize, sure=sure, stdout=sys.stdout, stderr=sys.stderr)
 
 
 @cli.command()

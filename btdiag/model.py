@@ -181,7 +181,8 @@ class Target:
     without a slash at its end. `resolvers` are asked side by side; the first one is what this machine's programs use.
     `resolve` holds addresses that replace DNS (`--resolve`); `plain_port` is where http:// would be served (80 beside
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
-    address itself (as Chromium's --ip-address-space-overrides does).
+    address itself (as Chromium's --ip-address-space-overrides does). Of a lab's users only: `browser_profile` is their
+    stored permissions, `page` how they open the web app: "framed" in another site's page, "restricted" by a header.
     """
 
     url: str
@@ -215,6 +216,8 @@ class Target:
     expect_blocked: tuple[str, ...] = ()
     lab_scenario: str | None = None
     address_spaces: tuple[tuple[str, str], ...] = ()
+    browser_profile: Path | None = None
+    page: str = ""
 
     @property
     def authority(self) -> str:

@@ -29,9 +29,9 @@ def deliver(
 ) -> int:
     """Write the files, print the chosen format, return the exit code: that of the report, whatever the format."""
     output = chosen.output
-    color = output.color if output.color is not None else stdout.isatty() and environment.get("TERM") != "dumb"
+    color = output.color if output.color is not None else color_fits(stdout, environment)
     context = Context(
-        fail_on=output.fail_on, width=_width(stdout), verbose=-1 if output.quiet else 2 if output.verbose else 0
+        fail_on=output.fail_on, width=width_of(stdout), verbose=-1 if output.quiet else 2 if output.verbose else 0
     )
     written: list[Path] = []
     if folder is not None:
@@ -48,7 +48,13 @@ def deliver(
     return exit_code(document, output.fail_on)
 
 
-def _width(stdout: TextIO) -> int:
+def color_fits(stdout: TextIO, environment: Mapping[str, str]) -> bool:
+    """Does a person look at it on a terminal that knows colours?"""
+    return stdout.isatty() and environment.get("TERM") != "dumb"
+
+
+def width_of(stdout: TextIO) -> int:
+    """The columns of the terminal, within what reads well; 100 where there is none."""
     try:
         return max(60, min(140, os.get_terminal_size(stdout.fileno()).columns))
     except (OSError, ValueError, AttributeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from btdiag.measurement import NotMeasured, PerAddress
@@ -32,8 +33,13 @@ def absent(value: object) -> NotMeasured | None:
 
 
 def weightiest(missing: list[NotMeasured]) -> NotMeasured:
-    """Of several reasons the one that decides: blocked by a failure, then unknown, then not asked for."""
-    return min(missing, key=lambda entry: (entry.by is None, entry.skipped))
+    """Of several reasons the one that decides: blocked by a failure, then unknown, then not asked for.
+
+    Other checks that block as well are kept in `also_by`: which of them did fail is known only when all are judged.
+    """
+    decisive = min(missing, key=lambda entry: (entry.by is None, entry.skipped))
+    blockers = [by for entry in missing for by in (entry.by, *entry.also_by) if by is not None]
+    return replace(decisive, also_by=tuple(by for by in dict.fromkeys(blockers) if by != decisive.by))
 
 
 def not_admitted(function: Callable[..., Any], values: Mapping[str, object]) -> tuple[tuple[str, NotMeasured], ...]:

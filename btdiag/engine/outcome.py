@@ -29,6 +29,7 @@ def result(check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rer
         id=check.id,
         family=check.family,
         title=explanation.title,
+        why=explanation.why,
         verdict=finding.verdict,
         summary=finding.summary,
         hop=str(finding.hop),
@@ -70,15 +71,23 @@ def _without(missing: NotMeasured) -> Finding:
     return Finding(verdict=verdict, summary=f"{missing.reason}{hint}")
 
 
-def resolve(results: Mapping[str, CheckResult]) -> dict[str, CheckResult]:
-    """Follow every `because` to the check where the chain ends, and let its verdict decide."""
-    return {check_id: _resolved(entry, results) for check_id, entry in results.items()}
+def resolve(
+    results: Mapping[str, CheckResult], also: Mapping[str, tuple[str, ...]] | None = None
+) -> dict[str, CheckResult]:
+    """Follow every `because` to the check where the chain ends, and let its verdict decide.
+
+    `also` names further checks that may explain a result: the first one that did fail does.
+    """
+    more = also or {}
+    return {check_id: _resolved(entry, results, more.get(check_id, ())) for check_id, entry in results.items()}
 
 
-def _resolved(entry: CheckResult, results: Mapping[str, CheckResult]) -> CheckResult:
+def _resolved(entry: CheckResult, results: Mapping[str, CheckResult], also: tuple[str, ...]) -> CheckResult:
     if entry.because is None:
         return entry
-    cause = _root(entry, results)
+    causes = [_root(replace(entry, because=cause), results) for cause in (entry.because, *also)]
+    failed = next((cause for cause in causes if cause is not None and cause.verdict is Verdict.FAIL), None)
+    cause = failed or causes[0]
     if cause is None:
         summary = f"{entry.because} should explain this, but it was not judged: {entry.summary}"
         return replace(entry, verdict=Verdict.INCONCLUSIVE, because=None, summary=summary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from btdiag.config import Settings
 from btdiag.model import Target
@@ -13,12 +13,13 @@ from btdiag.options import OPTIONS, OUTPUT, Kind
 _LEFT_OUT = {"target", "targets", "only", "skip", "dry_run", "wait", "watch", "header", "proxy"}
 
 
-def command(settings: Settings, target: Target, only: Sequence[str]) -> str:
-    """`btdiag run` for one target with the flags that were given, but for headers and proxy, which may be secret."""
+def command(settings: Settings, target: Target, only: Sequence[str], without: Collection[str] = ()) -> str:
+    """`btdiag run` for one target with the flags that were given, but for those in `without` (option keys), and headers
+    and proxy, which may be secret."""
     url = f"lab:{target.lab_scenario}" if target.lab_scenario else target.url
     words = ["btdiag", "run", "--target", url]
     for option in OPTIONS:
-        if option.key not in settings.flags or option.group == OUTPUT or option.key in _LEFT_OUT:
+        if option.key not in settings.flags or option.group == OUTPUT or option.key in {*_LEFT_OUT, *without}:
             continue
         value = settings.flags[option.key]
         for item in value if isinstance(value, tuple) else (value,):

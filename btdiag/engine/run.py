@@ -17,6 +17,7 @@ from btdiag import __version__, config
 from btdiag.config import Settings, UsageError
 from btdiag.engine import outcome
 from btdiag.engine.checks import Check, checks_folder, select
+from btdiag.engine.inputs import weightiest
 from btdiag.engine.interrupt import Interrupt
 from btdiag.engine.labhost import LabProcess
 from btdiag.engine.registry import Registry, shipped
@@ -58,6 +59,7 @@ class Run:
     checks: dict[str, Check] = field(default_factory=dict)
     chosen: tuple[str, ...] = ()
     results: dict[int, dict[str, CheckResult]] = field(default_factory=dict)
+    also: dict[int, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     schedule: Schedule | None = None
     measured_s: float = 0.0
 
@@ -86,7 +88,7 @@ class Run:
             targets=self.listed,
             user_agent=f"btdiag/{__version__} ({self.run_id})",
             events=self.events,
-            rerun=lambda number: command(self.settings, self.listed[number], ()),
+            longer=lambda number: command(self.settings, self.listed[number], (), without=("quick", "budget")),
         )
 
     def value(self, target_number: int, name: str) -> object:
@@ -104,6 +106,7 @@ class Run:
         if not judged:
             return self.chosen
         causes = [entry.because for entry in judged.values() if entry.because]
+        causes += [cause for causes in self.also.get(target_number, {}).values() for cause in causes]
         return tuple(dict.fromkeys(cause for cause in causes if cause not in judged and cause in self.checks))
 
     def judged(self, target_number: int, check_id: str, attempt: Attempt) -> None:
@@ -118,6 +121,9 @@ class Run:
         if entry.verdict is Verdict.INCONCLUSIVE:
             entry = _with_crashes(entry, self._crashes(entry.measurements, target_number))
         self.results.setdefault(target_number, {})[check_id] = entry
+        if attempt.missing:
+            gap = weightiest([missing for _, missing in attempt.missing])
+            self.also.setdefault(target_number, {})[check_id] = gap.also_by
 
     def _measurements_of(self, check: Check) -> tuple[str, ...]:
         assert self.schedule is not None
@@ -146,7 +152,7 @@ class Run:
 
     def _report(self, number: int) -> Report:
         target = self.listed[number]
-        resolved = outcome.resolve(self.results.get(number, {}))
+        resolved = outcome.resolve(self.results.get(number, {}), self.also.get(number, {}))
         today = self.started_at.date()
         entries = [outcome.waive(entry, self.settings.waivers, today) for entry in resolved.values()]
         checks = tuple(verdicts.by_path(entries))

@@ -81,7 +81,7 @@ class Schedule:
     targets: Sequence[Target]
     user_agent: str
     events: Events = field(default_factory=Events)
-    rerun: Callable[[int], str] = lambda number: ""
+    longer: Callable[[int], str] = lambda number: ""
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     requests_sent: int = 0
     interrupted: bool = False
@@ -208,7 +208,7 @@ class Schedule:
         wait = self.planned_wait(spec, number)
         if wait <= 0:
             return None
-        command = self.rerun(number or 0)
+        command = self.longer(number or 0)
         if self.mode.quick:
             reason = f"needs a wait of {wait:g} s, which --quick leaves out"
             return NotMeasured(reason=reason, command=command, skipped=True)

@@ -1,7 +1,7 @@
 """Pseudonyms for hosts and addresses, so that a report can be handed out without telling a network's names.
 
-The same name becomes the same pseudonym everywhere in a document; an address keeps what kind it is (private, public ...),
-for that decides what can be wrong. Names that everybody knows (Braintrust's own) stay.
+The same name becomes the same pseudonym everywhere in a document; an address keeps what kind it is (private, public
+...), for that decides what can be wrong. Names that everybody knows (Braintrust's own) stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from btdiag.report.walk import Rewriter
 
 DocumentType = TypeVar("DocumentType", bound=Document)
 
-_PUBLIC_NAMES = re.compile(r"(?:[a-z0-9-]+\.)*(?:braintrust\.dev|braintrustdata\.com|ietf\.org|rfc-editor\.org)", re.IGNORECASE)
+_PUBLIC_NAMES = re.compile(r"(?:[a-z0-9-]+\.)*(?:braintrust\.dev|braintrustdata\.com)", re.IGNORECASE)
 _PRIVATE_ENDS = (
     "internal|local|lan|corp|intranet|localdomain|home\\.arpa|svc|amazonaws\\.com|cloudfront\\.net|azure\\.com"
     "|cloudapp\\.net|windows\\.net|googleusercontent\\.com|run\\.app"
@@ -34,10 +34,11 @@ def anonymize(document: DocumentType) -> tuple[DocumentType, dict[str, int]]:
 
 
 class _Anonymizer(Rewriter):
-    """Numbers hosts and addresses in the order in which they turn up."""
+    """Numbers hosts and addresses in the order in which they turn up. A host whose name is a mere word ("api") is
+    replaced in URLs and where it names the vantage only, lest the prose suffers."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
-        ordered = sorted(set(hosts), key=lambda host: (-len(host), host))
+        ordered = sorted({host for host in hosts if not host.isalpha()}, key=lambda host: (-len(host), host))
         ends = "|".join([_PRIVATE_ENDS, *{re.escape(end) for end in map(_domain, ordered) if end}])
         exact = "|".join(map(re.escape, ordered)) or r"(?!)"
         self._host = re.compile(rf"(?<![\w.-])(?:{exact}|(?:[a-z0-9_-]+\.)+(?:{ends}))(?![\w-]|\.\w)", re.IGNORECASE)
@@ -51,11 +52,18 @@ class _Anonymizer(Rewriter):
     def string(self, text: str, key: str) -> str:
         if key == "sources":
             return text
+        if key == "hostname":
+            return self._of_host(text)
+        text = _HOST_IN_URL.sub(self._of_url, text)
         text = self._host.sub(lambda found: self._of_host(found.group()), text)
         return _IPV6.sub(self._of_address, _IPV4.sub(self._of_address, text))
 
+    def _of_url(self, found: re.Match[str]) -> str:
+        before = found.group()[: found.start(1) - found.start()]
+        return before + (found[1] if _is_address(found[1]) else self._of_host(found[1]))
+
     def _of_host(self, host: str) -> str:
-        if _PUBLIC_NAMES.fullmatch(host) or host.lower() == "localhost":
+        if _PUBLIC_NAMES.fullmatch(host) or host.lower() == "localhost" or host.endswith(".invalid"):
             return host
         return self._pseudonym(host.lower(), "host", ".invalid")
 

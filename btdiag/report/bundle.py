@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,8 +42,8 @@ def bundle(
     anonymize: bool = False,
     environment: Mapping[str, Json] | None = None,
 ) -> tuple[Entry, ...]:
-    """The files of a bundle, manifest first: the report in several formats, all exchanges, and `environment` (facts about
-    the machine, which must hold no secrets of its own). Redacted again; with `anonymize` under pseudonyms too."""
+    """The files of a bundle, manifest first: the report in several formats, all exchanges, and `environment` (facts
+    about the machine, which must hold no secrets of its own). Redacted again; with `anonymize` under pseudonyms too."""
     document = redact(document, secrets)
     pseudonyms: Mapping[str, int] = {}
     if anonymize:

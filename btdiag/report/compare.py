@@ -172,9 +172,7 @@ def _notes(old: Report, new: Report) -> list[str]:
 
 def _short(value: object) -> str:
     if isinstance(value, dict):
-        return (
-            ", ".join(f"{name}={item}" for name, item in value.items() if item not in (None, False, [], "")) or "none"
-        )
+        return settings(value) or "none"
     return str(value)
 
 

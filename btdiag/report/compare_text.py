@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from tabulate import tabulate
 
 from btdiag.model import Json
-from btdiag.report import markdown
+from btdiag.report import json_, markdown
 from btdiag.report.compare import Change, Comparison, Kind, TimeChange, got_worse
 from btdiag.report.escape import plain
 from btdiag.report.words import seconds
@@ -27,8 +26,8 @@ def _text(comparisons: Comparisons, width: int) -> str:
 
 
 def _text_of(comparison: Comparison, width: int) -> list[str]:
-    lines = textwrap.wrap(plain(comparison.headline), width)
-    lines += [line for note in comparison.notes for line in textwrap.wrap(f"Note: {plain(note)}", width)]
+    lines = [line for note in comparison.notes for line in textwrap.wrap(f"Note: {plain(note)}", width)]
+    lines += textwrap.wrap(plain(comparison.headline), width)
     rows = [(change.kind.value, plain(_verdicts(change)), _wrapped(change, width)) for change in _changed(comparison)]
     if rows:
         lines += [
@@ -49,17 +48,9 @@ def _markdown(comparisons: Comparisons, width: int) -> str:
 
 
 def _markdown_of(comparison: Comparison) -> list[str]:
-    lines = [f"## {markdown.prose(comparison.headline)}", ""]
-    lines += [f"- {markdown.prose(note)}" for note in comparison.notes]
-    rows = [
-        (
-            change.kind.value,
-            markdown.prose(_verdicts(change)),
-            markdown.code(change.id),
-            markdown.prose(_summary(change)),
-        )
-        for change in _changed(comparison)
-    ]
+    lines = [f"- Note: {markdown.prose(note)}" for note in comparison.notes]
+    lines += ["", f"## {markdown.prose(comparison.headline)}"]
+    rows = [_markdown_row(change) for change in _changed(comparison)]
     lines += ["", *markdown.table(rows, ("change", "verdict", "check", "what was seen"))]
     times = [(markdown.code(each.name), seconds(each.old_s), seconds(each.new_s)) for each in comparison.times]
     return [*lines, "", *markdown.table(times, ("measurement", "took then", "takes now"))]
@@ -77,7 +68,7 @@ def _json(comparisons: Comparisons, width: int) -> str:
         "worse": got_worse(comparisons),
         "comparisons": [_object(each) for each in comparisons],
     }
-    return json.dumps(data, indent=2) + "\n"
+    return json_.dumps(data, unfolded=4)
 
 
 def _object(comparison: Comparison) -> Json:

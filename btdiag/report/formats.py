@@ -23,7 +23,7 @@ def _text(document: Document, context: Context) -> str:
 
 
 def _html(document: Document, context: Context) -> str:
-    from btdiag.report import html  # jinja2 is heavy: only who asks for the page waits for it
+    from btdiag.report import html  # jinja2 and the template are heavy: only who asks for the page waits
 
     return html.render(document)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -27,24 +26,16 @@ _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#][^\s<>\"\\^`{|}]*)?"
 
 def render(document: Document) -> str:
     """The document as a complete HTML5 page in ASCII-safe UTF-8."""
-    style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return _template().render(
+    return _TEMPLATE.render(
         document=document,
         reports=reports_of(document),
         is_set=isinstance(document, ReportSet),
         is_merged=isinstance(document, Merged),
-        style=Markup(style),  # our own file: nothing in it comes from a report
-        digest=digest,
+        style=Markup(_STYLE),  # our own file: nothing in it comes from a report
+        digest=base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(),
     )
 
 
-@cache
-def _style() -> str:
-    return files("btdiag.report").joinpath("templates/report.css").read_text("utf-8")
-
-
-@cache
 def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("btdiag.report"),
@@ -114,3 +105,8 @@ def addresses(report: Report) -> list[str]:
     """The addresses that were measured, taken from the names of the measurements ("connection@10.0.3.17")."""
     labels = [record.name.partition("@")[2] for record in report.measurements]
     return list(dict.fromkeys(label for label in labels if label))
+
+
+# Compiled once, when the module is imported: a page then takes a few milliseconds.
+_TEMPLATE = _template()
+_STYLE = files("btdiag.report").joinpath("templates/report.css").read_text("utf-8")

@@ -19,8 +19,23 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def render(document: Document) -> str:
     """The document as JSON in ASCII, keys always in the same order, with a line break at its end."""
-    text = json.dumps(to_dict(document), indent=2, allow_nan=False)
-    return text.replace("\x7f", "\\u007f") + "\n"
+    return dumps(to_dict(document), unfolded=2 if isinstance(document, Report) else 4)
+
+
+def dumps(data: Any, *, unfolded: int = 2) -> str:
+    """Any data as JSON that every parser takes, in ASCII: lone surrogates, NaN and infinity become text. The outermost
+    `unfolded` levels get a line for each value, what lies deeper stands on one: long facts stay quick to write."""
+    return _laid_out(_clean(data), unfolded, "\n").replace("\x7f", "\\u007f") + "\n"
+
+
+def _laid_out(data: Json, unfolded: int, line: str) -> str:
+    if not unfolded or not data or not isinstance(data, dict | list):
+        return json.dumps(data, allow_nan=False)
+    inner = line + " "
+    if isinstance(data, list):
+        return "[" + ",".join(inner + _laid_out(item, unfolded - 1, inner) for item in data) + line + "]"
+    items = (f"{json.dumps(key)}: {_laid_out(item, unfolded - 1, inner)}" for key, item in data.items())
+    return "{" + ",".join(inner + item for item in items) + line + "}"
 
 
 def load(text: str) -> Document:
@@ -55,91 +70,81 @@ def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is no JSON number")
 
 
-def to_dict(document: Document) -> dict[str, Json]:
-    """The document as the object that report.json holds."""
+def to_dict(document: Document) -> dict[str, Any]:
+    """The document as the object that report.json holds, its values still those of the model (see `dumps`)."""
     if isinstance(document, Report):
         return _report(document)
+    differences = [_difference(each) for each in document.differences] if isinstance(document, Merged) else []
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "runs" if isinstance(document, ReportSet) else "merge",
-        "verdict": document.verdict.value,
-        "headline": _clean(document.headline),
-        **(
-            {"differences": [_difference(each) for each in document.differences]}
-            if isinstance(document, Merged)
-            else {}
-        ),
+        "verdict": document.verdict,
+        "headline": document.headline,
+        **({"differences": differences} if isinstance(document, Merged) else {}),
         "reports": [_report(report) for report in document.reports],
     }
 
 
-def _report(report: Report) -> dict[str, Json]:
+def _report(report: Report) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "run",
-        "tool": {"name": "btdiag", "version": _clean(report.tool_version)},
-        "run": _plain(report.run),
-        "target": _clean(report.target),
-        "verdict": report.verdict.value,
-        "root_cause": _clean(report.root_cause),
-        "headline": _clean(report.headline),
-        "counts": _clean(report.counts),
-        "path": [_plain(hop) for hop in report.path],
+        "tool": {"name": "btdiag", "version": report.tool_version},
+        "run": report.run,
+        "target": report.target,
+        "verdict": report.verdict,
+        "root_cause": report.root_cause,
+        "headline": report.headline,
+        "counts": report.counts,
+        "path": report.path,
         "checks": [_check(check) for check in report.checks],
-        "not_seen": _clean(report.not_seen),
-        "redactions": {_text(rule): count for rule, count in sorted(report.redactions.items(), key=_cleaned_key)},
-        "measurements": {_text(record.name): _measurement(record) for record in report.measurements},
+        "not_seen": report.not_seen,
+        "redactions": dict(sorted(report.redactions.items(), key=lambda item: _text(item[0]))),
+        "measurements": {record.name: _measurement(record) for record in report.measurements},
     }
 
 
-def _check(check: CheckResult) -> dict[str, Json]:
-    order = (
-        "id",
-        "family",
-        "title",
-        "why",
-        "verdict",
-        "summary",
-        "hop",
-        "owner",
-        "because",
-        "expected",
-        "seen",
-        "rerun",
-        "evidence",
-        "remedy",
-        "sources",
-        "measurements",
-        "duration_s",
-        "waived",
-    )
-    values = _plain(check) | {"remedy": _remedy(check.remedy) if check.remedy else None}
-    return {name: values[name] for name in order}
+_CHECK_KEYS = (
+    "id",
+    "family",
+    "title",
+    "why",
+    "verdict",
+    "summary",
+    "hop",
+    "owner",
+    "because",
+    "expected",
+    "seen",
+    "rerun",
+    "evidence",
+    "remedy",
+    "sources",
+    "measurements",
+    "duration_s",
+    "waived",
+)
 
 
-def _remedy(remedy: Remedy) -> dict[str, Json]:
-    snippets: list[Json] = [{"for": _text(each.product), "code": _text(each.code)} for each in remedy.snippets]
-    return {"text": _text(remedy.text), "snippets": snippets}
+def _check(check: CheckResult) -> dict[str, Any]:
+    values = {name: getattr(check, name) for name in _CHECK_KEYS}
+    return values | {"remedy": _remedy(check.remedy) if check.remedy else None}
 
 
-def _measurement(record: MeasurementRecord) -> dict[str, Json]:
-    values = _plain(record)
-    del values["name"]
-    return values
+def _remedy(remedy: Remedy) -> dict[str, Any]:
+    return {"text": remedy.text, "snippets": [{"for": each.product, "code": each.code} for each in remedy.snippets]}
 
 
-def _difference(difference: Difference) -> Json:
-    values: list[Json] = [{"from": _text(place), "seen": _text(seen)} for place, seen in difference.values]
-    return {"what": _text(difference.what), "values": values, "meaning": _text(difference.meaning)}
+def _measurement(record: MeasurementRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in ("started_s", "duration_s", "fact", "missing")}
 
 
-def _plain(value: Any) -> dict[str, Json]:
-    """A dataclass of the model as an object, fields in their declared order."""
-    return {field.name: _clean(getattr(value, field.name)) for field in dataclasses.fields(value)}
+def _difference(difference: Difference) -> dict[str, Any]:
+    values = [{"from": place, "seen": seen} for place, seen in difference.values]
+    return {"what": difference.what, "values": values, "meaning": difference.meaning}
 
 
 def _clean(value: Any) -> Json:
-    """JSON that every parser takes: no lone surrogates, no NaN or infinity (they become strings)."""
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, float):
@@ -147,7 +152,7 @@ def _clean(value: Any) -> Json:
     if value is None or isinstance(value, bool | int):
         return value
     if dataclasses.is_dataclass(value):
-        return _plain(value)
+        return {field.name: _clean(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {_text(str(key)): _clean(item) for key, item in value.items()}
     items: Iterable[Any] = value
@@ -155,8 +160,4 @@ def _clean(value: Any) -> Json:
 
 
 def _text(text: str) -> str:
-    return _SURROGATES.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
-
-
-def _cleaned_key(item: tuple[str, int]) -> str:
-    return _text(item[0])
+    return _SURROGATES.sub(lambda match: f"\\u{ord(match.group()):04x}", str(text))

@@ -52,19 +52,26 @@ def _places(reports: Sequence[Report]) -> Places:
 
 
 def _headline(places: Places) -> str:
-    broken = {place: report for place, report in places.items() if report.verdict is Verdict.FAIL}
-    first = next(iter(places.values()))
+    broken = [place for place, report in places.items() if report.verdict is Verdict.FAIL]
     if not broken:
         worst_report = max(places.values(), key=lambda report: report.verdict.severity)
         return f"No failure from {len(places)} places: {worst_report.headline}"
-    sound = [place for place in places if place not in broken]
-    place, report = next(iter(broken.items()))
-    if sound:
-        return f"Works from {', '.join(sound)}; breaks from {', '.join(broken)}: {report.headline}"
-    causes = {report.root_cause for report in broken.values()}
-    if len(causes) == 1:
+    first = places[broken[0]]
+    if len(broken) < len(places):
+        return f"{_elsewhere(places)}breaks from {', '.join(broken)}: {first.headline}"
+    if len({report.root_cause for report in places.values()}) == 1:
         return f"Breaks alike from all {len(places)} places: {first.headline}"
-    return f"Breaks from all {len(places)} places, in different ways; from {place}: {report.headline}"
+    return f"Breaks from all {len(places)} places, in different ways; from {broken[0]}: {first.headline}"
+
+
+def _elsewhere(places: Places) -> str:
+    """Where it was seen to work, and where that could not be told; what is undecided does not count as working."""
+    works = [place for place, report in places.items() if report.verdict in {Verdict.PASS, Verdict.WARN}]
+    unknown = [place for place, report in places.items() if report.verdict in {Verdict.INCONCLUSIVE, Verdict.SKIP}]
+    told = [f"works from {', '.join(works)}; "] if works else []
+    told += [f"undecided from {', '.join(unknown)}; "] if unknown else []
+    sentence = "".join(told)
+    return sentence[0].upper() + sentence[1:]
 
 
 def _differences(places: Places) -> list[Difference]:
@@ -95,8 +102,13 @@ def _addresses(report: Report) -> str:
 
 
 def _of_check(check_id: str, places: Places) -> list[Difference]:
-    """The check where the places decided it differently; a skip is no decision."""
-    results = {place: check for place, report in places.items() for check in report.checks if check.id == check_id}
+    """The check where the places judged it differently; skips and accepted findings do not count."""
+    results = {
+        place: check
+        for place, report in places.items()
+        for check in verdicts.counted(report.checks)
+        if check.id == check_id
+    }
     if len({check.verdict for check in results.values()} - {Verdict.SKIP}) < 2:
         return []
     values = tuple((place, _told(results.get(place))) for place in places)

@@ -12,7 +12,6 @@ WIDTH, HEIGHT = 640, 240
 _TOP, _BOTTOM = 34, 200
 _CONTROL, _RACE = (16.0, 150.0), (190.0, 624.0)
 _MARGIN = 0.15
-_GOOD = frozenset({"ok", "pass", "404", "200"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +122,9 @@ def _panel(
 
 
 def _dots(outcome: str, where: Iterable[tuple[float, float]]) -> Dots:
-    """Good outcomes are round dots, bad ones crosses, so that colour is not needed to tell them apart."""
+    """Answers ("ok", or a status below 500) are round dots, losses crosses: colour is not needed to tell them apart."""
     spots = list(where)
-    good = outcome in _GOOD
+    good = outcome == "ok" or (outcome.isdecimal() and int(outcome) < 500)
     shape = "M{x:.1f} {y:.1f}h0" if good else "M{x:.1f} {y:.1f}m-3 -3l6 6m0 -6l-6 6"
     return Dots(
         outcome=outcome,

@@ -24,6 +24,9 @@ DocumentType = TypeVar("DocumentType", bound=Document)
 
 PSEUDONYM = re.compile(r"redacted-[a-z]+(?:-[a-z]+)*-\d+")
 WITHHELD = "[withheld]"
+_REMEMBERED = 64
+"""Texts shorter than this are looked at once: facts repeat the same keys and words thousands of times."""
+
 SECRET_HEADERS = frozenset(
     {
         "authorization",
@@ -94,6 +97,7 @@ class _Redactor(Rewriter):
         self._known = dict(known)
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._counts: Counter[str] = Counter()
+        self._harmless: set[str] = set()
         self._pattern = pattern(known)
 
     def document(self, document: DocumentType) -> DocumentType:
@@ -106,12 +110,16 @@ class _Redactor(Rewriter):
         return cast(DocumentType, replace(self.fields(document, skip=frozenset({"reports"})), reports=reports))
 
     def text(self, text: str) -> str:
-        text = self._known_values(text)
-        lowered = text.lower()
+        if text in self._harmless:
+            return text
+        rewritten = self._known_values(text)
+        lowered = rewritten.lower()
         for hint, rule in _TEXT_RULES:
             if hint in lowered:
-                text = rule(self, text)
-        return text
+                rewritten = rule(self, rewritten)
+        if rewritten == text and len(text) < _REMEMBERED:
+            self._harmless.add(text)
+        return rewritten
 
     def string(self, text: str, key: str) -> str:
         name = key.lower()

@@ -7,12 +7,11 @@ Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/ (3.27.9 kind, 3.27.10 le
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from urllib.parse import quote
 
 from btdiag.model import CheckResult, Json, Report, Verdict
-from btdiag.report import verdicts
+from btdiag.report import json_, verdicts
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import plain
 from btdiag.report.junit import details
@@ -28,7 +27,7 @@ def render(document: Document) -> str:
         "version": "2.1.0",
         "runs": [_run(report) for report in reports_of(document)],
     }
-    return json.dumps(log, indent=1).replace("\x7f", "\\u007f") + "\n"
+    return json_.dumps(log, unfolded=4)
 
 
 def _run(report: Report) -> Json:

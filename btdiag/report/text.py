@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from btdiag.model import CheckResult, Hop, Report, Verdict
+from btdiag.model import CheckResult, Hop, Remedy, Report, Verdict
 from btdiag.report import verdicts
 from btdiag.report.documents import Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
@@ -15,6 +16,9 @@ from btdiag.report.evidence_lines import lines as evidence_lines
 from btdiag.report.words import GLYPHS, STATE_GLYPHS, label, run_lines, settings, tally
 
 _NARROWEST = 40
+_SNIPPETS = 2
+"""So many snippets are shown without being asked: judgements give those for the product they recognized first."""
+_COMMAND = re.compile(r"(^[ \t]*(?=::[A-Za-z][\w-]*(?: .*)?::)|#(?=#\[))", re.MULTILINE)
 _COLORS = {"pass": "32", "ok": "32", "warn": "33", "fail": "31", "broken": "31", "inconclusive": "35", "unknown": "35"}
 
 
@@ -28,7 +32,13 @@ def render(document: Document, *, color: bool, width: int, verbose: int, files: 
     parts += [page.report(report) for report in reports]
     if files:
         parts.append(page.labelled("Files", "\n".join(map(plain, files))))
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    return _tame("\n\n".join("\n".join(part) for part in parts if part)) + "\n"
+
+
+def _tame(text: str) -> str:
+    """The text without what a CI log would obey: GitHub's runner takes `::name ...::` at the beginning of a line, and
+    `##[name]` anywhere, for commands."""
+    return _COMMAND.sub(r"\1\\", text)
 
 
 class _Page:
@@ -87,19 +97,21 @@ class _Page:
         return [line for name, value in pairs if value for line in self.labelled(name, plain(value))]
 
     def _remedy(self, check: CheckResult) -> list[str]:
-        told = (
-            [f"  {line}" for line in self._wrap(plain(check.remedy.text), width=self._width - 2)]
-            if check.remedy
-            else []
-        )
-        for snippet in check.remedy.snippets if check.remedy else ():
-            told += [
-                "",
-                f"  For {plain(snippet.product)}:",
-                *(f"      {line}" for line in block(snippet.code).splitlines()),
-            ]
+        told = self._advice(check.remedy) if check.remedy else []
         again = ["", "  Only this again:", f"      {plain(check.rerun)}"] if check.rerun else []
         return ["What to do", *told, *again] if told else []
+
+    def _advice(self, remedy: Remedy) -> list[str]:
+        lines = self._indented(remedy.text)
+        shown = remedy.snippets if self._verbose > 0 else remedy.snippets[:_SNIPPETS]
+        for snippet in shown:
+            lines += ["", f"  For {plain(snippet.product)}:"]
+            lines += [f"      {line}" for line in block(snippet.code).splitlines()]
+        others = ", ".join(snippet.product for snippet in remedy.snippets[len(shown) :])
+        return [*lines, "", *self._indented(f"With -v also for: {others}")] if others else lines
+
+    def _indented(self, text: str) -> list[str]:
+        return [f"  {line}" for line in self._wrap(plain(text), width=self._width - 2)]
 
     def _path(self, path: Sequence[Hop]) -> list[str]:
         """The way of a request on one or more lines, the first broken station marked."""
@@ -147,7 +159,9 @@ class _Page:
         if self._verbose > 0:
             pairs += [("Options", settings(report.run.options)), ("Redacted", _redacted(report))]
         told = [line for name, text in pairs if text for line in self.labelled(name, plain(text))]
-        return told + [line for text in report.not_seen for line in self.labelled("Not seen", plain(text))]
+        for number, text in enumerate(report.not_seen):
+            told += self.labelled("" if number else "Not seen", plain(text))
+        return told
 
     def _difference(self, what: str, values: Iterable[tuple[str, str]], meaning: str) -> list[str]:
         rows = [(plain(place), plain(seen)) for place, seen in values]

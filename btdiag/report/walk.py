@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
@@ -11,12 +12,12 @@ _FIXED_FIELDS = frozenset({"id", "family", "because", "root_cause", "hop", "stat
 """Words of btdiag's own vocabulary. Replacing one that happens to equal a secret would disclose the secret."""
 
 
-class Rewriter:
+class Rewriter(ABC):
     """Walks values; a subclass says what becomes of a string (`string`) and of a header's value (`header`)."""
 
+    @abstractmethod
     def string(self, text: str, key: str) -> str:
         """The new text for a string found under a key or field name ("" for keys themselves)."""
-        raise NotImplementedError
 
     def header(self, name: str, value: str) -> str:
         """The new value of a header of that name (lower case) in a list of headers."""

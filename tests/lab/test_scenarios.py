@@ -15,6 +15,7 @@ import pytest
 from tests.support.cli import Done, btdiag, run_json
 
 SCENARIOS = {entry["name"]: entry for entry in json.loads(btdiag("lab", "--list", "--format", "json").out)}
+WORKERS = 4
 WORST = {"fails": "fail", "warns": "warn", "inconclusive": "inconclusive", "skips": "skip"}
 
 
@@ -24,13 +25,17 @@ def expected(scenario: dict[str, Any], check_id: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs() -> Iterator[dict[str, Future[Done]]]:
-    """All scenarios, a few at a time: most of each run is waiting."""
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        yield {
-            name: pool.submit(run_json, f"lab:{name}", *entry["options"], timeout=120)
-            for name, entry in SCENARIOS.items()
-        }
+def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Done]]]:
+    """The scenarios that the selected tests need, a few at a time: most of each run is waiting."""
+    items = [item for item in request.session.items if item.path == request.path]
+    named = [
+        item.callspec.params["name"]
+        for item in items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    ]
+    wanted = SCENARIOS if len(named) < len(items) else named
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        yield {name: pool.submit(run_json, f"lab:{name}", *SCENARIOS[name]["options"], timeout=120) for name in wanted}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

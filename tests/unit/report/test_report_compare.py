@@ -122,7 +122,7 @@ def test_a_text_comparison_reads_well(make_report: Callable[..., Report]) -> Non
     )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_hostile_reports_compare_harmlessly(hostile: st.SearchStrategy[Document], data: st.DataObject) -> None:
     old, new = (reports_of(data.draw(hostile))[0] for _ in range(2))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from btdiag.model import CheckResult, Evidence, Report, ReportSet, Verdict
+from btdiag.model import CheckResult, Evidence, Remedy, Report, ReportSet, Snippet, Verdict
 from btdiag.report import json_, verdicts
 from btdiag.report.documents import Context, Document, ReportFileError, reports_of
 from btdiag.report.formats import FORMATS, render
@@ -296,3 +296,23 @@ def test_no_format_of_a_full_report_is_large(failing: Report) -> None:
 def test_quiet_text_is_the_answer_alone(failing: Report) -> None:
     shown = render(failing, "text", Context(verbose=-1, width=200))
     assert shown == f"✗ FAIL  {failing.headline}\n"
+
+
+def test_text_shows_two_snippets_and_names_the_others(make_report: Callable[..., Report]) -> None:
+    snippets = tuple(Snippet(product=f"product {number}", code=f"code {number}") for number in range(4))
+    (check,) = results([Verdict.FAIL])
+    report = make_report((replace(check, remedy=Remedy(text="Do it.", snippets=snippets)),))
+    short, long = (render(report, "text", Context(verbose=verbose)) for verbose in (0, 1))
+    assert "With -v also for: product 2, product 3" in short
+    assert ("code 1" in short, "code 2" in short, "code 3" in long) == (True, False, True)
+
+
+def test_text_gives_no_commands_to_a_ci_log(make_report: Callable[..., Report]) -> None:
+    evidence = Evidence(
+        kind="text", title="body", data="::error file=a::spoofed\n::add-mask::x\n##[error]y\n::1 is ::1"
+    )
+    (check,) = results([Verdict.FAIL])
+    shown = render(make_report((replace(check, evidence=(evidence,)),)), "text", Context(verbose=2))
+    lines = [line.strip() for line in shown.splitlines()]
+    assert [line for line in lines if line.startswith("::") or "##[" in line] == ["::1 is ::1"]
+    assert "\\::error file=a::spoofed" in lines

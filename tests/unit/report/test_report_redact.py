@@ -109,6 +109,7 @@ def test_rules_remove_what_is_secret_by_its_place(text: str, expected: str) -> N
         "Authorization: 2 of 3 addresses do not allow it",
         "Bearer authentication is demanded, Basic authentication is not",
         'WWW-Authenticate: Bearer realm="api", error="invalid_token"',
+        "Basic rules apply",
         "Cookie: none was sent",
         "https://host/path?page=2&signed=yes mail me@example.com",
         "Access-Control-Allow-Headers: authorization, x-api-key, cookie",
