@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btdiag.judge import clock, tls, tls_handshake
+from btdiag.judge import clock, expiry, proxy, tls, tls_handshake
 from btdiag.judge import connection as judge
 from btdiag.judge import plain_http as plain
 from btdiag.judge.dns_addresses import misleading
@@ -41,7 +41,7 @@ def check_proxy_lets_through(connection: PerAddress[Connection], target: Target)
 
     Sources: RFC 9110 section 9.3.6
     """
-    return conclude(judge.proxy_lets_through(connection.facts, target))
+    return conclude(proxy.proxy_lets_through(connection.facts, target))
 
 
 def check_tls_handshake_completes(connection: PerAddress[Connection], target: Target) -> Finding:
@@ -91,7 +91,7 @@ def check_certificate_is_not_expiring(connection: PerAddress[Connection], target
 
     Sources: https://letsencrypt.org/docs/integration-guide/
     """
-    return conclude(tls.certificate_is_not_expiring(connection.facts, target))
+    return conclude(expiry.certificate_is_not_expiring(connection.facts, target))
 
 
 def check_tls_versions_suffice(tls_versions: TlsVersions) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 from btdiag.judge import evidence
 from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.judge.gateway import json_body, page, redirect, request_ids, retry_after, sender
+from btdiag.judge.gateway import has_control_characters, json_body, page, redirect, request_ids, retry_after, sender
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
 
@@ -97,15 +96,6 @@ def state_of(seen: Exchange, *, page_allowed: bool = False) -> State:
     return State.BAD if page(seen) and not page_allowed else State.GOOD
 
 
-_ESCAPED = re.compile(r"\\x(?:0[0-8bcef]|1[0-9a-f]|7f)")
-
-
-def has_control_characters(seen: Exchange) -> bool:
-    """Control characters in the reason phrase, a header (invalid there, RFC 9110 section 5.5) or the body of an answer:
-    terminal escapes, or binary data. They were escaped on arrival."""
-    return any(_ESCAPED.search(text) for text in (seen.reason, seen.body, *(value for _, value in seen.headers)))
-
-
 def is_gateway_hiccup(seen: Exchange) -> bool:
     """A failure that another try may not meet: a gateway's 502, 503 or 504, or a connection that broke."""
     if seen.failure is not None:
@@ -136,7 +126,7 @@ def words(seen: Exchange) -> str:
     if has_control_characters(seen):
         return f"{seen.status} with control characters in it"
     kind = page(seen) if (seen.status or 0) < 400 else None
-    return f"{seen.status} with {kind}" if kind else f"{seen.status} from {sender(seen).words}"
+    return f"{seen.status} with {kind}" if kind else f"{seen.status}{sender(seen).origin}"
 
 
 def _broken_words(seen: Exchange) -> str:
@@ -147,15 +137,18 @@ def _broken_words(seen: Exchange) -> str:
         return f"{what.get(failure.phase, 'no connection')} within {seen.timing.total_s:.0f} s"
     if failure.trouble is Trouble.TOO_LARGE:
         return "an endless header" if failure.phase is Phase.HEADERS else f"an oversized body ({failure.detail})"
-    broke = _BROKE.get(failure.trouble, str(failure.trouble))
-    return f"{seen.status}, then {broke} ({failure.detail})" if seen.status else f"{broke} ({failure.detail})"
+    broke = _BROKE[failure.trouble]
+    return f"{seen.status}, then {broke}" if seen.status else broke
 
 
-def grouped(seen: Mapping[str, Exchange]) -> str:
-    """Addresses by what they gave: "502 from nginx (127.0.0.2, 127.0.0.3); a reset (::1)"."""
+def grouped(seen: Mapping[str, Exchange], of: int = 0) -> str:
+    """Addresses by what they gave: "502 from nginx (127.0.0.2, 127.0.0.3); a reset (::1)". When all `of` addresses gave
+    the same, their names are left out."""
     groups: dict[str, list[str]] = {}
     for label, one in seen.items():
         groups.setdefault(words(one), []).append(label)
+    if len(groups) == 1 and len(seen) == of:
+        return next(iter(groups))
     return "; ".join(f"{what} ({', '.join(labels)})" for what, labels in groups.items())
 
 

@@ -48,11 +48,11 @@ def _at_answering(
     return (rate_limited(limited[0]) if limited else None), seen
 
 
-def _fails(claim: str, seen: Mapping[str, Exchange], story: Explanation, expected: str) -> Finding:
+def _fails(claim: str, seen: Mapping[str, Exchange], of: int, story: Explanation, expected: str) -> Finding:
     shown = next(iter(seen.values()))
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{claim}: {grouped(seen)}: {story.cause}",
+        summary=f"{claim}: {grouped(seen, of)}: {story.cause}",
         hop=story.hop,
         owner=story.owner,
         expected=expected,
@@ -74,10 +74,10 @@ def api_speaks_json(roots: PerRoots, version: PerExchange) -> Finding:
         return _speaks(seen)
     absent = {label: one for label, one in mute.items() if _lacks_route(one)}
     if len(absent) == len(mute):
-        return _no_version_route(absent)
+        return _no_version_route(absent, len(seen))
     broken = {label: one for label, one in mute.items() if label not in absent}
     story = explain(next(iter(broken.values())))
-    return _fails("GET /version is not answered in JSON", broken, story, "JSON with the API's version")
+    return _fails("GET /version is not answered in JSON", broken, len(seen), story, "JSON with the API's version")
 
 
 def _is_api_json(seen: Exchange) -> bool:
@@ -104,11 +104,12 @@ def _speaks(seen: Mapping[str, Exchange]) -> Finding:
     return Finding(verdict=Verdict.PASS, summary=f"GET /version answers {told}")
 
 
-def _no_version_route(absent: Mapping[str, Exchange]) -> Finding:
+def _no_version_route(absent: Mapping[str, Exchange], of: int) -> Finding:
     shown = next(iter(absent.values()))
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"the API has no /version: {grouped(absent)}; SDKs then assume the default limit for what they send",
+        summary=f"the API has no /version: {grouped(absent, of)}; SDKs then assume the default limit for what they "
+        "send",
         hop=HopName.API,
         owner=Owner.API,
         expected="JSON with logs3_payload_max_bytes",
@@ -134,8 +135,10 @@ def key_is_accepted(roots: PerRoots, version: PerExchange, ping: PerExchange, ta
     if all(one.status == 404 for one in bad.values()):
         return _no_ping(shown)
     if shown.status in {401, 403} and sender(shown).hop is HopName.API:
-        return _rejected(bad, target)
-    return _fails("GET /ping with the API key fails", bad, explain(shown), "200 to GET /ping with the API key")
+        return _rejected(bad, len(seen), target)
+    return _fails(
+        "GET /ping with the API key fails", bad, len(seen), explain(shown), "200 to GET /ping with the API key"
+    )
 
 
 def _origin(target: Target) -> str:
@@ -168,20 +171,20 @@ def _no_ping(seen: Exchange) -> Finding:
     )
 
 
-def _rejected(bad: Mapping[str, Exchange], target: Target) -> Finding:
+def _rejected(bad: Mapping[str, Exchange], of: int, target: Target) -> Finding:
     shown = next(iter(bad.values()))
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"the API rejects the API key{_origin(target)}: {grouped(bad)}",
+        summary=f"the API rejects the API key{_origin(target)}: {grouped(bad, of)}",
         hop=HopName.API,
         owner=Owner.CLIENT,
         expected="200 to GET /ping with the API key",
         seen=words(shown),
         evidence=proofs(shown),
         remedy=Remedy(
-            text=f"Set {target.api_key_source or 'BRAINTRUST_API_KEY'} to a valid key of the organisation that this "
-            "data plane serves; if the key works elsewhere, compare PRIMARY_ORG_NAME and ALLOWED_ORG_IDS of the API "
-            "server, and check that it reaches its control plane (BRAINTRUST_APP_URL).",
+            text="Use a valid key of the organisation that this data plane serves; if the key works elsewhere, compare "
+            "PRIMARY_ORG_NAME and ALLOWED_ORG_IDS of the API server, and check that it reaches its control plane "
+            "(BRAINTRUST_APP_URL)."
         ),
         sources=("RFC 9110 section 15.5.2",),
     )
@@ -194,20 +197,21 @@ def status_is_not_latched(roots: PerRoots, version: PerExchange, status: PerExch
         return gate
     failing = {label: one for label, one in seen.items() if one.failure or _status(one) >= 500}
     if failing:
-        return _latched(failing)
+        return _latched(failing, len(seen))
     if not any(200 <= _status(one) < 300 for one in seen.values()):
         return Finding(
-            verdict=Verdict.SKIP, summary=f"the API serves no /status here: {grouped(seen)}, so nothing can latch"
+            verdict=Verdict.SKIP,
+            summary=f"the API serves no /status here: {grouped(seen, len(seen))}, so nothing can latch",
         )
     return Finding(verdict=Verdict.PASS, summary="GET /status answers 200, as GET / does")
 
 
-def _latched(failing: Mapping[str, Exchange]) -> Finding:
+def _latched(failing: Mapping[str, Exchange], of: int) -> Finding:
     shown = next(iter(failing.values()))
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"GET /status fails though GET / is fine: {grouped(failing)}; /status stays so for ever once it has "
-        "failed, and whatever uses it as a health check takes a healthy server out",
+        summary=f"GET /status fails though GET / is fine: {grouped(failing, of)}; it is known never to recover once "
+        "it has failed, and what uses it as a health check takes a healthy server out",
         hop=HopName.API,
         owner=Owner.API,
         expected="no health check on /status; 200 where it exists",

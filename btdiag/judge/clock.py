@@ -66,7 +66,7 @@ def clocks_agree(connections: Mapping[str, Connection]) -> Finding:
         )
     worst = max(readings, key=lambda reading: abs(reading.skew))
     if abs(worst.skew) <= TOLERANCE:
-        text = f"this machine's clock and the Date header of {len(readings)} answers agree within {_span(TOLERANCE)}"
+        text = f"this machine's clock agrees with every Date header ({len(readings)} read) within {_span(TOLERANCE)}"
         return Finding(verdict=Verdict.PASS, summary=text)
     direction = "ahead of" if worst.skew > timedelta(0) else "behind"
     fatal = abs(worst.skew) > SIGNATURES_FAIL

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Sized
 from btdiag.judge import evidence
 from btdiag.judge.address import is_ipv6
 from btdiag.judge.exchange import Failure, Phase, Trouble
-from btdiag.judge.handshake import Connection, ProxyReply
+from btdiag.judge.handshake import Connection
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
 _NO_ROUTE = frozenset({101, 51, 10051})  # ENETUNREACH on Linux, macOS and Windows
@@ -38,7 +38,7 @@ def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: 
     unroutable = [label for label, failure in failed.items() if lacks_route(label, failure)]
     blamed = {label: failure for label, failure in failed.items() if label not in unroutable}
     if blamed and all(label in misled for label in blamed):
-        summary = f"because dns.addresses-are-usable failed: {', '.join(blamed)} is not the target"
+        summary = f"{', '.join(blamed)} is a DNS filter's answer and not the target"
         return Finding(verdict=Verdict.SKIP, summary=summary, because="dns.addresses-are-usable")
     if not blamed:
         return _tcp_works(direct, unroutable, target)
@@ -59,7 +59,7 @@ def _is_ipv6(label: str) -> bool:
 
 def _proxy_connects(connections: Mapping[str, Connection]) -> Finding:
     if all(one.broke_at is Phase.PROXY for one in connections.values()):
-        summary = "because connection.proxy-lets-through failed: only the proxy connects to the target"
+        summary = "only the proxy connects to the target, and it opens no way to it"
         return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.proxy-lets-through")
     return Finding(
         verdict=Verdict.PASS, summary="the proxy connects to the target; this machine connects to the proxy alone"
@@ -165,86 +165,30 @@ def _take_none(failed: Mapping[str, object], whole: Mapping[str, object]) -> str
 
 def blocked(connections: Mapping[str, Connection]) -> Finding:
     """The finding of a check that has nothing to judge, for no address got that far."""
-    because = next((one.blocked_by for one in connections.values() if one.blocked_by), None)
-    why = f"because {because} failed" if because else "no address got that far"
-    return Finding(verdict=Verdict.SKIP, summary=why, because=because)
+    furthest = got_furthest(connections)
+    summary = furthest.why_blocked if furthest else "no address was tried"
+    return Finding(verdict=Verdict.SKIP, summary=summary, because=furthest.blocked_by if furthest else None)
+
+
+def got_furthest(connections: Mapping[str, Connection]) -> Connection | None:
+    """Of the connections that take no requests the one that broke latest: it tells what the others would meet next."""
+    order = list(Phase)
+    broken = [(order.index(one.broke_at), one) for one in connections.values() if one.broke_at is not None]
+    return max(broken, key=lambda entry: entry[0])[1] if broken else None
+
+
+def demands_certificate(one: Connection) -> bool:
+    """Whether the handshake broke for want of a client certificate: the server said so, or was seen to ask for one."""
+    failure = one.trouble
+    if failure is None or failure.phase in {Phase.TCP, Phase.PROXY}:
+        return False
+    return one.asks_certificate or "CERTIFICATE_REQUIRED" in failure.detail.upper().replace(" ", "_")
 
 
 def _reach(label: str, target: Target) -> Snippet:
     address = f"[{label}]" if ":" in label else label
     command = f"curl -v --connect-timeout 5 --resolve {target.host}:{target.port}:{address} {target.url_for('/')}"
     return Snippet(product="shell", code=command)
-
-
-def proxy_lets_through(connections: Mapping[str, Connection], target: Target) -> Finding:
-    """The claim of connection.proxy-lets-through: the proxy is there and opens a tunnel to the target."""
-    proxied = {label: one for label, one in connections.items() if one.proxied}
-    if target.proxy is None or not proxied:
-        note = f" ({target.proxy_note})" if target.proxy_note else ""
-        return Finding(verdict=Verdict.SKIP, summary=f"no proxy is used for this target{note}")
-    one = next(iter(proxied.values()))
-    if one.broke_at is not Phase.PROXY:
-        text = f"the proxy {target.proxy.url} (from {target.proxy.source}) lets {target.host}:{target.port} through"
-        return Finding(verdict=Verdict.PASS, summary=text)
-    reply = one.proxy_reply or _reply_to_request(one)
-    sentence, advice = _refusal(reply) if reply else _absent(one.failure)
-    return Finding(
-        verdict=Verdict.INCONCLUSIVE if one.failure and one.failure.trouble is Trouble.LOCAL else Verdict.FAIL,
-        summary=f"the proxy {target.proxy.url} (from {target.proxy.source}) {sentence}",
-        hop=HopName.PROXY,
-        owner=Owner.PROXY,
-        expected=f"2xx to CONNECT {target.host}:{target.port}",
-        seen=one.failure.detail if one.failure else "status 407",
-        evidence=(evidence.facts("What the proxy answered", reply),) if reply else (phases(proxied),),
-        remedy=Remedy(text=advice.format(host=f"{target.host}:{target.port}", source=target.proxy.source)),
-        sources=("RFC 9110 sections 9.3.6 and 11.7.1",),
-    )
-
-
-def _refusal(reply: ProxyReply) -> tuple[str, str]:
-    """What a status to CONNECT means. Squid tells more in X-Squid-Error."""
-    vendor = reply.header("X-Squid-Error") or reply.header("Via") or reply.header("Server")
-    sentence = f"answers {reply.status} {reply.reason}".rstrip() + (f" [{vendor}]" if vendor else "")
-    return sentence, _REFUSALS[_kind_of_refusal(reply.status, vendor)]
-
-
-def _kind_of_refusal(status: int, vendor: str) -> str:
-    if status == 407:
-        return "login"
-    if status in {502, 503, 504} or vendor.startswith("ERR_CANNOT_FORWARD"):
-        return "unreachable"
-    if 300 <= status < 400:
-        return "redirect"
-    return "no proxy" if status in {400, 405, 501} else "forbidden"
-
-
-_REFUSALS = {
-    "login": "The proxy demands a login: put it into the proxy URL ({source}), as http://USER:PASSWORD@HOST:PORT.",
-    "unreachable": "The proxy cannot reach {host}: look at name resolution and the firewall where the proxy runs.",
-    "redirect": "The proxy redirects to a page of its own, as filters do for a blocked host: have {host} allowed "
-    "there.",
-    "no proxy": "This is no forward proxy, or it does not do CONNECT: correct {source}, or exclude {host} by NO_PROXY.",
-    "forbidden": "Have {host} allowed for CONNECT (host and port), or exclude it by NO_PROXY if it is reachable "
-    "directly.",
-}
-
-
-def _reply_to_request(one: Connection) -> ProxyReply | None:
-    """The proxy's own answer to an http:// request, for which no tunnel is asked."""
-    answer = one.greeting
-    return (
-        ProxyReply(status=answer.status, reason=answer.reason, headers=answer.headers)
-        if answer and answer.status
-        else None
-    )
-
-
-def _absent(failure: Failure | None) -> tuple[str, str]:
-    return (
-        f"does not answer: {failure.detail if failure else 'nothing came'}",
-        "Start the proxy or correct {source}; if {host} is reachable without it, unset the variable or list the host "
-        "in NO_PROXY.",
-    )
 
 
 def phases(connections: Mapping[str, Connection]) -> Evidence:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from btdiag.judge import evidence
 from btdiag.judge.address import space
 from btdiag.judge.dns_failure import why_unresolved
-from btdiag.judge.resolution import Outcome, Resolution, ServerLookup, Source, View
+from btdiag.judge.resolution import TESTED_ADDRESSES, Outcome, Resolution, ServerLookup, Source, View
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Target, Verdict
 
 _SILENT = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE})
@@ -21,10 +21,9 @@ def is_local_name(name: str) -> bool:
 def resolves(resolution: Resolution) -> Finding:
     """The claim of dns.resolves: the first resolver, which this machine's programs use, gives an address."""
     if resolution.source is not Source.RESOLVER:
-        how = "is an address itself" if resolution.source is Source.LITERAL else "is given by --resolve"
-        return Finding(
-            verdict=Verdict.PASS, summary=f"{resolution.name} {how}: {some(resolution.addresses)}, no DNS involved"
-        )
+        given = f"is given by --resolve as {some(resolution.addresses)}"
+        how = "is an address itself" if resolution.source is Source.LITERAL else given
+        return Finding(verdict=Verdict.PASS, summary=f"{resolution.name} {how}: no DNS involved")
     if resolution.addresses:
         return _resolved(resolution)
     failure = why_unresolved(resolution)
@@ -48,8 +47,16 @@ def _resolved(resolution: Resolution) -> Finding:
     view = resolution.views[0]
     return Finding(
         verdict=Verdict.PASS,
-        summary=f"{resolution.name} resolves to {some(resolution.addresses)}{_by(view, resolution.name)}",
+        summary=f"{resolution.name} resolves to "
+        f"{some(resolution.addresses)}{_by(view, resolution.name)}{_cap(resolution)}",
         evidence=(answers(resolution),),
+    )
+
+
+def _cap(resolution: Resolution) -> str:
+    count = len(resolution.addresses)
+    return (
+        f"; only the first {TESTED_ADDRESSES} of the {count} addresses are tested" if count > TESTED_ADDRESSES else ""
     )
 
 
@@ -130,7 +137,7 @@ def _none_to_compare(resolution: Resolution, opinions: Mapping[str, tuple[tuple[
     knowing = [label for label, (addresses, _) in opinions.items() if addresses]
     note = f"{some(knowing)} resolves it" if knowing else "no resolver has an address to compare"
     because = None if resolution.proxy else "dns.resolves"
-    return Finding(verdict=Verdict.SKIP, summary=f"because dns.resolves failed; {note}", because=because)
+    return Finding(verdict=Verdict.SKIP, summary=note, because=because)
 
 
 def _split_sentence(

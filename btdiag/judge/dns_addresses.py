@@ -78,7 +78,7 @@ def addresses_are_usable(resolution: Resolution, target: Target, working: Iterab
     if odd:
         return _unrouted(resolution, odd)
     kinds = ", ".join(describe(address, target.address_spaces) for address in resolution.addresses)
-    return Finding(verdict=Verdict.PASS, summary=f"every address can be connected to: {kinds}")
+    return Finding(verdict=Verdict.PASS, summary=f"no address is of a kind that leads nowhere: {kinds}")
 
 
 def _is_odd(address: str, resolution: Resolution, target: Target) -> bool:
@@ -127,5 +127,5 @@ def _unrouted(resolution: Resolution, odd: Sequence[str]) -> Finding:
 
 def _nothing_to_judge(resolution: Resolution) -> Finding:
     because = None if resolution.proxy else "dns.resolves"
-    why = "because dns.resolves failed" if because else f"the proxy {resolution.proxy} resolves the name itself"
+    why = "there is no address" if because else f"the proxy {resolution.proxy} resolves the name itself"
     return Finding(verdict=Verdict.SKIP, summary=why, because=because)

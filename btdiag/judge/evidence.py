@@ -13,7 +13,7 @@ from btdiag.model import Evidence, Json, Secret
 
 
 def to_json(value: object) -> Json:
-    """A fact as plain JSON: dataclasses become objects, enums their values, bytes escaped text, secrets never themselves."""
+    """A fact as plain JSON: dataclasses become objects, enums values, bytes escaped text; secrets never themselves."""
     if isinstance(value, Enum):
         return to_json(value.value)
     if value is None or isinstance(value, bool | int | float | str):

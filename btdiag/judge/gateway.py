@@ -38,12 +38,19 @@ class Sender:
 
     @property
     def words(self) -> str:
-        """The sender in a sentence: "nginx", "probably Envoy", "an unknown sender (passed through Cloudflare)"."""
-        if self.confidence is Confidence.UNKNOWN:
-            return (
-                f"an unknown sender (passed through {', '.join(self.passed)})" if self.passed else "an unknown sender"
-            )
-        return self.name if self.confidence is Confidence.CERTAIN else f"probably {self.name}"
+        """The sender as the subject of a sentence: "nginx", "an unknown sender behind Cloudflare"."""
+        if self.confidence is not Confidence.UNKNOWN:
+            return self.name
+        return f"an unknown sender behind {', '.join(self.passed)}" if self.passed else "an unknown sender"
+
+    @property
+    def origin(self) -> str:
+        """The end of a phrase such as "502 from nginx": " from nginx", ", probably from the API server"."""
+        if self.confidence is Confidence.LIKELY:
+            return f", probably from {self.name}"
+        if self.confidence is Confidence.CERTAIN:
+            return f" from {self.name}"
+        return f" from behind {', '.join(self.passed)}" if self.passed else ""
 
 
 class Page(StrEnum):
@@ -86,7 +93,7 @@ def _from_row(row: Signature, passed: tuple[str, ...]) -> Sender:
 
 def _likely_api(why: str, passed: tuple[str, ...]) -> Sender:
     return Sender(
-        name="API server", hop=HopName.API, owner=Owner.API, confidence=Confidence.LIKELY, why=why, passed=passed
+        name="the API server", hop=HopName.API, owner=Owner.API, confidence=Confidence.LIKELY, why=why, passed=passed
     )
 
 
@@ -167,6 +174,15 @@ def redirect(seen: Exchange) -> Redirect | None:
         to_login=bool(_LOGIN_HOST.search(host) or _LOGIN_PATH.search(leads.path.lower())),
         to_https=host == asked.hostname and (asked.scheme, leads.scheme) == ("http", "https"),
     )
+
+
+_ESCAPED = re.compile(r"\\x(?:0[0-8bcef]|1[0-9a-f]|7f)")
+
+
+def has_control_characters(seen: Exchange) -> bool:
+    """Control characters in the reason phrase, a header (invalid there, RFC 9110 section 5.5) or the body of an answer:
+    terminal escapes, or binary data. They were escaped on arrival."""
+    return any(_ESCAPED.search(text) for text in (seen.reason, seen.body, *(value for _, value in seen.headers)))
 
 
 def retry_after(seen: Exchange) -> str:

@@ -62,10 +62,10 @@ def _root_answers(found: Mapping[str, Reading], answering: list[str]) -> Finding
 def _no_root(found: Mapping[str, Reading], backend: Exchange | NotMeasured) -> Finding:
     worst = {label: reading.bad[0] for label, reading in found.items() if reading.bad}
     shown = next(iter(worst.values()))
-    story = _with_backend(explain(shown), backend)
+    story = _with_backend(explain(shown), shown, backend)
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"GET / fails on {listed(list(worst), len(found))} with {grouped(worst)}: {story.cause}",
+        summary=f"GET / fails on {listed(list(worst), len(found))} with {grouped(worst, len(found))}: {story.cause}",
         hop=story.hop,
         owner=story.owner,
         expected=EXPECTED,
@@ -76,18 +76,15 @@ def _no_root(found: Mapping[str, Reading], backend: Exchange | NotMeasured) -> F
     )
 
 
-def _with_backend(story: Explanation, backend: Exchange | NotMeasured) -> Explanation:
+def _with_backend(story: Explanation, shown: Exchange, backend: Exchange | NotMeasured) -> Explanation:
     """The story, sharpened by what the API server itself says when it is asked past the load balancer."""
     if isinstance(backend, NotMeasured) or story.hop not in {HopName.LOAD_BALANCER, HopName.API}:
         return story
     if state_of(backend) is State.GOOD:
-        return replace(
-            story,
-            cause=f"{story.cause}; the API server itself answers {backend.status} at {backend.url}, so the load "
-            "balancer is at fault",
-            hop=HopName.LOAD_BALANCER,
-            owner=Owner.LOAD_BALANCER,
-        )
+        so = "the load balancer reaches another server" if story.hop is HopName.API else "the load balancer is at fault"
+        cause = f"{story.cause}; the API server itself answers {backend.status} at {backend.url}, so {so}"
+        remedy = _reach(backend) if shown.failure or shown.status in _ON_BEHALF else story.remedy
+        return replace(story, cause=cause, hop=HopName.LOAD_BALANCER, owner=Owner.LOAD_BALANCER, remedy=remedy)
     if state_of(backend) is State.BAD:
         return replace(
             story,
@@ -99,6 +96,17 @@ def _with_backend(story: Explanation, backend: Exchange | NotMeasured) -> Explan
             ),
         )
     return story
+
+
+_ON_BEHALF = frozenset({500, 502, 503, 504})  # what a load balancer says, or passes on, about the server behind it
+
+
+def _reach(backend: Exchange) -> Remedy:
+    return Remedy(
+        text="Compare the load balancer's target (address, port, protocol, health check on GET /) with "
+        f"{backend.url}, which answers, and make sure that the load balancer's security group or network policy "
+        "reaches it."
+    )
 
 
 def _direct(backend: Exchange | NotMeasured) -> tuple[Evidence, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+TESTED_ADDRESSES = 16  # a pool that gives more is not better known by more connections
+
 
 class Outcome(StrEnum):
     """What a question to a name server came to."""

@@ -70,7 +70,7 @@ _ON_THE_CLIENTS_SIDE = (
     _middlebox("squid", server=r"^squid", why="Server: squid"),
     _middlebox("Zscaler", server=r"zscaler", why="Server: Zscaler"),
     _middlebox("Zscaler", r"zscaler(?:\.net| has blocked|, inc)", why="page of Zscaler"),
-    _middlebox("FortiGate", r"fortiguard|fortinet", why="page of FortiGuard"),
+    _middlebox("FortiGate", r"fortiguard", why="page of FortiGuard"),
     _middlebox("Palo Alto firewall", r"<title>\s*web page blocked", why='page titled "Web Page Blocked"'),
     _middlebox("Blue Coat ProxySG", r"blue ?coat", why="page of Blue Coat"),
     _middlebox("Forcepoint", r"websense|forcepoint", why="page of Forcepoint"),
@@ -194,11 +194,7 @@ _LOAD_BALANCERS = (
     Signature(product="nginx", body=r"<center>nginx", why="nginx's own error page"),
     Signature(
         product="HAProxy",
-        body=r"^\s*<html><body><h1>\d{3} [^<]+</h1>\s*(?:no server is available to handle this request"
-        r"|the server returned an invalid or incomplete response|the server didn't respond in time"
-        r"|request forbidden by administrative rules|your browser sent an invalid request"
-        r"|your browser didn't send a complete request in time|you need a valid user and password"
-        r"|too many requests|an internal server error occurred)",
+        body=r"^<html><body><h1>\d{3} [^<]+</h1>\n[^<]+\n</body></html>\s*$",
         why="HAProxy's own error page",
     ),
     Signature(product="Varnish", body=r"guru meditation|varnish cache server", why="page of Varnish"),
@@ -252,35 +248,35 @@ _ORIGINS = (
         why="S3's XML error",
     ),
     Signature(
-        product="Vercel (the Braintrust web app)",
+        product="Vercel (the hosted web app)",
         headers=(("x-vercel-id", "."),),
         hop=HopName.CONTROL_PLANE,
         owner=Owner.LOAD_BALANCER,
         why="X-Vercel-Id header",
     ),
     Signature(
-        product="Braintrust API",
+        product="the Braintrust API",
         headers=(("x-bt-internal-trace-id", "."),),
         hop=HopName.API,
         owner=Owner.API,
         why="x-bt-internal-trace-id header",
     ),
     Signature(
-        product="Braintrust API",
+        product="the Braintrust API",
         headers=(("x-bt-error-origin", "."),),
         hop=HopName.API,
         owner=Owner.API,
         why="x-bt-error-origin header",
     ),
     Signature(
-        product="API server (Express)",
+        product="the API server (Express)",
         headers=(("x-powered-by", r"^express"),),
         hop=HopName.API,
         owner=Owner.API,
         why="X-Powered-By: Express",
     ),
     Signature(
-        product="API server (Express)",
+        product="the API server (Express)",
         body=r"<pre>cannot (?:get|post|put|delete|options|patch) ",
         statuses=frozenset({404}),
         hop=HopName.API,

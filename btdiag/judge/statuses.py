@@ -8,7 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.judge.gateway import Confidence, Page, Redirect, Sender, page, redirect, retry_after, sender
+from btdiag.judge.gateway import (
+    Confidence,
+    Page,
+    Redirect,
+    Sender,
+    has_control_characters,
+    page,
+    redirect,
+    retry_after,
+    sender,
+)
 from btdiag.model import HopName, Owner, Remedy, Snippet
 
 SOURCES: tuple[str, ...] = (
@@ -71,8 +81,9 @@ def _from_api(who: Sender) -> bool:
 
 
 def _blocked_on_the_way(who: Sender) -> Explanation:
+    looks = "" if who.confidence is Confidence.CERTAIN else "what looks like "
     return Explanation(
-        cause=f"{who.name}, a web filter or proxy on the way, answered in place of the target ({who.why})",
+        cause=f"{looks}{who.name}, a web filter or proxy on the way, answered in place of the target ({who.why})",
         hop=HopName.PROXY,
         owner=Owner.PROXY,
         remedy=Remedy(text="Ask the proxy administrator to allow this host, without inspection of its content."),
@@ -259,14 +270,18 @@ def _cloudflare(status: int, who: Sender) -> Explanation:
 def _page(seen: Exchange, who: Sender) -> Explanation:
     """A successful answer that is a web page."""
     kind = page(seen)
-    if who.hop is HopName.PROXY or kind is Page.PORTAL:
-        named = who if who.hop is HopName.PROXY else replace(who, name=Page.PORTAL, why="its page")
-        return _blocked_on_the_way(named)
+    if who.hop is HopName.PROXY:
+        return _blocked_on_the_way(who)
+    if kind is Page.PORTAL:
+        return _portal("a captive portal answers in place of the target", "in a browser", who)
     if who.hop is HopName.CONTROL_PLANE:
         return _control_plane(who)
     if kind is Page.LOGIN:
         cause = "a login in front of the API shows its page"
         text = "Exempt the API's host from that login: SDKs and browsers send the Braintrust API key and nothing else."
+    elif has_control_characters(seen):
+        cause = "the answer carries control characters (terminal escapes or binary data), as no API server sends them"
+        text = "This is no Braintrust API server, or something in between is broken: check what the name points to."
     elif kind in {Page.BLOCK, Page.CHALLENGE}:
         cause = f"{kind} stands in front of the API"
         text = (
@@ -283,6 +298,9 @@ def _redirected(seen: Exchange, leads: Redirect) -> Explanation:
     who = sender(seen)
     if who.hop is HopName.PROXY:
         return _blocked_on_the_way(who)
+    if seen.tls_verified is False and not leads.same_host:
+        cause = f"something that cannot prove to be the target redirects to {leads.url}, as captive portals do"
+        return _portal(cause, f"at {leads.url}", who)
     if leads.to_login:
         cause = f"a login in front of the API redirects to {leads.url}"
         text = "Exempt the API's host from that login: SDKs and browsers send the Braintrust API key and nothing else."
@@ -299,6 +317,16 @@ def _redirected(seen: Exchange, leads: Redirect) -> Explanation:
             "redirects."
         )
     return replace(_at_balancer(cause, text), sender=who)
+
+
+def _portal(cause: str, way_in: str, who: Sender) -> Explanation:
+    return Explanation(
+        cause=cause,
+        hop=HopName.NETWORK,
+        owner=Owner.NETWORK,
+        remedy=Remedy(text=f"Log in to the network {way_in}, or use another network, then run again."),
+        sender=who,
+    )
 
 
 _FAILURES: dict[Trouble, tuple[str, str]] = {

@@ -1,4 +1,4 @@
-"""Why a certificate is not trusted, and whether it will go on being valid: pure rules over the chain that was sent.
+"""Why a certificate is not trusted: pure rules over the chain that was sent.
 
 Interception, a private CA and a server that forgot its intermediate give OpenSSL's same error number; only the issuer
 and the chain tell them apart. Error numbers: openssl-verification-options(1), X509_V_ERR_*.
@@ -18,12 +18,10 @@ from btdiag.judge.tls_names import default_certificate, inspection_vendor, is_pu
 from btdiag.judge.tls_remedy import Cause, remedy_for
 from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
 
-EXPIRY_WARNING = timedelta(days=14)  # a renewal at one third of 90 days that failed has been failing for 16 days then
-SHORT_LIVED_SHARE = 4  # a certificate of few days is in danger in the last quarter of its life: renewal is at a third
 CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be right
 
 
-_EXPIRED, _NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
+EXPIRED, _NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
 _NO_ISSUER = frozenset({2, 20, 21, 27})
 _NAME = frozenset({62, 63, 64})
 _WEAK = frozenset({66, 67, 68})
@@ -45,7 +43,7 @@ def diagnose(connection: Connection, host: str) -> Diagnosis:
     if leaf is None:
         said = connection.distrust.message if connection.distrust else ""
         return Diagnosis(cause=Cause.OTHER, sentence=f"verification fails: {said}")
-    if code in {_EXPIRED, _NOT_YET}:
+    if code in {EXPIRED, _NOT_YET}:
         return _out_of_time(connection, code)
     if vendor := inspection_vendor(*_all_names(connection)):
         sentence = f"it is issued by {short_name(leaf.issuer)}, which looks like TLS inspection ({vendor})"
@@ -70,23 +68,23 @@ def _out_of_time(connection: Connection, code: int) -> Diagnosis:
     chain = connection.handshake.chain if connection.handshake else ()
     culprit = next((entry for entry in chain if not entry.covers(now)), None)
     if culprit is None:
-        what = "has expired" if code == _EXPIRED else "is not valid yet"
+        what = "has expired" if code == EXPIRED else "is not valid yet"
         return Diagnosis(cause=Cause.OLD_STORE, sentence=f"a CA certificate in this machine's own store {what}")
     reading = reading_of(connection)
     if reading is not None and abs(reading.skew) > CLOCK_DOUBT and culprit.covers(reading.server_time):
         return Diagnosis(cause=Cause.WRONG_CLOCK, sentence=_clock_sentence(culprit, now, reading), certificate=culprit)
     whose = "it" if culprit is chain[0] else f"the intermediate {short_name(culprit.subject)}"
     if now > culprit.not_after:
-        sentence = f"{whose} expired on {_day(culprit.not_after)}, {_span(now - culprit.not_after)} ago"
+        sentence = f"{whose} expired on {day(culprit.not_after)}, {span(now - culprit.not_after)} ago"
         return Diagnosis(cause=Cause.EXPIRED, sentence=sentence, certificate=culprit)
-    sentence = f"{whose} is not valid before {_moment(culprit.not_before)}, {_span(culprit.not_before - now)} from now"
+    sentence = f"{whose} is not valid before {moment_of(culprit.not_before)}, {span(culprit.not_before - now)} from now"
     return Diagnosis(cause=Cause.NOT_YET_VALID, sentence=sentence, certificate=culprit)
 
 
 def _clock_sentence(culprit: Certificate, now: datetime, reading: Reading) -> str:
     return (
-        f"it is valid from {_moment(culprit.not_before)} to {_moment(culprit.not_after)}: by the server's clock "
-        f"({_moment(reading.server_time)}) it is valid, by this machine's ({_moment(now)}) it is not"
+        f"it is valid from {moment_of(culprit.not_before)} to {moment_of(culprit.not_after)}: by the server's clock "
+        f"({moment_of(reading.server_time)}) it is valid, by this machine's ({moment_of(now)}) it is not"
     )
 
 
@@ -152,7 +150,7 @@ def tls_is_trusted(connections: Mapping[str, Connection], target: Target, misled
     if not distrusted:
         return _trusted(seen)
     if all(label in misled for label in distrusted):
-        summary = f"because dns.addresses-are-usable failed: {', '.join(distrusted)} is not the target"
+        summary = f"the certificate at {', '.join(distrusted)} is a DNS filter's and not the target's"
         return Finding(verdict=Verdict.SKIP, summary=summary, because="dns.addresses-are-usable")
     return _untrusted(seen, distrusted, target)
 
@@ -163,7 +161,7 @@ def _trusted(seen: Mapping[str, Connection]) -> Finding:
         return Finding(verdict=Verdict.PASS, summary=f"the certificate of {_count(seen)} is trusted")
     vendor = inspection_vendor(*[name for one in seen.values() for name in _all_names(one)])
     note = f"; its issuer looks like TLS inspection ({vendor}), whose CA this machine trusts" if vendor else ""
-    issued = f"issued by {short_name(leaf.issuer)}, valid to {_day(leaf.not_after)}"
+    issued = f"issued by {short_name(leaf.issuer)}, valid to {day(leaf.not_after)}"
     text = f"the certificate of {_count(seen)} is trusted: {issued}{note}"
     return Finding(verdict=Verdict.PASS, summary=text, evidence=chains(seen))
 
@@ -200,56 +198,6 @@ def _blame(cause: Cause, connection: Connection) -> tuple[str, str]:
     return HopName.TLS, Owner.CERTIFICATES
 
 
-def certificate_is_not_expiring(connections: Mapping[str, Connection], target: Target) -> Finding:
-    """The claim of connection.certificate-is-not-expiring: server and intermediate certificates stay valid for 14 days
-    more (short-lived ones: for a quarter of their life). Expired fails, unless tls-is-trusted fails for just that."""
-    if target.scheme == "http":
-        return Finding(verdict=Verdict.SKIP, summary="the target is an http:// URL: no certificate is involved")
-    entries = [(one, entry) for one in connections.values() if one.handshake for entry in one.handshake.chain]
-    if not entries:
-        return blocked(connections)
-    entries = [(one, entry) for one, entry in entries if not _known_expired(one)]
-    if not entries:
-        summary = "because connection.tls-is-trusted failed: the certificate has expired already"
-        return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.tls-is-trusted")
-    one, soonest = min(entries, key=lambda entry: entry[1].not_after - entry[0].started_at)
-    left = soonest.not_after - one.started_at
-    threshold = min(EXPIRY_WARNING, (soonest.not_after - soonest.not_before) / SHORT_LIVED_SHARE)
-    if left > threshold:
-        until = f"valid for {_span(left)} more, to {_day(soonest.not_after)}"
-        text = f"the certificate that expires first, {short_name(soonest.subject)}, is {until}"
-        return Finding(verdict=Verdict.PASS, summary=text, evidence=chains(connections))
-    return _expiring(one, soonest, left, target)
-
-
-def _known_expired(one: Connection) -> bool:
-    return one.distrust is not None and one.distrust.code == _EXPIRED
-
-
-def _expiring(one: Connection, soonest: Certificate, left: timedelta, target: Target) -> Finding:
-    gone = left < timedelta(0)
-    what = (
-        f"expired on {_day(soonest.not_after)}"
-        if gone
-        else f"expires in {_span(left)}, on {_moment(soonest.not_after)}"
-    )
-    return Finding(
-        verdict=Verdict.FAIL if gone else Verdict.WARN,
-        summary=f"the certificate {short_name(soonest.subject)} at {one.label} {what}",
-        hop=HopName.TLS,
-        owner=Owner.CERTIFICATES,
-        expected="renewed well before its end: ACME clients renew when a third of the lifetime is left",
-        seen=f"valid from {_moment(soonest.not_before)} to {_moment(soonest.not_after)}, seen at "
-        f"{_moment(one.started_at)}",
-        evidence=chains({one.label: one}),
-        remedy=remedy_for(Cause.EXPIRED, soonest, target),
-        sources=(
-            "https://letsencrypt.org/docs/integration-guide/",
-            "CA/Browser Forum Baseline Requirements section 6.3.2",
-        ),
-    )
-
-
 def chains(connections: Mapping[str, Connection]) -> tuple[Evidence, ...]:
     """The certificates that were sent, one table for each different chain."""
     distinct: dict[tuple[str, ...], list[str]] = {}
@@ -272,22 +220,32 @@ def chains(connections: Mapping[str, Connection]) -> tuple[Evidence, ...]:
 
 def _row(entry: Certificate) -> Sequence[object]:
     names = ", ".join(entry.names[:8]) + (f" and {len(entry.names) - 8} more" if len(entry.names) > 8 else "")
-    return (entry.subject, entry.issuer, names, _moment(entry.not_before), _moment(entry.not_after), entry.sha256[:16])
+    return (
+        entry.subject,
+        entry.issuer,
+        names,
+        moment_of(entry.not_before),
+        moment_of(entry.not_after),
+        entry.sha256[:16],
+    )
 
 
 def _count(connections: Mapping[str, Connection]) -> str:
     return next(iter(connections)) if len(connections) == 1 else f"all {len(connections)} addresses"
 
 
-def _day(moment: datetime) -> str:
+def day(moment: datetime) -> str:
+    """The date alone."""
     return f"{moment:%Y-%m-%d}"
 
 
-def _moment(moment: datetime) -> str:
+def moment_of(moment: datetime) -> str:
+    """Date and time to the minute."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _span(length: timedelta) -> str:
+def span(length: timedelta) -> str:
+    """A length of time in the unit that fits, rounded down to whole days."""
     if length >= timedelta(days=2):
         return f"{length.days} days"
     hours = length.total_seconds() / 3600

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from btdiag.judge import evidence
-from btdiag.judge.connection import blocked, every, phases, share_of
-from btdiag.judge.exchange import Phase, Trouble
+from btdiag.judge.connection import blocked, demands_certificate, every, phases, share_of
+from btdiag.judge.exchange import Failure, Phase, Trouble
 from btdiag.judge.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
+_NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
 MODERN = frozenset({"TLS 1.2", "TLS 1.3"})
 
 
@@ -31,7 +32,7 @@ def tls_handshake_completes(connections: Mapping[str, Connection], target: Targe
         return _handshakes(reached)
     if all(one.outdated for one in broken.values()):
         because = "connection.tls-versions-suffice"
-        summary = f"because {because} failed: only {broken[next(iter(broken))].outdated} and older are taken"
+        summary = f"only {next(iter(broken.values())).outdated} and older are taken"
         return Finding(verdict=Verdict.SKIP, summary=summary, because=because)
     return _handshake_fails(broken, reached, target)
 
@@ -93,9 +94,9 @@ def explain_handshake(one: Connection, target: Target) -> tuple[str, str, str]:
     failure = one.trouble
     trouble = failure.trouble if failure else None
     detail = failure.detail if failure else ""
-    if _demands_certificate(one):
+    if demands_certificate(one):
         return _client_certificate(detail, target)
-    if _speaks_plain(one, trouble):
+    if _speaks_plain(one, failure):
         return (
             f"the port speaks plain HTTP (a request without TLS got status {one.plain_status})",
             "Let the load balancer terminate TLS on this port (listener protocol HTTPS, certificate bound), or "
@@ -109,14 +110,7 @@ def explain_handshake(one: Connection, target: Target) -> tuple[str, str, str]:
             "without a certificate for it. Compare from a network without the filter.",
             Owner.NETWORK,
         )
-    return _by_trouble(trouble, detail)
-
-
-def _demands_certificate(one: Connection) -> bool:
-    """The server said so, or was seen to ask for one before it broke off."""
-    failure = one.trouble
-    said = failure is not None and "CERTIFICATE_REQUIRED" in failure.detail.upper().replace(" ", "_")
-    return said or one.asks_certificate
+    return _by_trouble(Trouble.ALERT if _is_alert(failure) else trouble, detail)
 
 
 def _client_certificate(detail: str, target: Target) -> tuple[str, str, str]:
@@ -134,11 +128,19 @@ def _client_certificate(detail: str, target: Target) -> tuple[str, str, str]:
     )
 
 
-def _speaks_plain(one: Connection, trouble: Trouble | None) -> bool:
-    """nginx answers plain HTTP on a TLS port with 400, so that status alone proves nothing where no TLS was refuted."""
+def _speaks_plain(one: Connection, failure: Failure | None) -> bool:
+    """nginx answers plain HTTP on a TLS port with 400, so that this status proves something only where what came back
+    in the handshake was no TLS record at all."""
     if one.plain_status is None:
         return False
-    return trouble is Trouble.PROTOCOL or one.plain_status != 400
+    return one.plain_status != 400 or (failure is not None and failure.detail in _NO_TLS_RECORD)
+
+
+def _is_alert(failure: Failure | None) -> bool:
+    """OpenSSL names the alerts it receives TLSV1_..., TLSV13_... and SSLV3_ALERT_..., not all of them with ALERT."""
+    if failure is None:
+        return False
+    return failure.trouble is Trouble.ALERT or failure.detail.startswith(("TLSV1_", "TLSV13_", "SSLV3_ALERT_"))
 
 
 def _by_trouble(trouble: Trouble | None, detail: str) -> tuple[str, str, str]:
@@ -184,7 +186,7 @@ def tls_versions_suffice(versions: TlsVersions) -> Finding:
     """
     if not versions.accepted:
         because = "connection.tls-handshake-completes"
-        return Finding(verdict=Verdict.SKIP, summary=f"because {because} failed: no version is taken", because=because)
+        return Finding(verdict=Verdict.SKIP, summary="no version is taken", because=because)
     old = [version for version in versions.accepted if version not in MODERN]
     taken = f"{versions.label} takes {', '.join(versions.accepted)}"
     if old:

@@ -6,8 +6,9 @@ What it reuses may be closing at that moment; whether it then tries again is its
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from btdiag.lab.http import (
     HOP_BY_HOP,
@@ -39,6 +40,13 @@ class BrokenUpstream(Exception):
     """The backend closed the connection instead of answering."""
 
 
+@dataclass(slots=True)
+class Outage:
+    """Until when (monotonic time) every request is refused, because a backend connection broke."""
+
+    until: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancer:
     """Passes requests to the backend's pool. `https_port` is where its http:// port redirects to."""
@@ -46,15 +54,19 @@ class LoadBalancer:
     plan: Balancer
     pool: Pool
     https_port: int
+    outage: Outage = field(default_factory=Outage)
 
     async def answer(self, request: Request, visit: Visit) -> Answer:
         """The backend's response, or what the load balancer says in its place."""
         if visit.plain_port and self.plan.plain == "redirects":
             return self._to_https(request)
         payload = await request.body.read(BODY_LIMIT) if self.plan.buffers else None
+        if time.monotonic() < self.outage.until:
+            return self._broken()
         try:
             response = await self._forward(request, _passed_on(request, visit), payload)
         except BrokenUpstream:
+            self.outage.until = time.monotonic() + self.plan.takes_out_for
             return self._broken()
         except TimeoutError:
             return page(self.plan.style, 504)

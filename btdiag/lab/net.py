@@ -94,9 +94,10 @@ class Listeners:
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._handshakes: set[asyncio.BaseTransport] = set()
 
-    def refuse(self, sock: socket.socket) -> None:
-        """Keep the port, unserved: connections to it are refused."""
-        self._stack.callback(sock.close)
+    def keep(self, *sockets: socket.socket) -> None:
+        """Own bound sockets: connections to their ports are refused until somebody listens."""
+        for sock in sockets:
+            self._stack.callback(sock.close)
 
     def stay_silent(self, sock: socket.socket) -> None:
         """Keep the port, and let connections to it hang."""

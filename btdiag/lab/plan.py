@@ -86,14 +86,19 @@ class Balancer:
     `front_idle` and `upstream_idle` close idle connections to clients and to the backend. `retry` says which requests
     are sent again when a reused backend connection turns out dead, `on_broken` what the client gets otherwise.
     `buffers` reads a request's whole body before the backend sees any of it. `link_delay` is the one-way delay between
-    load balancer and backend. `style` is the vendor whose error pages and signature headers it shows. `plain` is what
+    load balancer and backend. `takes_out_for` answers everything with `on_broken` for so long after one broken backend
+    connection, as nginx does when all servers are marked down. `front_forgets` lets a client's connection that idled
+    for so long swallow what is sent on it, as a NAT does; `front_hangs_up` closes every one after its answer without
+    saying so. `style` is the vendor whose error pages and signature headers it shows. `plain` is what
     the http:// port does.
     """
 
     doors: tuple[tuple[str, Door], ...] = ()
     tls: Tls = Tls()
     tls_at: tuple[tuple[str, Tls], ...] = ()
-    front_idle: float = 3.0
+    front_idle: float = 6.0
+    front_forgets: float | None = None
+    front_hangs_up: bool = False
     upstream_idle: float = 1.0
     upstream_timeout: float = 10.0
     pool_order: PoolOrder = "lifo"
@@ -101,6 +106,7 @@ class Balancer:
     retry: Retry = "idempotent"
     buffers: bool = True
     on_broken: Broken = 502
+    takes_out_for: float = 0.0
     link_delay: float = 0.0
     link_drops_idle_after: float | None = None
     style: str = "nginx"
@@ -159,11 +165,13 @@ class Proxy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What the target tells the run. `omits` are keys of the target left out; `space` is the IP address space that the
-    lab's addresses count as, None for what they are; `has_bucket` names a presigned URL of an object store (Brainstore's
-    port plays it); `extra` adds or replaces keys."""
+    lab's addresses count as, None for what they are; `decided` is what a user's browser profile has stored for the web
+    app and local networks; `has_bucket` names a presigned URL of an object store, which
+    Brainstore's port plays; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"
+    decided: Literal["allow", "block"] | None = None
     through_proxy: bool = False
     shows_client_certificate: bool = False
     has_bucket: bool = False

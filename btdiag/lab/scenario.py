@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Protocol
 
@@ -33,7 +32,7 @@ class Fault(Protocol):
 class Scenario:
     """A named stage. `fails`, `warns`, `inconclusive`, `skips` and `passes` are check ids, or globs such as
     "readiness.*"; a check that none of them names passes. An exact id wins over a glob, and among equals the order is
-    the one given here. `options` are the run options that the scenario needs."""
+    fails, warns, inconclusive, skips, passes. `options` are the run options that the scenario needs."""
 
     name: str
     summary: str
@@ -55,19 +54,6 @@ class Scenario:
         """`skips`, and the checks of features that the target does not have."""
         return (*self.skips, *_checks_without_feature(self.plan))
 
-    def expects(self, check: str) -> str:
-        """The verdict that the check must give: "fail", "warn", "inconclusive", "skip" or "pass"."""
-        declared = {
-            "fail": self.fails,
-            "warn": self.warns,
-            "inconclusive": self.inconclusive,
-            "skip": self.all_skips,
-            "pass": self.passes,
-        }
-        exact = (verdict for verdict, ids in declared.items() if check in ids)
-        by_glob = (verdict for verdict, ids in declared.items() if any(fnmatchcase(check, glob) for glob in ids))
-        return next(exact, None) or next(by_glob, "pass")
-
     def as_json(self) -> dict[str, object]:
         """The scenario without its faults, as `--list --json` prints it."""
         return {
@@ -88,6 +74,8 @@ def _checks_without_feature(plan: Plan) -> tuple[str, ...]:
     skips: list[str] = []
     if not told.through_proxy:
         skips.append("connection.proxy-lets-through")
+    if told.space == "public" and "address_spaces" not in dict(told.extra):
+        skips.append("lna.*")
     if not told.has_bucket:
         skips.append("cors.bucket-lets-the-web-app-read")
     needs = {
@@ -97,6 +85,20 @@ def _checks_without_feature(plan: Plan) -> tuple[str, ...]:
         "plain_port": "connection.plain-http-redirects",
     }
     skips.extend(check for key, check in needs.items() if key in told.omits)
+    return (*skips, *_without_race(plan))
+
+
+def _without_race(plan: Plan) -> tuple[str, ...]:
+    """The keep-alive checks that see nothing where the backend outlives the load balancer's idle connections, where no
+    header tells how long connections live, or where nothing can be compared."""
+    skips = []
+    balancer, backend = plan.balancer, plan.backend
+    if balancer.upstream_idle < backend.keepalive + backend.grace or balancer.retry == "all":
+        skips.append("keepalive.race-is-contained")
+    if not any("Keep-Alive" in dict(getattr(rule, "set", ())) for _, rule in plan.rules):
+        skips.append("keepalive.hint-is-true")
+    if plan.told.omits & {"backend", "backend_keepalive"}:
+        skips.append("keepalive.declared-timeout-is-effective")
     return tuple(skips)
 
 

@@ -24,7 +24,8 @@ Handler: TypeAlias = Callable[[Request, Visit], Awaitable[Answer]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpServer:
     """One hop. `handler` makes the answers, `error_page` what the server itself says to a malformed request; `idle` is
-    how long it keeps a connection between requests, `hint` what it says about that in Keep-Alive."""
+    how long it keeps a connection between requests, `hint` what it says about that in Keep-Alive. After `forgets`
+    seconds of idling it takes no notice of what comes; `hangs_up` ends connections after an answer without warning."""
 
     handler: Handler
     error_page: Callable[[int], Response]
@@ -32,6 +33,8 @@ class HttpServer:
     rules: tuple[Rule, ...] = ()
     idle: float = 5.0
     hint: str | None = None
+    forgets: float | None = None
+    hangs_up: bool = False
 
     def serve(self, *, plain_port: bool = False) -> Serve:
         """What to give to Listeners.listen."""
@@ -48,6 +51,7 @@ class HttpServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, visit: Visit, timeout: float
     ) -> bool:
         """Serve one request; whether the connection lives on."""
+        since = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
                 request = await read_request(reader)
@@ -58,6 +62,9 @@ class HttpServer:
             return False
         if request is None:
             return False
+        if self.forgets is not None and time.monotonic() - since > self.forgets:
+            await _swallow(reader)
+            return False
         if (request.header("expect") or "").lower() == "100-continue":
             request.body.on_first_read = writer
         answer = await self._answer(request, visit)
@@ -67,7 +74,7 @@ class HttpServer:
         lasting = request.keeps_alive and not answer.closes
         await write_response(writer, self._framed(answer, lasting=lasting), request.method)
         if lasting:
-            return await _drained(request)
+            return await _drained(request) and not self.hangs_up
         await _linger(reader, request)
         return False
 
@@ -120,6 +127,12 @@ def _with_date(response: Response) -> Response:
     if response.header("date") is not None:
         return response
     return response.adding(("Date", formatdate(time.time(), usegmt=True)))
+
+
+async def _swallow(reader: asyncio.StreamReader) -> None:
+    """Take what comes, and answer nothing, until the client gives up."""
+    while await reader.read(CHUNK):
+        pass
 
 
 async def _linger(reader: asyncio.StreamReader, request: Request) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from btdiag.lab import brainstore
 from btdiag.lab.backend import ApiServer, api_error
+from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.client import Relay
 from btdiag.lab.control_plane import ControlPlane
 from btdiag.lab.dns import DnsServer, Zone
@@ -38,6 +40,7 @@ class World:
 
     def __init__(self, plan: Plan, folder: Path, port: int = 0) -> None:
         self._plan = plan
+        self._folder = folder
         self._port = port
         self._addresses = loopback_addresses()
         self._certificates = Certificates(folder)
@@ -66,6 +69,7 @@ class World:
         https, fronts = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses], self._port)
         plain, plains = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses])
         hops = {hop: bound(LOCAL) for hop in (Hop.BACKEND, Hop.BRAINSTORE, Hop.CONTROL_PLANE, Hop.PROXY)}
+        self._listeners.keep(*fronts, *plains, *hops.values())
         await self._serve_backend(hops[Hop.BACKEND], _port(hops[Hop.CONTROL_PLANE]))
         await self._serve_brainstore(hops[Hop.BRAINSTORE])
         await self._serve_control_plane(hops[Hop.CONTROL_PLANE], f"https://{HOST}:{https}")
@@ -86,6 +90,8 @@ class World:
         certificate, key = self._certificates.client_files()
         files = Files(ca=self._certificates.ca_file(), client_cert=certificate, client_key=key)
         target = describe(self._plan, ports, files, self._addresses)
+        if self._plan.told.decided is not None:
+            target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
         return {"target": target, "commands": commands(target, ports, self._addresses[0])}
 
     async def _serve_backend(self, sock: socket.socket, control_plane_port: int) -> None:
@@ -98,11 +104,11 @@ class World:
             idle=plan.keepalive + plan.grace,
             hint=f"timeout={int(plan.keepalive)}" if plan.hint else None,
         )
-        await self._open_or_refuse(sock, server.serve(), down=plan.down)
+        await self._open_unless(sock, server.serve(), down=plan.down)
 
     async def _serve_brainstore(self, sock: socket.socket) -> None:
         server = self._server(Hop.BRAINSTORE, brainstore.answer, api_error, idle=60.0)
-        await self._open_or_refuse(sock, server.serve(), down=self._plan.brainstore_down)
+        await self._open_unless(sock, server.serve(), down=self._plan.brainstore_down)
 
     async def _serve_control_plane(self, sock: socket.socket, api_url: str) -> None:
         server = self._server(Hop.CONTROL_PLANE, ControlPlane(api_url=api_url).answer, api_error, idle=5.0)
@@ -116,14 +122,14 @@ class World:
             impostor=partial(self._certificates.context_for, authority=inspection),
             verifying=self._certificates.client_context(),
         )
-        await self._open_or_refuse(sock, proxy.serve, down=self._plan.proxy.down)
+        await self._open_unless(sock, proxy.serve, down=self._plan.proxy.down)
 
     async def _upstream_port(self, backend_port: int) -> int:
         """Where the load balancer finds the backend: its port, one that is dead, or a link with a delay of its own."""
         plan = self._plan.balancer
         if plan.backend_down:
             sock = bound(LOCAL)
-            self._listeners.refuse(sock)
+            self._listeners.keep(sock)
             return _port(sock)
         if plan.link_delay == 0 and plan.link_drops_idle_after is None:
             return backend_port
@@ -139,7 +145,11 @@ class World:
         pool = Pool(LOCAL, upstream_port, idle=plan.upstream_idle, order=plan.pool_order, size=plan.pool_size)
         self._pools.append(pool)
         balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port)
-        server = self._server(Hop.BALANCER, balancer.answer, partial(page, plan.style), idle=plan.front_idle)
+        server = replace(
+            self._server(Hop.BALANCER, balancer.answer, partial(page, plan.style), idle=plan.front_idle),
+            forgets=plan.front_forgets,
+            hangs_up=plan.front_hangs_up,
+        )
         contexts: dict[Tls, ssl.SSLContext] = {}
         for address, front, plain in zip(self._addresses, fronts, plains, strict=True):
             await self._open_front(front, address, server, contexts)
@@ -151,7 +161,7 @@ class World:
         tls = self._plan.balancer.tls_for(address)
         match self._plan.balancer.door(address), tls.on_hello:
             case "refuses", _:
-                self._listeners.refuse(sock)
+                pass  # bound and never listened to
             case "silent", _:
                 self._listeners.stay_silent(sock)
             case _, "plain-http":
@@ -165,7 +175,7 @@ class World:
     async def _open_plain(self, sock: socket.socket, server: HttpServer) -> None:
         match self._plan.balancer.plain:
             case "refuses":
-                self._listeners.refuse(sock)
+                pass  # bound and never listened to
             case "tls":
                 context = self._certificates.context(self._plan.balancer.tls)
                 await self._listeners.listen(sock, server.serve(), context)
@@ -176,15 +186,14 @@ class World:
         addresses = self._addresses if resolver.addresses is None else resolver.addresses
         server = DnsServer(Zone(resolver=resolver, addresses=addresses, others=self._other_names()))
         port, (udp, tcp) = on_one_port([(LOCAL, socket.SOCK_DGRAM), (LOCAL, socket.SOCK_STREAM)])
+        self._listeners.keep(udp, tcp)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, sock=udp)
         self._listeners.own(transport)
-        await self._open_or_refuse(tcp, server.serve, down=not resolver.tcp)
+        await self._open_unless(tcp, server.serve, down=not resolver.tcp)
         return port
 
-    async def _open_or_refuse(self, sock: socket.socket, serve: Serve, *, down: bool) -> None:
-        if down:
-            self._listeners.refuse(sock)
-        else:
+    async def _open_unless(self, sock: socket.socket, serve: Serve, *, down: bool) -> None:
+        if not down:
             await self._listeners.listen(sock, serve)
 
     def _server(

@@ -7,8 +7,8 @@ import zlib
 from dataclasses import dataclass, field
 
 from btdiag.judge.exchange import Failure, Phase, Trouble
-from btdiag.probe.failures import Broken, legible
-from btdiag.probe.streams import Header, Limits
+from btdiag.probe.failures import Broken, Header, legible
+from btdiag.probe.streams import Limits
 
 _WINDOW_AUTO = 47  # zlib: gzip or zlib header, whichever comes
 _WINDOW_RAW = -15  # zlib: "deflate" as some servers send it, without the zlib header

@@ -36,6 +36,7 @@ _QUESTIONABLE = _REFUSALS | {Trouble.PROTOCOL, Trouble.TIMEOUT}
     budget=14,
     scope=Scope.ADDRESS,
     why="5 s to connect, again without verification, 1 s greeting, 1.5 s second look",
+    sends=lambda target, mode: [f"TCP connection to port {target.port}, TLS handshake, HEAD {target.url_for('/')}"],
 )
 async def connection(route: Route, wire: Wire, target: Target) -> Connection:
     """Whether one address takes a TCP and a TLS connection, with which certificates, and its first answer."""

@@ -16,18 +16,25 @@ from urllib.parse import urlsplit
 from btdiag.judge.address import is_ipv6, parse
 from btdiag.judge.dns import is_local_name
 from btdiag.judge.dns_addresses import unusable
-from btdiag.judge.resolution import Outcome, Resolution, ServerLookup, Source, SystemLookup, View
+from btdiag.judge.dns_failure import why_unresolved
+from btdiag.judge.resolution import TESTED_ADDRESSES, Resolution, ServerLookup, Source, SystemLookup, View
 from btdiag.measurement import Blocked, Unknown, measurement
-from btdiag.model import Resolver, Route, Target
+from btdiag.model import Mode, Resolver, Route, Target, Verdict
 from btdiag.probe.nameserver import NameServer, ask
 
 SYSTEM_TIMEOUT = 3.0  # as long as the direct questions may take: silence from both is an answer
 SYSTEM_PATIENCE = 11.0  # a system whose first name server is dead asks the next one after 5 s (or 10 s): worth knowing
-MAX_ROUTES = 16  # addresses tested; a pool that gives more is not better known by more
 MAX_SERVERS = 3  # the system's resolver itself reads no more from resolv.conf
 
 
-@measurement(budget=12, why="a system resolver whose first name server is dead answers after 5 to 10 s")
+def _queries(target: Target, mode: Mode) -> list[str]:
+    if target.resolve or parse(target.host):
+        return []
+    asked = (resolver.address or "the system's resolver and its name servers" for resolver in target.resolvers)
+    return [f"A and AAAA queries for {target.host} to {resolver}" for resolver in asked]
+
+
+@measurement(budget=12, why="a system resolver whose first name server is dead answers after 5 to 10 s", sends=_queries)
 async def resolution(target: Target) -> Resolution:
     """What every resolver says about the target's name: A and AAAA, aliases, time to live, errors."""
     proxy = urlsplit(target.proxy.url).netloc if target.proxy else ""
@@ -57,16 +64,16 @@ async def routes(target: Target, resolution: Resolution) -> tuple[Route, ...]:
     usable = [address for address in resolution.addresses if address not in bad]
     if not usable:
         raise _no_route(resolution)
-    return tuple(Route(label=address, address=address, port=target.port) for address in usable[:MAX_ROUTES])
+    return tuple(Route(label=address, address=address, port=target.port) for address in usable[:TESTED_ADDRESSES])
 
 
 def _no_route(resolution: Resolution) -> Blocked | Unknown:
     if resolution.addresses:
         return Blocked("dns.addresses-are-usable", f"{resolution.name} resolves to no address that can be connected to")
-    outcomes = {server.outcome for view in resolution.views[:1] for server in view.servers}
-    if outcomes == {Outcome.LOCAL}:
-        return Unknown("this machine refuses to send DNS queries")
-    return Blocked("dns.resolves", f"{resolution.name} does not resolve to an address")
+    failure = why_unresolved(resolution)
+    if failure.verdict is Verdict.INCONCLUSIVE:
+        return Unknown(failure.summary)
+    return Blocked("dns.resolves", failure.summary)
 
 
 async def _view(resolver: Resolver, name: str) -> View:

@@ -1,4 +1,5 @@
-"""From what asyncio, ssl and h11 raise to a Failure: phase, trouble, detail. The one place that knows their quirks."""
+"""From what asyncio, ssl and h11 raise to a Failure: phase, trouble, detail. The one place that knows their quirks, and
+the one that makes bytes from outside legible."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import ssl
 import h11
 
 from btdiag.judge.exchange import Failure, Phase, Trouble
+
+Header = tuple[str, str]
 
 DETAIL_LIMIT = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -43,6 +46,11 @@ def legible(content: bytes | str) -> str:
     backslash escapes, so that no answer can steer the terminal it is shown on."""
     text = content if isinstance(content, str) else content.decode("utf-8", "backslashreplace")
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def received_headers(event: h11.Response | h11.InformationalResponse) -> tuple[Header, ...]:
+    """Names and values as they came, in order, made legible."""
+    return tuple((legible(name), legible(value)) for name, value in event.headers.raw_items())
 
 
 def failure_of(error: BaseException, phase: Phase, seconds: float | None = None) -> Failure:

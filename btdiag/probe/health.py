@@ -24,7 +24,12 @@ RETRIES = 3
 _WHY = "two rounds of at most 6 s each, the health checks' 5 s and one more"
 
 
-@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+@measurement(
+    budget=13,
+    why=_WHY,
+    scope=Scope.ADDRESS,
+    sends=lambda target, mode: [f"GET {target.url_for('/')} ({TIMES_DEEP if mode.deep else TIMES} times)"],
+)
 async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
     """GET / some times on connections of their own, as health checks do: one, and soon after it the others at once."""
 
@@ -40,19 +45,24 @@ async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
         first.cancel()
 
 
-@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/version')}"])
 async def version(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /version without the key: the API's JSON, if it is the API that answers."""
     return await _settled(lambda: wire.exchange(way, "GET", target.url_for("/version"), limits=HEALTH))
 
 
-@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/status')}"])
 async def status(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /status, the old readiness path that never recovers once it has failed."""
     return await _settled(lambda: wire.exchange(way, "GET", target.url_for("/status"), limits=HEALTH))
 
 
-@measurement(budget=13, why=_WHY, scope=Scope.ADDRESS)
+@measurement(
+    budget=13,
+    why=_WHY,
+    scope=Scope.ADDRESS,
+    sends=lambda target, mode: [f"GET {target.url_for('/ping')} with the API key"] if target.api_key else [],
+)
 async def ping(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /ping with the API key. The body of a success names a person and is not kept."""
     if target.api_key is None:
@@ -61,7 +71,11 @@ async def ping(way: Way, wire: Wire, target: Target) -> Exchange:
     return replace(seen, body="[withheld]") if seen.status == 200 and seen.body else seen
 
 
-@measurement(budget=25, why="up to four addresses, each the health checks' 5 s and one more; most answer at once")
+@measurement(
+    budget=25,
+    why="up to four addresses, each the health checks' 5 s and one more; most answer at once",
+    sends=lambda target, mode: [f"GET {target.backend}/"] if target.backend else [],
+)
 async def backend_root(wire: Wire, target: Target) -> Exchange:
     """GET / at the API server itself, past the load balancer."""
     if target.backend is None:
@@ -69,7 +83,11 @@ async def backend_root(wire: Wire, target: Target) -> Exchange:
     return await _settled(lambda: get(f"{target.backend}/", target, wire, HEALTH))
 
 
-@measurement(budget=25, why="up to four addresses, each the health checks' 5 s and one more; most answer at once")
+@measurement(
+    budget=25,
+    why="up to four addresses, each the health checks' 5 s and one more; most answer at once",
+    sends=lambda target, mode: [f"GET {target.brainstore}/"] if target.brainstore else [],
+)
 async def brainstore_root(wire: Wire, target: Target) -> Exchange:
     """GET / at Brainstore, as its readiness probe does."""
     if target.brainstore is None:

@@ -9,8 +9,8 @@ import h11
 
 from btdiag.judge.exchange import Trouble
 from btdiag.probe.answer import Answer
-from btdiag.probe.failures import EXPECTED, Broken, legible
-from btdiag.probe.streams import READ_SIZE, Header, Stream, received_headers
+from btdiag.probe.failures import EXPECTED, Broken, Header, legible, received_headers
+from btdiag.probe.streams import READ_SIZE, Stream
 
 INTERIM_LIMIT = 20  # 1xx answers before the real one; servers send none or one, early-hints servers a few
 _PROTOCOL = b"HTTP/"

@@ -11,9 +11,9 @@ import h2.settings
 
 from btdiag.judge.exchange import Trouble
 from btdiag.probe.answer import Answer
-from btdiag.probe.failures import Broken, legible
+from btdiag.probe.failures import Broken, Header, legible
 from btdiag.probe.http1 import INTERIM_LIMIT, Outgoing
-from btdiag.probe.streams import READ_SIZE, Header, Stream
+from btdiag.probe.streams import READ_SIZE, Stream
 
 _STREAM_ID = 1
 _WINDOW = 2**20
@@ -37,6 +37,8 @@ async def _converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
         data = await stream.reader.read(READ_SIZE)
         if not data:
             raise Broken(Trouble.CLOSED, "closed before the answer was complete")
+        if answer.first_byte_s is None and data.startswith(b"HTTP/1"):
+            raise Broken(Trouble.PROTOCOL, "the server agreed on HTTP/2 and speaks HTTP/1")
         answer.arrived()
         for event in connection.receive_data(data):
             interim += isinstance(event, h2.events.InformationalResponseReceived)

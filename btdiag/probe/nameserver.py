@@ -20,10 +20,12 @@ import dns.message
 import dns.rcode
 
 from btdiag.judge.resolution import Answer, Outcome
+from btdiag.probe.failures import legible
 
 UDP_TIMEOUT = 1.0  # a resolver that needs longer than that for a cached or existing name is as good as dead
 UDP_TRIES = 2  # one datagram may be lost
 TCP_TIMEOUT = 1.0  # after two silent datagrams: tells "UDP is dropped" from "dead"; with the tries 3 s in all
+MOST_ADDRESSES = 100  # kept of one answer
 PAYLOAD = 1232  # bytes; the DNS flag day's figure, which fits every path
 
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
@@ -176,7 +178,7 @@ def _read(reply: dns.message.Message, qtype: str, transport: str) -> Answer:
         chaining = reply.resolve_chaining()
     except _BROKEN as error:
         return Answer(qtype=qtype, outcome=Outcome.ERROR, detail=_said(error), transport=transport)
-    addresses = tuple(record.to_text() for record in chaining.answer) if chaining.answer else ()
+    addresses = tuple(record.to_text() for record in chaining.answer)[:MOST_ADDRESSES] if chaining.answer else ()
     chain = tuple(rrset[0].to_text().rstrip(".") for rrset in chaining.cnames)
     known = Outcome.NXDOMAIN if rcode == dns.rcode.NXDOMAIN else Outcome.NO_DATA
     return Answer(
@@ -192,7 +194,7 @@ def _read(reply: dns.message.Message, qtype: str, transport: str) -> Answer:
 
 def _extended_error(option: dns.edns.EDEOption) -> str:
     name = "unassigned" if option.code.name.isdigit() else option.code.name
-    text = f": {option.text}" if option.text else ""
+    text = f": {legible(option.text)}" if option.text else ""
     return f"{int(option.code)} {name.replace('_', ' ').lower()}{text}"[:300]
 
 

@@ -7,16 +7,20 @@ from dataclasses import replace
 from btdiag.judge.exchange import Phase
 from btdiag.judge.handshake import Connection
 from btdiag.judge.plain_http import PlainHttp
-from btdiag.measurement import Blocked, NotAsked, PerAddress, measurement
+from btdiag.measurement import NotAsked, PerAddress, measurement
 from btdiag.model import Route, Target
-from btdiag.probe.tls_versions import speaks_tls
+from btdiag.probe.tls_versions import blocked_measurement, speaks_tls
 from btdiag.probe.wire import Limits, Wire
 
 LIMITS = Limits(total=5.0, body=4096)
 HANDSHAKE = 2.0  # seconds for the question whether the port speaks TLS
 
 
-@measurement(budget=8, why="one request of 5 s, one handshake of 2 s")
+@measurement(
+    budget=8,
+    why="one request of 5 s, one handshake of 2 s",
+    sends=lambda target, mode: [f"GET http://{target.host}:{target.plain_port}/"] if target.plain_port else [],
+)
 async def plain_http(
     routes: tuple[Route, ...], connection: PerAddress[Connection], wire: Wire, target: Target
 ) -> PlainHttp:
@@ -26,8 +30,7 @@ async def plain_http(
     facts = connection.facts
     working = [route for route in routes if route.label in facts and facts[route.label].blocked_by is None]
     if not working:
-        first = next(iter(facts.values()))
-        raise Blocked(first.blocked_by or "connection.tcp-connects", first.why_blocked)
+        raise blocked_measurement(facts)
     route = replace(working[0], port=target.plain_port)
     host = f"[{target.host}]" if ":" in target.host else target.host
     port = "" if target.plain_port == 80 else f":{target.plain_port}"

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import h11
-
 from btdiag.judge.exchange import Failure, Phase, Timing, Trouble
 from btdiag.model import Proxy, Route
-from btdiag.probe.failures import EXPECTED, Broken, failure_of, legible
+from btdiag.probe.failures import EXPECTED, Broken, failure_of
+from btdiag.probe.tunnel import Line, ProxyAnswer, ask_for_tunnel, require_open
 
 READ_SIZE = 16 * 1024  # bytes parsed in one go: a flood of tiny chunks must not hold up all other measurements
 CLOSE_BUDGET = 0.25  # a peer that answers close_notify does so within a round trip; nobody else is worth waiting for
-
-Header = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +29,6 @@ class Limits:
     body_wire: int = 1024 * 1024  # bytes read before we hang up
     body_decoded: int = 1024 * 1024  # bytes unpacked from a compressed body before we call it a bomb
     total: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyAnswer:
-    """What a proxy said to CONNECT. Header names and values as received, escaped."""
-
-    status: int
-    reason: str
-    headers: tuple[Header, ...]
-
-    def header(self, name: str) -> str | None:
-        """The values of a header joined with ", "; None when it is absent."""
-        values = [value for key, value in self.headers if key.lower() == name.lower()]
-        return ", ".join(values) if values else None
 
 
 class DialError(Exception):
@@ -252,7 +233,7 @@ async def _tunnel_on_socket(dial: Dial, proxy: Proxy, progress: _Progress, sock:
         return await loop.sock_recv(sock, READ_SIZE)
 
     try:
-        await _tunnel(dial, proxy, progress, send, receive)
+        await _tunnel(dial, proxy, progress, Line(send=send, receive=receive))
     except BaseException:
         sock.close()
         raise
@@ -261,6 +242,8 @@ async def _tunnel_on_socket(dial: Dial, proxy: Proxy, progress: _Progress, sock:
 async def _tunnel_on_stream(
     dial: Dial, proxy: Proxy, progress: _Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
+    """The tunnel, and TLS to the target in it, inside the TLS to an https:// proxy."""
+
     async def send(data: bytes) -> None:
         writer.write(data)
         await writer.drain()
@@ -269,7 +252,7 @@ async def _tunnel_on_stream(
         return await reader.read(READ_SIZE)
 
     try:
-        await _tunnel(dial, proxy, progress, send, receive)
+        await _tunnel(dial, proxy, progress, Line(send=send, receive=receive))
         if dial.context:
             await writer.start_tls(dial.context, server_hostname=dial.server_name)
     except BaseException:
@@ -277,61 +260,9 @@ async def _tunnel_on_stream(
         raise
 
 
-async def _tunnel(
-    dial: Dial,
-    proxy: Proxy,
-    progress: _Progress,
-    send: Callable[[bytes], Awaitable[None]],
-    receive: Callable[[], Awaitable[bytes]],
-) -> None:
-    """Ask the proxy for a tunnel (RFC 9110 section 9.3.6); a status other than 2xx raises Broken."""
-    authority = f"{_bracketed(dial.host)}:{dial.route.port}"
-    headers = [("Host", authority), ("User-Agent", dial.user_agent), *proxy_authorization(proxy)]
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=Limits().header)
-    request = connection.send(h11.Request(method="CONNECT", target=authority, headers=headers))
-    await send(request or b"")
-    answer = progress.proxy_answer = await _proxy_answer(connection, receive)
-    if not 200 <= answer.status < 300:
-        raise Broken(Trouble.PROXY_REFUSED, _refusal(answer))
-    if connection.trailing_data[0]:
-        raise Broken(Trouble.PROTOCOL, "the proxy sent bytes of its own after it had opened the tunnel")
+async def _tunnel(dial: Dial, proxy: Proxy, progress: _Progress, line: Line) -> None:
+    answer, beyond = await ask_for_tunnel(line, proxy, dial.host, dial.route.port, dial.user_agent)
+    progress.proxy_answer = answer
+    require_open(answer, beyond)
     if dial.context:
         progress.reached("proxy_s", Phase.TLS)
-
-
-async def _proxy_answer(connection: h11.Connection, receive: Callable[[], Awaitable[bytes]]) -> ProxyAnswer:
-    while not isinstance(event := connection.next_event(), h11.Response):
-        if event is h11.NEED_DATA:
-            data = await receive()
-            if not data:
-                raise Broken(Trouble.CLOSED, "the proxy closed the connection instead of answering CONNECT")
-            connection.receive_data(data)
-    return ProxyAnswer(status=event.status_code, reason=legible(event.reason), headers=received_headers(event))
-
-
-def received_headers(event: h11.Response | h11.InformationalResponse) -> tuple[Header, ...]:
-    """Names and values as they came, in order, made legible."""
-    return tuple((legible(name), legible(value)) for name, value in event.headers.raw_items())
-
-
-def _refusal(answer: ProxyAnswer) -> str:
-    said = [f"{name}: {answer.header(name)}" for name in _TELLING if answer.header(name)]
-    return "; ".join([f"the proxy answered CONNECT with {answer.status} {answer.reason}".rstrip(), *said])
-
-
-_TELLING = ("Proxy-Authenticate", "X-Squid-Error", "Via", "Server", "Location")
-
-
-def proxy_authorization(proxy: Proxy) -> list[Header]:
-    """The Proxy-Authorization header (Basic, RFC 7617) for a proxy with credentials, nothing without."""
-    if proxy.credentials is None:
-        return []
-    token = base64.b64encode(proxy.credentials.reveal().encode()).decode("ascii")
-    return [("Proxy-Authorization", f"Basic {token}")]
-
-
-def _bracketed(host: str) -> str:
-    try:
-        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
-    except ValueError:
-        return host

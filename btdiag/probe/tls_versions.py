@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import ssl
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from btdiag.judge.connection import demands_certificate, got_furthest
 from btdiag.judge.exchange import Phase, Trouble
 from btdiag.judge.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.measurement import Blocked, NotAsked, PerAddress, measurement
@@ -26,7 +27,11 @@ _HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13  # content type and message type in RF
 _SAYS_NO = frozenset({Trouble.ALERT, Trouble.CLOSED, Trouble.RESET, Trouble.PROTOCOL})
 
 
-@measurement(budget=6, why="four handshakes side by side, 5 s each at most")
+@measurement(
+    budget=6,
+    why="four handshakes side by side, 5 s each at most",
+    sends=lambda target, mode: ["a TLS handshake for each of TLS 1.0 to 1.3"] if target.scheme == "https" else [],
+)
 async def tls_versions(
     routes: tuple[Route, ...], connection: PerAddress[Connection], wire: Wire, target: Target
 ) -> TlsVersions:
@@ -36,17 +41,25 @@ async def tls_versions(
     facts = connection.facts
     candidates = [route for route in routes if route.label in facts and _worth_trying(facts[route.label])]
     if not candidates:
-        first = next(iter(facts.values()))
-        raise Blocked(first.blocked_by or "connection.tcp-connects", first.why_blocked)
+        raise blocked_measurement(facts)
     route = min(candidates, key=lambda route: _preference(facts[route.label]))
     trials = await asyncio.gather(*(_trial(wire, route, target, version) for version in _VERSIONS))
     return TlsVersions(label=route.label, trials=tuple(trials))
 
 
+def blocked_measurement(connections: Mapping[str, Connection]) -> Blocked | NotAsked:
+    """Why there is nothing to measure behind these connections."""
+    furthest = got_furthest(connections)
+    if furthest is None or furthest.blocked_by is None:
+        return NotAsked("no address was tried")
+    return Blocked(furthest.blocked_by, furthest.why_blocked)
+
+
 def _worth_trying(one: Connection) -> bool:
-    """An address that was silent in one handshake would only be so in four more."""
+    """An address that was silent in one handshake would only be so in four more, and one that demands a client
+    certificate refuses each version for that."""
     silent = one.failure is not None and one.failure.trouble is Trouble.TIMEOUT
-    return one.broke_at in {None, Phase.TLS} and not silent
+    return one.broke_at in {None, Phase.TLS} and not silent and not demands_certificate(one)
 
 
 def _preference(one: Connection) -> int:

@@ -17,9 +17,10 @@ from btdiag.judge.exchange import Exchange, Phase, Timing, Trouble
 from btdiag.model import Route, Target, Way
 from btdiag.probe import http1
 from btdiag.probe.answer import Answer
-from btdiag.probe.failures import EXPECTED, Broken, failure_of
-from btdiag.probe.streams import Dial, DialError, Header, Limits, ProxyAnswer, Stream, open_stream, proxy_authorization
+from btdiag.probe.failures import EXPECTED, Broken, Header, failure_of
+from btdiag.probe.streams import Dial, DialError, Limits, Stream, open_stream
 from btdiag.probe.trust import Contexts
+from btdiag.probe.tunnel import ProxyAnswer, proxy_authorization
 
 __all__ = ["CONNECT_BUDGET", "DialError", "Limits", "ProxyAnswer", "Stream", "Wire"]
 
@@ -54,13 +55,14 @@ class _Asked:
 
 
 class Wire:
-    """All network I/O of one target in one run. `requests_sent` counts requests, `connections_opened` connections."""
+    """All network I/O of one target in one run. `requests_sent` counts requests, `connections_opened` connections;
+    every request says `user_agent`."""
 
     def __init__(self, target: Target, *, user_agent: str) -> None:
         self.requests_sent = 0
         self.connections_opened = 0
         self._target = target
-        self._user_agent = user_agent
+        self.user_agent = user_agent
         self._contexts = Contexts(target)
 
     async def dial(
@@ -172,7 +174,7 @@ class Wire:
                 context=context,
                 proxy_context=lambda: self._contexts.get("", verify=True, alpn=("http/1.1",)),
                 timeout=timeout,
-                user_agent=self._user_agent,
+                user_agent=self.user_agent,
                 tunnel=tunnel or route.proxy is None,
             )
         )
@@ -235,7 +237,7 @@ class Wire:
         own = [] if headers_withheld(self._target, asked.url, stream.verified) else self._target.headers
         withheld = key_withheld(self._target, asked.url, stream.verified) if asked.with_key else None
         key = self._target.api_key if asked.with_key and withheld is None else None
-        standard = [("User-Agent", self._user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
+        standard = [("User-Agent", self.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
         return withheld, _merged(
             standard,
             [(name, value.reveal()) for name, value in own],

@@ -135,6 +135,20 @@ def test_the_extended_error_is_read() -> None:
     assert asked(saying(rcode=dns.rcode.SERVFAIL, error=4242)).extended_error == "4242 unassigned: because"
 
 
+def test_what_a_hostile_server_says_is_bounded_and_legible() -> None:
+    many = dns.rrset.from_text(NAME, 30, "IN", "A", *(f"10.0.{number // 250}.{number % 250}" for number in range(300)))
+
+    def crowd(query: dns.message.Message) -> list[bytes]:
+        response = dns.message.make_response(query)
+        response.answer = [many]
+        response.use_edns(0, options=[dns.edns.EDEOption(15, "\x1b[31mred")])
+        return [response.to_wire(max_size=65535)]
+
+    answer = asked(crowd)
+    assert len(answer.addresses) == nameserver.MOST_ADDRESSES
+    assert answer.extended_error == "15 blocked: \\x1b[31mred"
+
+
 def test_a_cut_answer_is_asked_for_over_tcp() -> None:
     answer = asked(saying(truncated=True), saying((NAME, "A", "192.0.2.1")))
     assert (answer.addresses, answer.transport) == (("192.0.2.1",), "tcp")

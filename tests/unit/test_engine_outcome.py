@@ -161,6 +161,16 @@ def test_a_cause_that_holds_explains_nothing(verdict: Verdict) -> None:
     assert "although dns.resolves holds" in found["readiness.x"].summary
 
 
+def test_of_several_causes_the_one_that_failed_explains() -> None:
+    entries = [
+        entry("connection.tcp-connects", Verdict.WARN),
+        entry("connection.tls-handshake-completes", Verdict.FAIL),
+        entry("readiness.x", Verdict.SKIP, because="connection.tcp-connects", summary="no way"),
+    ]
+    found = resolve({each.id: each for each in entries}, {"readiness.x": ("connection.tls-handshake-completes",)})
+    assert found["readiness.x"].because == "connection.tls-handshake-completes"
+
+
 def test_a_cause_that_was_skipped_for_itself_skips_what_follows() -> None:
     found = resolved(entry("a.a", Verdict.SKIP), entry("b.b", Verdict.SKIP, because="a.a"))
     assert (found["b.b"].verdict, found["b.b"].because) == (Verdict.SKIP, None)

@@ -270,7 +270,7 @@ def test_quick_does_not_begin_a_wait_and_names_the_full_run() -> None:
         return 1
 
     plan = schedule(spec(slow, idle=lambda t, m: 66), mode=Mode(quick=True))
-    plan.rerun = lambda number: "btdiag run --target https://api.example"
+    plan.longer = lambda number: "btdiag run --target https://api.example"
     measure(plan, "slow")
     assert gap(plan, "slow") == NotMeasured(
         reason="needs a wait of 66 s, which --quick leaves out",
@@ -285,7 +285,7 @@ def test_a_wait_beyond_the_budget_is_not_begun_and_says_which_budget_would_do() 
         return 1
 
     plan = schedule(spec(slow, idle=lambda t, m: 66), mode=Mode(budget=30))
-    plan.rerun = lambda number: "btdiag run"
+    plan.longer = lambda number: "btdiag run"
     measure(plan, "slow")
     assert not gap(plan, "slow").skipped
     assert "--budget 76s" in gap(plan, "slow").reason

@@ -176,6 +176,15 @@ def test_backend_tells_whose_fault_it_is(backend: Exchange | NotMeasured, hop: H
     assert words in finding.summary
 
 
+def test_remedy_does_not_send_to_a_backend_that_is_known_to_be_well() -> None:
+    finding = readiness.root_answers(roots(a=[BAD]), NONE, GOOD)
+    assert finding.remedy is not None
+    assert "Compare the load balancer's target" in finding.remedy.text
+    finding = readiness.root_answers(roots(a=[seen(401, "<center>nginx</center>")]), NONE, GOOD)
+    assert finding.remedy is not None
+    assert "Exempt" in finding.remedy.text
+
+
 def test_backend_does_not_excuse_a_proxy() -> None:
     blocked = seen(403, "x", X_Squid_Error="ERR_ACCESS_DENIED 0")
     assert readiness.root_answers(roots(a=[blocked]), NONE, GOOD).hop is HopName.PROXY

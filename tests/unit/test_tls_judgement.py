@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.judge.expiry import certificate_is_not_expiring
 from btdiag.judge.handshake import Certificate, Connection, Distrust, Handshake
-from btdiag.judge.tls import certificate_is_not_expiring, diagnose, tls_is_trusted, top_of_chain
+from btdiag.judge.tls import diagnose, tls_is_trusted, top_of_chain
 from btdiag.judge.tls_names import default_certificate, inspection_vendor, is_public_ca, short_name
 from btdiag.judge.tls_remedy import Cause, remedy_for
 from btdiag.model import HopName, Owner, Target, Verdict

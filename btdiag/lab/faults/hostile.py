@@ -47,14 +47,20 @@ async def _endless_header(_reader: asyncio.StreamReader, writer: asyncio.StreamW
     while True:
         writer.write(b"".join(b"X-Filler-%d: %s\r\n" % (number + step, b"a" * 100) for step in range(100)))
         number += 100
-        await writer.drain()
+        await _sent(writer)
 
 
 async def _endless_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(_OK + b"Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         writer.write(b"%x\r\n%s\r\n" % (CHUNK, b"a" * CHUNK))
-        await writer.drain()
+        await _sent(writer)
+
+
+async def _sent(writer: asyncio.StreamWriter) -> None:
+    """Drain, and let the rest of the lab run: drain alone does not wait while the kernel still takes everything."""
+    await writer.drain()
+    await asyncio.sleep(0)
 
 
 async def _drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -72,7 +78,7 @@ async def _gzip_bomb(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     writer.write(header)
     for _ in range(BOMB_BLOCKS):
         writer.write(block)
-        await writer.drain()
+        await _sent(writer)
     writer.write(trailer)
     await writer.drain()
 

@@ -136,7 +136,12 @@ TLS_CLIENT_CERTIFICATE = Scenario(
     faults=(DemandsClientCertificate(),),
     fails=("connection.tls-handshake-completes",),
     skips=BEYOND_TCP,
-    passes=("connection.tcp-connects", *PAST_FRONT),
+    passes=(
+        "connection.tcp-connects",
+        "connection.tls-is-trusted",
+        "connection.certificate-is-not-expiring",
+        *PAST_FRONT,
+    ),
 )
 
 TLS_PLAIN_HTTP = Scenario(
@@ -199,7 +204,7 @@ PROXY_REFUSES = Scenario(
     faults=(ThroughProxy(), Proxy(denies=403)),
     fails=("connection.proxy-lets-through",),
     skips=BEYOND_TCP,
-    passes=("connection.tcp-connects", *PAST_FRONT),
+    passes=PAST_FRONT,
 )
 
 PROXY_DEMANDS_LOGIN = Scenario(
@@ -208,7 +213,7 @@ PROXY_DEMANDS_LOGIN = Scenario(
     faults=(ThroughProxy(), Proxy(credentials="lab:proxy-password")),
     fails=("connection.proxy-lets-through",),
     skips=BEYOND_TCP,
-    passes=("connection.tcp-connects", *PAST_FRONT),
+    passes=PAST_FRONT,
 )
 
 PROXY_INTERCEPTS = Scenario(

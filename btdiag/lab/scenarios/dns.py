@@ -83,7 +83,7 @@ SPLIT_HORIZON = Scenario(
         DnsAnswers(addresses=("127.0.0.2", "127.0.0.3")),
         Tells("address_spaces", [["127.0.0.2/32", "local"], ["127.0.0.3/32", "public"]]),
     ),
-    warns=("dns.addresses-share-a-space",),
+    warns=("dns.addresses-share-a-space", "lna.address-space-is-stable", "lna.no-prompt-needed"),
 )
 
 TWO_FACES = Scenario(
@@ -94,7 +94,7 @@ TWO_FACES = Scenario(
         DnsAnswers(server="nameserver", addresses=("127.0.0.3",)),
         Tells("address_spaces", [["127.0.0.2/32", "local"], ["127.0.0.3/32", "public"]]),
     ),
-    warns=("dns.resolvers-agree",),
+    warns=("dns.resolvers-agree", "lna.address-space-is-stable", "lna.no-prompt-needed"),
 )
 
 SINKHOLE = Scenario(

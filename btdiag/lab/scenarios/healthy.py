@@ -2,16 +2,9 @@
 
 from btdiag.lab.faults.connection import DemandsClientCertificate
 from btdiag.lab.faults.names import DnsAnswers, ThroughProxy
-from btdiag.lab.plan import Told
 from btdiag.lab.scenario import Scenario
 
 HEALTHY = Scenario(name="healthy", summary="A sound data plane at addresses that count as public.")
-
-PRIVATE = Scenario(
-    name="private",
-    summary="The same on a private network: its addresses count as local.",
-    faults=(Told(space="local"),),
-)
 
 HEALTHY_PROXY = Scenario(
     name="healthy-proxy",

@@ -1,0 +1,66 @@
+"""Whether the certificates will go on being valid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from btdiag.judge.connection import blocked
+from btdiag.judge.handshake import Certificate, Connection
+from btdiag.judge.tls import EXPIRED, chains, day, moment_of, span
+from btdiag.judge.tls_names import short_name
+from btdiag.judge.tls_remedy import Cause, remedy_for
+from btdiag.model import Finding, HopName, Owner, Target, Verdict
+
+EXPIRY_WARNING = timedelta(days=14)  # a renewal at one third of 90 days that failed has been failing for 16 days then
+SHORT_LIVED_SHARE = 4  # a certificate of few days is in danger in the last quarter of its life: renewal is at a third
+
+
+def certificate_is_not_expiring(connections: Mapping[str, Connection], target: Target) -> Finding:
+    """The claim of connection.certificate-is-not-expiring: server and intermediate certificates stay valid for 14 days
+    more (short-lived ones: for a quarter of their life). Expired fails, unless tls-is-trusted fails for just that."""
+    if target.scheme == "http":
+        return Finding(verdict=Verdict.SKIP, summary="the target is an http:// URL: no certificate is involved")
+    entries = [(one, entry) for one in connections.values() if one.handshake for entry in one.handshake.chain]
+    if not entries:
+        return blocked(connections)
+    entries = [(one, entry) for one, entry in entries if not _known_expired(one)]
+    if not entries:
+        summary = "the certificate has expired already"
+        return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.tls-is-trusted")
+    one, soonest = min(entries, key=lambda entry: entry[1].not_after - entry[0].started_at)
+    left = soonest.not_after - one.started_at
+    threshold = min(EXPIRY_WARNING, (soonest.not_after - soonest.not_before) / SHORT_LIVED_SHARE)
+    if left > threshold:
+        until = f"valid for {span(left)} more, to {day(soonest.not_after)}"
+        text = f"the certificate that expires first, {short_name(soonest.subject)}, is {until}"
+        return Finding(verdict=Verdict.PASS, summary=text, evidence=chains(connections))
+    return _expiring(one, soonest, left, target)
+
+
+def _known_expired(one: Connection) -> bool:
+    return one.distrust is not None and one.distrust.code == EXPIRED
+
+
+def _expiring(one: Connection, soonest: Certificate, left: timedelta, target: Target) -> Finding:
+    gone = left < timedelta(0)
+    what = (
+        f"expired on {day(soonest.not_after)}"
+        if gone
+        else f"expires in {span(left)}, on {moment_of(soonest.not_after)}"
+    )
+    return Finding(
+        verdict=Verdict.FAIL if gone else Verdict.WARN,
+        summary=f"the certificate {short_name(soonest.subject)} at {one.label} {what}",
+        hop=HopName.TLS,
+        owner=Owner.CERTIFICATES,
+        expected="renewed well before its end: ACME clients renew when a third of the lifetime is left",
+        seen=f"valid from {moment_of(soonest.not_before)} to {moment_of(soonest.not_after)}, seen at "
+        f"{moment_of(one.started_at)}",
+        evidence=chains({one.label: one}),
+        remedy=remedy_for(Cause.EXPIRED, soonest, target),
+        sources=(
+            "https://letsencrypt.org/docs/integration-guide/",
+            "CA/Browser Forum Baseline Requirements section 6.3.2",
+        ),
+    )

@@ -1,0 +1,162 @@
+"""Idle timeouts in the wrong order, and what only looks like it. Each load balancer races as its model does.
+
+K is two to three seconds. Two milliseconds lie between load balancer and backend where a race is to be seen, so that it
+is seen in the first idle period.
+"""
+
+from btdiag.lab.faults.http import Answers, Headers, RateLimits
+from btdiag.lab.faults.names import Omits, Tells
+from btdiag.lab.plan import Backend, Balancer, Hop
+from btdiag.lab.scenario import Fault, Scenario
+
+ORDER = "keepalive.backend-outlives-load-balancer"
+CONTAINED = "keepalive.race-is-contained"
+DROP = "keepalive.no-silent-drop"
+FRONT = "keepalive.front-idle-timeout-suffices"
+
+LINK = 0.001
+SHORT_LIVED = Backend(keepalive=1.0)
+UNDECLARED = Omits(("lb_idle_timeout",))
+
+
+def _race(name: str, summary: str, balancer: Balancer, *faults: Fault) -> Scenario:
+    """A scenario in which the race is to be proved by volleys: the load balancer's timeout is not declared."""
+    return Scenario(name=name, summary=summary, faults=(balancer, SHORT_LIVED, UNDECLARED, *faults), fails=(ORDER,))
+
+
+RACE = Scenario(
+    name="keepalive-race",
+    summary="The API closes idle connections after 2 s, the load balancer keeps them for 20 s; both are declared.",
+    faults=(Balancer(upstream_idle=20.0, link_delay=LINK), SHORT_LIVED),
+    fails=(ORDER,),
+)
+RACE_NGINX = _race(
+    "keepalive-race-nginx",
+    "As nginx: bodies are buffered, the last connection used is used first, GET is retried, POST gets 502.",
+    Balancer(upstream_idle=20.0, link_delay=LINK),
+)
+RACE_HAPROXY = _race(
+    "keepalive-race-haproxy",
+    "As HAProxy with http-reuse always: bodies are streamed, nothing is retried, clients get an empty reply.",
+    Balancer(upstream_idle=20.0, link_delay=LINK, buffers=False, retry="none", on_broken="close", style="haproxy"),
+)
+RACE_ENVOY = _race(
+    "keepalive-race-envoy",
+    "As Envoy: nothing is retried, clients get 503; the connection idle for longest is used first.",
+    Balancer(
+        upstream_idle=20.0,
+        link_delay=LINK,
+        buffers=False,
+        retry="none",
+        on_broken=503,
+        style="envoy",
+        pool_order="fifo",
+    ),
+)
+RACE_ANY_ORDER = _race(
+    "keepalive-race-random",
+    "Any connection of the pool may be used next.",
+    Balancer(upstream_idle=20.0, link_delay=LINK, pool_order="random"),
+)
+RACE_GUESSED = Scenario(
+    name="keepalive-race-past-nobody",
+    summary="The API cannot be reached past the load balancer; its keep-alive is declared.",
+    faults=(Balancer(upstream_idle=20.0, link_delay=LINK), SHORT_LIVED, UNDECLARED, Omits(("backend",))),
+    fails=(ORDER,),
+)
+RACE_OUTAGE = Scenario(
+    name="keepalive-race-outage",
+    summary="One lost race, and the load balancer answers 502 to everything for 2 s.",
+    faults=(Balancer(upstream_idle=20.0, link_delay=LINK, takes_out_for=2.0), SHORT_LIVED),
+    fails=(ORDER, CONTAINED),
+)
+MASKED = Scenario(
+    name="keepalive-masked",
+    summary="The load balancer repeats what is lost, POST included, and its timeout is not declared.",
+    faults=(Balancer(upstream_idle=20.0, link_delay=LINK, retry="all"), SHORT_LIVED, UNDECLARED),
+    inconclusive=(ORDER,),
+)
+MASKED_DECLARED = Scenario(
+    name="keepalive-masked-declared",
+    summary="The load balancer repeats what is lost, but both timeouts are declared.",
+    faults=(Balancer(upstream_idle=20.0, link_delay=LINK, retry="all"), SHORT_LIVED),
+    fails=(ORDER,),
+)
+NARROW = Scenario(
+    name="keepalive-narrow-margin",
+    summary="The load balancer closes first, but only one second before the API does.",
+    faults=(Balancer(upstream_idle=2.0), Backend(keepalive=2.0)),
+    warns=(ORDER,),
+)
+UNKNOWN = Scenario(
+    name="keepalive-undeclared",
+    summary="A sound order that nobody declared: without the load balancer's timeout it stays open.",
+    faults=(UNDECLARED,),
+    inconclusive=(ORDER,),
+)
+INEFFECTIVE = Scenario(
+    name="keepalive-setting-ineffective",
+    summary="The API's keep-alive is declared as 30 s, but it closes after 3 s; the load balancer after 0.9 s.",
+    faults=(Balancer(upstream_idle=0.9), Tells("backend_keepalive", 30.0)),
+    fails=("keepalive.declared-timeout-is-effective",),
+    options=("--budget", "180s"),
+)
+OVERLOADED = Scenario(
+    name="keepalive-overloaded",
+    summary="The API refuses every fourth POST with 503, at any age of the connection.",
+    faults=(
+        UNDECLARED,
+        Answers(hop=Hop.BACKEND, status=503, body="{}", methods=("POST",), paths=("*/btdiag-*",), every=4),
+    ),
+    inconclusive=(ORDER,),
+)
+THROTTLED = Scenario(
+    name="keepalive-throttled",
+    summary="A gateway allows 50 POSTs to unknown paths a minute, then says 429.",
+    faults=(RateLimits(allowed=50, methods=("POST",), paths=("*/btdiag-*",)),),
+    inconclusive=(ORDER,),
+)
+NOT_PASSED_ON = Scenario(
+    name="keepalive-balancer-answers",
+    summary="The load balancer itself answers 404 to paths that it does not know.",
+    faults=(UNDECLARED, Answers(status=404, style="nginx", paths=("*/btdiag-*",))),
+    inconclusive=(ORDER,),
+)
+FRONT_SHORT = Scenario(
+    name="keepalive-front-short",
+    summary="The load balancer closes clients' idle connections after 1.5 s.",
+    faults=(Balancer(front_idle=1.5),),
+    warns=(FRONT,),
+)
+FRONT_HANGS_UP = Scenario(
+    name="keepalive-front-hangs-up",
+    summary="The load balancer closes every client connection after its answer, and does not say so.",
+    faults=(Balancer(front_hangs_up=True),),
+    fails=(FRONT,),
+    skips=(DROP,),
+)
+FRONT_DROPS = Scenario(
+    name="keepalive-front-drops",
+    summary="A NAT in front forgets connections that were idle for 2.5 s, without a word.",
+    faults=(Balancer(front_idle=60.0, front_forgets=2.5),),
+    fails=(DROP,),
+)
+BACK_DROPS = Scenario(
+    name="keepalive-back-drops",
+    summary="A firewall behind the load balancer forgets connections idle for 2.5 s: requests on them get 504.",
+    faults=(Balancer(upstream_idle=20.0, link_delay=LINK, link_drops_idle_after=2.5, upstream_timeout=1.0),),
+    fails=(ORDER, DROP),
+    skips=(CONTAINED,),
+)
+HINT_LIES = Scenario(
+    name="keepalive-hint-lies",
+    summary="The API's Keep-Alive: timeout=65 is passed on by a load balancer that closes after 1.5 s.",
+    faults=(Balancer(front_idle=1.5), Headers(set=(("Keep-Alive", "timeout=65"),))),
+    fails=("keepalive.hint-is-true",),
+    warns=(FRONT,),
+)
+HINT_TRUE = Scenario(
+    name="keepalive-hint-true",
+    summary="The load balancer announces Keep-Alive: timeout=2 and keeps connections for 6 s.",
+    faults=(Headers(set=(("Keep-Alive", "timeout=2"),)),),
+)

@@ -1,0 +1,319 @@
+"""The statistics, the plan and the verdicts on the keep-alive race, from hand-made volleys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.keepalive import backend_outlives, declared_is_effective, race_is_contained
+from btdiag.judge.race import (
+    OFFSETS,
+    answered_by,
+    chance,
+    fisher_exact,
+    hangs_when_idle,
+    keepalive_measured,
+    keepalive_of,
+    miss_probability,
+    next_volley,
+    periods_needed,
+    proved,
+    signatures,
+)
+from btdiag.judge.volley import (
+    Aim,
+    Answerer,
+    BackendIdle,
+    Ending,
+    Keepalive,
+    Period,
+    Race,
+    Recovery,
+    Shot,
+    Source,
+    Stop,
+    Volley,
+    strip,
+)
+from btdiag.measurement import NotMeasured
+from btdiag.model import HopName, Target, Verdict
+
+SKIPPED = NotMeasured(reason="volleys are opt-in", skipped=True)
+GOOD = Shot(method="POST", ending=Ending.ANSWERED, status=404, age_s=3.0, took_s=0.01)
+BAD = replace(GOOD, status=502)
+MEASURED = Keepalive(candidates=(3.0,), source=Source.MEASURED)
+
+
+def volley(name: str = "A", *, lost: int = 0, sent: int = 200, shot: Shot = BAD, age_s: float | None = 2.995) -> Volley:
+    return Volley(name=name, at_s=1.0, age_s=age_s, shots=(shot,) * lost + (GOOD,) * (sent - lost))
+
+
+def period(lost: int = 0, *, controls: tuple[int, ...] = (0,), shot: Shot = BAD, witness: bool = False) -> Period:
+    return Period(
+        aim=Aim(keepalive_s=3.0, offset_s=-0.005),
+        volley=volley(lost=lost, shot=shot),
+        controls=tuple(volley("B", lost=one, age_s=0.2) for one in controls),
+        recovery=Recovery(asked=3, failed=0, out_s=0.0, recovered=True) if lost else None,
+        witness_closed=witness,
+    )
+
+
+def race(*periods: Period, keepalive: Keepalive = MEASURED, stop: Stop = Stop.ALL_PERIODS, warm_lost: int = 0) -> Race:
+    return Race(
+        label="127.0.0.2",
+        path="/btdiag-1",
+        usual=404,
+        answerer=Answerer.BACKEND,
+        keepalive=keepalive,
+        warm_up=(volley("W", age_s=None, lost=warm_lost), volley("C", age_s=0.2)),
+        periods=periods,
+        stop=stop,
+        direct=BackendIdle(label="backend", closings_s=(3.0, 3.001)) if keepalive is MEASURED else None,
+    )
+
+
+def target(balancer: float | None = None, backend: float | None = None) -> Target:
+    return Target(
+        url="https://api.example",
+        scheme="https",
+        host="api.example",
+        port=443,
+        lb_idle_timeout=balancer,
+        backend_keepalive=backend,
+    )
+
+
+@given(st.integers(0, 4), st.integers(1, 4), st.integers(0, 4), st.integers(1, 4))
+def test_fisher_is_the_share_of_all_ways_to_deal_the_losses(hits: int, sent: int, others: int, controls: int) -> None:
+    hits, others = min(hits, sent), min(others, controls)
+    deals = list(combinations(range(sent + controls), hits + others))
+    extreme = sum(sum(place < sent for place in deal) >= hits for deal in deals)
+    assert fisher_exact(hits, sent, others, controls) == pytest.approx(extreme / len(deals))
+
+
+def test_seven_of_two_hundred_are_the_fewest_that_are_no_chance_against_twice_as_many_controls() -> None:
+    assert fisher_exact(7, 200, 0, 400) < 0.001 < fisher_exact(6, 200, 0, 400)
+
+
+@pytest.mark.parametrize(
+    ("shot", "lost", "hung"),
+    [
+        (BAD, True, False),
+        (replace(GOOD, status=503), True, False),
+        (replace(GOOD, status=500), True, False),
+        (replace(GOOD, status=504), False, True),
+        (replace(GOOD, status=501), False, False),
+        (replace(GOOD, status=429), False, False),
+        (replace(GOOD, ending=Ending.EMPTY, status=None), True, False),
+        (replace(GOOD, ending=Ending.RESET, status=None), True, False),
+        (replace(GOOD, ending=Ending.CUT), True, False),
+        (replace(GOOD, ending=Ending.SILENT, status=None), False, True),
+        (replace(GOOD, ending=Ending.UNSENT, status=None), False, False),
+    ],
+)
+def test_what_counts_as_lost_and_what_as_hung(shot: Shot, lost: bool, hung: bool) -> None:
+    assert (shot.lost, shot.hung) == (lost, hung)
+
+
+def test_throttling_is_429_or_an_unusual_403() -> None:
+    assert volley(lost=40, shot=replace(GOOD, status=429)).throttled(404)
+    assert volley(lost=40, shot=replace(GOOD, status=403)).throttled(404)
+    assert not volley(lost=40, shot=replace(GOOD, status=403)).throttled(403)
+    assert not volley(lost=40).throttled(404)
+
+
+def test_candidates_take_turns_and_each_has_its_own_offsets() -> None:
+    declared = keepalive_of(65.0, Source.DECLARED)
+    history: list[Period] = []
+    aims = []
+    for _ in range(4):
+        aim = next_volley(declared, history, 0.010)
+        aims.append(aim)
+        history.append(replace(period(), aim=aim))
+    assert [aim.keepalive_s for aim in aims] == [66.0, 65.0, 66.0, 65.0]
+    assert [aim.offset_s for aim in aims] == pytest.approx([0.01 * OFFSETS[0]] * 2 + [0.01 * OFFSETS[1]] * 2)
+
+
+def test_after_a_hit_the_same_age_is_tried_again() -> None:
+    assert next_volley(keepalive_of(65.0, Source.DECLARED), [period(lost=1)], 0.01) == period().aim
+
+
+def test_a_slow_volley_does_not_move_the_aim_without_limit() -> None:
+    assert next_volley(MEASURED, [], 5.0).age_s > 2.98
+
+
+def test_an_exact_backend_is_told_from_one_that_looks_now_and_then() -> None:
+    exact = keepalive_measured([3.0002, 3.0011, 3.0007], [2.9])
+    assert (exact.candidates, exact.coarse) == ((3.0007,), False)
+    late = keepalive_measured([3.05, 3.69, 3.79, 3.89])
+    assert (late.candidates, late.coarse) == ((3.0, 3.05), True)
+    assert keepalive_measured([2.998], [3.6]).candidates == (3.0, 2.998)
+
+
+def test_hits_that_came_when_foretold_prove_in_one_period() -> None:
+    assert proved(race(period(lost=20)), None)
+    assert not proved(race(period(lost=2)), None)
+    assert proved(race(period(lost=3), period(lost=4)), None)
+
+
+def test_a_guess_or_a_contradiction_needs_two_periods() -> None:
+    guessed = keepalive_of(65.0, Source.DEFAULT)
+    assert not proved(race(period(lost=90), keepalive=guessed), None)
+    assert proved(race(period(lost=90), period(lost=90), keepalive=guessed), None)
+    assert not proved(race(period(lost=90)), True)
+    assert periods_needed(guessed, False) == 1
+
+
+@pytest.mark.parametrize("overloaded", [race(period(20, controls=(1,))), race(period(20), warm_lost=1)])
+def test_a_loss_in_a_control_is_no_race(overloaded: Race) -> None:
+    assert not proved(overloaded, None)
+    assert not proved(overloaded, False)
+
+
+def test_an_empty_close_with_a_witness_is_the_front_timeout_and_a_502_is_not() -> None:
+    empty = replace(GOOD, ending=Ending.EMPTY, status=None)
+    assert period(lost=50, shot=empty, witness=True).hits == 0
+    assert period(lost=50, shot=empty).hits == 50
+    assert period(lost=50, witness=True).hits == 50
+
+
+def test_the_chance_of_no_volley_is_one() -> None:
+    assert chance(race()) == 1.0
+
+
+def test_unseen_gets_less_likely_with_each_period_but_not_for_a_guess() -> None:
+    assert miss_probability(race(period(), period())) < miss_probability(race(period())) < 1
+    assert miss_probability(race(period(), keepalive=keepalive_of(65.0, Source.DEFAULT))) == 1
+    assert miss_probability(replace(race(period()), answerer=Answerer.UNCLEAR)) == 1
+    late = replace(period(), volley=volley(age_s=3.2))
+    assert miss_probability(race(late)) == 1
+
+
+def test_hanging_on_idle_connections_is_told_from_a_few_stragglers() -> None:
+    hung = period(190, shot=replace(GOOD, status=504))
+    assert hangs_when_idle(race(hung))
+    assert not hangs_when_idle(race(period(1, shot=replace(GOOD, status=504))))
+    assert not hangs_when_idle(race(period()))
+
+
+@given(st.lists(st.sampled_from([GOOD, BAD, replace(GOOD, status=504)]), max_size=300))
+def test_the_strip_shows_every_loss_in_one_line(shots: list[Shot]) -> None:
+    line = strip(replace(volley(), shots=tuple(shots)))
+    assert len(line) <= 60
+    assert ("X" in line) == (BAD in shots)
+    assert set(line) <= set(".X?")
+
+
+def exchange(status: int | None, body: str = "", kind: str = "application/json") -> Exchange:
+    return Exchange(
+        method="POST",
+        url="https://api.example/x",
+        label="a",
+        started_at="",
+        request_headers=(),
+        status=status,
+        headers=(("Content-Type", kind),),
+        body=body,
+    )
+
+
+def test_who_answers_is_told_by_the_direct_answer_else_by_the_answer_itself() -> None:
+    page = exchange(404, "<html><center>nginx</center></html>", "text/html")
+    assert answered_by(exchange(404, "{}"), exchange(404, "{}")) is Answerer.BACKEND
+    assert answered_by(page, exchange(404, "{}")) is Answerer.BALANCER
+    assert answered_by(page, None) is Answerer.BALANCER
+    assert answered_by(exchange(404, "{}"), None) is Answerer.BACKEND
+    assert answered_by(exchange(404, "nothing here", "text/plain"), None) is Answerer.UNCLEAR
+
+
+VERDICTS = [
+    # balancer, backend (declared), race, verdict, words of the summary
+    (900.0, 65.0, SKIPPED, Verdict.FAIL, "backend closes first, by 834 s"),
+    (60.0, 65.0, SKIPPED, Verdict.PASS, "load balancer closes first, by 6 s"),
+    (65.0, 65.0, SKIPPED, Verdict.WARN, "by 1 s"),
+    (66.0, 65.0, SKIPPED, Verdict.FAIL, "same moment"),
+    (900.0, None, SKIPPED, Verdict.WARN, "the product's default"),
+    (None, 65.0, SKIPPED, Verdict.INCONCLUSIVE, "not known"),
+    (None, None, SKIPPED, Verdict.INCONCLUSIVE, "--lb-idle-timeout"),
+    (None, None, race(period(20)), Verdict.FAIL, "20 of 200 requests at an idle age of 2.995 s were lost (20 x 502)"),
+    (900.0, None, race(period(20)), Verdict.FAIL, "against 0 of 600 in the controls"),
+    (900.0, None, race(period(0)), Verdict.FAIL, "proxy_next_upstream"),
+    (0.5, None, race(period(0)), Verdict.PASS, "0 of 200 requests lost"),
+    (0.5, None, race(period(20)), Verdict.INCONCLUSIVE, "seen once"),
+    (None, None, race(period(2)), Verdict.INCONCLUSIVE, "seen once"),
+    (None, None, race(period(0)), Verdict.INCONCLUSIVE, "not known"),
+    (0.5, None, race(period(20, controls=(9,)), stop=Stop.OVERLOADED), Verdict.INCONCLUSIVE, "control volley"),
+    (0.5, None, race(stop=Stop.THROTTLED), Verdict.INCONCLUSIVE, "throttles"),
+    (900.0, None, race(stop=Stop.THROTTLED), Verdict.FAIL, "throttles"),
+]
+
+
+@pytest.mark.parametrize(("balancer", "backend", "seen", "verdict", "words"), VERDICTS)
+def test_the_table_of_verdicts(
+    balancer: float | None, backend: float | None, seen: Race | NotMeasured, verdict: Verdict, words: str
+) -> None:
+    finding = backend_outlives(target(balancer, backend), SKIPPED, seen)
+    assert (finding.verdict, words in finding.summary) == (verdict, True), finding.summary
+    if verdict is not Verdict.PASS:
+        assert finding.hop == HopName.LOAD_BALANCER
+        assert finding.remedy is not None
+        assert "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS" in finding.remedy.text
+
+
+def test_the_remedy_has_both_numbers_and_every_product() -> None:
+    remedy = backend_outlives(target(900.0, 65.0), SKIPPED, SKIPPED).remedy
+    assert remedy is not None
+    assert "905" in remedy.text
+    assert "61 s or less" in remedy.text
+    products = " ".join(snippet.product for snippet in remedy.snippets)
+    for name in ("ALB", "Google", "nginx", "HAProxy", "Apache", "Envoy", "Istio", "Traefik", "Caddy", "Kubernetes"):
+        assert name in products
+
+
+def test_the_proof_is_shown_as_strip_table_and_points() -> None:
+    finding = backend_outlives(target(), SKIPPED, race(period(20)))
+    assert [one.kind for one in finding.evidence] == ["text", "table", "table", "timeline"]
+    points = finding.evidence[3].data["points"]  # type: ignore[index,call-overload]
+    assert sum(point["outcome"] == "502" for point in points) == 20
+
+
+def test_a_backend_that_was_never_seen_to_close_can_still_prove_a_sound_order() -> None:
+    watched = BackendIdle(label="backend", closings_s=(), open_until_s=110.0)
+    assert backend_outlives(target(60.0), watched, SKIPPED).verdict is Verdict.PASS
+    assert backend_outlives(target(900.0), watched, SKIPPED).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("declared", "seen", "verdict"),
+    [
+        (65.0, 66.0, Verdict.PASS),
+        (65.0, 65.0, Verdict.PASS),
+        (300.0, 66.0, Verdict.FAIL),
+        (5.0, 66.0, Verdict.WARN),
+        (None, 66.0, Verdict.SKIP),
+    ],
+)
+def test_a_declared_setting_is_held_against_what_the_backend_does(
+    declared: float | None, seen: float, verdict: Verdict
+) -> None:
+    measured = BackendIdle(label="backend", closings_s=(seen,))
+    assert declared_is_effective(target(60.0, declared), measured).verdict is verdict
+
+
+def test_an_outage_after_a_race_is_a_finding_of_its_own() -> None:
+    out = replace(period(20), recovery=Recovery(asked=30, failed=20, out_s=10.1, recovered=True))
+    finding = race_is_contained(race(out))
+    assert finding.verdict is Verdict.FAIL
+    assert "10.1 s" in finding.summary
+    assert race_is_contained(race(period(20))).verdict is Verdict.PASS
+    assert race_is_contained(race(period(0))).verdict is Verdict.SKIP
+    assert race_is_contained(SKIPPED).verdict is Verdict.SKIP
+
+
+def test_signatures_count_only_what_was_lost() -> None:
+    assert signatures(race(period(3), period(0))) == {"502": 3}

@@ -1,0 +1,68 @@
+"""Consent, planned waits and connection limits of the keep-alive measurements."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from btdiag.measurement import NotAsked, PerAddress
+from btdiag.model import Mode, Route, Target, Way
+from btdiag.probe.battery import connection_limit
+from btdiag.probe.idle import backend_wait, expected_keepalive, front_wait
+from btdiag.probe.race import consented, race, race_wait
+from btdiag.probe.wire import Wire
+from tests.support.clock import JumpingWaits
+
+LOCAL = Target(url="http://127.0.0.1:1", scheme="http", host="127.0.0.1", port=1)
+LAB = Target(url="http://127.0.0.1:1", scheme="http", host="127.0.0.1", port=1, lab_scenario="healthy")
+
+
+def declared(seconds: float) -> Target:
+    return Target(url="http://127.0.0.1:1", scheme="http", host="127.0.0.1", port=1, backend_keepalive=seconds)
+
+
+@pytest.mark.parametrize(
+    ("target", "induce", "allowed"),
+    [(LOCAL, None, False), (LOCAL, False, False), (LOCAL, True, True), (LAB, None, True), (LAB, False, False)],
+)
+def test_only_the_lab_needs_no_consent(target: Target, induce: bool | None, allowed: bool) -> None:
+    mode = Mode(induce=induce)
+    assert consented(target, mode) is allowed
+    assert (race_wait(target, mode) > 0) is allowed
+
+
+def test_without_consent_nothing_is_sent() -> None:
+    wire = Wire(LOCAL, user_agent="btdiag/test")
+    way = PerAddress({"a": Way(route=Route(label="a", address="127.0.0.1", port=1))})
+    with pytest.raises(NotAsked) as refused:
+        asyncio.run(race(target=LOCAL, mode=Mode(), wire=wire, waits=JumpingWaits(), way=way))
+    assert "--induce" in (refused.value.command or "")
+    assert (wire.requests_sent, wire.connections_opened) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "mode", "periods"),
+    [
+        (65.0, Mode(induce=True), 1),
+        (65.0, Mode(induce=True, budget=320), 4),
+        (2.0, Mode(induce=True), 4),
+        (2.0, Mode(induce=True, periods=2), 2),
+        (300.0, Mode(induce=True), 1),
+    ],
+)
+def test_as_many_periods_are_planned_as_the_budget_holds(setting: float, mode: Mode, periods: int) -> None:
+    target = declared(setting)
+    assert race_wait(target, mode) == pytest.approx(periods * (expected_keepalive(target) + 1))
+
+
+def test_the_wait_for_the_front_is_bounded_by_the_budget() -> None:
+    assert front_wait(LOCAL, Mode()) == 68
+    assert front_wait(declared(300), Mode()) == 105
+    assert front_wait(LOCAL, Mode(budget=5)) == 1
+    assert backend_wait(LOCAL, Mode()) == 0
+
+
+def test_no_more_connections_than_files_may_be_open() -> None:
+    assert connection_limit(50) == 50
+    assert 0 <= connection_limit(10**9) < 10**9
