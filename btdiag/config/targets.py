@@ -94,6 +94,8 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         api_key_source=(key_name or "lab") if key else "",
         lab_scenario=scenario,
         address_spaces=tuple((network, space) for network, space in lab.get("address_spaces", ())),
+        browser_profile=Path(lab["browser_profile"]) if lab.get("browser_profile") else None,
+        page=lab.get("page", ""),
         **_declared(values, settings.environment),
     )
 

@@ -25,7 +25,8 @@ def run_command(
         from btdiag.engine import delivery, repeat
         from btdiag.engine.dryrun import plan
         from btdiag.engine.progress import progress
-        from btdiag.engine.run import execute, resolve_targets, secrets_of
+        from btdiag.engine.run import execute, resolve_targets
+        from btdiag.engine.shown import secrets_of
         from btdiag.report.escape import plain
         from btdiag.report.redact import redact_text
 

@@ -25,17 +25,16 @@ from btdiag.engine.rerun import command
 from btdiag.engine.schedule import Events, Schedule
 from btdiag.engine.session import Attempt, CollectionError
 from btdiag.engine.session import run as run_session
+from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
 from btdiag.judge.evidence import to_json
 from btdiag.measurement import NotMeasured
 from btdiag.model import (
     CheckResult,
     Evidence,
-    Json,
     MeasurementRecord,
     Report,
     ReportSet,
     RunInfo,
-    Secret,
     Target,
     Vantage,
     Verdict,
@@ -271,61 +270,3 @@ def collect(checks_dir: Path | None, work: Any) -> None:
         run_session(folders(checks_dir), shipped(), work)
     except CollectionError as error:
         raise UsageError(f"--checks: {error}" if checks_dir else str(error)) from None
-
-
-# --- what a report may show -------------------------------------------------------------------------------------------
-
-
-def shown_target(target: Target) -> dict[str, Json]:
-    """The fields of a target as a report shows them: what is set, and of secrets only that they are."""
-    shown: dict[str, Json] = {"url": target.url, "host": target.host, "port": target.port}
-    optional: dict[str, Any] = {
-        "lab": target.lab_scenario,
-        "proxy": target.proxy.url if target.proxy else None,
-        "resolve": list(target.resolve),
-        "backend": target.backend,
-        "brainstore": target.brainstore,
-        "gateway": target.gateway,
-        "bucket": target.bucket,
-        "lb_idle_timeout": target.lb_idle_timeout,
-        "backend_keepalive": target.backend_keepalive,
-        "app_url": target.app_url,
-        "origins": list(target.origins),
-        "role": target.role,
-        "ca": target.ca_file,
-        "client_cert": target.client_cert,
-        "api_key": f"from {target.api_key_source}" if target.api_key else None,
-        "headers": [name for name, _ in target.headers],
-    }
-    return shown | {key: to_json(value) for key, value in optional.items() if value not in (None, [])}
-
-
-def secrets_of(target: Target) -> list[Secret]:
-    """Every value of a target that must not be shown."""
-    found = [value for _, value in target.headers]
-    if target.api_key:
-        found.append(target.api_key)
-    if target.proxy and target.proxy.credentials:
-        user, _, password = target.proxy.credentials.reveal().partition(":")
-        found += [target.proxy.credentials, Secret(password or user)]
-    return [secret for secret in found if secret.reveal()]
-
-
-def withheld_keys(records: Sequence[MeasurementRecord]) -> tuple[str, ...]:
-    """One line for each reason why the API key was not sent although a probe would have."""
-    reasons: list[str] = []
-
-    def visit(value: Json) -> None:
-        if isinstance(value, dict):
-            reason = value.get("key_withheld")
-            if isinstance(reason, str):
-                reasons.append(reason)
-            for item in value.values():
-                visit(item)
-        elif isinstance(value, list):
-            for item in value:
-                visit(item)
-
-    for record in records:
-        visit(record.fact)
-    return tuple(f"the API key was withheld: {reason}" for reason in dict.fromkeys(reasons))

@@ -71,8 +71,10 @@ class WaitLog:
         if self._idle == 1:
             self._quiet.leave()
         try:
-            await asyncio.sleep(seconds)
-            self._spans.append((start, loop.time()))
+            try:
+                await asyncio.sleep(seconds)
+            finally:  # a wait that is cut short has been waited for all the same
+                self._spans.append((start, loop.time()))
             if self._idle == 1 and not self._alone:
                 async with self._quiet.lock:
                     pass

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from btdiag.judge import evidence
 from btdiag.judge.idle import Fate, FrontIdle
+from btdiag.judge.race import hangs_when_idle
 from btdiag.judge.volley import Race
 from btdiag.measurement import NotMeasured
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
@@ -51,14 +52,6 @@ def front_idle_suffices(fronts: Mapping[str, FrontIdle]) -> Finding:
 
 
 def _front(front: FrontIdle) -> Finding:
-    dead, resets, closings = front.ages(Fate.DEAD), front.ages(Fate.RST), front.ages(Fate.FIN)
-    if dead and not closings:
-        return _bad(
-            Verdict.FAIL,
-            front,
-            f"{front.label} ends idle connections only when they are used: {len(dead)} of {len(front.held)} requests "
-            f"at an idle age of {_ages(dead)} were answered by a close",
-        )
     if not front.keeps_alive and not front.announced:
         return _bad(
             Verdict.FAIL,
@@ -71,6 +64,14 @@ def _front(front: FrontIdle) -> Finding:
             Verdict.WARN,
             front,
             f"{front.label} closes the connection after every answer, so each request pays for a new one",
+        )
+    dead, resets, closings = front.ages(Fate.DEAD), front.ages(Fate.RST), front.ages(Fate.FIN)
+    if dead and not closings:
+        return _bad(
+            Verdict.FAIL,
+            front,
+            f"{front.label} ends idle connections only when they are used: {len(dead)} of {len(front.held)} requests "
+            f"at an idle age of {_ages(dead)} were answered by a close",
         )
     if resets:
         return _bad(
@@ -134,7 +135,7 @@ def no_silent_drop(fronts: Mapping[str, FrontIdle], race: Race | NotMeasured) ->
     ages = [one.age_s for front in fronts.values() for one in front.held]
     number = sum(len(front.held) for front in fronts.values())
     closed = sum(len(front.ages(Fate.FIN, Fate.RST)) for front in fronts.values())
-    if not ages:
+    if not any(front.keeps_alive for front in fronts.values()):
         return Finding(verdict=Verdict.SKIP, summary="no connection stays open after an answer, so none can be dropped")
     return Finding(
         verdict=Verdict.PASS,
@@ -176,13 +177,14 @@ def _hung_behind(race: Race) -> Finding | None:
     """Requests that hang, or get 504, on aged connections of the pool only: the drop is behind the load balancer."""
     aged = [period.volley for period in race.periods]
     hung, sent = sum(volley.hung for volley in aged), sum(volley.sent for volley in aged)
-    if not hung or any(volley.hung for volley in race.controls):
+    if not hangs_when_idle(race):
         return None
     ages = [volley.age_s or 0.0 for volley in aged if volley.hung]
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"{hung} of {sent} requests hung or got 504 when the load balancer's connections to the API were idle "
-        f"for {_ages(ages)}, and 0 of {sum(volley.sent for volley in race.controls)} on fresh ones: something "
+        f"for {_ages(ages)}, {sum(one.hung for one in race.controls)} of {sum(one.sent for one in race.controls)} in "
+        "the controls: something "
         "between them forgets idle connections",
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,

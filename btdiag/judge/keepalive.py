@@ -98,7 +98,7 @@ def _arithmetic(order: Order) -> str:
 def _beside(race: Race | NotMeasured) -> str:
     """What the volleys add to the arithmetic."""
     if isinstance(race, NotMeasured):
-        return f"not induced: {race.reason}"
+        return f"not induced: {_reason(race)}"
     if race.with_hits:
         return f"{sum(one.hits for one in race.with_hits)} requests were lost in {len(race.with_hits)} idle periods"
     if not race.periods:
@@ -109,6 +109,11 @@ def _beside(race: Race | NotMeasured) -> str:
         f"0 of {sent} requests lost at idle ages of {ages} s ({race.stop.value}; a race that nothing hides stays "
         f"unseen with a probability of {miss_probability(race):.2g}; {_MASKS})"
     )
+
+
+def _reason(missing: NotMeasured) -> str:
+    """Why there is no measurement, and how to get one."""
+    return missing.reason + (f"; to find out: {missing.command}" if missing.command else "")
 
 
 def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) -> Finding:
@@ -153,7 +158,7 @@ def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
 def race_is_contained(race: Race | NotMeasured) -> Finding:
     """How long the target was out for everyone after a volley with hits."""
     if isinstance(race, NotMeasured):
-        return Finding(verdict=Verdict.SKIP, summary=f"no race was induced: {race.reason}")
+        return Finding(verdict=Verdict.SKIP, summary=f"no race was induced: {_reason(race)}")
     after = [(period, period.recovery) for period in race.with_hits if period.recovery is not None]
     if not after or not controls_clean(race):
         reason = Stop.OVERLOADED if after else race.stop

@@ -19,10 +19,11 @@ from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
 from btdiag.model import HopName
 
 OFFSETS = (-0.4, -0.55, -0.3, -0.45)
-"""Where to aim, relative to K, as parts of the time that a volley takes: it works through the pool from the connection
-used last to the one used first, while those run out from the other end; they meet in the middle. Observed on loopback
-with 200 connections (13 to 16 ms a volley), nginx 1.22 before Node 20, median answer to median sending: at -8 to -3 ms
-eight of nine volleys had hits, at -16 to -11 ms none, at -2 ms and later one of four."""
+"""Where to aim, relative to K, as parts of the time that a volley takes: its requests must reach the backend while that
+is busy with the first of them, and the timers of the others run out. Observed on loopback with 200 connections (13 to
+16 ms a volley), nginx 1.22 before Node 20, median answer to median sending: at -8 to -3 ms eight of nine volleys had
+hits, at -16 to -11 ms none, at -2 ms and later one of four. Spreading the ages of the pool over 30 ms was worse: it is
+the connections that run out together that are caught together."""
 
 VOLLEY_LIMIT_S = 0.04  # no volley is taken for longer when aiming
 
@@ -43,16 +44,16 @@ def keepalive_of(setting_s: float, source: Source) -> Keepalive:
     return Keepalive(candidates=(setting_s + NODE_EXTRA_S, setting_s), source=source)
 
 
-def keepalive_measured(closings_s: Sequence[float], watched: int) -> Keepalive:
-    """K from direct connections of which some, or all `watched` ones, were seen to close.
+def keepalive_measured(closings_s: Sequence[float], open_s: Sequence[float] = ()) -> Keepalive:
+    """K from direct connections: the ages at which some were closed, and those that others have reached unclosed.
 
     A backend with exact timers closes all at the same age. One that looks at them now and then is late by a part of its
     round: its setting is the whole second before, most likely, or else the earliest closing.
     """
-    first, last = min(closings_s), max(closings_s)
-    if len(closings_s) == watched and last - first <= COARSE_SPREAD_S:
+    first = min(closings_s)
+    if max((*closings_s, *open_s)) - first <= COARSE_SPREAD_S:
         return Keepalive(candidates=(median(closings_s),), source=Source.MEASURED)
-    whole = float(floor(first))
+    whole = float(floor(first + COARSE_SPREAD_S / 4))
     return Keepalive(candidates=(whole, first) if whole else (first,), source=Source.MEASURED, coarse=True)
 
 
@@ -105,6 +106,16 @@ def chance(race: Race) -> float:
     hits, sent = sum(period.hits for period in race.periods), sum(period.volley.sent for period in race.periods)
     controls = race.controls
     return fisher_exact(hits, sent, sum(one.lost for one in controls), sum(one.sent for one in controls))
+
+
+def hangs_when_idle(race: Race) -> bool:
+    """Do requests hang on idle connections of the pool far more often than on ones only just used? Not one in the
+    controls would be too much asked: a few old connections stay in the pool, and a control may meet them."""
+    volleys, controls = [period.volley for period in race.periods], race.controls
+    hung, sent = sum(one.hung for one in volleys), sum(one.sent for one in volleys)
+    if not hung:
+        return False
+    return fisher_exact(hung, sent, sum(one.hung for one in controls), sum(one.sent for one in controls)) < SIGNIFICANT
 
 
 def periods_needed(keepalive: Keepalive | None, sound_order: bool | None) -> int:

@@ -175,12 +175,14 @@ class Stop(StrEnum):
     """Why no further volley was fired, in the words of a report."""
 
     PROVED = "proved"
+    AGREES = "the known order of the timeouts is sound, and the volleys agree"
     ALL_PERIODS = "all planned periods were used"
     NO_TIME = "the remaining time does not hold another idle period"
     NOT_BACKEND = "the load balancer itself answers the probe path, so no request reaches the pool"
     UNHEALTHY = "the probe path did not answer properly before any volley"
     OVERLOADED = "requests failed in a control volley too, on connections that were not idle"
     THROTTLED = "the target throttles: 429 or 403 in a volley"
+    HUNG = "requests on idle connections got no answer, while those on fresh ones did"
     TOO_LONG = "the backend had not closed an idle connection when the time was over"
     NO_CONNECTIONS = "fewer than ten connections to the target could be opened"
 

@@ -44,7 +44,7 @@ class _Shell:
 class Battery:
     """Connections to `way`, each asking for `path`. `pool_used_at` (loop time) is the median answer of the last
     volley; `took_s` its time from the first request to the last answer; `rtt_s` the round trip to the load balancer;
-    `refill_s` how long it took to replace what was closed before the last volley; `witness_ends` when connections
+    `dial_s` how long it took to open all; `witness_ends` when connections
     ended that stayed out of a volley."""
 
     target: Target
@@ -57,14 +57,17 @@ class Battery:
     pool_used_at: float | None = None
     took_s: float = 0.0
     rtt_s: float = 0.0
-    refill_s: float = 0.0
+    dial_s: float = 0.0
     witness_ends: list[float] = field(default_factory=list)
     _sending_s: float = 0.02  # the shortest time so far that writing all requests took
 
     async def fill(self, shots: int, witnesses: int) -> None:
         """Open connections for volleys of so many shots, and witnesses; fewer where the target refuses them."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         self.witnesses = witnesses
         self.connections = await self._dialled(shots + witnesses)
+        self.dial_s = loop.time() - started
         if self.connections:
             self.rtt_s = min(_round_trip(one) for one in self.connections)
 
@@ -93,7 +96,6 @@ class Battery:
 
     async def _refill(self) -> None:
         """Replace the connections that the load balancer has closed, or will not use again."""
-        started = asyncio.get_running_loop().time()
         dead = [number for number, one in enumerate(self.connections) if not one.usable]
         fresh = await self._dialled(len(dead)) if dead else []
         ended = [self.connections[number] for number in dead]
@@ -103,7 +105,6 @@ class Battery:
                 self.witness_ends.append(end)
             self.connections[number] = connection
         await close_all(ended)
-        self.refill_s = asyncio.get_running_loop().time() - started
 
     async def fire(self, name: str, *, due: float | None = None) -> Volley:
         """One request on every connection at once; without the witnesses at loop time `due`, if that is given. Never

@@ -48,13 +48,13 @@ async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
 @measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/version')}"])
 async def version(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /version without the key: the API's JSON, if it is the API that answers."""
-    return await _settled(lambda: wire.exchange(way, "GET", target.url_for("/version"), limits=HEALTH))
+    return await settled(lambda: wire.exchange(way, "GET", target.url_for("/version"), limits=HEALTH))
 
 
 @measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/status')}"])
 async def status(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /status, the old readiness path that never recovers once it has failed."""
-    return await _settled(lambda: wire.exchange(way, "GET", target.url_for("/status"), limits=HEALTH))
+    return await settled(lambda: wire.exchange(way, "GET", target.url_for("/status"), limits=HEALTH))
 
 
 @measurement(
@@ -67,7 +67,7 @@ async def ping(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /ping with the API key. The body of a success names a person and is not kept."""
     if target.api_key is None:
         raise NotAsked("no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env")
-    seen = await _settled(lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH))
+    seen = await settled(lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH))
     return replace(seen, body="[withheld]") if seen.status == 200 and seen.body else seen
 
 
@@ -80,7 +80,7 @@ async def backend_root(wire: Wire, target: Target) -> Exchange:
     """GET / at the API server itself, past the load balancer."""
     if target.backend is None:
         raise NotAsked("no --backend URL was given", "--backend http://HOST:8000")
-    return await _settled(lambda: get(f"{target.backend}/", target, wire, HEALTH))
+    return await settled(lambda: get(f"{target.backend}/", target, wire, HEALTH))
 
 
 @measurement(
@@ -92,10 +92,10 @@ async def brainstore_root(wire: Wire, target: Target) -> Exchange:
     """GET / at Brainstore, as its readiness probe does."""
     if target.brainstore is None:
         raise NotAsked("no --brainstore URL was given", "--brainstore http://HOST:4000")
-    return await _settled(lambda: get(f"{target.brainstore}/", target, wire, HEALTH))
+    return await settled(lambda: get(f"{target.brainstore}/", target, wire, HEALTH))
 
 
-async def _settled(ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
+async def settled(ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
     """The answer, asked for again when a gateway hiccup came in its place: how steady the target is, `roots` tells."""
     seen = await ask()
     for _ in range(RETRIES):

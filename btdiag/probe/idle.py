@@ -27,6 +27,7 @@ HUNG_S = (
     5.0  # silence on an old connection, while a new one answers, that counts as dropped: as long as a connect may take
 )
 BEYOND_S = 2.0  # seconds that are waited past the expected end of a connection
+AT_ONCE_S = 0.5  # a connection that ends so soon after its answer was never meant to be kept
 HELD = 4  # connections that are only held, to see them end
 PROBED_AT = (0.25, 0.5, 0.75, 0.95)  # ages, as shares of the wait, at which a connection is used again
 WHAT = "front idle timeout"
@@ -43,7 +44,7 @@ async def backend_way(target: Target, wire: Wire) -> Way:
     """The way to --backend, past the load balancer: its first address that takes a connection. Its certificate is not
     verified, for nothing secret is sent. Raises NotAsked without --backend, Unknown when nothing takes a connection."""
     if target.backend is None:
-        raise NotAsked("no --backend was given", "--backend URL")
+        raise NotAsked("no --backend was given", f"btdiag run --target {target.url} --backend URL")
     parts = urlsplit(target.backend)
     detail = ""
     for route in await routes_to(target.backend, target):
@@ -105,6 +106,12 @@ async def wait_for_ends(
         await asyncio.gather(ends, waiting, return_exceptions=True)
 
 
+def kept(connection: TimedConnection) -> bool:
+    """Did the connection stay open after its answer?"""
+    age = idle_time(connection)
+    return connection.stream.reusable and (age is None or age > AT_ONCE_S)
+
+
 def hint_of(connection: TimedConnection) -> float | None:
     """Seconds in the `Keep-Alive: timeout=` of the last answer (RFC 2068 section 19.7.1.1, today's de-facto form)."""
     values = [value for name, value in connection.headers if name.lower() == "keep-alive"]
@@ -114,7 +121,7 @@ def hint_of(connection: TimedConnection) -> float | None:
 
 def backend_wait(target: Target, mode: Mode) -> float:
     """The wait of `backend_idle`: until the backend is expected to have closed, and a little longer."""
-    return expected_keepalive(target) + BEYOND_S
+    return expected_keepalive(target) + BEYOND_S if target.backend else 0.0
 
 
 @measurement(budget=20, why="four connections, one request each; the rest is the idle wait", idle=backend_wait)
@@ -152,8 +159,8 @@ def front_wait(target: Target, mode: Mode) -> float:
 
 
 @measurement(
-    budget=25,
-    why="eight connections with one or two requests each, 5 s for those that stay silent; the rest is the idle wait",
+    budget=50,
+    why="one or two requests a connection, 5 s for those that stay silent, and volleys that others fire meanwhile",
     scope=Scope.ADDRESS,
     idle=front_wait,
 )
@@ -195,7 +202,6 @@ async def _watched(
 ) -> FrontIdle:
     loop = asyncio.get_running_loop()
     started = loop.time()
-    keeps_alive = all(one.stream.reusable for one in connections) if connections else False
     announced = any("close" in value.lower() for name, value in connections[0].headers if name.lower() == "connection")
     hint = hint_of(connections[0])
     uses = []
@@ -204,6 +210,7 @@ async def _watched(
         uses.append(asyncio.create_task(front.use(connection)))
     await wait_for_ends(connections, front.waits, max(0.0, started + wait - loop.time()), WHAT)
     passive = connections[len(ages) :]
+    keeps_alive = any(kept(connection) for connection in passive)
     uses += [asyncio.create_task(front.use(connection)) for connection in passive]
     used = [held for held in await asyncio.gather(*uses) if held is not None]
     closed = [_closed(connection) for connection in passive]

@@ -16,7 +16,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
-from btdiag.judge.race import answered_by, keepalive_measured, keepalive_of, next_volley, proved
+from btdiag.judge.race import answered_by, hangs_when_idle, keepalive_measured, keepalive_of, next_volley, proved
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
 from btdiag.measurement import Blocked, NotAsked, PerAddress, Waits, measurement
 from btdiag.model import Mode, Target, Way
@@ -66,7 +66,10 @@ def race_wait(target: Target, mode: Mode) -> float:
 async def race(target: Target, mode: Mode, wire: Wire, waits: Waits, way: PerAddress[Way]) -> Race:
     """What the load balancer does with requests that reach the backend just as it closes idle connections."""
     if not consented(target, mode):
-        raise NotAsked("volleys are opt-in, for they can cause the very 502s that they look for", "--induce")
+        raise NotAsked(
+            "volleys are opt-in: they can cost real requests, and make a load balancer take servers out for seconds",
+            f"btdiag run --target {target.url} --induce",
+        )
     if not way.facts:
         raise Blocked("connection.tcp-connects", "no address of the target takes connections")
     began = asyncio.get_running_loop().time()
@@ -103,8 +106,6 @@ class _Induction:
             self.backend = await backend_way(self.target, self.wire)
         if stop := await self._choose_path():
             return stop
-        if self.target.backend and self.backend:
-            self.direct = await open_and_ask(self.wire, self.backend, self.target.backend, "/", WATCHED, STAGGER_S)
         return await self._warm_up() or await self._know_keepalive() or await self._all_periods()
 
     def fact(self, stop: Stop) -> Race:
@@ -167,7 +168,9 @@ class _Induction:
         if len(self.battery.connections) < FEWEST + WITNESSES:
             return Stop.NO_CONNECTIONS
         filling = await self.battery.fire("W")
-        if self.direct:  # opened just before: their timers must run out early enough to get ready for A
+        if self.target.backend and self.backend:  # a little before the pool's age begins, so that K is known in time
+            await close_all(self.direct)
+            self.direct = await open_and_ask(self.wire, self.backend, self.target.backend, "/", WATCHED, STAGGER_S)
             await asyncio.sleep(self._lead_s)
         self.warm_up = (filling, *await self._controls("C", 2))
         if any(volley.throttled(self.usual) for volley in self.warm_up):
@@ -190,6 +193,7 @@ class _Induction:
 
     @property
     def _lead_s(self) -> float:
+        """Time to get ready for a volley: the load balancer may have closed all connections meanwhile."""
         return LEAD_S + 1.5 * self.battery.dial_s
 
     async def _know_keepalive(self) -> Stop | None:
@@ -205,10 +209,12 @@ class _Induction:
         closings = backend_fact("backend", self.direct).closings_s
         if not closings:
             return Stop.TOO_LONG
-        self.keepalive = keepalive_measured(closings, WATCHED)
+        still_open = [self._now() - one.answered_at for one in self.direct if one.usable and one.answered_at]
+        self.keepalive = keepalive_measured(closings, still_open)
         return None
 
     async def _all_periods(self) -> Stop:
+        deep = self.mode.deep or self.mode.periods is not None
         while len(self.periods) < (self.mode.periods or PERIODS):
             assert self.keepalive is not None
             aim = next_volley(self.keepalive, self.periods, self.quickest_s - self.battery.rtt_s)
@@ -217,8 +223,11 @@ class _Induction:
             if stop := await self._period(aim):
                 return stop
             fact = self.fact(Stop.PROVED)
-            if proved(fact, order_of(self.target, fact.direct).sound):
+            sound = order_of(self.target, fact.direct).sound
+            if proved(fact, sound):
                 return Stop.PROVED
+            if sound and not fact.with_hits and len(self.periods) >= len(self.keepalive.candidates) and not deep:
+                return Stop.AGREES
         return Stop.ALL_PERIODS
 
     def _now(self) -> float:
@@ -235,7 +244,7 @@ class _Induction:
         async with self.waits.alone():
             if self.periods and self.periods[-1].front_closed:
                 await self.battery.renew()
-            volley = await self.battery.fire("A", due=due, all_in=False)
+            volley = await self.battery.fire("A", due=due)
             recovery = await self._recovery() if volley.lost else None
             controls = await self._controls("B", 2 if volley.lost else 1)
         period = Period(
@@ -248,6 +257,8 @@ class _Induction:
         self.periods.append(period)
         if any(one.throttled(self.usual) for one in (volley, *controls)):
             return Stop.THROTTLED
+        if hangs_when_idle(self.fact(Stop.HUNG)):
+            return Stop.HUNG
         return Stop.OVERLOADED if any(control.lost for control in controls) else None
 
     async def _recovery(self) -> Recovery:

@@ -102,12 +102,16 @@ class TimedConnection(asyncio.Protocol):
         self.sent_at = self.loop.time()
         self._transport.write(request)
 
-    async def settle(self, seconds: float) -> None:
-        """Wait for the rest of the answer, at most so long, and read status and headers; a connection whose answer does
-        not end in time, or that may not be used again, counts as unusable."""
-        deadline = self.loop.time() + seconds
-        while not self._parse() and self.closed_at is None and self.loop.time() < deadline:
+    async def answer(self, seconds: float) -> None:
+        """Wait until the answer is there or the connection is over, at most so long for its header and two seconds more
+        for the rest. A connection whose answer does not end, or that may not be used again, counts as unusable."""
+        if self.sent_at is None:
+            return
+        await asyncio.wait({self.answered}, timeout=seconds)
+        deadline = self.loop.time() + REST_S
+        while not self._parse() and self.closed_at is None and self.answered_at and self.loop.time() < deadline:
             await asyncio.wait({self.gone}, timeout=0.005)
+        self._parse()
         self.stream.reusable = self.stream.reusable and self._parsed
 
     def _parse(self) -> bool:
@@ -183,13 +187,8 @@ def _rounded(later: float | None, earlier: float | None) -> float | None:
 
 
 async def answers(connections: Sequence[TimedConnection], seconds: float) -> None:
-    """Wait, at most so long, until every connection has the header of its answer or is over; then read the answers."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    sent = [connection for connection in connections if connection.sent_at is not None]
-    if sent:
-        await asyncio.wait({connection.answered for connection in sent}, timeout=seconds)
-        await asyncio.gather(*(one.settle(min(REST_S, deadline - loop.time())) for one in sent))
+    """Wait, at most so long, until every connection has its answer or is over."""
+    await asyncio.gather(*(connection.answer(seconds) for connection in connections))
 
 
 async def close_all(connections: Sequence[TimedConnection]) -> None:

@@ -56,14 +56,14 @@ class _Asked:
 
 class Wire:
     """All network I/O of one target in one run. `requests_sent` counts requests, `connections_opened` connections;
-    every request says `user_agent`."""
+    every request says `user_agent`. `contexts` decides what is trusted; by default the target's own."""
 
-    def __init__(self, target: Target, *, user_agent: str) -> None:
+    def __init__(self, target: Target, *, user_agent: str, contexts: Contexts | None = None) -> None:
         self.requests_sent = 0
         self.connections_opened = 0
         self._target = target
         self.user_agent = user_agent
-        self._contexts = Contexts(target)
+        self._contexts = contexts or Contexts(target)
 
     async def dial(
         self,

@@ -141,7 +141,8 @@ def headline(checks: Sequence[CheckResult], *, url: str, addresses: int = 0) -> 
     if not found:
         return _headline_of_health(checks, url, addresses)
     first = next((check for check in found if check.id == root_cause(checks)), found[0])
-    return f"{_lead(first, found, checks)}: {_clause(first.summary)}{_to_do(first)}"
+    cause = _clause(first.summary.partition("; ")[0])  # what follows a semicolon is detail, and stands below
+    return f"{_lead(first, found, checks)}: {cause}{_to_do(first)}"
 
 
 def headline_of_set(reports: Sequence[Report]) -> str:
@@ -153,11 +154,21 @@ def headline_of_set(reports: Sequence[Report]) -> str:
     return f"{len(reports) - healthy} of {_number(len(reports), 'target')} need attention: {worst_report.headline}"
 
 
+_AT: Mapping[str, str] = {hop.value: f"the {hop.value}" for hop in HopName} | {
+    HopName.DNS.value: "DNS",
+    HopName.TLS.value: "TLS",
+    HopName.API.value: "the API",
+    HopName.BRAINSTORE.value: "Brainstore",
+    HopName.CONFIG.value: "the configuration",
+}
+"""The hops as a sentence names them."""
+
+
 def _lead(first: CheckResult, found: Sequence[CheckResult], checks: Sequence[CheckResult]) -> str:
     if first.verdict is Verdict.FAIL:
-        return f"Broken at the {hop_of(first)}"
+        return f"Broken at {_AT.get(hop_of(first), hop_of(first))}"
     if first.verdict is Verdict.WARN:
-        return f"Works, with {_number(len(found), 'risk')}, the first at the {hop_of(first)}"
+        return f"Works, with {_number(len(found), 'risk')}, the first at {_AT.get(hop_of(first), hop_of(first))}"
     broke = next((check for check in found if crashed(check)), None)
     cause = f"btdiag itself crashed in {broke.id} and " if broke else ""
     number = sum(check.verdict is Verdict.INCONCLUSIVE for check in found)
@@ -284,7 +295,10 @@ def _belongs(station: _Station) -> bool:
     """Whether the picture shows it: the usual stations always, others when a check had something to do with them."""
     if station.name in _ALWAYS_THERE:
         return True
-    return any(check.verdict is not Verdict.SKIP or check.because for check in station.checks)
+    if any(check.verdict is not Verdict.SKIP for check in station.checks):
+        return True
+    # A blocked check tells that the hop would come; not so the proxy's, which stands in every report.
+    return station.name != HopName.PROXY and any(check.because for check in station.checks)
 
 
 def _hop(station: _Station, stations: Sequence[_Station]) -> Hop:
@@ -299,6 +313,8 @@ def _hop(station: _Station, stations: Sequence[_Station]) -> Hop:
 
 
 def _state_unseen(station: _Station, stations: Sequence[_Station]) -> str:
+    if station.name == HopName.CLIENT:
+        return "ok" if any(each.seen in _DECIDED for each in stations) else "unknown"
     if any(check.because for check in station.checks):
         return "not reached"
     way = [each for each in stations if each.name in MAIN_WAY]

@@ -18,7 +18,8 @@ from tests.labclient import Target, staged, url_port
 
 # The race: for `delay` either side of `keepalive` the backend's FIN and the request pass each other.
 KEEPALIVE = 0.4
-DELAY = 0.06
+DELAY = 0.1
+PERIODS = 4  # on a busy machine a period may miss the window; that all of them do is no accident
 
 
 class Client:
@@ -72,7 +73,7 @@ def racing(**settings: Any) -> Plan:
 
 
 async def after_idle(target: Target, method: str) -> int | None:
-    """A request that reaches a reused backend connection while the backend closes it."""
+    """A request meant to reach a reused backend connection while the backend closes it."""
     async with client(target["plain_port"]) as connection:
         assert await connection.ask("POST", b"warm", "/x") == 404
         # The backend's timer began one link delay before the answer was here.
@@ -80,14 +81,18 @@ async def after_idle(target: Target, method: str) -> int | None:
         return await connection.ask(method, b"", "/")
 
 
+def in_some_period(plan: Plan, method: str, status: int | None) -> bool:
+    return any(run(plan, lambda target: after_idle(target, method)) == status for _ in range(PERIODS))
+
+
 @pytest.mark.parametrize(("answer", "status"), [(502, 502), (503, 503), ("close", None)])
 def test_post_loses_the_race(answer: Broken, status: int | None) -> None:
-    assert run(racing(on_broken=answer), lambda target: after_idle(target, "POST")) == status
+    assert in_some_period(racing(on_broken=answer), "POST", status)
 
 
 def test_idempotent_requests_are_tried_again() -> None:
     assert run(racing(), lambda target: after_idle(target, "GET")) == 200
-    assert run(racing(retry="none"), lambda target: after_idle(target, "GET")) == 502
+    assert in_some_period(racing(retry="none"), "GET", 502)
 
 
 def test_all_requests_may_be_tried_again() -> None:

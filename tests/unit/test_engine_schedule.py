@@ -102,6 +102,19 @@ def test_waits_overlap_and_the_longest_chain_is_told() -> None:
     assert last == pytest.approx(70, abs=1)
 
 
+def test_a_wait_that_is_cut_short_counts_as_long_as_it_lasted() -> None:
+    async def hasty(waits: Waits) -> int:
+        waiting = asyncio.ensure_future(waits.idle(60, "something"))
+        await asyncio.sleep(20)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        return 1
+
+    plan = schedule(spec(hasty, idle=lambda t, m: 60))
+    measure(plan, "hasty")
+    assert plan.outcomes[Key(name="hasty", target_number=0)].chain_s == pytest.approx(20, abs=1)
+
+
 def test_facts_per_address_reach_a_dependent_at_the_same_address_and_all_of_them_elsewhere() -> None:
     async def connection(route: Route) -> str:
         return f"to {route.address}"

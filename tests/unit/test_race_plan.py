@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -12,10 +13,22 @@ from btdiag.probe.battery import connection_limit
 from btdiag.probe.idle import backend_wait, expected_keepalive, front_wait
 from btdiag.probe.race import consented, race, race_wait
 from btdiag.probe.wire import Wire
-from tests.support.clock import JumpingWaits
 
 LOCAL = Target(url="http://127.0.0.1:1", scheme="http", host="127.0.0.1", port=1)
 LAB = Target(url="http://127.0.0.1:1", scheme="http", host="127.0.0.1", port=1, lab_scenario="healthy")
+
+
+class NoWaits:
+    """Waits for a measurement that must not wait."""
+
+    async def idle(self, seconds: float, what: str) -> None:
+        raise AssertionError(what)
+
+    def alone(self, within: float | None = None) -> AbstractAsyncContextManager[None]:
+        raise AssertionError("nothing is to be sent")
+
+    def remaining(self) -> float:
+        return 100.0
 
 
 def declared(seconds: float) -> Target:
@@ -36,7 +49,7 @@ def test_without_consent_nothing_is_sent() -> None:
     wire = Wire(LOCAL, user_agent="btdiag/test")
     way = PerAddress({"a": Way(route=Route(label="a", address="127.0.0.1", port=1))})
     with pytest.raises(NotAsked) as refused:
-        asyncio.run(race(target=LOCAL, mode=Mode(), wire=wire, waits=JumpingWaits(), way=way))
+        asyncio.run(race(target=LOCAL, mode=Mode(), wire=wire, waits=NoWaits(), way=way))
     assert "--induce" in (refused.value.command or "")
     assert (wire.requests_sent, wire.connections_opened) == (0, 0)
 

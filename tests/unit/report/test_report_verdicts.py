@@ -31,7 +31,7 @@ CRASHED = check("cors.a", OPEN, "KeyError: 'x'", evidence=(Evidence(kind="crash"
             ],
             "Broken at the network: 1 of 2 refuse; what to do: Start it on 10.0.0.2 (port 443)",
         ),
-        ([check("dns.a", WARN, "mixed"), check("cors.b", WARN)], "Works, with 2 risks, the first at the dns: mixed"),
+        ([check("dns.a", WARN, "mixed"), check("cors.b", WARN)], "Works, with 2 risks, the first at DNS: mixed"),
         (
             [check("dns.a", PASS), check("cors.b", OPEN, "429 to all")],
             "No failure was seen, but 1 of 2 checks is undecided: 429 to all",

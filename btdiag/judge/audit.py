@@ -1,0 +1,182 @@
+"""Do audit headers arrive, and can what they hold be read? Strict and bounded: the header comes from outside.
+
+The wire form of x-bt-audit-resources is a JSON object with `v` (1) and `p`, base64 of a gzip stream of a JSON list, as
+parse_audit_resources of the Python SDK reads it since December 2024.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from btdiag.judge import evidence
+from btdiag.judge.answers import proofs, rate_limited, words
+from btdiag.judge.exchange import Exchange
+from btdiag.measurement import NotMeasured
+from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Verdict
+
+PREFIX = "x-bt-audit-"
+REQUEST_HEADER = "x-bt-enable-audit"
+RESOURCES = "x-bt-audit-resources"
+NAMES = ("x-bt-audit-user-id", "x-bt-audit-user-email", "x-bt-audit-normalized-url", RESOURCES)
+PROTOCOL = 1
+DECODED_LIMIT = 1024 * 1024  # bytes; a request touches few resources, and a gzip bomb is no audit entry
+KEY_IS_ACCEPTED = "readiness.key-is-accepted"
+SOURCES = (
+    "https://www.braintrust.dev/docs/admin/self-hosting (audit headers)",
+    "https://pypi.org/project/braintrust/ (braintrust.audit.parse_audit_resources)",
+    "RFC 1952",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What became of decoding the resources header: `types` of its entries, or the `problem`. `flat` is the older form
+    without the envelope, which the SDK does not read."""
+
+    types: tuple[str, ...] = ()
+    problem: str = ""
+    flat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The answer to a request that asked for audit headers. Their values name people and are not kept: `arrived` are
+    the names that came with a value (lower case), `resources` what the resources header held."""
+
+    exchange: Exchange
+    arrived: tuple[str, ...]
+    resources: Resources | None = None
+
+
+def decode_resources(value: str) -> Resources:
+    """The types of the resources in a header's value. Never raises; at most DECODED_LIMIT bytes are unpacked."""
+    try:
+        envelope = json.loads(value)
+    except (ValueError, RecursionError):
+        bare = _unpack(value)
+        problem = bare.problem and "it is neither JSON nor base64 of a gzip stream"
+        return Resources(types=bare.types, problem=problem, flat=not problem)
+    if not isinstance(envelope, dict) or not {"v", "p"} <= envelope.keys():
+        return Resources(problem="it is JSON without the fields v and p")
+    if envelope["v"] is True or envelope["v"] != PROTOCOL:
+        return Resources(problem=f"its protocol version is {str(envelope['v'])[:40]}, and SDKs read version {PROTOCOL}")
+    if not isinstance(envelope["p"], str):
+        return Resources(problem="its payload p is no string")
+    return _unpack(envelope["p"])
+
+
+def _unpack(payload: str) -> Resources:
+    try:
+        packed = base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError) as error:
+        return Resources(problem=f"its payload is no base64 ({error})")
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        content = unpacker.decompress(packed, DECODED_LIMIT)
+    except zlib.error as error:
+        return Resources(problem=f"its payload is no gzip stream ({error})")
+    if unpacker.unconsumed_tail:
+        return Resources(problem=f"its payload unpacks to more than {DECODED_LIMIT} bytes")
+    if not unpacker.eof:
+        return Resources(problem="its payload is cut off, as by a limit on the size of headers")
+    return _entries(content)
+
+
+def _entries(content: bytes) -> Resources:
+    try:
+        listed = json.loads(content)
+    except (ValueError, RecursionError):
+        return Resources(problem="its payload unpacks to something that is no JSON")
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) and "type" in entry for entry in listed):
+        return Resources(problem="its payload is no list of resources with a type")
+    return Resources(types=tuple(str(entry["type"])[:40] for entry in listed))
+
+
+def headers_arrive(front: Audit, direct: Audit | NotMeasured) -> Finding:
+    """The claim of audit.headers-arrive."""
+    gate = _gate(front)
+    if gate is not None:
+        return gate
+    beside = direct.arrived if isinstance(direct, Audit) and direct.exchange.status == front.exchange.status else ()
+    lost = [name for name in beside if name not in front.arrived]
+    if lost:
+        return _missing(lost, front, Verdict.FAIL, "though the API server itself sends them")
+    if not front.arrived:
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary=f"asked with {REQUEST_HEADER}: true, this data plane sends no audit headers, or a hop drops them "
+            "(only beside the API server itself, --backend URL, can that be told)",
+        )
+    absent = [name for name in NAMES if name not in front.arrived and name != RESOURCES]
+    if absent:
+        return _missing(absent, front, Verdict.WARN, f"while {', '.join(front.arrived)} came")
+    return Finding(
+        verdict=Verdict.PASS, summary=f"{len(front.arrived)} audit headers arrive: {', '.join(front.arrived)}"
+    )
+
+
+def resources_decode(front: Audit) -> Finding:
+    """The claim of audit.resources-decode."""
+    gate = _gate(front)
+    if gate is not None:
+        return gate
+    found = front.resources
+    if found is None:
+        return Finding(verdict=Verdict.SKIP, summary=f"the answer carries no {RESOURCES} header to decode")
+    if not found.problem and not found.flat:
+        types = ", ".join(dict.fromkeys(found.types)) or "none touched"
+        return Finding(
+            verdict=Verdict.PASS, summary=f"{RESOURCES} decodes to {len(found.types)} resources ({types})"
+        )
+    why = found.problem or "it lacks the envelope with v and p: parse_audit_resources raises JSONDecodeError on it"
+    return Finding(
+        verdict=Verdict.FAIL if found.problem else Verdict.WARN,
+        summary=f"{RESOURCES} on {front.exchange.label} cannot be read by SDKs: {why}",
+        hop=HopName.LOAD_BALANCER if "cut off" in why else HopName.API,
+        owner=Owner.LOAD_BALANCER if "cut off" in why else Owner.API,
+        expected=f'{{"v": {PROTOCOL}, "p": base64 of gzip of a JSON list}}',
+        seen=why,
+        evidence=(evidence.exchange(front.exchange),),
+        remedy=Remedy(
+            text="Compare with the API server's own answer: a header that is cut off needs a larger response header "
+            "buffer at the hop that cuts it; another form needs an API server and an SDK of the same age."
+        ),
+        sources=SOURCES,
+    )
+
+
+def _gate(front: Audit) -> Finding | None:
+    seen = front.exchange
+    if seen.status == 429:
+        return rate_limited(seen)
+    if seen.key_withheld is not None:
+        return Finding(verdict=Verdict.SKIP, summary=f"audit headers need the API key: {seen.key_withheld}")
+    if seen.status in {401, 403}:
+        return Finding(verdict=Verdict.SKIP, summary=f"the request is refused ({words(seen)})", because=KEY_IS_ACCEPTED)
+    if seen.status is None or seen.status >= 300:
+        return Finding(verdict=Verdict.SKIP, summary=f"there is no answer to look at: {words(seen)}")
+    return None
+
+
+def _missing(names: Sequence[str], front: Audit, verdict: Verdict, contrast: str) -> Finding:
+    told = ", ".join(names)
+    return Finding(
+        verdict=verdict,
+        summary=f"{len(names)} audit {'header does' if len(names) == 1 else 'headers do'} not arrive ({told}), {contrast}",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"{', '.join(NAMES)} on every answer to a request with {REQUEST_HEADER}: true",
+        seen=f"only {', '.join(front.arrived)}" if front.arrived else "none of them",
+        evidence=proofs(front.exchange),
+        remedy=Remedy(
+            text=f"Let every hop pass {PREFIX}* on in answers and {REQUEST_HEADER} in requests, and give it response "
+            "header buffers of 16 KiB or more: the list of resources can be long.",
+            snippets=(Snippet(product="nginx", code="proxy_buffer_size 32k;\nproxy_buffers 8 32k;"),),
+        ),
+        sources=SOURCES,
+    )

@@ -1,0 +1,232 @@
+"""The claims that hang on the user's permission: the web app reaches the target, and nobody is asked for that."""
+
+from __future__ import annotations
+
+from btdiag.judge import lna_remedy as remedy
+from btdiag.judge.lna_facts import BrowserSurvey, Kind, PageTrial, StoredDecision
+from btdiag.judge.lna_reading import (
+    FIRST_ENFORCING,
+    Reading,
+    Standing,
+    explained_by,
+    is_unknown_authority,
+    place,
+    proof,
+    worst,
+)
+from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
+
+REACHES = "lna.web-app-reaches-target"
+CONTEXT = "lna.page-context-allows"
+
+
+# --- lna.web-app-reaches-target ---------------------------------------------------------------------------------------
+
+
+def web_app_reaches_target(survey: BrowserSurvey, target: Target) -> Finding:
+    """The claim of lna.web-app-reaches-target: with Allow, where it is asked for, the page gets its answers."""
+    return worst(survey, target, _reaches)
+
+
+def _reaches(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+    stored = survey.decision(reading.visit.origin)
+    if reading.standing is Standing.SHUT_OUT:
+        return _because(CONTEXT, "the page may not use local networks at all")
+    if reading.standing is Standing.BLOCKED:
+        return _blocked_by_policy(reading, survey)
+    if stored is not None and stored.of(reading.space) == "block" and reading.standing is Standing.ASKED:
+        return _blocked_by_person(reading, survey, stored)
+    if reading.beneath is not None:
+        return _broken_beneath(reading, survey)
+    trial = reading.allowed if reading.standing is Standing.ASKED else reading.fresh
+    if trial is None or not _works(trial):
+        return _unexplained(reading, survey, trial)
+    when = "after Allow" if reading.standing is Standing.ASKED else f"({reading.standing})"
+    credentials = trial.request(Kind.CREDENTIALS)
+    note = "" if credentials is None or credentials.ok else f"; with credentials it fails: {credentials.what}"
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"a page of {reading.visit.origin} in {survey.browser.words} gets its answers from "
+        f"{place(survey, reading.space)} {when}, simple and preflighted{note}",
+        evidence=proof(reading, survey),
+    )
+
+
+def _works(trial: PageTrial) -> bool:
+    needed = (trial.request(Kind.SIMPLE), trial.request(Kind.PREFLIGHTED))
+    return all(request is not None and request.ok for request in needed)
+
+
+def _blocked_by_policy(reading: Reading, survey: BrowserSurvey) -> Finding:
+    state = f"permission {reading.fresh.before.of(reading.space)} in a new profile, before the first request"
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"An enterprise policy of this machine forbids {reading.visit.origin} to reach "
+        f"{place(survey, reading.space)}: {survey.browser.words} refuses without asking",
+        hop=HopName.BROWSER,
+        owner=Owner.BROWSER,
+        expected=f"permission prompt or granted for {reading.visit.origin}",
+        seen=state,
+        evidence=proof(reading, survey),
+        remedy=remedy.lift_policy(reading.visit.origin),
+        sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
+    )
+
+
+def _blocked_by_person(reading: Reading, survey: BrowserSurvey, stored: StoredDecision) -> Finding:
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"The profile {stored.folder} has Block stored for {reading.visit.origin}, so every request of the web "
+        f"app to {place(survey, reading.space)} fails there without a question; a new profile is asked",
+        hop=HopName.BROWSER,
+        owner=Owner.CLIENT,
+        expected="Allow, or no decision yet",
+        seen=f"Block for {reading.space} addresses",
+        evidence=proof(reading, survey),
+        remedy=remedy.undo_block(reading.visit.origin, stored.folder),
+        sources=remedy.SOURCES,
+    )
+
+
+def _broken_beneath(reading: Reading, survey: BrowserSurvey) -> Finding:
+    """Whatever the user clicks, the request fails for another reason, which another check is about."""
+    failed = reading.beneath
+    assert failed is not None
+    if is_unknown_authority(failed, survey):
+        return _unknown_authority(reading, survey, failed.what)
+    summary = f"with Local Network Access out of the way, the page's {failed.kind} ends with {failed.what}"
+    return _because(explained_by(failed), summary, *proof(reading, survey))
+
+
+def _unknown_authority(reading: Reading, survey: BrowserSurvey, code: str) -> Finding:
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"{survey.browser.words} in a new profile does not know the CA of the target's certificate ({code}), "
+        "though this machine does; to find out: btdiag run --ca FILE with that CA",
+        hop=HopName.BROWSER,
+        owner=Owner.CLIENT,
+        expected="a certificate that the browser trusts",
+        seen=code,
+        evidence=proof(reading, survey),
+    )
+
+
+def _unexplained(reading: Reading, survey: BrowserSurvey, trial: PageTrial | None) -> Finding:
+    seen = next((request.what for request in trial.requests if not request.ok), "") if trial else "it was not tried"
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"The page's requests pass while {survey.browser.words} only warns, and fail as users have it: {seen}; "
+        "run btdiag again, for one of the two may have met a passing fault",
+        hop=HopName.BROWSER,
+        seen=seen,
+        evidence=proof(reading, survey),
+    )
+
+
+def _because(check_id: str, summary: str, *shown: Evidence) -> Finding:
+    return Finding(verdict=Verdict.SKIP, because=check_id, summary=summary, evidence=shown)
+
+
+# --- lna.no-prompt-needed ---------------------------------------------------------------------------------------------
+
+
+def no_prompt_needed(survey: BrowserSurvey, target: Target) -> Finding:
+    """The claim of lna.no-prompt-needed: the web app works without a question to its users."""
+    return worst(survey, target, _needs_no_prompt)
+
+
+def _needs_no_prompt(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+    stored = survey.decision(reading.visit.origin)
+    decision = stored.of(reading.space) if stored else ""
+    match reading.standing:
+        case Standing.SHUT_OUT:
+            return _because(CONTEXT, "the page may not even ask")
+        case Standing.BLOCKED:
+            return _because(REACHES, "nobody is asked, for a policy refuses at once")
+        case Standing.BROKEN:
+            return _never_got_there(reading, survey)
+        case Standing.ASKED if decision == "block":
+            return _because(REACHES, "this profile is not asked any more, for it has Block stored")
+        case Standing.ASKED if stored is not None and decision == "allow":
+            return _allowed_before(reading, stored)
+        case Standing.ASKED:
+            return _asked(reading, survey, target)
+        case Standing.NOT_ENFORCED:
+            return _not_enforced(reading, survey, target)
+        case _:
+            return _spared(reading, survey)
+
+
+def _never_got_there(reading: Reading, survey: BrowserSurvey) -> Finding:
+    if reading.beneath is None:
+        return _unexplained(reading, survey, reading.fresh)
+    return _broken_beneath(reading, survey)
+
+
+def _allowed_before(reading: Reading, stored: StoredDecision) -> Finding:
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"the profile {stored.folder} has Allow stored for {reading.visit.origin}; other profiles are asked",
+    )
+
+
+def _spared(reading: Reading, survey: BrowserSurvey) -> Finding:
+    why = {
+        Standing.ALLOWED: "an enterprise policy of this machine allows it; users without that policy are asked",
+    }.get(reading.standing, f"the page reaches {place(survey, reading.space)}, and that needs no permission")
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"{survey.browser.words} asks nothing: {why}",
+        evidence=proof(reading, survey),
+    )
+
+
+def _asked(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+    origin = reading.visit.origin
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"{survey.browser.words} asks users whether {origin} may reach "
+        f"{place(survey, reading.space)}; until they click Allow the web app fails, and after Block it stays so"
+        f"{_answered(reading)}",
+        hop=HopName.BROWSER,
+        owner=Owner.BROWSER,
+        expected="granted beforehand by policy, or a public address",
+        seen=f"permission {reading.fresh.before.of(reading.space)}, and the request held back",
+        evidence=(*proof(reading, survey), remedy.versions()),
+        remedy=remedy.spare_users(origin, target.host, reading.space),
+        sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
+    )
+
+
+def _answered(reading: Reading) -> str:
+    """What a person chose when the prompt was shown (--headed)."""
+    person = reading.person
+    if person is None:
+        return ""
+    match person.after.of(reading.space), person.first.error:
+        case "granted", _:
+            late = "" if person.first.ok else f", but the request failed all the same ({person.first.what})"
+            return f"; asked now, a person clicked Allow{late}"
+        case "denied", _:
+            return "; asked now, a person clicked Block"
+        case _, "timeout":
+            return "; asked now, nobody answered"
+        case _:
+            return "; asked now, a person closed the question"
+
+
+def _not_enforced(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+    old = survey.browser.major < FIRST_ENFORCING
+    why = f"{survey.browser.words} is older than {FIRST_ENFORCING}" if old else "a policy or flag switches it off here"
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"Nobody is asked on this machine ({why}), but users of Chrome or Edge {FIRST_ENFORCING} and later "
+        f"are: the target is {place(survey, reading.space)}",
+        hop=HopName.BROWSER,
+        owner=Owner.BROWSER,
+        expected="granted beforehand by policy, or a public address",
+        seen=f"policy {reading.fresh.first.policy or 'none'} in {survey.browser.words}",
+        evidence=(*proof(reading, survey), remedy.versions()),
+        remedy=remedy.spare_users(reading.visit.origin, target.host, reading.space),
+        sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
+    )

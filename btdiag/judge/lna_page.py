@@ -1,0 +1,65 @@
+"""The claim on the page that calls the target: nothing about it keeps it from asking for local networks."""
+
+from __future__ import annotations
+
+from btdiag.judge import lna_remedy as remedy
+from btdiag.judge.lna_facts import BrowserSurvey, Situation
+from btdiag.judge.lna_reading import Reading, Standing, place, proof, worst
+from btdiag.model import Finding, HopName, Owner, Remedy, Target, Verdict
+
+
+def page_context_allows(survey: BrowserSurvey, target: Target) -> Finding:
+    """The claim of lna.page-context-allows: the page is secure, not mixed, and not shut out by a permissions policy."""
+    return worst(survey, target, _context_allows)
+
+
+def _context_allows(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+    origin, fresh = reading.visit.origin, reading.fresh
+    if reading.standing is not Standing.SHUT_OUT:
+        frames = _frames(reading)
+        note = f"; {frames}" if frames else ""
+        return Finding(
+            verdict=Verdict.PASS,
+            summary=f"a page of {origin} is a secure context and may ask for local networks{note}"
+            if fresh.secure
+            else f"a page of {origin} needs no secure context for this target",
+            evidence=proof(reading, survey),
+        )
+    if fresh.first.blocked_reason == "mixed-content":
+        summary = f"The web app's page is https and {target.url} is not: browsers block the request as mixed content"
+        return _shut_out(reading, survey, summary, "an https:// target", remedy.serve_tls(target.url))
+    if not fresh.secure:
+        summary = f"{origin} is not a secure context, so its pages can never reach {place(survey, reading.space)}"
+        return _shut_out(reading, survey, summary, "the web app over https", remedy.secure(origin))
+    summary = (
+        f"The page of {origin} may not use local networks where it is shown (a frame without allow, or a "
+        f"Permissions-Policy header): {place(survey, reading.space)} is refused without a question"
+    )
+    asked = "local-network in the page's permissions policy"
+    return _shut_out(reading, survey, summary, asked, remedy.embed(origin, reading.space))
+
+
+def _shut_out(reading: Reading, survey: BrowserSurvey, summary: str, expected: str, advice: Remedy) -> Finding:
+    fresh = reading.fresh
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=summary,
+        hop=HopName.BROWSER,
+        owner=Owner.API if fresh.first.blocked_reason else Owner.CLIENT,
+        expected=expected,
+        seen=f"{fresh.first.what}; secure context: {'yes' if fresh.secure else 'no'}, permission "
+        f"{fresh.before.of(reading.space)} before the request",
+        evidence=proof(reading, survey),
+        remedy=advice,
+        sources=remedy.SOURCES,
+    )
+
+
+def _frames(reading: Reading) -> str:
+    """What becomes of the page in another site's frame."""
+    bare, delegated = (reading.visit.trial(one) for one in (Situation.FRAMED, Situation.FRAMED_WITH_ALLOW))
+    if bare is None or delegated is None:
+        return ""
+    if bare.before.of(reading.space) == "denied" and delegated.before.of(reading.space) != "denied":
+        return 'in another site\'s frame only with allow="local-network-access"'
+    return ""

@@ -1,0 +1,72 @@
+"""The claim on the target's address space: all users meet the same one, whichever address and resolver they get."""
+
+from __future__ import annotations
+
+from btdiag.judge import lna_remedy as remedy
+from btdiag.judge.address import Space
+from btdiag.judge.address import space as space_of
+from btdiag.judge.dns import answers
+from btdiag.judge.dns_addresses import unusable
+from btdiag.judge.lna_facts import BrowserSurvey
+from btdiag.judge.lna_reading import proof, readings
+from btdiag.judge.resolution import Resolution
+from btdiag.model import Finding, HopName, Owner, Target, Verdict
+
+
+def address_space_is_stable(survey: BrowserSurvey, resolution: Resolution, target: Target) -> Finding:
+    """The claim of lna.address-space-is-stable: every address of every resolver is in one space, the browser's too."""
+    spaces = _spaces(resolution, target)
+    seen = {reading.seen_space for reading in readings(survey, target)} & {str(space) for space in Space}
+    parts = "; ".join(f"{space}: {', '.join(addresses)}" for space, addresses in spaces.items())
+    if len(spaces) > 1:
+        return _mixed(survey, resolution, target, parts)
+    if survey.pinned in _all_addresses(resolution) and seen and not seen <= set(spaces):
+        return _seen_otherwise(survey, target, parts, seen)
+    where = f"; {survey.browser.words} sees it so" if seen and seen <= set(spaces) else ""
+    text = parts or f"the proxy {survey.proxy} resolves the name"
+    return Finding(verdict=Verdict.PASS, summary=f"all users of {target.host} meet one address space ({text}){where}")
+
+
+def _all_addresses(resolution: Resolution) -> tuple[str, ...]:
+    given = (*resolution.addresses, *(address for view in resolution.views for address in view.addresses))
+    return tuple(address for address in dict.fromkeys(given) if address not in unusable(resolution))
+
+
+def _spaces(resolution: Resolution, target: Target) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for address in _all_addresses(resolution):
+        found.setdefault(str(space_of(address, target.address_spaces)), []).append(address)
+    return found
+
+
+def _mixed(survey: BrowserSurvey, resolution: Resolution, target: Target, parts: str) -> Finding:
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"Browsers treat the users of {target.host} differently, by the address each one gets ({parts}): some "
+        "are asked for a permission, others are not",
+        hop=HopName.DNS,
+        owner=Owner.DNS,
+        expected="addresses of one address space for everybody",
+        seen=parts,
+        evidence=(answers(resolution),),
+        remedy=remedy.one_space(target.host),
+        sources=remedy.SOURCES,
+    )
+
+
+def _seen_otherwise(survey: BrowserSurvey, target: Target, parts: str, seen: set[str]) -> Finding:
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"{survey.browser.words} on this machine counts {survey.pinned} as {', '.join(sorted(seen))}, unlike "
+        f"its address ({parts}): other users of {target.host} fare differently",
+        hop=HopName.BROWSER,
+        owner=Owner.BROWSER,
+        expected=parts,
+        seen=", ".join(sorted(seen)),
+        evidence=proof(readings(survey, target)[0], survey),
+        remedy=remedy.same_overrides(),
+        sources=(
+            *remedy.SOURCES,
+            "https://chromeenterprise.google/policies/#LocalNetworkAccessIpAddressSpaceOverrides",
+        ),
+    )

@@ -1,0 +1,196 @@
+"""Was anything answered 429, by whom, and is it everything or only what comes fast?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from btdiag.judge import evidence
+from btdiag.judge.answers import Roots, facts_of, proofs, words
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.gateway import Confidence, Sender, retry_after, sender
+from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits_routes import RouteAnswers
+from btdiag.judge.sdk_facts import ControlPlane
+from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+
+SOURCES = (
+    "RFC 6585 section 4",
+    "RFC 9110 section 10.2.3",
+    "https://www.braintrust.dev/docs/admin/self-hosting",
+)
+OUTBOUND_LIMIT = 100  # requests a minute and token that the API server's outbound limiter lets through by default
+_REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
+_LIMIT = ("ratelimit-limit", "x-ratelimit-limit", "x-rate-limit-limit")
+
+PerExchange = PerAddress[Exchange] | NotMeasured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """All answers of a run that a rate limit may have touched, `outbound` those that pass on to the control plane."""
+
+    direct: tuple[Exchange, ...]
+    outbound: tuple[Exchange, ...]
+
+    @property
+    def all(self) -> tuple[Exchange, ...]:
+        """Both."""
+        return (*self.direct, *self.outbound)
+
+
+def gathered(
+    roots: PerAddress[Roots] | NotMeasured,
+    per_address: Sequence[PerExchange],
+    product: ProductRequests | NotMeasured,
+    routes: RouteAnswers | NotMeasured,
+    plane: ControlPlane | NotMeasured,
+) -> Answers:
+    """The answers out of all facts that there are."""
+    direct = [seen for one in facts_of(roots).values() for seen in one.exchanges]
+    direct += [seen for facts in per_address for seen in facts_of(facts).values()]
+    if isinstance(product, ProductRequests):
+        direct += product.exchanges
+    if isinstance(routes, RouteAnswers):
+        direct += [seen for _, seen in routes.answers]
+    outbound = () if isinstance(plane, NotMeasured) else plane.exchanges
+    return Answers(direct=tuple(seen for seen in direct if seen.status), outbound=outbound)
+
+
+def not_throttled(answers: Answers) -> Finding:
+    """The claim of ratelimit.not-throttled."""
+    limited = [seen for seen in answers.all if seen.status == 429]
+    if not answers.all:
+        return Finding(verdict=Verdict.SKIP, summary="no request was answered, so none was throttled")
+    if not limited:
+        return _free(answers)
+    outbound = [seen for seen in answers.outbound if seen.status == 429]
+    if len(outbound) == len(limited):
+        return _outbound(outbound, answers)
+    return _inbound([seen for seen in limited if seen not in outbound], answers)
+
+
+def _free(answers: Answers) -> Finding:
+    used = sum(1 for seen in answers.outbound if seen.status)
+    low = _nearly_used_up(answers.all)
+    if low is not None:
+        return low
+    spent = f"; {used} of them count towards the outbound limit of {OUTBOUND_LIMIT} a minute" if used else ""
+    return Finding(
+        verdict=Verdict.PASS, summary=f"none of {len(answers.all)} requests was answered 429{spent}"
+    )
+
+
+def _nearly_used_up(answers: Sequence[Exchange]) -> Finding | None:
+    """A warning when a rate limit header says that less than a tenth is left."""
+    for seen in answers:
+        left, limit = _first_number(seen, _REMAINING), _first_number(seen, _LIMIT)
+        if left is not None and limit and left < limit / 10:
+            who = sender(seen)
+            return Finding(
+                verdict=Verdict.WARN,
+                summary=f"a rate limit is nearly used up: {left} of {limit} requests are left on {seen.label}",
+                hop=who.hop,
+                owner=who.owner,
+                expected="room for bursts of requests",
+                seen=f"{left} of {limit} left",
+                evidence=proofs(seen),
+                remedy=Remedy(text="Raise the limit, or count by API key instead of by address: users share addresses."),
+                sources=SOURCES,
+            )
+    return None
+
+
+def _first_number(seen: Exchange, names: Sequence[str]) -> int | None:
+    for name in names:
+        value = (seen.header(name) or "").split(",")[0].split(";")[0].strip()
+        if value.isascii() and value.isdigit():
+            return int(value[:12])
+    return None
+
+
+def _inbound(limited: Sequence[Exchange], answers: Answers) -> Finding:
+    first, who, when = limited[0], sender(limited[0]), retry_after(limited[0])
+    everything = len(limited) == len(answers.direct)
+    share = f"all {len(limited)}" if everything else f"{len(limited)} of {len(answers.direct)}"
+    asks = f", which asks to wait {when}" if when else ", without saying how long to wait"
+    effect = (
+        "nobody gets through from here"
+        if everything
+        else "bursts, such as a page of the web app or many workers behind one address, meet it"
+    )
+    return Finding(
+        verdict=Verdict.FAIL if everything else Verdict.WARN,
+        summary=f"{share} requests were answered 429 by {who.words}{asks}: {effect}",
+        hop=who.hop,
+        owner=who.owner,
+        expected="no 429 for the few dozen requests of a run",
+        seen=f"429 on {_paths(limited)}",
+        evidence=(_table(limited), *proofs(first)),
+        remedy=Remedy(text=_advice(who), snippets=_snippets(who)),
+        sources=SOURCES,
+    )
+
+
+def _outbound(limited: Sequence[Exchange], answers: Answers) -> Finding:
+    first, when = limited[0], retry_after(limited[0])
+    who = sender(first)
+    gateway = who.confidence is Confidence.CERTAIN and who.hop not in {HopName.API, HopName.CONTROL_PLANE}
+    asks = f", which asks to wait {when}" if when else ""
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{len(limited)} of {len(answers.outbound)} requests that pass on to the control plane were answered "
+        f"429{who.origin if gateway else ': the outbound limiter of the API server, or the control plane'}{asks}",
+        hop=who.hop if gateway else HopName.API,
+        owner=who.owner if gateway else Owner.API,
+        expected=f"room for logins: the outbound limit is {OUTBOUND_LIMIT} a minute and key by default, and this run used "
+        f"{len(answers.outbound)}",
+        seen=f"429 on {_paths(limited)}",
+        evidence=(_table(limited), *proofs(first)),
+        remedy=Remedy(
+            text="Find what logs in that often with this key, or raise OUTBOUND_RATE_LIMIT_MAX_REQUESTS (0 turns the "
+            "limiter off; the window is OUTBOUND_RATE_LIMIT_WINDOW_MINUTES). Python SDKs wait and try again, "
+            "JavaScript SDKs fail at the first 429.",
+            snippets=(
+                Snippet(
+                    product="Helm",
+                    code="api:\n  extraEnvVars:\n    - name: OUTBOUND_RATE_LIMIT_MAX_REQUESTS\n      value: \"500\"",
+                ),
+                Snippet(product="Terraform (AWS)", code="outbound_rate_limit_max_requests = 500"),
+            ),
+        ),
+        sources=(*SOURCES, "https://github.com/braintrustdata/terraform-aws-braintrust-data-plane (variables.tf)"),
+    )
+
+
+def _paths(limited: Sequence[Exchange]) -> str:
+    return ", ".join(dict.fromkeys(f"{seen.method} {urlsplit(seen.url).path or '/'}" for seen in limited))
+
+
+def _table(limited: Sequence[Exchange]) -> Evidence:
+    rows = [
+        (seen.started_at, seen.label, f"{seen.method} {urlsplit(seen.url).path}", words(seen), retry_after(seen))
+        for seen in limited[:20]
+    ]
+    return evidence.table("Answers with 429", ("time", "way", "request", "answer", "wait"), rows)
+
+
+def _advice(who: Sender) -> str:
+    if who.hop is HopName.API:
+        return "Raise the API server's own limit, or spread the load: its log tells which key or address is limited."
+    return (
+        f"Raise the rate limit of {who.words} for the API's paths, or count by API key instead of by address: a web app's "
+        "page alone sends dozens of requests, and all users of an office share one address."
+    )
+
+
+def _snippets(who: Sender) -> tuple[Snippet, ...]:
+    if who.name in {"nginx", "OpenResty"}:
+        code = (
+            "limit_req_zone $http_authorization zone=api:10m rate=100r/s;\n"
+            "limit_req zone=api burst=200 nodelay;\nlimit_req_status 429;"
+        )
+        return (Snippet(product="nginx", code=code),)
+    return ()

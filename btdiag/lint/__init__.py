@@ -1,1 +1,0 @@
-"""Static checks of Helm values, Terraform and env files."""

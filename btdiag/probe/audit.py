@@ -1,0 +1,60 @@
+"""One read with the key that asks for audit headers. What they say of people and projects is not kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from btdiag.judge.audit import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, decode_resources
+from btdiag.judge.exchange import Exchange
+from btdiag.measurement import NotAsked, measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.endpoint import routes_to
+from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.wire import Wire
+
+PATH = "/v1/project?limit=1"
+_ASK = (REQUEST_HEADER, "true")
+
+
+def _planned(target: Target, mode: Mode) -> list[str]:
+    return [f"GET {target.url_for(PATH)} (with the API key, {REQUEST_HEADER}: true)"] if target.api_key else []
+
+
+@measurement(budget=25, why="one request of at most 6 s, up to three times more after a gateway's error", sends=_planned)
+async def audit(serving_way: Way, wire: Wire, target: Target) -> Audit:
+    """Which audit headers arrive, and whether the list of resources can be decoded."""
+    if target.api_key is None:
+        raise NotAsked("no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env")
+    url = target.url_for(PATH)
+    return _read(
+        await settled(lambda: wire.exchange(serving_way, "GET", url, headers=(_ASK,), with_key=True, limits=HEALTH))
+    )
+
+
+@measurement(budget=25, why="one request of at most 6 s, up to three times more after a gateway's error")
+async def backend_audit(wire: Wire, target: Target) -> Audit:
+    """The same asked of the API server itself, where the key may go: in a lab."""
+    if target.backend is None or target.api_key is None:
+        raise NotAsked("no --backend URL or no API key was given", "--backend http://HOST:8000")
+    if target.lab_scenario is None:
+        raise NotAsked("the API key is sent to the target's own host alone, not to --backend")
+    way = Way(route=(await routes_to(target.backend, target))[0], verify=False)
+    url = target.backend + PATH
+    return _read(await settled(lambda: wire.exchange(way, "GET", url, headers=(_ASK,), with_key=True, limits=HEALTH)))
+
+
+def _read(seen: Exchange) -> Audit:
+    value = seen.header(RESOURCES)
+    return Audit(
+        exchange=replace(
+            seen,
+            headers=tuple(_without_value(header) for header in seen.headers),
+            body="[withheld]" if seen.status == 200 and seen.body else seen.body,
+        ),
+        arrived=tuple(name for name in NAMES if seen.header(name)),
+        resources=decode_resources(value) if value else None,
+    )
+
+
+def _without_value(header: tuple[str, str]) -> tuple[str, str]:
+    return (header[0], "[withheld]") if header[0].lower().startswith(PREFIX) else header

@@ -1,0 +1,293 @@
+"""One page of the web app's origin in a browser context, its requests to the target, and what the tools say of them.
+
+The page is made up here: nothing is fetched for it. Its routes are removed before its first request, for Playwright
+answers preflights itself while one is active. No code of the target is ever run: pages only fetch from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import BrowserContext, CDPSession, Frame, Page, Route
+from playwright.async_api import Error as PlaywrightError
+
+from btdiag.judge.lna_facts import REFUSED, Kind, PageRequest, PageTrial, Permissions, Situation
+
+REQUEST_LIMIT = 6.0  # seconds; as long as the other probes wait for an answer
+BODY_LIMIT = 64 * 1024  # bytes of a body that a page reads
+SETTLE = 0.3  # seconds in which the tools' last event on a request follows the page's own answer
+SLOW = 1.0  # seconds; a target that takes longer is asked only what the verdict needs
+EMBEDDER = "https://portal.embedder.example"  # RFC 2606: a site that shows the web app in a frame
+TEXT_LIMIT = 300
+CONSOLE_LIMIT = 8
+_SHUT = "local-network=(), loopback-network=(), local-network-access=()"
+_EVENTS = (
+    "Network.requestWillBeSent",
+    "Network.requestWillBeSentExtraInfo",
+    "Network.responseReceived",
+    "Network.responseReceivedExtraInfo",
+    "Network.loadingFinished",
+    "Network.loadingFailed",
+    "Network.webSocketCreated",
+    "Network.webSocketHandshakeResponseReceived",
+    "Network.webSocketFrameError",
+    "Audits.issueAdded",
+)
+
+_STATES = """async (names) => Promise.all(names.map(
+    (name) => navigator.permissions.query({name}).then((status) => status.state, () => "unsupported")))"""
+
+_ABOUT = """() => ({secure: isSecureContext,
+    features: document.featurePolicy ? document.featurePolicy.allowedFeatures() : null,
+    known: document.featurePolicy ? document.featurePolicy.features() : null})"""
+
+_FETCH = """async ({url, init, limit, most}) => {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), limit * 1000);
+    try {
+        const response = await fetch(url, {...init, cache: "no-store", redirect: "manual", signal: stop.signal});
+        const reader = response.body ? response.body.getReader() : null;
+        for (let size = 0; reader && size <= most;) {
+            const {done, value} = await reader.read();
+            if (done) break;
+            size += value.length;
+        }
+        if (reader) reader.cancel();
+        return {ok: true, status: response.status, error: ""};
+    } catch (error) {
+        return {ok: false, status: 0, error: stop.signal.aborted ? "timeout" : String(error)};
+    } finally { clearTimeout(timer); }
+}"""
+
+_IMAGE = """({url, limit}) => new Promise((resolve) => {
+    const image = new Image();
+    const end = (error) => { image.src = ""; resolve({ok: false, status: 0, error}); };
+    image.onload = () => resolve({ok: true, status: 0, error: ""});
+    image.onerror = () => end("error event");
+    setTimeout(() => end("timeout"), limit * 1000);
+    image.src = url;
+})"""
+
+_WEBSOCKET = """({url, limit}) => new Promise((resolve) => {
+    let socket;
+    const end = (ok, error) => { if (socket) socket.close(); resolve({ok, status: 0, error}); };
+    try { socket = new WebSocket(url.replace(/^http/, "ws")); } catch (error) { return end(false, String(error)); }
+    socket.onopen = () => end(true, "");
+    socket.onclose = (event) => end(false, `closed with code ${event.code}`);
+    setTimeout(() => end(false, "timeout"), limit * 1000);
+})"""
+
+_SCRIPTS = {Kind.IMAGE: _IMAGE, Kind.WEBSOCKET: _WEBSOCKET}
+_INITS: dict[Kind, dict[str, Any]] = {
+    Kind.PREFLIGHTED: {"headers": {"x-bt-parent": "btdiag"}},
+    Kind.CREDENTIALS: {"credentials": "include"},
+}
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The developer tools' events of a page, in order, and its console."""
+
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def listen(self, page: Page, frame: Frame) -> None:
+        """Follow the page; a frame of another site has tools of its own."""
+        session = await _tools(page, frame)
+        for name in _EVENTS:
+            session.on(name, self._keep(name))
+        page.on("console", lambda message: self.console.append(message.text[:TEXT_LIMIT]))
+        await asyncio.gather(session.send("Network.enable"), session.send("Audits.enable"))
+
+    def _keep(self, name: str) -> Callable[[dict[str, Any]], None]:
+        def keep(event: dict[str, Any]) -> None:
+            self.events.append((name, event))
+            self.changed.set()
+
+        return keep
+
+    async def settled(self, since: int, url: str) -> list[tuple[str, dict[str, Any]]]:
+        """The events from `since` on, as soon as the request to the URL has its last one, or after a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE):
+                while not _ended(self.events[since:], url):
+                    self.changed.clear()
+                    await self.changed.wait()
+        return self.events[since:]
+
+
+async def _tools(page: Page, frame: Frame) -> CDPSession:
+    try:
+        return await page.context.new_cdp_session(frame if frame is not page.main_frame else page)
+    except PlaywrightError:  # the frame shares its parent's process, and so its tools
+        return await page.context.new_cdp_session(page)
+
+
+def _ids(events: Sequence[tuple[str, dict[str, Any]]], url: str) -> set[str]:
+    """The ids of the page's own requests to the URL, without the preflights that the browser made for them."""
+    return {
+        event["requestId"]
+        for name, event in events
+        if (name == "Network.requestWillBeSent" and event["request"]["url"] == url and event.get("type") != "Preflight")
+        or (name == "Network.webSocketCreated" and event["url"] == url)
+        if event.get("initiator", {}).get("type") != "preflight"
+    }
+
+
+def _ended(events: Sequence[tuple[str, dict[str, Any]]], url: str) -> bool:
+    last = (
+        "Network.loadingFinished",
+        "Network.loadingFailed",
+        "Network.webSocketFrameError",
+        "Network.webSocketHandshakeResponseReceived",
+    )
+    ids = _ids(events, url)
+    return any(name in last and event["requestId"] in ids for name, event in events)
+
+
+def read_events(
+    kind: Kind, answer: dict[str, Any], events: Sequence[tuple[str, dict[str, Any]]], url: str, duration_s: float
+) -> PageRequest:
+    """The request to the URL as the script and the tools together tell it."""
+    ids = _ids(events, url)
+    own = [(name, event) for name, event in events if event.get("requestId") in ids]
+    received: dict[str, Any] = _last(own, "Network.responseReceived").get("response", {})
+    failed = _last(own, "Network.loadingFailed")
+    cors = failed.get("corsErrorStatus", {})
+    socket_error = _last(own, "Network.webSocketFrameError").get("errorMessage", "")
+    issues = [issue for issue in map(_cors_issue, events) if issue.get("request", {}).get("url") == url]
+    state = _last(own, "Network.requestWillBeSentExtraInfo").get("clientSecurityState") or _of(
+        issues, "clientSecurityState", {}
+    )
+    extra = _last(own, "Network.responseReceivedExtraInfo")
+    space = extra.get("resourceIPAddressSpace") or _of(issues, "resourceIPAddressSpace", "")
+    status = answer["status"] or received.get("status") or extra.get("statusCode")
+    return PageRequest(
+        kind=kind,
+        ok=bool(answer["ok"]) or (kind is Kind.IMAGE and status is not None),  # what is no image is an answer too
+        status=status,
+        error=str(answer["error"])[:TEXT_LIMIT],
+        net_error=str(failed.get("errorText") or _net_error(socket_error))[:TEXT_LIMIT],
+        cors_error=str(cors.get("corsError", "")),
+        cors_parameter=str(cors.get("failedParameter", ""))[:TEXT_LIMIT],
+        blocked_reason=str(failed.get("blockedReason", "")),
+        space=space.lower(),
+        policy=str(state.get("localNetworkAccessRequestPolicy", "")),
+        gated=any(issue.get("corsErrorStatus", {}).get("corsError") == REFUSED for issue in issues),
+        address=str(received.get("remoteIPAddress", "")).strip("[]"),
+        duration_s=round(duration_s, 4),
+    )
+
+
+def _last(events: Sequence[tuple[str, dict[str, Any]]], name: str) -> dict[str, Any]:
+    return next((event for kind, event in reversed(events) if kind == name), {})
+
+
+def _cors_issue(entry: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    details: dict[str, Any] = entry[1].get("issue", {}).get("details", {}).get("corsIssueDetails", {})
+    return details if entry[0] == "Audits.issueAdded" else {}
+
+
+def _of(issues: Sequence[dict[str, Any]], key: str, default: Any) -> Any:
+    return next((issue[key] for issue in issues if issue.get(key)), default)
+
+
+def _net_error(message: str) -> str:
+    """The code in "Error in connection establishment: net::ERR_..."."""
+    return message[message.find("net::") :] if "net::" in message else message
+
+
+@asynccontextmanager
+async def opened(context: BrowserContext, origin: str, situation: Situation, page_kind: str) -> AsyncIterator[Frame]:
+    """The frame of the web app, in its own tab or in another site's page; nothing leaves the browser for it."""
+    framed = situation in (Situation.FRAMED, Situation.FRAMED_WITH_ALLOW) or page_kind == "framed"
+    allow = ' allow="local-network-access; local-network; loopback-network"'
+    permitted = allow if situation is Situation.FRAMED_WITH_ALLOW else ""
+    shut = {"permissions-policy": _SHUT} if page_kind == "restricted" else {}
+
+    async def fulfil(route: Route) -> None:
+        outer = route.request.url.startswith(EMBEDDER)
+        body = f'<iframe src="{origin}/app"{permitted}></iframe>' if outer else ""
+        headers = {"content-type": "text/html", "content-security-policy": "treat-as-public-address"}
+        page = f'<!doctype html><link rel=icon href="data:,"><title>btdiag</title>{body}'
+        await route.fulfill(status=200, body=page, headers=headers | ({} if outer else shut))
+
+    await context.route("**/*", fulfil)
+    page = await context.new_page()
+    page.set_default_timeout(REQUEST_LIMIT * 1000)
+    await page.goto(f"{EMBEDDER}/" if framed else f"{origin}/app")
+    await context.unroute_all()
+    yield page.frames[1] if framed else page.main_frame
+    await page.close()
+
+
+async def permissions(frame: Frame) -> Permissions:
+    """The states of both permissions now."""
+    local, loopback, both = await frame.evaluate(_STATES, ["local-network", "loopback-network", "local-network-access"])
+    return Permissions(
+        local=both if local == "unsupported" else local, loopback=both if loopback == "unsupported" else loopback
+    )
+
+
+async def try_requests(
+    frame: Frame, situation: Situation, url: str, kinds: Sequence[Kind], *, limit: float, screenshot: bool
+) -> PageTrial:
+    """Make the requests one after the other: none after a first one that failed, two if that one was slow."""
+    recorder, started = Recorder(), time.monotonic()
+    await recorder.listen(frame.page, frame)
+    about, before = await asyncio.gather(frame.evaluate(_ABOUT), permissions(frame))
+    requests: list[PageRequest] = []
+    for kind in kinds:
+        requests.append(await _request(frame, recorder, kind, url, limit))
+        if not requests[0].ok or (len(requests) == 2 and requests[0].duration_s > SLOW):
+            break
+    after = await permissions(frame)
+    return PageTrial(
+        situation=situation,
+        secure=bool(about["secure"]),
+        allowed_by_page=_allowed(about),
+        space=_page_space(recorder.events),
+        before=before,
+        after=after,
+        requests=tuple(requests),
+        console=tuple(recorder.console[:CONSOLE_LIMIT]),
+        duration_s=round(time.monotonic() - started, 4),
+        screenshot=await _screenshot(frame, requests) if screenshot else "",
+    )
+
+
+def _allowed(about: dict[str, Any]) -> bool | None:
+    """Does the document's permissions policy let it use the feature? None where the browser does not know it."""
+    names = {"local-network", "local-network-access"}
+    if about["known"] is None or not names & set(about["known"]):
+        return None
+    return bool(names & set(about["features"]))
+
+
+def _page_space(events: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    states = [_cors_issue(entry).get("clientSecurityState") or entry[1].get("clientSecurityState") for entry in events]
+    return next((str(state["initiatorIPAddressSpace"]).lower() for state in states if state), "")
+
+
+async def _request(frame: Frame, recorder: Recorder, kind: Kind, url: str, limit: float) -> PageRequest:
+    since, started = len(recorder.events), time.monotonic()
+    asked = {"url": url, "init": _INITS.get(kind, {}), "limit": limit, "most": BODY_LIMIT}
+    answer = await frame.evaluate(_SCRIPTS.get(kind, _FETCH), asked)
+    took = time.monotonic() - started
+    seen_url = url.replace("http", "ws", 1) if kind is Kind.WEBSOCKET else url
+    return read_events(kind, answer, await recorder.settled(since, seen_url), seen_url, took)
+
+
+async def _screenshot(frame: Frame, requests: Sequence[PageRequest]) -> str:
+    """The page with its results written into it, as base64 of a PNG."""
+    lines = [f"{request.kind}: {request.what}" for request in requests]
+    await frame.evaluate("(lines) => { document.body.innerText = lines.join('\\n'); }", lines)
+    shot = await frame.page.screenshot(clip={"x": 0, "y": 0, "width": 640, "height": 200})
+    return base64.b64encode(shot).decode()

@@ -1,0 +1,32 @@
+"""One harmless request to every class of routes that a load balancer may send to a backend of its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers, RouteClass
+from btdiag.measurement import measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.body import JSON
+from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.wire import Wire
+
+
+def _planned(target: Target, mode: Mode) -> list[str]:
+    return [f"{route.method} {target.url_for(route.path)} (no key, empty JSON)" for route in ROUTE_CLASSES]
+
+
+@measurement(budget=26, why="each request at most four times, together two rounds of 6 s and more", sends=_planned)
+async def route_answers(serving_way: Way, wire: Wire, target: Target) -> RouteAnswers:
+    """What each class of routes answers to a request that can neither read nor write anything."""
+
+    async def ask(route: RouteClass) -> tuple[RouteClass, Exchange]:
+        body, headers = (b"{}", (JSON,)) if route.method == "POST" else (b"", ())
+        url = target.url_for(route.path)
+        seen = await settled(
+            lambda: wire.exchange(serving_way, route.method, url, headers=headers, body=body, limits=HEALTH)
+        )
+        return route, seen
+
+    return RouteAnswers(answers=tuple(await asyncio.gather(*(ask(route) for route in ROUTE_CLASSES))))

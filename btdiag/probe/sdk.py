@@ -1,0 +1,27 @@
+"""The variables that SDKs read, as they are set where btdiag runs."""
+
+from __future__ import annotations
+
+import os
+
+from btdiag.judge.sdk_facts import SdkEnvironment
+from btdiag.measurement import measurement
+from btdiag.model import Target
+from btdiag.urls import without_userinfo
+
+
+@measurement(budget=1, why="no I/O")
+async def sdk_environment(target: Target) -> SdkEnvironment:
+    """BRAINTRUST_APP_PUBLIC_URL, BRAINTRUST_API_URL and BRAINTRUST_PROXY_URL of this process; none for a lab."""
+    if target.lab_scenario is not None:
+        return SdkEnvironment()
+    return SdkEnvironment(
+        app_public_url=_value("BRAINTRUST_APP_PUBLIC_URL"),
+        api_url=_value("BRAINTRUST_API_URL"),
+        proxy_url=_value("BRAINTRUST_PROXY_URL"),
+    )
+
+
+def _value(name: str) -> str | None:
+    value = os.environ.get(name)
+    return without_userinfo(value.strip())[:300] if value is not None else None

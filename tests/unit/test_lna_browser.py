@@ -1,0 +1,335 @@
+"""What the browser is started with, what its events mean, what a profile has stored: without any browser."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from btdiag.judge.lna_facts import REFUSED, Kind, StoredDecision
+from btdiag.judge.resolution import Resolution, Source
+from btdiag.measurement import NotAsked, NotMeasured, PerAddress, Unknown
+from btdiag.model import Mode, Proxy, Resolver, Route, Secret, Target, Way
+from btdiag.probe import browser
+from btdiag.probe.browser_find import find_browser
+from btdiag.probe.browser_page import read_events
+from btdiag.probe.browser_plan import Plan, switches
+from btdiag.probe.browser_process import BrowserProcess
+from btdiag.probe.browser_profile import stored_decision
+from btdiag.probe.browser_trust import MOST, authorities, can_import
+
+ORIGIN = "https://www.braintrust.dev"
+URL = "https://api.corp.example/version"
+TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
+PRIVATE = Resolution(name=TARGET.host, source=Source.RESOLVER, addresses=("10.0.0.5",))
+PLAN = Plan(executable="/usr/bin/chromium", url=URL, origins=(ORIGIN,), switches=("--a",), user_agent="btdiag/0")
+
+
+# --- which browser ----------------------------------------------------------------------------------------------------
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_chrome_comes_before_chromium_and_before_playwrights_own(tmp_path: Path) -> None:
+    own = program(tmp_path / "home/.cache/ms-playwright/chromium-1200/chrome-linux64/chrome")
+    program(tmp_path / "home/.cache/ms-playwright/chromium-999/chrome-linux64/chrome")
+    program(tmp_path / "home/.cache/ms-playwright/chromium_headless_shell-1200/chrome-linux64/chrome")
+    environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path / "home")}
+    assert find_browser("auto", environment) == own
+    chromium = program(tmp_path / "bin/chromium")
+    assert find_browser("auto", environment) == chromium
+    chrome = program(tmp_path / "bin/google-chrome")
+    assert find_browser("auto", environment) == chrome
+    assert find_browser(str(chromium), environment) == chromium
+
+
+def test_no_browser_is_none(tmp_path: Path) -> None:
+    assert find_browser("auto", {"PATH": str(tmp_path), "HOME": str(tmp_path)}) is None
+    assert find_browser(str(tmp_path / "chrome")) is None
+
+
+# --- what it is started with ------------------------------------------------------------------------------------------
+
+
+def rules(target: Target, pinned: str) -> str:
+    return next(word for word in switches(target, pinned, ()) if word.startswith("--host-resolver-rules="))
+
+
+def test_only_the_target_exists_for_it() -> None:
+    assert rules(TARGET, "").endswith("=EXCLUDE api.corp.example , MAP * ~NOTFOUND")
+    assert rules(TARGET, "10.0.0.5").endswith("=MAP api.corp.example:443 10.0.0.5:443 , MAP * ~NOTFOUND")
+    assert "MAP api.corp.example:443 [fd00::5]:443 ," in rules(TARGET, "fd00::5")
+    proxied = replace(TARGET, proxy=Proxy(url="http://proxy.corp.example:3128", source="--proxy"))
+    assert "EXCLUDE proxy.corp.example" in rules(proxied, "")
+
+
+@pytest.mark.parametrize(("scheme", "keyword"), [("http", "PROXY"), ("https", "HTTPS"), ("socks5", "SOCKS5")])
+def test_only_the_target_goes_through_the_proxy_and_its_login_is_not_on_the_command_line(
+    scheme: str, keyword: str
+) -> None:
+    proxy = Proxy(url=f"{scheme}://proxy.corp.example:3128", source="x", credentials=Secret("user:hunter2"))
+    words = switches(replace(TARGET, proxy=proxy), "", ())
+    script = base64.b64decode(next(word for word in words if "pac-url" in word).partition("base64,")[2]).decode()
+    assert f'host === "api.corp.example" ? "{keyword} proxy.corp.example:3128" : "DIRECT"' in script
+    assert "hunter2" not in " ".join(words) + script
+    assert "--no-proxy-server" in switches(TARGET, "", ())
+
+
+def test_certificates_are_never_ignored_but_for_the_keys_given() -> None:
+    assert not [word for word in switches(TARGET, "", ()) if "certificate" in word]
+    assert "--ignore-certificate-errors-spki-list=a,b" in switches(TARGET, "", ("a", "b"))
+
+
+def test_a_labs_address_spaces_are_told() -> None:
+    lab = replace(TARGET, address_spaces=(("127.0.0.2/32", "local"), ("::1/128", "public")))
+    assert "--ip-address-space-overrides=127.0.0.2/32=local,[::1]/128=public" in switches(lab, "", ())
+
+
+def test_a_plan_survives_its_line() -> None:
+    for plan in (PLAN, replace(PLAN, proxy=("http://p:1", "u", "p"), ca_file="/ca.pem", patience=60.0)):
+        assert Plan.read(plan.line()) == plan
+
+
+# --- what its events mean ---------------------------------------------------------------------------------------------
+
+Event = tuple[str, dict[str, Any]]
+
+
+def sent(id_: str, *, preflight: bool = False) -> Event:
+    initiator = {"type": "preflight" if preflight else "script"}
+    kind = "Preflight" if preflight else "Fetch"
+    event = {"requestId": id_, "request": {"url": URL}, "type": kind, "initiator": initiator}
+    return ("Network.requestWillBeSent", event)
+
+
+def issue(**more: Any) -> Event:
+    state = {"initiatorIPAddressSpace": "Public", "localNetworkAccessRequestPolicy": "PermissionBlock"}
+    details = {
+        "corsErrorStatus": {"corsError": REFUSED, "failedParameter": ""},
+        "request": {"requestId": "1", "url": URL},
+        "clientSecurityState": state,
+        **more,
+    }
+    return ("Audits.issueAdded", {"issue": {"code": "CorsIssue", "details": {"corsIssueDetails": details}}})
+
+
+def failed(id_: str, text: str = "net::ERR_FAILED", code: str = "", **more: Any) -> Event:
+    cors = {"corsErrorStatus": {"corsError": code, "failedParameter": "x"}} if code else {}
+    return ("Network.loadingFailed", {"requestId": id_, "errorText": text, **cors, **more})
+
+
+def read(*events: Event, ok: bool = False, status: int = 0, kind: Kind = Kind.SIMPLE) -> Any:
+    return read_events(kind, {"ok": ok, "status": status, "error": "" if ok else "TypeError"}, events, URL, 0.1)
+
+
+def test_a_refusal_is_read_as_one() -> None:
+    seen = read(sent("1"), issue(), failed("1", code=REFUSED))
+    assert (seen.refused, seen.gated, seen.policy, seen.space) == (True, True, "PermissionBlock", "")
+
+
+def test_the_issue_alone_is_no_refusal() -> None:
+    extra = ("Network.responseReceivedExtraInfo", {"requestId": "1", "resourceIPAddressSpace": "Local"})
+    received = ("Network.responseReceived", {"requestId": "1", "response": {"status": 200, "remoteIPAddress": "[::1]"}})
+    seen = read(sent("1"), extra, received, issue(), ok=True, status=200)
+    assert (seen.ok, seen.refused, seen.gated) == (True, False, True)
+    assert (seen.space, seen.address, seen.status) == ("local", "::1", 200)
+
+
+def test_a_warning_tells_the_space_where_no_answer_came() -> None:
+    seen = read(
+        sent("1"), issue(isWarning=True, resourceIPAddressSpace="Loopback"), failed("1", "net::ERR_EMPTY_RESPONSE")
+    )
+    assert (seen.space, seen.net_error, seen.refused) == ("loopback", "net::ERR_EMPTY_RESPONSE", False)
+
+
+def test_the_preflights_own_events_are_not_the_requests() -> None:
+    events = (
+        sent("1"),
+        sent("2", preflight=True),
+        failed("2", "net::ERR_ABORTED"),
+        failed("1", code="PreflightInvalidStatus"),
+    )
+    seen = read(*events)
+    assert (seen.net_error, seen.cors_error, seen.cors_parameter) == ("net::ERR_FAILED", "PreflightInvalidStatus", "x")
+
+
+def test_mixed_content_has_a_reason_and_no_code() -> None:
+    seen = read(sent("1"), failed("1", "", blockedReason="mixed-content"))
+    assert (seen.blocked_reason, seen.net_error, seen.what) == ("mixed-content", "", "mixed-content")
+
+
+def test_what_is_no_image_is_an_answer_all_the_same() -> None:
+    extra = ("Network.responseReceivedExtraInfo", {"requestId": "1", "statusCode": 200})
+    assert read(sent("1"), extra, failed("1", "net::ERR_BLOCKED_BY_ORB"), kind=Kind.IMAGE).ok
+    assert not read(sent("1"), failed("1", code=REFUSED), kind=Kind.IMAGE).ok
+
+
+def test_a_websocket_is_refused_without_a_cors_code() -> None:
+    created = ("Network.webSocketCreated", {"requestId": "1", "url": URL})
+    message = "Error in connection establishment: net::ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS"
+    seen = read(
+        created, ("Network.webSocketFrameError", {"requestId": "1", "errorMessage": message}), kind=Kind.WEBSOCKET
+    )
+    assert seen.refused
+    assert seen.net_error == "net::ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS"
+
+
+# --- what a profile has stored ----------------------------------------------------------------------------------------
+
+
+def profile(folder: Path, exceptions: dict[str, Any], state: str = "{}") -> Path:
+    place = folder / "Default"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "Preferences").write_text(json.dumps({"profile": {"content_settings": {"exceptions": exceptions}}}))
+    (folder / "Local State").write_text(state)
+    return place
+
+
+def entry(setting: int, origin: str = f"{ORIGIN}:443") -> dict[str, Any]:
+    return {f"{origin},*": {"setting": setting, "last_modified": "13400000000000000"}}
+
+
+def test_a_decision_is_found_in_the_profile_and_in_the_folder_above(tmp_path: Path) -> None:
+    place = profile(tmp_path, {"local_network": entry(2), "loopback_network": entry(1)})
+    expected = StoredDecision(origin=ORIGIN, folder=str(place), local="block", loopback="allow")
+    assert stored_decision(tmp_path, ORIGIN) == stored_decision(place, ORIGIN) == expected
+    assert stored_decision(place, "https://other.example").local == ""
+
+
+def test_an_older_profile_has_one_decision_for_both(tmp_path: Path) -> None:
+    profile(tmp_path, {"local_network_access": entry(2), "loopback_network": entry(1)})
+    seen = stored_decision(tmp_path, ORIGIN)
+    assert (seen.local, seen.loopback) == ("block", "allow")
+
+
+def test_flags_on_local_network_access_are_told(tmp_path: Path) -> None:
+    flags = ["some-thing@1", "local-network-access-check@2"]
+    profile(tmp_path, {}, json.dumps({"browser": {"enabled_labs_experiments": flags}}))
+    assert stored_decision(tmp_path, ORIGIN).flags == ("local-network-access-check@2",)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"profile": 1}', '{"profile": {"content_settings": {"exceptions": []}}}'])
+def test_a_profile_of_another_shape_has_nothing_stored(tmp_path: Path, content: str) -> None:
+    (tmp_path / "Preferences").write_text(content)
+    assert stored_decision(tmp_path, ORIGIN).local == ""
+
+
+@pytest.mark.parametrize("content", ["", "{", "\x00"])
+def test_what_cannot_be_read_is_not_known(tmp_path: Path, content: str) -> None:
+    with pytest.raises(Unknown, match="no Preferences"):
+        stored_decision(tmp_path, ORIGIN)
+    (tmp_path / "Preferences").write_text(content)
+    with pytest.raises(Unknown, match="cannot be read"):
+        stored_decision(tmp_path, ORIGIN)
+
+
+# --- whom it trusts ---------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_trust_store_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "certutil")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    pem = trustme.CA().cert_pem.bytes()
+    file = tmp_path / "ca.pem"
+    file.write_bytes(b"# a comment\n" + pem * 2)
+    assert len(authorities(file)) == 2
+    assert can_import(file) is (sys.platform == "linux")
+    file.write_bytes(pem * (MOST + 1))
+    assert not can_import(file)
+    file.write_text("no certificate")
+    assert not can_import(file)
+    assert authorities(tmp_path / "absent.pem") == []
+
+
+# --- when it is asked at all ------------------------------------------------------------------------------------------
+
+
+def asked_for(resolution: Resolution = PRIVATE, mode: Mode | None = None, **target: Any) -> None:
+    browser._asked_for(replace(TARGET, **target), mode or Mode(), resolution)
+
+
+def test_public_targets_and_no_browser_are_not_asked_for(tmp_path: Path) -> None:
+    public = replace(PRIVATE, addresses=("203.0.113.5", "2606:4700::1111"))
+    with pytest.raises(NotAsked, match="public addresses only"):
+        asked_for(public)
+    with pytest.raises(NotAsked, match="--browser none"):
+        asked_for(mode=Mode(browser="none"))
+    with pytest.raises(Unknown, match="client certificate"):
+        asked_for(client_cert=tmp_path)
+    asked_for()
+    asked_for(replace(public, addresses=("203.0.113.5", "10.0.0.5")))
+    asked_for(replace(public, addresses=()))
+
+
+def way(label: str) -> Way:
+    return Way(route=Route(label=label, address=label, port=443))
+
+
+def test_it_is_sent_to_a_working_address_private_before_public() -> None:
+    labels = ("203.0.113.5", "10.0.0.4", "10.0.0.5")
+    routes = [way(label).route for label in labels]
+    dead = NotMeasured(reason="refused")
+    ways = PerAddress[Way]({labels[0]: way(labels[0]), labels[1]: dead, labels[2]: way(labels[2])})
+    assert browser._way_for(TARGET, routes, ways).route.label == "10.0.0.5"
+    only_public = PerAddress[Way]({labels[0]: way(labels[0]), labels[1]: dead, labels[2]: dead})
+    assert browser._way_for(TARGET, routes, only_public).route.label == "203.0.113.5"
+
+
+def test_it_resolves_the_name_itself_unless_it_cannot() -> None:
+    used = way("10.0.0.5")
+    assert browser._pinned(TARGET, PRIVATE, used) == ""
+    by_server = replace(TARGET, resolvers=(Resolver(label="x", address="192.0.2.1:53"),))
+    assert browser._pinned(by_server, PRIVATE, used) == "10.0.0.5"
+    assert browser._pinned(TARGET, replace(PRIVATE, source=Source.OVERRIDE), used) == "10.0.0.5"
+    assert browser._pinned(TARGET, replace(PRIVATE, source=Source.LITERAL), used) == ""
+    proxied = replace(by_server, proxy=Proxy(url="http://p:1", source="x"))
+    assert browser._pinned(proxied, PRIVATE, used) == ""
+
+
+def test_a_dry_run_names_what_would_be_sent() -> None:
+    assert "GET and OPTIONS https://api.corp.example/version" in browser._planned(TARGET, Mode())[0]
+    assert browser._planned(TARGET, Mode(browser="none")) == []
+
+
+def test_an_error_is_told_without_the_browsers_log() -> None:
+    error = "BrowserType.launch: Target closed Browser logs: <launching> /bin/false --a --b"
+    assert browser._in_short(error) == "Target closed"
+
+
+# --- its process ------------------------------------------------------------------------------------------------------
+
+
+def test_the_process_answers_what_went_wrong_and_is_gone() -> None:
+    async def run() -> tuple[bytes, BrowserProcess]:
+        started = BrowserProcess.started(replace(PLAN, executable=os.devnull))
+        try:
+            return await asyncio.wait_for(started.answer(), 20), started
+        finally:
+            started.let_go()
+
+    line, started = asyncio.run(run())
+    assert "error" in json.loads(line)
+    started.end()
+    assert started.process.returncode == 0
+
+
+def test_a_run_that_ends_first_takes_the_process_with_it() -> None:
+    async def run() -> BrowserProcess:
+        return BrowserProcess.started(PLAN)
+
+    started = asyncio.run(run())
+    started.end()
+    assert started.process.returncode is not None

@@ -1,0 +1,353 @@
+"""What the browser's facts come to: who is asked, who is blocked by whom, what lies beneath, and what is advised."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btdiag.judge.dns_addresses import addresses_share_a_space
+from btdiag.judge.lna import no_prompt_needed, web_app_reaches_target
+from btdiag.judge.lna_facts import (
+    REFUSED,
+    Browser,
+    BrowserSurvey,
+    Kind,
+    PageRequest,
+    PageTrial,
+    PageVisit,
+    Permissions,
+    Situation,
+    StoredDecision,
+)
+from btdiag.judge.lna_page import page_context_allows
+from btdiag.judge.lna_reading import Standing, explained_by, readings
+from btdiag.judge.lna_remedy import policies
+from btdiag.judge.lna_space import address_space_is_stable
+from btdiag.judge.resolution import Answer as DnsAnswer
+from btdiag.judge.resolution import Outcome, Resolution, ServerLookup, Source, View
+from btdiag.model import Finding, Target, Verdict
+
+ORIGIN = "https://www.braintrust.dev"
+TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
+OK = PageRequest(kind=Kind.SIMPLE, ok=True, status=200, space="local", policy="PermissionBlock", address="10.0.0.5")
+HELD = PageRequest(
+    kind=Kind.SIMPLE, ok=False, net_error="net::ERR_FAILED", cors_error=REFUSED, policy="PermissionBlock", gated=True
+)
+PROMPT = Permissions(local="prompt", loopback="prompt")
+GRANTED = Permissions(local="granted", loopback="granted")
+STATES = ("prompt", "granted", "denied", "unsupported")
+DENIED = Permissions(local="denied", loopback="denied")
+
+
+def all_ok(request: PageRequest = OK) -> tuple[PageRequest, ...]:
+    return tuple(replace(request, kind=kind) for kind in (Kind.SIMPLE, Kind.PREFLIGHTED, Kind.CREDENTIALS))
+
+
+def trial(situation: Situation, *requests: PageRequest, before: Permissions = PROMPT, **more: Any) -> PageTrial:
+    given = {"secure": True, "allowed_by_page": True, "space": "public", "after": before, **more}
+    return PageTrial(situation=situation, before=before, requests=requests, **given)
+
+
+def survey(*trials: PageTrial, unguarded: tuple[PageRequest, ...] = all_ok(), **more: Any) -> BrowserSurvey:
+    beneath = trial(Situation.UNGUARDED, *unguarded)
+    given = {"browser": Browser(name="Chromium", version="156.0.8078.79", path="/usr/bin/chromium"), **more}
+    visit = PageVisit(origin=ORIGIN, trials=(beneath, *trials))
+    return BrowserSurvey(url=f"{TARGET.url}/version", visits=(visit,), **given)
+
+
+def asked(**more: Any) -> BrowserSurvey:
+    """A private target: held back in a new profile, answered after Allow."""
+    return survey(trial(Situation.FRESH, HELD), trial(Situation.ALLOWED, *all_ok(), before=GRANTED), **more)
+
+
+def fresh(request: PageRequest, before: Permissions = PROMPT, **more: Any) -> BrowserSurvey:
+    requests = all_ok(request) if request.ok else (request,)
+    return survey(trial(Situation.FRESH, *requests, before=before, **more))
+
+
+def version(number: int, of: BrowserSurvey) -> BrowserSurvey:
+    return replace(of, browser=replace(of.browser, version=f"{number}.0.1.2"))
+
+
+PROXIED = all_ok(replace(OK, space="unknown"))
+STANDINGS = [
+    (asked(), Standing.ASKED),
+    (fresh(HELD, DENIED), Standing.BLOCKED),
+    (fresh(OK, GRANTED), Standing.ALLOWED),
+    (fresh(replace(OK, policy="PermissionWarn")), Standing.NOT_ENFORCED),
+    (fresh(replace(OK, policy="Allow")), Standing.NOT_ENFORCED),
+    (version(141, fresh(replace(OK, policy=""))), Standing.NOT_ENFORCED),
+    (fresh(HELD, DENIED, allowed_by_page=False), Standing.SHUT_OUT),
+    (fresh(replace(HELD, cors_error="InsecureLocalNetwork"), secure=False), Standing.SHUT_OUT),
+    (fresh(PageRequest(kind=Kind.SIMPLE, ok=False, blocked_reason="mixed-content")), Standing.SHUT_OUT),
+    (fresh(PageRequest(kind=Kind.SIMPLE, ok=False, net_error="net::ERR_CONNECTION_REFUSED")), Standing.BROKEN),
+    (fresh(PageRequest(kind=Kind.SIMPLE, ok=False, error="timeout")), Standing.BROKEN),
+    (survey(trial(Situation.FRESH, *PROXIED), unguarded=PROXIED), Standing.NOT_GUARDED),
+    # after a grant any later fault is told as a refusal: the state before says that it is none
+    (fresh(HELD, GRANTED), Standing.ALLOWED),
+]
+
+
+@pytest.mark.parametrize(("seen", "standing"), STANDINGS)
+def test_where_the_page_stands(seen: BrowserSurvey, standing: Standing) -> None:
+    assert [reading.standing for reading in readings(seen, TARGET)] == [standing]
+
+
+def claims(seen: BrowserSurvey, target: Target = TARGET) -> tuple[Finding, Finding, Finding]:
+    return web_app_reaches_target(seen, target), no_prompt_needed(seen, target), page_context_allows(seen, target)
+
+
+VERDICTS = [  # reaches, no prompt, context
+    ("pass", "warn", "pass"),
+    ("fail", "skip", "pass"),
+    ("pass", "pass", "pass"),
+    ("pass", "warn", "pass"),
+    ("pass", "warn", "pass"),
+    ("pass", "warn", "pass"),
+    ("skip", "skip", "fail"),
+    ("skip", "skip", "fail"),
+    ("skip", "skip", "fail"),
+]
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdicts"), [(seen, verdicts) for (seen, _), verdicts in zip(STANDINGS, VERDICTS, strict=False)]
+)
+def test_each_standing_has_its_verdicts(seen: BrowserSurvey, verdicts: tuple[str, ...]) -> None:
+    assert tuple(str(finding.verdict) for finding in claims(seen)) == verdicts
+
+
+def test_who_is_asked_is_told_by_whom_where_and_what_to_click() -> None:
+    finding = no_prompt_needed(asked(pinned="10.0.0.5"), TARGET)
+    assert "Chromium 156 asks users" in finding.summary
+    assert "api.corp.example at 10.0.0.5 (local)" in finding.summary
+    assert finding.remedy is not None
+    assert "Access other devices on your local network" in finding.remedy.text
+    assert "Data plane is on a private network" in finding.remedy.text
+
+
+def test_this_device_has_a_question_and_a_policy_of_its_own() -> None:
+    local = replace(OK, space="loopback", address="127.0.0.1")
+    after = Permissions(local="prompt", loopback="denied")
+    seen = survey(
+        trial(Situation.FRESH, HELD, after=after),
+        trial(Situation.ALLOWED, *all_ok(local), before=GRANTED),
+        unguarded=all_ok(local),
+    )
+    finding = no_prompt_needed(seen, TARGET)
+    assert finding.remedy is not None
+    assert "Access other apps and services on this device" in finding.remedy.text
+    assert "LoopbackNetworkAllowedForUrls" in finding.remedy.snippets[0].code
+    assert readings(seen, TARGET)[0].space == "loopback"
+
+
+def test_the_refusal_tells_the_space_where_no_answer_came() -> None:
+    broken = replace(HELD, cors_error="", net_error="net::ERR_EMPTY_RESPONSE")
+    after = Permissions(local="prompt", loopback="denied")
+    seen = survey(trial(Situation.FRESH, HELD, after=after), unguarded=(broken,))
+    assert [(reading.space, reading.seen_space) for reading in readings(seen, TARGET)] == [("loopback", "")]
+
+
+BENEATH = [
+    (replace(HELD, cors_error="MissingAllowOriginHeader"), "cors.web-app-may-call"),
+    (replace(HELD, cors_error="", net_error="net::ERR_NAME_NOT_RESOLVED"), "dns.resolves"),
+    (replace(HELD, cors_error="", net_error="net::ERR_CONNECTION_REFUSED"), "connection.tcp-connects"),
+    (replace(HELD, cors_error="", net_error="net::ERR_SSL_PROTOCOL_ERROR"), "connection.tls-handshake-completes"),
+    (replace(HELD, cors_error="", net_error="net::ERR_TUNNEL_CONNECTION_FAILED"), "connection.proxy-lets-through"),
+    (replace(HELD, cors_error="", net_error="net::ERR_CERT_DATE_INVALID"), "connection.tls-is-trusted"),
+    (replace(HELD, cors_error="", net_error="net::ERR_EMPTY_RESPONSE"), "readiness.root-answers"),
+    (PageRequest(kind=Kind.SIMPLE, ok=False, error="timeout"), "readiness.root-answers"),
+]
+
+
+@pytest.mark.parametrize(("failed", "cause"), BENEATH)
+def test_what_breaks_beneath_is_another_checks_failure(failed: PageRequest, cause: str) -> None:
+    seen = survey(trial(Situation.FRESH, HELD), unguarded=(failed,), certificate_verified=False)
+    finding = web_app_reaches_target(seen, TARGET)
+    assert explained_by(failed) == cause
+    assert (finding.verdict, finding.because) == (Verdict.SKIP, cause)
+    assert no_prompt_needed(seen, TARGET).verdict is Verdict.WARN
+
+
+def test_a_broken_preflight_counts_and_broken_credentials_are_a_note() -> None:
+    refused = replace(HELD, kind=Kind.PREFLIGHTED, cors_error="PreflightMissingAllowOriginHeader")
+    assert web_app_reaches_target(asked(unguarded=(OK, refused)), TARGET).because == "cors.web-app-may-call"
+    careless = (*all_ok()[:2], replace(HELD, kind=Kind.CREDENTIALS, cors_error="InvalidAllowCredentials"))
+    seen = survey(trial(Situation.FRESH, HELD), trial(Situation.ALLOWED, *careless, before=GRANTED), unguarded=careless)
+    finding = web_app_reaches_target(seen, TARGET)
+    assert finding.verdict is Verdict.PASS
+    assert "with credentials it fails: InvalidAllowCredentials" in finding.summary
+
+
+def test_nobody_is_asked_where_no_connection_comes_about() -> None:
+    dead = replace(HELD, cors_error="", net_error="net::ERR_CONNECTION_REFUSED")
+    seen = survey(trial(Situation.FRESH, dead), unguarded=(dead,))
+    reaches, prompt, context = claims(seen)
+    assert (reaches.because, prompt.because) == ("connection.tcp-connects",) * 2
+    assert context.verdict is Verdict.PASS
+
+
+def test_a_ca_that_only_this_machine_knows_leaves_it_undecided() -> None:
+    distrusted = replace(HELD, cors_error="", net_error="net::ERR_CERT_AUTHORITY_INVALID")
+    seen = survey(trial(Situation.FRESH, distrusted), unguarded=(distrusted,))
+    for finding in claims(seen)[:2]:
+        assert finding.verdict is Verdict.INCONCLUSIVE
+        assert "--ca FILE" in finding.summary
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        (trial(Situation.FRESH, HELD),),
+        (trial(Situation.FRESH, HELD), trial(Situation.ALLOWED, HELD, before=GRANTED)),
+        (trial(Situation.FRESH, replace(HELD, cors_error="", net_error="net::ERR_CONNECTION_RESET")),),
+    ],
+)
+def test_what_passes_once_and_fails_once_is_not_guessed_at(trials: tuple[PageTrial, ...]) -> None:
+    assert web_app_reaches_target(survey(*trials), TARGET).verdict is Verdict.INCONCLUSIVE
+
+
+DECISIONS = [
+    ("block", "", ("fail", "skip")),
+    ("allow", "", ("pass", "pass")),
+    ("", "block", ("pass", "warn")),
+    ("", "", ("pass", "warn")),
+]
+
+
+@pytest.mark.parametrize(("local", "loopback", "verdicts"), DECISIONS)
+def test_a_stored_decision_counts_for_its_own_space(local: str, loopback: str, verdicts: tuple[str, str]) -> None:
+    stored = StoredDecision(origin=ORIGIN, folder="/home/u/Default", local=local, loopback=loopback)
+    other = replace(stored, origin="https://other.example", local="block")
+    reaches, prompt, _ = claims(asked(stored=(other, stored)))
+    assert (reaches.verdict, prompt.verdict) == verdicts
+    assert prompt.because == ("lna.web-app-reaches-target" if local == "block" else None)
+
+
+ANSWERS = [
+    (OK, GRANTED, "a person clicked Allow"),
+    (HELD, GRANTED, "but the request failed all the same"),
+    (HELD, DENIED, "a person clicked Block"),
+    (HELD, PROMPT, "a person closed the question"),
+    (PageRequest(kind=Kind.SIMPLE, ok=False, error="timeout"), PROMPT, "nobody answered"),
+]
+
+
+@pytest.mark.parametrize(("request_", "after", "words"), ANSWERS)
+def test_the_report_says_what_a_person_chose(request_: PageRequest, after: Permissions, words: str) -> None:
+    seen = asked()
+    person = trial(Situation.PERSON, request_, after=after)
+    visit = replace(seen.visits[0], trials=(*seen.visits[0].trials, person))
+    assert words in no_prompt_needed(replace(seen, visits=(visit,)), TARGET).summary
+
+
+def test_frames_are_told_of() -> None:
+    seen = asked()
+    frames = (trial(Situation.FRAMED, HELD, before=DENIED), trial(Situation.FRAMED_WITH_ALLOW, HELD))
+    framed = replace(seen, visits=(replace(seen.visits[0], trials=(*seen.visits[0].trials, *frames)),))
+    assert 'only with allow="local-network-access"' in page_context_allows(framed, TARGET).summary
+    assert "frame" not in page_context_allows(seen, TARGET).summary
+
+
+def test_the_worst_origin_speaks_for_all() -> None:
+    good, bad = asked().visits[0], fresh(HELD, DENIED).visits[0]
+    seen = replace(asked(), visits=(good, replace(bad, origin="https://other.example")))
+    finding = web_app_reaches_target(seen, TARGET)
+    assert finding.verdict is Verdict.FAIL
+    assert "https://other.example" in finding.summary
+
+
+def test_policies_can_be_copied() -> None:
+    linux, windows, mac = policies(ORIGIN, "local")
+    assert json.loads(linux.code) == {
+        "LocalNetworkAccessAllowedForUrls": [ORIGIN],
+        "LocalNetworkAllowedForUrls": [ORIGIN],
+    }
+    assert windows.code.count(f'"1"="{ORIGIN}"') == 4
+    assert mac.code.count(f"<string>{ORIGIN}</string>") == 2
+
+
+# --- address spaces ---------------------------------------------------------------------------------------------------
+
+
+def resolved(*addresses: str, others: tuple[str, ...] = ()) -> Resolution:
+    answer = DnsAnswer(qtype="A", outcome=Outcome.ADDRESSES, addresses=others)
+    view = View(label="other", servers=(ServerLookup(server="192.0.2.1:53", name=TARGET.host, answers=(answer,)),))
+    return Resolution(name=TARGET.host, source=Source.RESOLVER, addresses=addresses, views=(view,) if others else ())
+
+
+SPACES = [
+    (resolved("10.0.0.5"), "pass"),
+    (resolved("10.0.0.5", "192.168.0.1"), "pass"),
+    (resolved("10.0.0.5", "203.0.113.5"), "warn"),
+    (resolved("10.0.0.5", others=("203.0.113.5",)), "warn"),
+    (resolved("10.0.0.5", "0.0.0.0"), "pass"),  # leads nowhere, so nobody is there
+]
+
+
+@pytest.mark.parametrize(("resolution", "verdict"), SPACES)
+def test_one_space_for_everybody(resolution: Resolution, verdict: str) -> None:
+    finding = address_space_is_stable(asked(pinned="10.0.0.5"), resolution, TARGET)
+    assert finding.verdict == verdict
+
+
+def test_a_browser_with_another_table_is_told_of() -> None:
+    public = replace(OK, space="public")
+    seen = survey(trial(Situation.FRESH, *all_ok(public)), unguarded=all_ok(public), pinned="10.0.0.5")
+    finding = address_space_is_stable(seen, resolved("10.0.0.5"), TARGET)
+    assert finding.verdict is Verdict.WARN
+    assert "counts 10.0.0.5 as public" in finding.summary
+
+
+def test_what_the_browser_did_not_see_is_not_claimed() -> None:
+    dead = replace(HELD, cors_error="", net_error="net::ERR_CONNECTION_REFUSED")
+    seen = survey(trial(Situation.FRESH, dead), unguarded=(dead,), pinned="10.0.0.5")
+    assert "sees it so" not in address_space_is_stable(seen, resolved("10.0.0.5"), TARGET).summary
+    assert "sees it so" in address_space_is_stable(asked(), resolved("10.0.0.5"), TARGET).summary
+
+
+@given(st.lists(st.ip_addresses().map(str), min_size=1, max_size=4))
+def test_it_is_stable_where_dns_has_one_space(addresses: list[str]) -> None:
+    """The same addresses make both claims hold or neither: nothing but the resolvers' differences sets them apart."""
+    resolution = resolved(*addresses)
+    stable = address_space_is_stable(asked(), resolution, TARGET).verdict is Verdict.PASS
+    assert stable is (addresses_share_a_space(resolution, TARGET).verdict is Verdict.PASS)
+
+
+_requests = st.builds(
+    PageRequest,
+    kind=st.just(Kind.SIMPLE),
+    ok=st.booleans(),
+    status=st.sampled_from([None, 200, 502]),
+    net_error=st.sampled_from(["", "net::ERR_FAILED", "net::ERR_CERT_DATE_INVALID", "net::ERR_CONNECTION_RESET"]),
+    cors_error=st.sampled_from(["", REFUSED, "MissingAllowOriginHeader", "InsecureLocalNetwork"]),
+    blocked_reason=st.sampled_from(["", "mixed-content"]),
+    space=st.sampled_from(["", "local", "loopback", "public", "unknown"]),
+    policy=st.sampled_from(["", "Allow", "PermissionBlock", "PermissionWarn"]),
+)
+_states = st.builds(Permissions, local=st.sampled_from(STATES), loopback=st.sampled_from(STATES))
+_trials = st.builds(
+    PageTrial,
+    situation=st.just(Situation.FRESH),
+    secure=st.booleans(),
+    allowed_by_page=st.sampled_from([True, False, None]),
+    space=st.just("public"),
+    before=_states,
+    after=_states,
+    requests=st.tuples(_requests),
+)
+
+
+@given(_trials, _requests, st.integers(100, 200))
+def test_every_observation_comes_to_complete_findings(page: PageTrial, beneath: PageRequest, major: int) -> None:
+    for finding in claims(version(major, survey(page, unguarded=(beneath,)))):
+        assert finding.summary
+        if finding.verdict in (Verdict.FAIL, Verdict.WARN):
+            assert all((finding.hop, finding.owner, finding.expected, finding.seen, finding.evidence))
+            assert finding.remedy is not None
+            assert finding.sources
