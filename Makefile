@@ -34,6 +34,7 @@ examples: $(VENV)/.tested  ## render reports/examples anew from the lab
 
 bench: $(VENV)/.tested  ## speed and memory, as ratios measured side by side
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_race.py
 
 wheel: $(VENV)/.tested
 	$(BIN)/python -m build --wheel

@@ -130,9 +130,7 @@ def resources_decode(front: Audit) -> Finding:
         return Finding(verdict=Verdict.SKIP, summary=f"the answer carries no {RESOURCES} header to decode")
     if not found.problem and not found.flat:
         types = ", ".join(dict.fromkeys(found.types)) or "none touched"
-        return Finding(
-            verdict=Verdict.PASS, summary=f"{RESOURCES} decodes to {len(found.types)} resources ({types})"
-        )
+        return Finding(verdict=Verdict.PASS, summary=f"{RESOURCES} decodes to {len(found.types)} resources ({types})")
     why = found.problem or "it lacks the envelope with v and p: parse_audit_resources raises JSONDecodeError on it"
     return Finding(
         verdict=Verdict.FAIL if found.problem else Verdict.WARN,
@@ -165,9 +163,10 @@ def _gate(front: Audit) -> Finding | None:
 
 def _missing(names: Sequence[str], front: Audit, verdict: Verdict, contrast: str) -> Finding:
     told = ", ".join(names)
+    what = "1 audit header does" if len(names) == 1 else f"{len(names)} audit headers do"
     return Finding(
         verdict=verdict,
-        summary=f"{len(names)} audit {'header does' if len(names) == 1 else 'headers do'} not arrive ({told}), {contrast}",
+        summary=f"{what} not arrive ({told}), {contrast}",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"{', '.join(NAMES)} on every answer to a request with {REQUEST_HEADER}: true",

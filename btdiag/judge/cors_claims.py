@@ -16,6 +16,7 @@ from btdiag.judge.cors_survey import HEADERS, CorsSurvey, Purpose, Trial
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
 
 NOT_DOUBLED = "cors.headers-not-doubled"
+STEADILY = "readiness.answers-steadily"
 _RANK = {cause: number for number, cause in enumerate(Cause)}
 
 
@@ -29,6 +30,8 @@ def web_app_may_call(surveys: Mapping[str, CorsSurvey], origins: Sequence[str], 
     if strict and all(problem.cause is Cause.DOUBLED for problem in strict):
         return _because_doubled(strict)
     blocking = [problem for problem in strict if problem.cause is not Cause.DOUBLED]
+    if blocking and all(_flaps(problem, base.alive) for problem in blocking):
+        return _because_flapping(blocking)
     if blocking:
         return _may_not(blocking, base.alive, backend)
     return _only_some_modes(found, base.alive, backend) or _may(base.alive, origins)
@@ -40,6 +43,23 @@ def _because_doubled(found: Sequence[Problem]) -> Finding:
         verdict=Verdict.SKIP,
         because=NOT_DOUBLED,
         summary=f"The answer to {spoken(first)} carries {ALLOW_ORIGIN} more than once, and browsers refuse it for that",
+        evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
+    )
+
+
+def _flaps(problem: Problem, alive: Mapping[str, CorsSurvey]) -> bool:
+    """A gateway's own error to a simple request, at an address that answers `GET /`: a matter of readiness."""
+    trial = problem.trial
+    return problem.cause is Cause.UPSTREAM and not trial.preflight and trial.exchange.label in alive
+
+
+def _because_flapping(found: Sequence[Problem]) -> Finding:
+    first = found[0].trial
+    return Finding(
+        verdict=Verdict.SKIP,
+        because=STEADILY,
+        summary=f"{spoken(first)} is answered {first.exchange.status} by the gateway now and then; its error pages "
+        "have no CORS headers, and browsers report that as a CORS error",
         evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
     )
 

@@ -68,7 +68,7 @@ def _is_alive(survey: CorsSurvey) -> bool:
 
 def _serves(seen: Exchange) -> bool:
     leads = gateway.redirect(seen)
-    if seen.failure is not None or not 200 <= (seen.status or 0) <= 399:
+    if seen.failure is not None or not 200 <= (seen.status or 0) <= 399 or gateway.has_control_characters(seen):
         return False
     if leads is not None and (leads.to_login or not leads.same_host):
         return False

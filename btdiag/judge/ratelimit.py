@@ -78,9 +78,7 @@ def _free(answers: Answers) -> Finding:
     if low is not None:
         return low
     spent = f"; {used} of them count towards the outbound limit of {OUTBOUND_LIMIT} a minute" if used else ""
-    return Finding(
-        verdict=Verdict.PASS, summary=f"none of {len(answers.all)} requests was answered 429{spent}"
-    )
+    return Finding(verdict=Verdict.PASS, summary=f"none of {len(answers.all)} requests was answered 429{spent}")
 
 
 def _nearly_used_up(answers: Sequence[Exchange]) -> Finding | None:
@@ -97,7 +95,9 @@ def _nearly_used_up(answers: Sequence[Exchange]) -> Finding | None:
                 expected="room for bursts of requests",
                 seen=f"{left} of {limit} left",
                 evidence=proofs(seen),
-                remedy=Remedy(text="Raise the limit, or count by API key instead of by address: users share addresses."),
+                remedy=Remedy(
+                    text="Raise the limit, or count by API key instead of by address: users share addresses."
+                ),
                 sources=SOURCES,
             )
     return None
@@ -145,7 +145,7 @@ def _outbound(limited: Sequence[Exchange], answers: Answers) -> Finding:
         f"429{who.origin if gateway else ': the outbound limiter of the API server, or the control plane'}{asks}",
         hop=who.hop if gateway else HopName.API,
         owner=who.owner if gateway else Owner.API,
-        expected=f"room for logins: the outbound limit is {OUTBOUND_LIMIT} a minute and key by default, and this run used "
+        expected=f"room for logins: by default {OUTBOUND_LIMIT} calls a minute and key pass, and this run made "
         f"{len(answers.outbound)}",
         seen=f"429 on {_paths(limited)}",
         evidence=(_table(limited), *proofs(first)),
@@ -156,7 +156,7 @@ def _outbound(limited: Sequence[Exchange], answers: Answers) -> Finding:
             snippets=(
                 Snippet(
                     product="Helm",
-                    code="api:\n  extraEnvVars:\n    - name: OUTBOUND_RATE_LIMIT_MAX_REQUESTS\n      value: \"500\"",
+                    code='api:\n  extraEnvVars:\n    - name: OUTBOUND_RATE_LIMIT_MAX_REQUESTS\n      value: "500"',
                 ),
                 Snippet(product="Terraform (AWS)", code="outbound_rate_limit_max_requests = 500"),
             ),
@@ -181,8 +181,8 @@ def _advice(who: Sender) -> str:
     if who.hop is HopName.API:
         return "Raise the API server's own limit, or spread the load: its log tells which key or address is limited."
     return (
-        f"Raise the rate limit of {who.words} for the API's paths, or count by API key instead of by address: a web app's "
-        "page alone sends dozens of requests, and all users of an office share one address."
+        f"Raise the rate limit of {who.words} for the API's paths, or count by API key instead of by address: a page "
+        "of the web app alone sends dozens of requests, and all users of an office share one address."
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import gzip
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeAlias
@@ -16,6 +19,7 @@ from btdiag.lab.rules import Visit
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 JSON = ("Content-Type", "application/json; charset=utf-8")
+EVENTS, EVENT_PAUSE = 50, 0.04  # seconds between two events
 
 Relay: TypeAlias = Callable[[Request, bytes], Awaitable[Response]]
 
@@ -96,7 +100,9 @@ class ApiServer:
             case "/ping":
                 return _keyed(request, {"id": "lab-user", "email": "lab@lab.example", "auth_id": "lab"})
             case "/v1/project":
-                return _keyed(request, {"objects": []})
+                return _audited(request, _keyed(request, {"objects": []}))
+            case "/sse":
+                return Response(status=200, headers=(("Content-Type", "text/event-stream"),), body=_events())
             case _:
                 return not_found(request)
 
@@ -112,6 +118,26 @@ _KEYED = frozenset(
 
 def _keyed(request: Request, value: object) -> Response:
     return json_response(200, value) if is_authorized(request) else _unauthorized(request)
+
+
+def _audited(request: Request, response: Response) -> Response:
+    """The response with audit headers, where the request asks for them and has the key."""
+    if request.header("x-bt-enable-audit") != "true" or response.status != 200:
+        return response
+    resources = gzip.compress(json.dumps([{"type": "project", "id": "lab", "name": "lab"}]).encode(), mtime=0)
+    return response.adding(
+        ("x-bt-audit-user-id", "lab-user"),
+        ("x-bt-audit-user-email", "lab@lab.example"),
+        ("x-bt-audit-normalized-url", "/v1/project"),
+        ("x-bt-audit-resources", json.dumps({"v": 1, "p": base64.b64encode(resources).decode()})),
+    )
+
+
+async def _events() -> AsyncIterator[bytes]:
+    """A stream of events, one at once and the others a little later each; it ends after two seconds."""
+    for number in range(EVENTS):
+        yield f"event: tick\ndata: {number}\n\n".encode()
+        await asyncio.sleep(EVENT_PAUSE)
 
 
 def _unauthorized(request: Request) -> Response:

@@ -167,7 +167,7 @@ class Told:
     """What the target tells the run. `omits` are keys of the target left out; `space` is the IP address space that the
     lab's addresses count as, None for what they are; `decided` is what a user's browser profile has stored for the web
     app and local networks; `has_bucket` names a presigned URL of an object store, which
-    Brainstore's port plays; `extra` adds or replaces keys."""
+    Brainstore's port plays; `constrained` makes the data plane itself the app URL; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"
@@ -175,6 +175,7 @@ class Told:
     through_proxy: bool = False
     shows_client_certificate: bool = False
     has_bucket: bool = False
+    constrained: bool = False
     extra: tuple[tuple[str, object], ...] = ()
 
     def apply(self, plan: Plan) -> Plan:

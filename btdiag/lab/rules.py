@@ -52,7 +52,8 @@ class Rule:
     """A fault in HTTP. Subclasses override `before`, `after` or both.
 
     It acts at `hop`, on requests that match all of: `addresses` of the hop, `paths` (glob patterns) and `methods`; none
-    given: every one. Of those, on each `every`-th one only. `plain_port_too` includes the load balancer's http:// port.
+    given: every one. Of those, on each `every`-th one only. `plain_port_too` includes the load balancer's http:// port,
+    `spares_pages` leaves out what a web page sends (requests with an Origin).
     """
 
     hop: Hop = Hop.BALANCER
@@ -61,6 +62,7 @@ class Rule:
     methods: tuple[str, ...] = ()
     every: int = 1
     plain_port_too: bool = False
+    spares_pages: bool = False
 
     def apply(self, plan: Plan) -> Plan:
         """The plan with this rule at its hop."""
@@ -73,6 +75,7 @@ class Rule:
             and (not self.addresses or visit.address in self.addresses)
             and (not self.paths or any(fnmatchcase(request.path, pattern) for pattern in self.paths))
             and (not self.methods or request.method in self.methods)
+            and not (self.spares_pages and request.header("origin") is not None)
         )
         return matches and (self.every == 1 or visit.memory.count(self) % self.every == 0)
 

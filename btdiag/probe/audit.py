@@ -20,7 +20,9 @@ def _planned(target: Target, mode: Mode) -> list[str]:
     return [f"GET {target.url_for(PATH)} (with the API key, {REQUEST_HEADER}: true)"] if target.api_key else []
 
 
-@measurement(budget=25, why="one request of at most 6 s, up to three times more after a gateway's error", sends=_planned)
+@measurement(
+    budget=25, why="one request of at most 6 s, up to three times more after a gateway's error", sends=_planned
+)
 async def audit(serving_way: Way, wire: Wire, target: Target) -> Audit:
     """Which audit headers arrive, and whether the list of resources can be decoded."""
     if target.api_key is None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from btdiag.judge.address import Space, space
 from btdiag.judge.cors_survey import origins
@@ -23,6 +24,7 @@ from btdiag.judge.lna_facts import (
     PageVisit,
     Permissions,
     Situation,
+    StoredDecision,
 )
 from btdiag.judge.resolution import Resolution, Source
 from btdiag.measurement import NotAsked, PerAddress, Unknown, Waits, measurement
@@ -38,6 +40,9 @@ from btdiag.probe.wire import Wire
 PATIENCE = 60.0  # seconds a person gets to answer the prompt (--headed)
 MOST_ORIGINS = 3
 PATH = "/version"
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+    WeakKeyDictionary()
+)  # one target's browsers at a time
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
@@ -52,8 +57,8 @@ def _patience(_target: Target, mode: Mode) -> float:
 
 
 @measurement(
-    budget=30,
-    why="two browsers that start in a second each, some pages whose requests may take 6 s each",
+    budget=90,
+    why="two browsers, some pages whose requests may take 6 s each: 26 s at most; several targets take turns",
     idle=_patience,
     sends=_planned,
 )
@@ -73,11 +78,13 @@ async def browser_survey(
         raise Unknown(f"there is no program {mode.browser} (--browser)")
     if executable is None:
         raise NotAsked(f"no browser was found on this machine: {HOW_TO_GET_ONE}")
+    stored = _stored(target, mode)
     used = _way_for(target, routes, way)
     plan = await _plan(target, mode, wire, resolution, used, executable)
-    answer = await _surveyed(plan, waits)
+    async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        answer = await _surveyed(plan, waits)
     wire.requests_sent += _sent(answer)
-    return _read(answer, plan, target, mode, resolution, used)
+    return _read(answer, plan, target, _pinned(target, resolution, used), verified=used.verify, stored=stored)
 
 
 def _asked_for(target: Target, mode: Mode, resolution: Resolution) -> None:
@@ -151,11 +158,22 @@ def _in_short(error: str) -> str:
     return legible(error.partition("Browser logs:")[0].removeprefix("BrowserType.launch: ").strip())[:300]
 
 
+def _stored(target: Target, mode: Mode) -> tuple[StoredDecision, ...]:
+    """What a person's profile has stored; nothing without one. Raises Unknown when it cannot be read."""
+    profile = mode.browser_profile or target.browser_profile
+    return tuple(stored_decision(profile, origin) for origin in origins(target)[:MOST_ORIGINS]) if profile else ()
+
+
 def _read(
-    answer: Mapping[str, Any], plan: Plan, target: Target, mode: Mode, resolution: Resolution, used: Way
+    answer: Mapping[str, Any],
+    plan: Plan,
+    target: Target,
+    pinned: str,
+    *,
+    verified: bool,
+    stored: tuple[StoredDecision, ...],
 ) -> BrowserSurvey:
     """The fact that the answer of the browser's process makes."""
-    profile = mode.browser_profile or target.browser_profile
     keys = next((word for word in plan.switches if word.startswith("--ignore-certificate-errors-spki-list=")), "")
     by_key = f"exactly the key of the certificate that btdiag verified with {target.ca_file}" if keys else ""
     return BrowserSurvey(
@@ -170,11 +188,11 @@ def _read(
             PageVisit(origin=visit["origin"], trials=tuple(_trial(trial) for trial in visit["trials"]))
             for visit in answer["visits"]
         ),
-        pinned=_pinned(target, resolution, used),
+        pinned=pinned,
         proxy=target.proxy.url if target.proxy else "",
         trust=answer["trust"] or by_key,
-        certificate_verified=used.verify,
-        stored=tuple(stored_decision(profile, origin) for origin in plan.origins) if profile else (),
+        certificate_verified=verified,
+        stored=stored,
     )
 
 

@@ -17,14 +17,14 @@ from typing import Any
 from playwright.async_api import BrowserContext, CDPSession, Frame, Page, Route
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.judge.lna_facts import REFUSED, Kind, PageRequest, PageTrial, Permissions, Situation
+from btdiag.judge.lna_facts import Kind, PageRequest, PageTrial, Permissions, Situation
+from btdiag.probe.browser_events import TEXT_LIMIT, Event, ended, page_space, read_events
 
 REQUEST_LIMIT = 6.0  # seconds; as long as the other probes wait for an answer
 BODY_LIMIT = 64 * 1024  # bytes of a body that a page reads
-SETTLE = 0.3  # seconds in which the tools' last event on a request follows the page's own answer
+SETTLE = 2.0  # seconds; the last event on a request follows the answer at once, except on a busy machine
 SLOW = 1.0  # seconds; a target that takes longer is asked only what the verdict needs
 EMBEDDER = "https://portal.embedder.example"  # RFC 2606: a site that shows the web app in a frame
-TEXT_LIMIT = 300
 CONSOLE_LIMIT = 8
 _SHUT = "local-network=(), loopback-network=(), local-network-access=()"
 _EVENTS = (
@@ -94,7 +94,7 @@ _INITS: dict[Kind, dict[str, Any]] = {
 class Recorder:
     """The developer tools' events of a page, in order, and its console."""
 
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -113,11 +113,11 @@ class Recorder:
 
         return keep
 
-    async def settled(self, since: int, url: str) -> list[tuple[str, dict[str, Any]]]:
+    async def settled(self, since: int, url: str) -> list[Event]:
         """The events from `since` on, as soon as the request to the URL has its last one, or after a while."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE):
-                while not _ended(self.events[since:], url):
+                while not ended(self.events[since:], url):
                     self.changed.clear()
                     await self.changed.wait()
         return self.events[since:]
@@ -128,80 +128,6 @@ async def _tools(page: Page, frame: Frame) -> CDPSession:
         return await page.context.new_cdp_session(frame if frame is not page.main_frame else page)
     except PlaywrightError:  # the frame shares its parent's process, and so its tools
         return await page.context.new_cdp_session(page)
-
-
-def _ids(events: Sequence[tuple[str, dict[str, Any]]], url: str) -> set[str]:
-    """The ids of the page's own requests to the URL, without the preflights that the browser made for them."""
-    return {
-        event["requestId"]
-        for name, event in events
-        if (name == "Network.requestWillBeSent" and event["request"]["url"] == url and event.get("type") != "Preflight")
-        or (name == "Network.webSocketCreated" and event["url"] == url)
-        if event.get("initiator", {}).get("type") != "preflight"
-    }
-
-
-def _ended(events: Sequence[tuple[str, dict[str, Any]]], url: str) -> bool:
-    last = (
-        "Network.loadingFinished",
-        "Network.loadingFailed",
-        "Network.webSocketFrameError",
-        "Network.webSocketHandshakeResponseReceived",
-    )
-    ids = _ids(events, url)
-    return any(name in last and event["requestId"] in ids for name, event in events)
-
-
-def read_events(
-    kind: Kind, answer: dict[str, Any], events: Sequence[tuple[str, dict[str, Any]]], url: str, duration_s: float
-) -> PageRequest:
-    """The request to the URL as the script and the tools together tell it."""
-    ids = _ids(events, url)
-    own = [(name, event) for name, event in events if event.get("requestId") in ids]
-    received: dict[str, Any] = _last(own, "Network.responseReceived").get("response", {})
-    failed = _last(own, "Network.loadingFailed")
-    cors = failed.get("corsErrorStatus", {})
-    socket_error = _last(own, "Network.webSocketFrameError").get("errorMessage", "")
-    issues = [issue for issue in map(_cors_issue, events) if issue.get("request", {}).get("url") == url]
-    state = _last(own, "Network.requestWillBeSentExtraInfo").get("clientSecurityState") or _of(
-        issues, "clientSecurityState", {}
-    )
-    extra = _last(own, "Network.responseReceivedExtraInfo")
-    space = extra.get("resourceIPAddressSpace") or _of(issues, "resourceIPAddressSpace", "")
-    status = answer["status"] or received.get("status") or extra.get("statusCode")
-    return PageRequest(
-        kind=kind,
-        ok=bool(answer["ok"]) or (kind is Kind.IMAGE and status is not None),  # what is no image is an answer too
-        status=status,
-        error=str(answer["error"])[:TEXT_LIMIT],
-        net_error=str(failed.get("errorText") or _net_error(socket_error))[:TEXT_LIMIT],
-        cors_error=str(cors.get("corsError", "")),
-        cors_parameter=str(cors.get("failedParameter", ""))[:TEXT_LIMIT],
-        blocked_reason=str(failed.get("blockedReason", "")),
-        space=space.lower(),
-        policy=str(state.get("localNetworkAccessRequestPolicy", "")),
-        gated=any(issue.get("corsErrorStatus", {}).get("corsError") == REFUSED for issue in issues),
-        address=str(received.get("remoteIPAddress", "")).strip("[]"),
-        duration_s=round(duration_s, 4),
-    )
-
-
-def _last(events: Sequence[tuple[str, dict[str, Any]]], name: str) -> dict[str, Any]:
-    return next((event for kind, event in reversed(events) if kind == name), {})
-
-
-def _cors_issue(entry: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    details: dict[str, Any] = entry[1].get("issue", {}).get("details", {}).get("corsIssueDetails", {})
-    return details if entry[0] == "Audits.issueAdded" else {}
-
-
-def _of(issues: Sequence[dict[str, Any]], key: str, default: Any) -> Any:
-    return next((issue[key] for issue in issues if issue.get(key)), default)
-
-
-def _net_error(message: str) -> str:
-    """The code in "Error in connection establishment: net::ERR_..."."""
-    return message[message.find("net::") :] if "net::" in message else message
 
 
 @asynccontextmanager
@@ -253,7 +179,7 @@ async def try_requests(
         situation=situation,
         secure=bool(about["secure"]),
         allowed_by_page=_allowed(about),
-        space=_page_space(recorder.events),
+        space=page_space(recorder.events),
         before=before,
         after=after,
         requests=tuple(requests),
@@ -269,11 +195,6 @@ def _allowed(about: dict[str, Any]) -> bool | None:
     if about["known"] is None or not names & set(about["known"]):
         return None
     return bool(names & set(about["features"]))
-
-
-def _page_space(events: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    states = [_cors_issue(entry).get("clientSecurityState") or entry[1].get("clientSecurityState") for entry in events]
-    return next((str(state["initiatorIPAddressSpace"]).lower() for state in states if state), "")
 
 
 async def _request(frame: Frame, recorder: Recorder, kind: Kind, url: str, limit: float) -> PageRequest:

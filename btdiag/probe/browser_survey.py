@@ -30,7 +30,7 @@ async def survey(plan: Plan, folder: Path) -> dict[str, Any]:
     async with async_playwright() as playwright:
         machine = _Machine(playwright, plan)
         guarded, unguarded = await asyncio.gather(machine.launched(), machine.launched(WARN_ONLY))
-        visits = [
+        visits: list[dict[str, Any]] = [
             {"origin": origin, "trials": await _visit(plan, origin, guarded, unguarded)} for origin in plan.origins
         ]
         await asyncio.gather(guarded.close(), unguarded.close())
@@ -92,8 +92,13 @@ async def _as_users(browser: Browser, plan: Plan, origin: str) -> list[PageTrial
     fresh = await _trial(browser, plan, origin, Situation.FRESH, _ALL_KINDS)
     if not fresh.first.refused:
         return [fresh]
-    allowed = [_trial(browser, plan, origin, Situation.ALLOWED, _ALL_KINDS)] if fresh.secure else []
-    return [fresh, *await asyncio.gather(*allowed), *await _framed(browser, plan, origin)]
+    allowed, framed = await asyncio.gather(_allowed(browser, plan, origin, fresh), _framed(browser, plan, origin))
+    return [fresh, *allowed, *framed]
+
+
+async def _allowed(browser: Browser, plan: Plan, origin: str, fresh: PageTrial) -> list[PageTrial]:
+    """The page after Allow; nothing where that cannot be given, for it is no secure context."""
+    return [await _trial(browser, plan, origin, Situation.ALLOWED, _ALL_KINDS)] if fresh.secure else []
 
 
 async def _framed(browser: Browser, plan: Plan, origin: str) -> list[PageTrial]:

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 
+from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.limits import UNKNOWN_PATH
 from btdiag.judge.sdk_facts import LOGIN, ROUTES, ControlPlane, Login, SdkRoute, organisations
 from btdiag.measurement import measurement
 from btdiag.model import Mode, Target, Way

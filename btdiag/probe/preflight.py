@@ -108,30 +108,45 @@ def _heard(survey: CorsSurvey, url: str) -> CorsSurvey:
 
 
 async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]) -> CorsSurvey:
-    """Ask, then ask again in parts what was refused, until nothing is left to find out."""
-    trials: list[Trial] = []
-    wanted = tuple(questions)
+    """Ask, then ask again in parts what was refused, until nothing is left to find out.
+
+    Whoever gives no answer at all to the first question is not asked the others: each would take its whole time.
+    """
+    stream = await _opened(wire, way, base, None)
+    trials = [await _ask(wire, way, base, questions[0], stream)]
+    wanted = tuple(questions[1:]) if trials[0].exchange.failure is None else ()
+    if not wanted and stream is not None:
+        await stream.close()
     for _ in range(ROUNDS):
         if not wanted:
             break
-        trials += await _ask_all(wire, way, base, wanted)
+        trials += await _ask_all(wire, way, base, wanted, stream)
+        stream = None
         wanted = next_questions(trials)
     return CorsSurvey(trials=tuple(trials))
 
 
-async def _ask_all(wire: Wire, way: Way, base: str, questions: Sequence[Question]) -> list[Trial]:
-    """All answers in the order of the questions; the connections take them from one queue."""
+async def _ask_all(
+    wire: Wire, way: Way, base: str, questions: Sequence[Question], stream: Stream | None
+) -> list[Trial]:
+    """All answers in the order of the questions; the connections (`stream` is one of them) take them from one queue."""
     queue = deque(enumerate(questions))
     answers: dict[int, Trial] = {}
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(CONNECTIONS, len(questions))):
-            group.create_task(_work(wire, way, base, queue, answers))
+        for number in range(min(CONNECTIONS, len(questions))):
+            group.create_task(_work(wire, way, base, queue, answers, None if number else stream))
     return [answers[number] for number in sorted(answers)]
 
 
-async def _work(wire: Wire, way: Way, base: str, queue: deque[tuple[int, Question]], answers: dict[int, Trial]) -> None:
+async def _work(
+    wire: Wire,
+    way: Way,
+    base: str,
+    queue: deque[tuple[int, Question]],
+    answers: dict[int, Trial],
+    stream: Stream | None,
+) -> None:
     """Take questions until none is left, on one connection as long as it lasts."""
-    stream: Stream | None = None
     try:
         while queue:
             number, question = queue.popleft()

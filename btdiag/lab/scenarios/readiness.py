@@ -62,6 +62,14 @@ BACKEND_DOWN = _dead_root(
     "backend-down", "The API server is down: the load balancer's 502 tells so.", Backend(down=True)
 )
 
+# What lets the web app's page read an answer that the API did not make.
+READABLE = (
+    ("Access-Control-Allow-Origin", "https://www.braintrust.dev"),
+    ("Access-Control-Allow-Credentials", "true"),
+    ("Access-Control-Expose-Headers", "x-bt-cursor, x-bt-found-existing, x-bt-span-id, x-bt-span-export"),
+    ("Vary", "Origin"),
+)
+
 ROOT_429 = Scenario(
     name="root-429",
     summary="The gateway rate-limits: 429 with Retry-After to everything.",
@@ -73,7 +81,7 @@ ROOT_429 = Scenario(
 FLAPPING = Scenario(
     name="flapping",
     summary="Every third request is answered 502: one of three API servers is broken.",
-    faults=(Answers(status=502, style="nginx", methods=("GET",), every=3),),
+    faults=(Answers(status=502, style="nginx", methods=("GET",), every=3, spares_pages=True),),
     fails=("readiness.answers-steadily",),
 )
 
@@ -94,9 +102,25 @@ MIXED_VERSIONS = Scenario(
             status=200,
             body='{"version":"1.1.28","commit":"0ldba5e","logs3_payload_max_bytes":6291456}',
             content_type="application/json; charset=utf-8",
+            headers=READABLE,
         ),
     ),
     warns=("readiness.every-address-agrees",),
+)
+
+VERSION_HTML = Scenario(
+    name="version-html",
+    summary="/ reaches the API, every other path is answered with the page of a web app.",
+    faults=(
+        Answers(
+            paths=("/version",),
+            status=200,
+            body='<!doctype html><html><head><title>App</title></head><body><div id="root"></div></body></html>',
+            content_type="text/html; charset=utf-8",
+            headers=READABLE,
+        ),
+    ),
+    fails=("readiness.api-speaks-json",),
 )
 
 SLOW_FIRST_BYTE = Scenario(
@@ -126,7 +150,7 @@ BACKEND_UNHEALTHY_FRONT_OK = Scenario(
     name="backend-unhealthy-front-ok",
     summary="The load balancer answers / itself and so hides that the API server fails.",
     faults=(
-        Answers(status=200, body="ok", paths=("/",)),
+        Answers(status=200, body="ok", paths=("/",), headers=READABLE),
         Answers(hop=Hop.BACKEND, paths=("/",), status=503, body='{"error":"Service Unavailable"}'),
     ),
     fails=("readiness.backend-agrees",),

@@ -1,0 +1,152 @@
+"""What the hops change in answers: headers that vanish, answers from a cache, redirects that lose https."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urljoin, urlsplit
+
+from btdiag.judge import evidence
+from btdiag.judge.answers import Roots, facts_of, proofs
+from btdiag.judge.cors_survey import UNKNOWN_PATH
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.limits import ProductRequests
+from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
+
+# Headers that belong to one connection (RFC 9110 section 7.6.1), or that a hop may rightly make anew.
+_A_HOPS_OWN = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "proxy-connection", "date", "server"}
+    | {"content-length", "content-encoding", "etag", "vary", "via", "accept-ranges", "x-powered-by", "alt-svc"}
+)
+_IDS = ("x-bt-internal-trace-id", "x-request-id")
+
+
+def preserves_headers(
+    found: ProductRequests,
+    direct: Exchange | NotMeasured,
+    roots: PerAddress[Roots] | NotMeasured,
+    version: PerAddress[Exchange] | NotMeasured,
+    target: Target,
+) -> Finding:
+    """The claim of gateway.preserves-headers."""
+    asked = [seen for one in facts_of(roots).values() for seen in one.exchanges]
+    plain = [*asked, *facts_of(version).values(), found.plain_get]
+    downgraded = next((seen for seen in plain if loses_https(seen, target)), None)
+    if downgraded is not None:
+        return _downgraded(downgraded)
+    dropped = dropped_headers(found.plain_get, direct) if isinstance(direct, Exchange) else ()
+    if dropped:
+        return _dropped(dropped, found.plain_get, direct)
+    stale = next((seen for seen in plain if cached(seen)), None) or repeated(plain)
+    if stale is not None:
+        return _cached(stale)
+    return _preserved(direct)
+
+
+def loses_https(seen: Exchange, target: Target) -> bool:
+    """Whether an https answer redirects to plain http on the target's own host: X-Forwarded-Proto was lost."""
+    location = seen.header("location")
+    if target.scheme != "https" or location is None or not 300 <= (seen.status or 0) < 400:
+        return False
+    try:
+        leads = urlsplit(urljoin(seen.url, location))
+    except ValueError:
+        return False
+    return leads.scheme == "http" and leads.hostname == target.host
+
+
+def dropped_headers(front: Exchange, direct: Exchange) -> tuple[str, ...]:
+    """The response headers that the API server sends and that do not arrive through the load balancer, in lower case;
+    none where the two answers are of different status and so cannot be compared."""
+    if front.status is None or front.status != direct.status:
+        return ()
+    arrived = {name.lower() for name, _ in front.headers}
+    sent = dict.fromkeys(name.lower() for name, _ in direct.headers)
+    return tuple(name for name in sent if name not in arrived | _A_HOPS_OWN)
+
+
+def cached(seen: Exchange) -> bool:
+    """Whether a cache says that it gave this answer from its store (RFC 9111 section 5.1; X-Cache is a custom)."""
+    age = (seen.header("age") or "").strip()
+    kept = (seen.header("x-cache") or seen.header("cf-cache-status") or seen.header("x-cache-status") or "").lower()
+    return (age.isdigit() and int(age) > 0) or kept.startswith("hit")
+
+
+def repeated(answers: Sequence[Exchange]) -> Exchange | None:
+    """An answer whose id, which is unique to a request, came with another answer before; None where each is new."""
+    ids: set[tuple[str, str]] = set()
+    for seen in answers:
+        for name in _IDS:
+            value = seen.header(name)
+            if value is None:
+                continue
+            if (name, value) in ids:
+                return seen
+            ids.add((name, value))
+    return None
+
+
+def _downgraded(seen: Exchange) -> Finding:
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{seen.method} {seen.url} redirects to {(seen.header('location') or '').partition('?')[0]}: https is "
+        "lost, for the API does not learn that the client came by https",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="redirects that stay on https://",
+        seen=f"{seen.status} to plain http",
+        evidence=proofs(seen),
+        remedy=Remedy(
+            text="Let the hop that ends TLS send X-Forwarded-Proto: https, and every hop behind it pass that on.",
+            snippets=(
+                Snippet(product="nginx", code="proxy_set_header X-Forwarded-Proto $scheme;"),
+                Snippet(product="HAProxy", code="http-request set-header X-Forwarded-Proto https if { ssl_fc }"),
+            ),
+        ),
+        sources=("RFC 7239 section 5.4", "RFC 9110 section 15.4"),
+    )
+
+
+def _dropped(names: Sequence[str], front: Exchange, direct: Exchange | NotMeasured) -> Finding:
+    told = ", ".join(names)
+    shown = (evidence.exchange(direct),) if isinstance(direct, Exchange) else ()
+    return Finding(
+        verdict=Verdict.FAIL if any(name.startswith("x-bt-") for name in names) else Verdict.WARN,
+        summary=f"{len(names)} response {'header' if len(names) == 1 else 'headers'} of the API server "
+        f"{'does' if len(names) == 1 else 'do'} not arrive through the load balancer: {told}",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="every header that the API server sends, but for those of a connection",
+        seen=f"missing on {front.label}: {told}",
+        evidence=(*proofs(front), *shown),
+        remedy=Remedy(
+            text=f"Let the load balancer pass {told} on: look for rules that remove or hide headers, and for a policy "
+            "that allows named ones only."
+        ),
+        sources=("RFC 9110 section 7.6",),
+    )
+
+
+def _cached(seen: Exchange) -> Finding:
+    marks = {name: value for name in ("Age", "X-Cache", "CF-Cache-Status", *_IDS) if (value := seen.header(name))}
+    told = ", ".join(f"{name}: {value}" for name, value in marks.items())
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"{seen.method} {urlsplit(seen.url).path or '/'} on {seen.label} is answered from a cache ({told}): "
+        "health checks see what was, and one user's answer can reach another",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="every answer from the API itself",
+        seen=told,
+        evidence=proofs(seen),
+        remedy=Remedy(text="Turn caching off for the API's host and all of its paths (CloudFront: CachingDisabled)."),
+        sources=("RFC 9111 sections 3 and 5.1",),
+    )
+
+
+def _preserved(direct: Exchange | NotMeasured) -> Finding:
+    if isinstance(direct, Exchange):
+        text = "the API server's response headers arrive through the load balancer"
+    else:
+        text = "no answer is cached or redirected to plain http (--backend would also show which headers are dropped)"
+    return Finding(verdict=Verdict.PASS, summary=f"{text}; compared on GET {UNKNOWN_PATH}")

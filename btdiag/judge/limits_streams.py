@@ -1,0 +1,146 @@
+"""Does a stream of events arrive as it is sent, or does a hop hold it back until it ends?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btdiag.judge import evidence
+from btdiag.judge.answers import rate_limited, words
+from btdiag.judge.exchange import Exchange
+from btdiag.measurement import NotMeasured
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+
+STREAM_PATH = "/sse"
+LATE = 0.5  # seconds that a first event may take longer through the load balancer: no network's delay differs by that
+SOURCES = (
+    "https://html.spec.whatwg.org/multipage/server-sent-events.html",
+    "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSeen:
+    """A stream watched for some seconds. `exchange` is its head (a failure by TIMEOUT only says that we hung up);
+    `pieces` are the seconds since the request at which parts of the body came; `watched` how long was waited."""
+
+    exchange: Exchange
+    pieces: tuple[float, ...]
+    watched: float
+
+    @property
+    def is_stream(self) -> bool:
+        """The answer is a successful stream of server-sent events."""
+        seen = self.exchange
+        return seen.status == 200 and (seen.header("content-type") or "").lower().startswith("text/event-stream")
+
+    @property
+    def silent(self) -> bool:
+        """Not even a status line came while it was watched."""
+        return self.exchange.status is None
+
+
+def streams_unbuffered(front: StreamSeen, direct: StreamSeen | NotMeasured) -> Finding:
+    """The claim of gateway.streams-unbuffered."""
+    beside = direct if isinstance(direct, StreamSeen) and direct.is_stream and direct.pieces else None
+    if front.exchange.status == 429:
+        return rate_limited(front.exchange)
+    if beside is not None and (front.silent or front.is_stream):
+        return _compared(front, beside)
+    if front.is_stream:
+        return _alone(front)
+    if front.silent:
+        return _unanswered(front)
+    return Finding(
+        verdict=Verdict.SKIP,
+        summary=f"there is no stream to watch: GET {STREAM_PATH} is answered {words(front.exchange)}",
+    )
+
+
+def _compared(front: StreamSeen, beside: StreamSeen) -> Finding:
+    late = (front.pieces[0] if front.pieces else front.watched) - beside.pieces[0]
+    if late <= LATE:
+        return Finding(
+            verdict=Verdict.PASS,
+            summary=f"the first event of GET {STREAM_PATH} comes after {_ms(front.pieces[0])}, and "
+            f"{_ms(beside.pieces[0])} from the API server directly: no hop holds it back",
+            evidence=(_table(front, beside),),
+        )
+    came = f"only after {front.pieces[0]:.1f} s" if front.pieces else f"not within {front.watched:.0f} s"
+    return _buffered(
+        f"the first event of GET {STREAM_PATH} comes {came} through the load balancer, and after "
+        f"{_ms(beside.pieces[0])} from the API server directly: a hop holds streams back",
+        front,
+        beside,
+        Verdict.FAIL,
+    )
+
+
+def _alone(front: StreamSeen) -> Finding:
+    if front.pieces and front.pieces[0] < front.watched / 2:
+        spread = f", {len(front.pieces)} pieces in {front.pieces[-1]:.1f} s" if len(front.pieces) > 1 else ""
+        return Finding(
+            verdict=Verdict.PASS,
+            summary=f"the first event of GET {STREAM_PATH} comes after {_ms(front.pieces[0])}{spread}",
+            evidence=(_table(front, None),),
+        )
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"GET {STREAM_PATH} opens a stream but sends no event early: whether a hop holds events back shows "
+        "only beside the API server itself (--backend URL)",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="an event to compare",
+        seen=f"pieces after {', '.join(f'{moment:.1f} s' for moment in front.pieces)}" if front.pieces else "no event",
+        evidence=(_table(front, None),),
+    )
+
+
+def _unanswered(front: StreamSeen) -> Finding:
+    broke = front.exchange.failure
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"GET {STREAM_PATH} got no answer ({broke.detail if broke else 'nothing came'}): a hop may hold the "
+        "stream back; --backend URL tells it from an API server that is silent itself",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="a first event, or a refusal",
+        seen=words(front.exchange),
+        evidence=(evidence.exchange(front.exchange),),
+    )
+
+
+def _buffered(summary: str, front: StreamSeen, beside: StreamSeen, verdict: Verdict) -> Finding:
+    return Finding(
+        verdict=verdict,
+        summary=summary,
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"the first event within {LATE:g} s of the API server's",
+        seen=f"{front.pieces[0]:.1f} s" if front.pieces else f"nothing within {front.watched:.0f} s",
+        evidence=(_table(front, beside), evidence.exchange(front.exchange)),
+        remedy=Remedy(
+            text="Turn response buffering off for the API: streamed answers of the AI proxy, functions and evals else "
+            "come all at once, or run into a timeout.",
+            snippets=(
+                Snippet(product="nginx", code="proxy_buffering off;\nproxy_http_version 1.1;"),
+                Snippet(product="nginx ingress", code='nginx.ingress.kubernetes.io/proxy-buffering: "off"'),
+                Snippet(product="Caddy", code="reverse_proxy {\n  flush_interval -1\n}"),
+            ),
+        ),
+        sources=SOURCES,
+    )
+
+
+def _table(front: StreamSeen, beside: StreamSeen | None) -> Evidence:
+    rows = [(front.exchange.label, words(front.exchange), _moments(front))]
+    if beside is not None:
+        rows.append((beside.exchange.label, words(beside.exchange), _moments(beside)))
+    return evidence.table(f"GET {STREAM_PATH}", ("way", "answer", "pieces after (s)"), rows)
+
+
+def _moments(seen: StreamSeen) -> str:
+    return ", ".join(f"{moment:.3f}" for moment in seen.pieces) or "none"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

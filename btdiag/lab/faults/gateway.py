@@ -1,0 +1,47 @@
+"""Faults of hops that change what passes: streams held back, answers kept, headers asked for no longer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from btdiag.lab.http import Request, Response
+from btdiag.lab.plan import Plan
+from btdiag.lab.rules import Answer, Rule, Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuffersAnswers(Rule):
+    """An answer goes out only when all of it is there."""
+
+    async def after(self, request: Request, response: Response, visit: Visit) -> Response:
+        """The response in one piece."""
+        if isinstance(response.body, bytes):
+            return response
+        return replace(response, body=b"".join([piece async for piece in response.body]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caches(Rule):
+    """The first answer to a path is given again to everybody, with its age in seconds."""
+
+    age: int = 7
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request, or the stored answer."""
+        kept: Response | None = visit.memory.notes.get(f"cached {request.target}")
+        return kept.setting("Age", str(self.age)) if kept is not None else request
+
+    async def after(self, request: Request, response: Response, visit: Visit) -> Response:
+        """The response, stored."""
+        if isinstance(response.body, bytes):
+            visit.memory.notes.setdefault(f"cached {request.target}", response)
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class Constrained:
+    """SDKs are given the data plane itself as app URL."""
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan in which the target says so."""
+        return replace(plan, told=replace(plan.told, constrained=True))

@@ -1,0 +1,123 @@
+"""Data planes that SDKs constrained to them cannot use, or that send them elsewhere."""
+
+from btdiag.lab.control_plane import PAGE
+from btdiag.lab.faults.gateway import Constrained
+from btdiag.lab.faults.http import Answers
+from btdiag.lab.plan import Hop
+from btdiag.lab.scenario import Scenario
+
+ROUTES, LOGIN, APP_URL = "sdk.control-plane-routes-proxied", "sdk.login-points-here", "sdk.app-url-consistent"
+NOT_FOUND = '{"error":"Not Found"}'
+JSON = "application/json; charset=utf-8"
+
+
+def _missing(*paths: str) -> Answers:
+    return Answers(hop=Hop.BACKEND, paths=paths, status=404, body=NOT_FOUND, content_type=JSON)
+
+
+def _login(body: str) -> Answers:
+    return Answers(hop=Hop.BACKEND, paths=("/api/apikey/login",), status=200, body=body, content_type=JSON)
+
+
+def _points_to(api_url: str) -> Answers:
+    return _login(f'{{"org_info":[{{"id":"1","name":"lab","api_url":{api_url},"proxy_url":null}}]}}')
+
+
+CONSTRAINED = Scenario(
+    name="sdk-constrained",
+    summary="SDKs have the data plane as app URL, and no public URL for their links.",
+    faults=(Constrained(),),
+    warns=(APP_URL,),
+)
+
+NOTHING_PROXIED = Scenario(
+    name="sdk-nothing-proxied",
+    summary="Constrained SDKs, and the data plane passes no control-plane call on.",
+    faults=(Constrained(), _missing("/api/*")),
+    fails=(ROUTES,),
+    warns=(APP_URL,),
+    skips=(LOGIN,),
+)
+
+NOTHING_PROXIED_UNCONSTRAINED = Scenario(
+    name="sdk-nothing-proxied-unconstrained",
+    summary="The data plane passes no control-plane call on, and nobody says that SDKs need it.",
+    faults=(_missing("/api/*"),),
+    warns=(ROUTES,),
+    skips=(LOGIN,),
+)
+
+ONLY_LOGIN_NEW = Scenario(
+    name="sdk-only-login-python",
+    summary="Only the login is passed on, which is all that a newer Python SDK needs.",
+    faults=(_missing("/api/project*", "/api/experiment/*", "/api/dataset/*"),),
+    options=("--sdk", "python=0.48.1"),
+)
+
+ONLY_LOGIN_OLD = Scenario(
+    name="sdk-only-login-old",
+    summary="Only the login is passed on, and an older Python and a JavaScript SDK need more.",
+    faults=(_missing("/api/project*", "/api/experiment/*", "/api/dataset/*"),),
+    options=("--sdk", "python=0.34.0", "--sdk", "js=3.35.0"),
+    fails=(ROUTES,),
+)
+
+REGISTER_MISSING = Scenario(
+    name="sdk-register-missing",
+    summary="Projects cannot be registered: a JavaScript logger loses its logs without an exception.",
+    faults=(_missing("/api/project/register"),),
+    options=("--sdk", "js=3.35.0"),
+    fails=(ROUTES,),
+)
+
+LOGIN_NULL = Scenario(
+    name="sdk-login-null",
+    summary="Login is answered 200 with null.",
+    faults=(Constrained(), _login("null")),
+    fails=(ROUTES,),
+    warns=(APP_URL,),
+    skips=(LOGIN,),
+)
+
+LOGIN_PAGE = Scenario(
+    name="sdk-login-page",
+    summary="Login is answered with the web app's page.",
+    faults=(
+        Constrained(),
+        Answers(paths=("/api/apikey/login",), status=200, body=PAGE.decode(), content_type="text/html"),
+    ),
+    fails=(ROUTES,),
+    warns=(APP_URL,),
+    skips=(LOGIN,),
+)
+
+CONTROL_PLANE_UNREACHABLE = Scenario(
+    name="sdk-control-plane-unreachable",
+    summary="The API server passes the calls on, and its network does not let it reach the control plane.",
+    faults=(
+        Answers(hop=Hop.BACKEND, paths=("/api/*",), status=502, body='{"error":"Bad Gateway"}', content_type=JSON),
+    ),
+    fails=(ROUTES,),
+    skips=(LOGIN,),
+)
+
+POINTS_TO_HOSTED = Scenario(
+    name="sdk-login-points-to-hosted",
+    summary="Login names the hosted API, which answers 421 for this organisation.",
+    faults=(_points_to('"https://api.braintrust.dev"'),),
+    fails=(LOGIN,),
+)
+
+POINTS_TO_HTTP = Scenario(
+    name="sdk-login-points-to-http",
+    summary="Login names the data plane by a plain http URL.",
+    faults=(_points_to('"http://api.lab.example"'),),
+    fails=(LOGIN,),
+)
+
+POINTS_ELSEWHERE = Scenario(
+    name="sdk-login-points-elsewhere",
+    summary="Login names another host, which may be another name of the same data plane.",
+    faults=(_points_to('"https://other.lab.example"'),),
+    warns=(LOGIN,),
+)

@@ -1,0 +1,98 @@
+"""What Chromium's developer tools say of a request: from their events to a fact. Pure.
+
+Observed with Chromium 156: the Local Network Access issue is raised for requests that succeed as well, so only the
+failure of a request tells that it was refused; preflights have ids of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from btdiag.judge.lna_facts import REFUSED, Kind, PageRequest
+
+Event: TypeAlias = tuple[str, dict[str, Any]]
+"""The name of an event of the Chrome DevTools Protocol, and its parameters."""
+
+TEXT_LIMIT = 300  # characters kept of any text that a server can choose
+
+
+def _ids(events: Sequence[Event], url: str) -> set[str]:
+    """The ids of the page's own requests to the URL, without the preflights that the browser made for them."""
+    return {
+        event["requestId"]
+        for name, event in events
+        if (name == "Network.requestWillBeSent" and event["request"]["url"] == url and event.get("type") != "Preflight")
+        or (name == "Network.webSocketCreated" and event["url"] == url)
+        if event.get("initiator", {}).get("type") != "preflight"
+    }
+
+
+def ended(events: Sequence[Event], url: str) -> bool:
+    """Whether the page's own request to the URL has had its last event."""
+    last = (
+        "Network.loadingFinished",
+        "Network.loadingFailed",
+        "Network.webSocketFrameError",
+        "Network.webSocketHandshakeResponseReceived",
+    )
+    ids = _ids(events, url)
+    return any(name in last and event["requestId"] in ids for name, event in events)
+
+
+def read_events(
+    kind: Kind, answer: dict[str, Any], events: Sequence[Event], url: str, duration_s: float
+) -> PageRequest:
+    """The request to the URL as the script and the tools together tell it."""
+    ids = _ids(events, url)
+    own = [(name, event) for name, event in events if event.get("requestId") in ids]
+    received: dict[str, Any] = _last(own, "Network.responseReceived").get("response", {})
+    failed = _last(own, "Network.loadingFailed")
+    cors = failed.get("corsErrorStatus", {})
+    socket_error = _last(own, "Network.webSocketFrameError").get("errorMessage", "")
+    issues = [issue for issue in map(_cors_issue, events) if issue.get("request", {}).get("url") == url]
+    state = _last(own, "Network.requestWillBeSentExtraInfo").get("clientSecurityState") or _of(
+        issues, "clientSecurityState", {}
+    )
+    extra = _last(own, "Network.responseReceivedExtraInfo")
+    space = extra.get("resourceIPAddressSpace") or _of(issues, "resourceIPAddressSpace", "")
+    status = answer["status"] or received.get("status") or extra.get("statusCode")
+    return PageRequest(
+        kind=kind,
+        ok=bool(answer["ok"]) or (kind is Kind.IMAGE and status is not None),  # what is no image is an answer too
+        status=status,
+        error=str(answer["error"])[:TEXT_LIMIT],
+        net_error=str(failed.get("errorText") or _net_error(socket_error))[:TEXT_LIMIT],
+        cors_error=str(cors.get("corsError", "")),
+        cors_parameter=str(cors.get("failedParameter", ""))[:TEXT_LIMIT],
+        blocked_reason=str(failed.get("blockedReason", "")),
+        space=space.lower(),
+        policy=str(state.get("localNetworkAccessRequestPolicy", "")),
+        gated=any(issue.get("corsErrorStatus", {}).get("corsError") == REFUSED for issue in issues),
+        address=str(received.get("remoteIPAddress", "")).strip("[]"),
+        duration_s=round(duration_s, 4),
+    )
+
+
+def _last(events: Sequence[Event], name: str) -> dict[str, Any]:
+    return next((event for kind, event in reversed(events) if kind == name), {})
+
+
+def _cors_issue(entry: Event) -> dict[str, Any]:
+    details: dict[str, Any] = entry[1].get("issue", {}).get("details", {}).get("corsIssueDetails", {})
+    return details if entry[0] == "Audits.issueAdded" else {}
+
+
+def _of(issues: Sequence[dict[str, Any]], key: str, default: Any) -> Any:
+    return next((issue[key] for issue in issues if issue.get(key)), default)
+
+
+def _net_error(message: str) -> str:
+    """The code in "Error in connection establishment: net::ERR_..."."""
+    return message[message.find("net::") :] if "net::" in message else message
+
+
+def page_space(events: Sequence[Event]) -> str:
+    """The page's own address space; "" if no event tells."""
+    states = [_cors_issue(entry).get("clientSecurityState") or entry[1].get("clientSecurityState") for entry in events]
+    return next((str(state["initiatorIPAddressSpace"]).lower() for state in states if state), "")

@@ -1,0 +1,88 @@
+"""What the hops between client and API allow and change: routes, methods, sizes, headers, streams."""
+
+from __future__ import annotations
+
+from btdiag.judge import limits, limits_headers, limits_routes, limits_streams
+from btdiag.judge.answers import Roots
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits_routes import RouteAnswers
+from btdiag.judge.limits_streams import StreamSeen
+from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.model import Finding, Target, conclude
+
+
+def check_routes_reach_their_backend(route_answers: RouteAnswers) -> Finding:
+    """Every class of routes reaches a backend that answers.
+
+    Load balancers send the AI proxy, functions, ingest and queries to backends of their own. A health check on / covers
+    one of them: the others can be dead while the data plane looks healthy.
+
+    Measured: one request to each class, without a key and with an empty JSON object, so that nothing can be read or
+    written. A refusal or an unknown route from the API itself is fine; a gateway's own page, 502 to 504, a web page, a
+    redirect elsewhere and a broken connection are not.
+
+    Remedy: correct the load balancer's rule, target group or health check for the route named.
+
+    Sources: RFC 9110 section 15; https://github.com/braintrustdata/terraform-aws-braintrust-data-plane
+    """
+    return conclude(limits_routes.routes_reach_their_backend(route_answers))
+
+
+def check_accepts_product_requests(product_requests: ProductRequests) -> Finding:
+    """Requests as the product sends them get through: methods, long URLs, many headers, large bodies.
+
+    Gateways cut bodies at their default (nginx: 1 MiB), firewalls refuse PATCH or long query strings. SDKs then lose a
+    batch of logs with a 413, and single buttons of the web app do nothing.
+
+    Measured: requests to an unknown path without a key, each beside a plain one: PATCH, PUT, DELETE, a URL of 4 KiB, 4
+    KiB of headers, an encoded slash, and a body just below what GET /version allows (6 MiB if it says nothing, never
+    over 8 MiB; --quick: just above 1 MiB). --deep narrows the limit down. What is answered otherwise is refused for its
+    form; refused methods and bodies fail, the others warn.
+
+    Remedy: raise the limit at the hop that is named, or lower what GET /version advertises.
+
+    Sources: RFC 9110 sections 9, 15.5.6 and 15.5.14; RFC 6585 section 5;
+    https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
+    """
+    return conclude(limits.accepts_product_requests(product_requests))
+
+
+def check_preserves_headers(
+    product_requests: ProductRequests,
+    backend_unknown: Exchange | NotMeasured,
+    roots: PerAddress[Roots] | NotMeasured,
+    version: PerAddress[Exchange] | NotMeasured,
+    target: Target,
+) -> Finding:
+    """Answers arrive as the API sent them: no header lost, nothing from a cache, https kept in redirects.
+
+    SDKs read x-bt- headers, support needs the trace id, a cached answer shows one user what another asked for, and a
+    redirect to plain http turns a POST into a GET.
+
+    Measured: an unknown path through the load balancer and, with --backend, at the API server itself, header by header;
+    signs of a cache (Age, X-Cache, an id that comes twice) and redirects in all answers to GET /, GET /version and that
+    path.
+
+    Remedy: let the hop pass the named headers on, turn caching off for the API, send X-Forwarded-Proto.
+
+    Sources: RFC 9110 section 7.6; RFC 9111 section 5.1; RFC 7239
+    """
+    return conclude(limits_headers.preserves_headers(product_requests, backend_unknown, roots, version, target))
+
+
+def check_streams_unbuffered(stream_seen: StreamSeen, backend_stream: StreamSeen | NotMeasured) -> Finding:
+    """A stream of events arrives while it is being sent.
+
+    A hop that buffers holds back what the AI proxy, functions and evals stream until all of it is there: answers come
+    at once after a long silence, or end in a timeout.
+
+    Measured: GET /sse through the load balancer and, with --backend, at the API server itself: when the first event
+    and the ones after it arrive, for at most four seconds. Where the API offers no stream the check is skipped.
+
+    Remedy: turn response buffering off for the API (nginx: proxy_buffering off).
+
+    Sources: https://html.spec.whatwg.org/multipage/server-sent-events.html;
+    https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
+    """
+    return conclude(limits_streams.streams_unbuffered(stream_seen, backend_stream))

@@ -1,0 +1,40 @@
+"""Rate limits that a client meets: at a gateway or firewall, at the API, and on the way to the control plane."""
+
+from __future__ import annotations
+
+from btdiag.judge import ratelimit
+from btdiag.judge.answers import Roots
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits_routes import RouteAnswers
+from btdiag.judge.sdk_facts import ControlPlane
+from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.model import Finding, conclude
+
+
+def check_not_throttled(
+    roots: PerAddress[Roots],
+    version: PerAddress[Exchange] | NotMeasured,
+    ping: PerAddress[Exchange] | NotMeasured,
+    status: PerAddress[Exchange] | NotMeasured,
+    product_requests: ProductRequests | NotMeasured,
+    route_answers: RouteAnswers | NotMeasured,
+    control_plane: ControlPlane | NotMeasured,
+) -> Finding:
+    """No request of the run is answered 429.
+
+    JavaScript SDKs fail at the first 429 of a login and Python SDKs report it as "Invalid API key"; a 429 met by a
+    diagnosis also makes every check that it touches undecided.
+
+    Measured: all answers of the run, none sent for this check. A 429 to everything fails, one that only bursts meet
+    warns. On the control-plane calls it comes from the API server's outbound limiter (100 a minute and key by default)
+
+    or the control plane; a run sends five of those.
+
+    Remedy: raise the limit at the hop that is named, count by key instead of by address; for the outbound limiter
+    OUTBOUND_RATE_LIMIT_MAX_REQUESTS (0 turns it off) and OUTBOUND_RATE_LIMIT_WINDOW_MINUTES.
+
+    Sources: RFC 6585 section 4; RFC 9110 section 10.2.3; https://www.braintrust.dev/docs/admin/self-hosting
+    """
+    answers = ratelimit.gathered(roots, (version, ping, status), product_requests, route_answers, control_plane)
+    return conclude(ratelimit.not_throttled(answers))
