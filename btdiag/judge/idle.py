@@ -5,9 +5,9 @@ Fact types of probe/idle.py, and what follows from two known timeouts without an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
 
 from btdiag.judge.race import NODE_EXTRA_S
 from btdiag.judge.volley import BackendIdle, Source
@@ -17,6 +17,8 @@ from btdiag.model import Target, Verdict
 DEFAULT_KEEPALIVE_S = 65.0  # TS_API_KEEP_ALIVE_TIMEOUT_SECONDS unless set (Braintrust, Advanced self-hosting)
 MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets
 ADVISED_MARGIN_S = 5.0  # what a remedy aims for
+EARLY_S = 0.5  # a closing so much before the declared setting is rounding, not another setting
+LATE_S = 1.0  # timers that are looked at once a second, and a loaded machine
 
 
 class Fate(StrEnum):
@@ -105,9 +107,17 @@ class Order:
         return {Verdict.PASS: True, Verdict.FAIL: False}.get(self.verdict)
 
 
+def contradiction_s(declared_s: float, closings_s: Sequence[float]) -> float:
+    """By how many seconds the earliest closing contradicts a declared setting: negative when too early, positive when
+    too late, 0 when it came at the setting or up to Node's second (and a busy machine's) later."""
+    closed = min(closings_s)
+    return min(0.0, closed - declared_s + EARLY_S) or max(0.0, closed - declared_s - NODE_EXTRA_S - LATE_S)
+
+
 def order_of(target: Target, measured: BackendIdle | NotMeasured | None) -> Order:
-    """The order of timeouts from the best source of each: measured, declared, default. Nothing stands in for an
-    undeclared load balancer's timeout: it cannot be measured from outside."""
+    """The order of timeouts from the best source of each: measured (the earliest closing, for load only delays),
+    declared, default. Nothing stands in for an undeclared load balancer's timeout: it cannot be measured from
+    outside."""
     declared = target.lb_idle_timeout
     balancer = Timeout(closes_after_s=declared, source=Source.DECLARED, setting_s=declared) if declared else None
     return Order(backend=_backend(target.backend_keepalive, measured), balancer=balancer)
@@ -115,7 +125,7 @@ def order_of(target: Target, measured: BackendIdle | NotMeasured | None) -> Orde
 
 def _backend(declared: float | None, measured: BackendIdle | NotMeasured | None) -> Timeout:
     if isinstance(measured, BackendIdle) and measured.closings_s:
-        return Timeout(closes_after_s=median(measured.closings_s), source=Source.MEASURED)
+        return Timeout(closes_after_s=min(measured.closings_s), source=Source.MEASURED)
     if isinstance(measured, BackendIdle) and measured.open_until_s is not None:
         return Timeout(closes_after_s=measured.open_until_s, source=Source.MEASURED, at_least=True)
     setting, source = (DEFAULT_KEEPALIVE_S, Source.DEFAULT) if declared is None else (declared, Source.DECLARED)

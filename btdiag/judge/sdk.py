@@ -1,4 +1,4 @@
-"""Would SDKs that are constrained to the data plane work: what each version's calls come to, and where login sends them.
+"""Would SDKs that are constrained to the data plane work: what each version's calls come to, where login sends them.
 
 The outcomes are those that Python 0.34.0, 0.36.0 and 0.48.1 and JavaScript 3.35.0 were seen to have.
 """
@@ -167,8 +167,8 @@ def _advice(plane: ControlPlane, culprits: Sequence[SdkRoute], target: Target, *
     paths = "/api/* with one and two further segments, GET and POST"
     newer = " Python SDKs from 0.35 on need the login alone." if LOGIN not in culprits else ""
     return (
-        f"Let the load balancer route {paths} to the API server (the data plane's own list has them; an older Terraform "
-        f"module may lack some), or leave BRAINTRUST_APP_URL at {_control_plane(target)}.{newer}"
+        f"Let the load balancer route {paths} to the API server (its own list has them; an older Terraform module "
+        f"may lack some), or leave BRAINTRUST_APP_URL at {_control_plane(target)}.{newer}"
     )
 
 
@@ -237,7 +237,9 @@ def _elsewhere(found: Sequence[Organisation], target: Target, seen: Exchange) ->
         seen=f"api_url {told}",
         evidence=(
             evidence.table(
-                "Organisations of this key", ("name", "api_url", "proxy_url"), [(o.name, o.api_url, o.proxy_url) for o in found]
+                "Organisations of this key",
+                ("name", "api_url", "proxy_url"),
+                [(o.name, o.api_url, o.proxy_url) for o in found],
             ),
             evidence.exchange(seen),
         ),
@@ -325,9 +327,7 @@ def _inconsistent(notes: Sequence[str], environment: SdkEnvironment, target: Tar
         remedy=Remedy(
             text="Set BRAINTRUST_APP_PUBLIC_URL to the web app that people open (it is only printed, never called), or "
             "unset it; permalink() and link() follow BRAINTRUST_APP_URL whatever is set.",
-            snippets=(
-                Snippet(product="shell", code="export BRAINTRUST_APP_PUBLIC_URL=https://www.braintrust.dev"),
-            ),
+            snippets=(Snippet(product="shell", code="export BRAINTRUST_APP_PUBLIC_URL=https://www.braintrust.dev"),),
         ),
         sources=SOURCES,
     )
@@ -336,8 +336,8 @@ def _inconsistent(notes: Sequence[str], environment: SdkEnvironment, target: Tar
 def _wrong_app_url(target: Target, host: str) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"the app URL is {target.app_url}, but {host} is an API of the hosted product and no web app: login fails "
-        "there",
+        summary=f"the app URL is {target.app_url}, but {host} is an API of the hosted product and no web app: login "
+        "fails there",
         hop=HopName.CONFIG,
         owner=Owner.CLIENT,
         expected="https://www.braintrust.dev, or the data plane",

@@ -1,10 +1,12 @@
-"""Where to look further into the API: one address on which GET / is known to work."""
+"""Where to look further into the API: an address on which GET / is known to work."""
 
 from __future__ import annotations
 
-from btdiag.judge.answers import ROOT_ANSWERS, Roots, readings, unanswered
+from collections.abc import Mapping
+
+from btdiag.judge.answers import ROOT_ANSWERS, Reading, Roots, readings, unanswered
 from btdiag.judge.exchange import Exchange
-from btdiag.measurement import Blocked, NotMeasured, PerAddress, Unknown, measurement
+from btdiag.measurement import Blocked, NotMeasured, PerAddress, Scope, Unknown, measurement
 from btdiag.model import Verdict, Way
 
 
@@ -13,10 +15,20 @@ async def serving_way(
     way: PerAddress[Way], roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured
 ) -> Way:
     """The way to the first address on which GET / is answered well: one is enough to see what the hops let through."""
-    found = readings(roots, version)
+    return _first(readings(roots, version), way.facts)
+
+
+@measurement(budget=1, why="no I/O", scope=Scope.ADDRESS)
+async def answering_way(way: Way, roots: Roots, version: Exchange | NotMeasured) -> Way:
+    """The way to an address on which GET / is answered well: what else it shows is not the trace of another fault."""
+    label = way.route.label
+    return _first(readings(PerAddress({label: roots}), PerAddress({label: version})), {label: way})
+
+
+def _first(found: Mapping[str, Reading], ways: Mapping[str, Way]) -> Way:
     for label, reading in found.items():
-        if reading.answers and label in way.facts:
-            return way.facts[label]
+        if reading.answers and label in ways:
+            return ways[label]
     gate = unanswered(found)
     if gate is not None and gate.verdict is Verdict.INCONCLUSIVE:
         raise Unknown(gate.summary)
