@@ -125,7 +125,7 @@ class Listeners:
             task = asyncio.current_task()
             assert task is not None
             if len(self._serving) >= MAX_CONNECTIONS:
-                writer.transport.abort()
+                cut(writer.transport)
                 return
             self._serving[task] = writer
             try:
@@ -150,7 +150,7 @@ class Listeners:
             transport.close()
         tasks = list(self._serving)
         for task in tasks:
-            self._serving[task].transport.abort()
+            cut(self._serving[task].transport)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for _ in range(LOOP_TURNS):
@@ -163,12 +163,18 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
+def cut(transport: asyncio.WriteTransport) -> None:
+    """Close at once. Python 3.11.2 (Debian 12) fails to, when TLS on the connection has been closed already."""
+    with contextlib.suppress(AttributeError):
+        transport.abort()
+
+
 def reset(writer: asyncio.StreamWriter) -> None:
     """Break a connection off with a RST instead of a FIN."""
     sock = writer.get_extra_info("socket")
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    cut(writer.transport)
 
 
 def _bindable(address: str) -> bool:

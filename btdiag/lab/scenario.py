@@ -17,8 +17,12 @@ BEYOND_CONNECTION = ("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*
 BEYOND_DNS = ("dns.*", "connection.*", *BEYOND_CONNECTION)
 BEYOND_TCP = ("connection.*", *BEYOND_CONNECTION)
 
-# Measured past the load balancer, and so still judged when its front is dead.
-PAST_FRONT = ("readiness.brainstore-answers",)
+# Measured past the load balancer or declared, and so still judged when its front is dead.
+PAST_FRONT = (
+    "readiness.brainstore-answers",
+    "keepalive.backend-outlives-load-balancer",  # by arithmetic: the lab declares both timeouts
+    "keepalive.declared-timeout-is-effective",
+)
 
 
 class Fault(Protocol):

@@ -13,15 +13,17 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
 from btdiag.judge.race import answered_by, hangs_when_idle, keepalive_measured, keepalive_of, next_volley, proved
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
-from btdiag.measurement import Blocked, NotAsked, PerAddress, Waits, measurement
+from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
 from btdiag.model import Mode, Target, Way
-from btdiag.probe.battery import BODY, HEADERS, VOLLEY_S, Battery, connection_limit
+from btdiag.probe.battery import BODY, GET_EVERY, HEADERS, VOLLEY_S, Battery, connection_limit
 from btdiag.probe.idle import (
+    BACKEND,
     STAGGER_S,
     WATCHED,
     backend_fact,
@@ -58,22 +60,30 @@ def race_wait(target: Target, mode: Mode) -> float:
     return period * max(1, min(mode.periods or PERIODS, int((mode.budget - RESERVE_S) / period)))
 
 
+def _volleys(target: Target, mode: Mode) -> list[str]:
+    if not consented(target, mode):
+        return []
+    url = target.url_for(mode.probe_path or "/btdiag-RANDOM")
+    return [
+        f"POST {url}, one in {GET_EVERY} a GET, on {connection_limit(mode.connections)} connections at once (volley)"
+    ]
+
+
 @measurement(
     budget=60,
     why="up to 14 volleys, each over in a second or cut off at 15 s, and 40 s until servers taken out are back",
     idle=race_wait,
+    sends=_volleys,
 )
-async def race(target: Target, mode: Mode, wire: Wire, waits: Waits, way: PerAddress[Way]) -> Race:
+async def race(target: Target, mode: Mode, wire: Wire, waits: Waits, serving_way: Way) -> Race:
     """What the load balancer does with requests that reach the backend just as it closes idle connections."""
     if not consented(target, mode):
         raise NotAsked(
             "volleys are opt-in: they can cost real requests, and make a load balancer take servers out for seconds",
             f"btdiag run --target {target.url} --induce",
         )
-    if not way.facts:
-        raise Blocked("connection.tcp-connects", "no address of the target takes connections")
     began = asyncio.get_running_loop().time()
-    battery = Battery(target=target, way=next(iter(way.facts.values())), wire=wire, path="", began=began)
+    battery = Battery(target=target, way=serving_way, wire=wire, path="", began=began)
     induction = _Induction(target=target, mode=mode, wire=wire, waits=waits, battery=battery)
     try:
         return induction.fact(await induction.run())
@@ -103,7 +113,8 @@ class _Induction:
     async def run(self) -> Stop:
         """All steps in order; why it ended."""
         if self.target.backend:
-            self.backend = await backend_way(self.target, self.wire)
+            with suppress(Blocked, Unknown):  # then K is what is declared
+                self.backend = await backend_way(self.target, self.wire)
         if stop := await self._choose_path():
             return stop
         return await self._warm_up() or await self._know_keepalive() or await self._all_periods()
@@ -204,8 +215,9 @@ class _Induction:
             self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source)
             return None
         limit = max(0.0, self.waits.remaining() - RESERVE_S)
-        await wait_for_ends(self.direct, self.waits, limit, "backend keep-alive", first=True)
-        await wait_for_ends(self.direct, self.waits, WATCHED * STAGGER_S, "backend keep-alive")
+        expected = expected_keepalive(self.target)
+        await wait_for_ends(self.direct, self.waits, limit, BACKEND, first=True, expected_s=expected)
+        await wait_for_ends(self.direct, self.waits, WATCHED * STAGGER_S, BACKEND)
         closings = backend_fact("backend", self.direct).closings_s
         if not closings:
             return Stop.TOO_LONG

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import h11
 
 from btdiag.judge.volley import Ending, Shot
-from btdiag.probe.streams import Stream
+from btdiag.probe.streams import Stream, cut
 
 BUFFER_LIMIT = 64 * 1024  # bytes of one answer that are looked at; at a longer one we hang up
 REST_S = 2.0  # seconds for the body of an answer whose header is there
@@ -51,7 +51,7 @@ class TimedConnection(asyncio.Protocol):
         """Keep the bytes; the first complete header of a final answer is its moment."""
         if self.sent_at is None or len(self._received) > BUFFER_LIMIT:
             self._hung_up = True
-            self._transport.abort()
+            cut(self._transport)
             return
         self._received += data
         if not self.answered.done() and self._head_is_there():
