@@ -71,7 +71,9 @@ def check_preserves_headers(
     return conclude(limits_headers.preserves_headers(product_requests, backend_unknown, roots, version, target))
 
 
-def check_streams_unbuffered(stream_seen: StreamSeen, backend_stream: StreamSeen | NotMeasured) -> Finding:
+def check_streams_unbuffered(
+    stream_seen: StreamSeen, backend_stream: StreamSeen | NotMeasured, roots: PerAddress[Roots] | NotMeasured
+) -> Finding:
     """A stream of events arrives while it is being sent.
 
     A hop that buffers holds back what the AI proxy, functions and evals stream until all of it is there: answers come
@@ -85,4 +87,4 @@ def check_streams_unbuffered(stream_seen: StreamSeen, backend_stream: StreamSeen
     Sources: https://html.spec.whatwg.org/multipage/server-sent-events.html;
     https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
     """
-    return conclude(limits_streams.streams_unbuffered(stream_seen, backend_stream))
+    return conclude(limits_streams.streams_unbuffered(stream_seen, backend_stream, roots))

@@ -37,4 +37,4 @@ def check_not_throttled(
     Sources: RFC 6585 section 4; RFC 9110 section 10.2.3; https://www.braintrust.dev/docs/admin/self-hosting
     """
     answers = ratelimit.gathered(roots, (version, ping, status), product_requests, route_answers, control_plane)
-    return conclude(ratelimit.not_throttled(answers))
+    return conclude(ratelimit.not_throttled(answers, roots, version))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,7 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: P
         per_target=profile.targets,
         flags=given,
         environment=environment,
-        mode=_mode(values),
+        mode=_mode(values, environment),
         only=values.get("only", ()),
         skip=values.get("skip", ()),
         checks_dir=_checks_dir(values.get("checks")),
@@ -136,24 +138,18 @@ def _check_together(values: Mapping[str, Any], given: Mapping[str, Any], urls: S
         raise UsageError("--client-key needs --client-cert")
 
 
-def _mode(values: Mapping[str, Any]) -> Mode:
-    keys = (
-        "quick",
-        "deep",
-        "budget",
-        "induce",
-        "connections",
-        "probe_path",
-        "periods",
-        "browser",
-        "headed",
-        "screenshots",
-        "browser_profile",
-    )
-    chosen = {key: values[key] for key in keys if key in values}
+def _mode(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mode:
+    chosen = {field.name: values[field.name] for field in fields(Mode) if field.name in values}
     if "probe_path" in chosen and not chosen["probe_path"].startswith("/"):
         raise UsageError("--probe-path must start with /")
-    return Mode(**chosen)
+    mode = Mode(**chosen)
+    if mode.browser not in ("auto", "none") and shutil.which(mode.browser) is None:
+        raise UsageError(f"--browser {printable(mode.browser)}: is no program that can be started; see btdiag doctor")
+    if mode.headed and mode.browser == "none":
+        raise UsageError("--headed and --browser none exclude each other: leave one out")
+    if mode.headed and sys.platform == "linux" and not environment.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+        raise UsageError("--headed needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set: leave it out here")
+    return mode
 
 
 def _checks_dir(path: Path | None) -> Path | None:

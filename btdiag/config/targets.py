@@ -200,6 +200,12 @@ def _resolve(entries: Sequence[str], host: str, port: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def environment_proxy(environment: Mapping[str, str], url: str) -> tuple[Proxy | None, str]:
+    """The proxy that the environment's variables choose for a URL and, without one, why: NO_PROXY is read for each URL.
+    UsageError or ValueError where the variable or the URL is none."""
+    return _proxy({}, environment, url_parts(url))
+
+
 def _proxy(values: Mapping[str, Any], environment: Mapping[str, str], parts: UrlParts) -> tuple[Proxy | None, str]:
     """The proxy for a target and, without one, why: flags and profile first, then the variables that curl reads too."""
     if values.get("no_proxy"):

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import socket
 import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tabulate import tabulate
 
-BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "microsoft-edge", "chrome")
-MAC_BROWSERS = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-)
+from btdiag.probe.browser_find import HOW_TO_GET_ONE, find_browser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +27,16 @@ class Condition:
 
 def examine(environment: Mapping[str, str] = os.environ) -> list[Condition]:
     """Look at this machine; sends nothing."""
-    return [_python(), _browser(), _resolver(), _ipv6(), _ca(environment), _proxy(environment), _files(), _loopback()]
+    return [
+        _python(),
+        _browser(environment),
+        _resolver(),
+        _ipv6(),
+        _ca(environment),
+        _proxy(environment),
+        _files(),
+        _loopback(),
+    ]
 
 
 def render(conditions: list[Condition]) -> str:
@@ -54,15 +57,13 @@ def _python() -> Condition:
     return Condition(name="Python", state="ok", detail=f"{version}, {ssl.OPENSSL_VERSION}")
 
 
-def _browser() -> Condition:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    found = found or next((path for path in MAC_BROWSERS if Path(path).exists()), None)
+def _browser(environment: Mapping[str, str]) -> Condition:
     if importlib.util.find_spec("playwright") is None:
         return Condition(name="browser", state="missing", detail="no playwright", advice="pip install playwright")
+    found = find_browser("auto", environment)
     if found is None:
-        advice = "install Chrome, Edge or Chromium (Debian: apt-get install chromium)"
-        return Condition(name="browser", state="missing", detail="no Chrome, Edge or Chromium", advice=advice)
-    return Condition(name="browser", state="ok", detail=found)
+        return Condition(name="browser", state="missing", detail="no Chrome, Edge or Chromium", advice=HOW_TO_GET_ONE)
+    return Condition(name="browser", state="ok", detail=str(found))
 
 
 def _resolver() -> Condition:

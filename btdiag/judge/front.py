@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from btdiag.judge import evidence
 from btdiag.judge.idle import Fate, FrontIdle
+from btdiag.judge.keepalive_evidence import strips
 from btdiag.judge.race import hangs_when_idle
 from btdiag.judge.volley import Race
 from btdiag.measurement import NotMeasured
@@ -190,6 +191,7 @@ def _hung_behind(race: Race) -> Finding | None:
         owner=Owner.NETWORK,
         expected="an idle connection answers, or is closed with FIN or RST",
         seen=f"no answer or 504 at an idle age of {_ages(ages)}",
+        evidence=(strips(race),),
         remedy=_DROP_REMEDY,
         sources=("RFC 5382 section 5",),
     )

@@ -148,9 +148,8 @@ def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
     if declared is None:
         return Finding(verdict=Verdict.SKIP, summary="no --backend-keepalive was declared to compare with")
     order = order_of(target, measured)
-    text = (
-        f"the backend's keep-alive is declared as {declared:g} s, and the backend itself closed after {order.backend}"
-    )
+    closed = "had not closed after" if measured.open_until_s else "closed after"
+    text = f"the backend's keep-alive is declared as {declared:g} s, and the backend itself {closed} {order.backend}"
     off_s = contradiction_s(declared, measured.closings_s or (measured.open_until_s or 0.0,))
     if off_s == 0 or (off_s < 0 and order.backend.at_least):
         return Finding(verdict=Verdict.PASS, summary=text)

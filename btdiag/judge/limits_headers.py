@@ -9,6 +9,7 @@ from btdiag.judge import evidence
 from btdiag.judge.answers import Roots, facts_of, proofs
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.exchange import Exchange
+from btdiag.judge.gateway import Confidence, sender
 from btdiag.judge.limits import ProductRequests
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
@@ -18,6 +19,7 @@ _A_HOPS_OWN = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "proxy-connection", "date", "server"}
     | {"content-length", "content-encoding", "etag", "vary", "via", "accept-ranges", "x-powered-by", "alt-svc"}
 )
+_JUDGED_BY_CORS = "access-control-"
 _IDS = ("x-bt-internal-trace-id", "x-request-id")
 
 
@@ -57,12 +59,15 @@ def loses_https(seen: Exchange, target: Target) -> bool:
 
 def dropped_headers(front: Exchange, direct: Exchange) -> tuple[str, ...]:
     """The response headers that the API server sends and that do not arrive through the load balancer, in lower case;
-    none where the two answers are of different status and so cannot be compared."""
-    if front.status is None or front.status != direct.status:
+    none where the two answers cannot be compared: other statuses, or a hop's own page. CORS headers have checks of
+    their own."""
+    who = sender(front)
+    by_a_hop = who.confidence is not Confidence.UNKNOWN and who.hop is not HopName.API
+    if front.status is None or front.status != direct.status or by_a_hop:
         return ()
     arrived = {name.lower() for name, _ in front.headers}
     sent = dict.fromkeys(name.lower() for name, _ in direct.headers)
-    return tuple(name for name in sent if name not in arrived | _A_HOPS_OWN)
+    return tuple(name for name in sent if name not in arrived | _A_HOPS_OWN and not name.startswith(_JUDGED_BY_CORS))
 
 
 def cached(seen: Exchange) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from btdiag.judge import evidence
 from btdiag.judge.answers import proofs, rate_limited, words
+from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.exchange import Exchange, Trouble
 from btdiag.judge.gateway import Confidence, page, redirect, sender
 from btdiag.judge.statuses import SOURCES, explain
@@ -40,14 +41,16 @@ ROUTE_CLASSES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteAnswers:
-    """What each class answered, in the order of ROUTE_CLASSES."""
+    """What each class answered, in the order of ROUTE_CLASSES; `unknown` is GET of a path that does not exist."""
 
     answers: tuple[tuple[RouteClass, Exchange], ...]
+    unknown: Exchange
 
 
-def is_lost(seen: Exchange) -> bool:
+def is_lost(seen: Exchange, unknown: Exchange) -> bool:
     """Whether an answer shows that the request never reached the API: a gateway's own page or 50x, a web page, a
-    redirect elsewhere, a broken connection. A refusal without a key, or an unknown route of the API, is none."""
+    redirect elsewhere, a broken connection. A refusal without a key, or an unknown route of the API, is none; nor is a
+    gateway's page for a status of the API's, as where the path that does not exist gets one for another status."""
     if seen.failure is not None and seen.status is None:
         return seen.failure.trouble is not Trouble.LOCAL
     status = seen.status or 0
@@ -58,13 +61,17 @@ def is_lost(seen: Exchange) -> bool:
         return leads.to_login or not leads.same_host
     if status < 400:
         return page(seen) is not None
+    return _by_a_hop(seen) and (not _by_a_hop(unknown) or seen.status == unknown.status)
+
+
+def _by_a_hop(seen: Exchange) -> bool:
     who = sender(seen)
     return who.confidence is not Confidence.UNKNOWN and who.hop is not HopName.API
 
 
 def routes_reach_their_backend(found: RouteAnswers) -> Finding:
     """The claim of gateway.routes-reach-their-backend."""
-    lost = {route: seen for route, seen in found.answers if is_lost(seen)}
+    lost = {route: seen for route, seen in found.answers if is_lost(seen, found.unknown)}
     limited = [seen for _, seen in found.answers if seen.status == 429]
     if lost:
         return _lost(lost, found)
@@ -111,5 +118,6 @@ def _by_answer(lost: Mapping[RouteClass, Exchange]) -> dict[str, Sequence[RouteC
 
 def _table(found: RouteAnswers) -> Evidence:
     rows = [(route.name, f"{route.method} {route.path}", words(seen)) for route, seen in found.answers]
-    title = f"Classes of routes on {found.answers[0][1].label}"
+    rows.append(("none", f"GET {UNKNOWN_PATH}", words(found.unknown)))
+    title = f"Classes of routes on {found.unknown.label}"
     return evidence.table(title, ("class", "request without a key", "answer"), rows)

@@ -173,12 +173,19 @@ def _allowed_before(reading: Reading, stored: StoredDecision) -> Finding:
 def _spared(reading: Reading, survey: BrowserSurvey) -> Finding:
     why = {
         Standing.ALLOWED: "an enterprise policy of this machine allows it; users without that policy are asked",
-    }.get(reading.standing, f"the page reaches {place(survey, reading.space)}, and that needs no permission")
+    }.get(
+        reading.standing,
+        f"the page reaches {place(survey, reading.space)}, and that needs no permission{_elsewhere(survey)}",
+    )
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{survey.browser.words} asks nothing: {why}",
         evidence=proof(reading, survey),
     )
+
+
+def _elsewhere(survey: BrowserSurvey) -> str:
+    return "; users who reach a private address without the proxy are asked" if survey.proxy else ""
 
 
 def _asked(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from btdiag.judge import evidence
-from btdiag.judge.answers import Roots, facts_of, proofs, words
+from btdiag.judge.answers import Roots, facts_of, proofs, readings, unanswered, words
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.gateway import Confidence, Sender, retry_after, sender
 from btdiag.judge.limits import ProductRequests
@@ -59,13 +59,11 @@ def gathered(
     return Answers(direct=tuple(seen for seen in direct if seen.status), outbound=outbound)
 
 
-def not_throttled(answers: Answers) -> Finding:
+def not_throttled(answers: Answers, roots: PerAddress[Roots] | NotMeasured, version: PerExchange) -> Finding:
     """The claim of ratelimit.not-throttled."""
     limited = [seen for seen in answers.all if seen.status == 429]
-    if not answers.all:
-        return Finding(verdict=Verdict.SKIP, summary="no request was answered, so none was throttled")
     if not limited:
-        return _free(answers)
+        return unanswered(readings(roots, version)) or _free(answers)
     outbound = [seen for seen in answers.outbound if seen.status == 429]
     if len(outbound) == len(limited):
         return _outbound(outbound, answers)

@@ -169,11 +169,16 @@ def state(seen: Exchange, unknown: Exchange) -> RouteState:
         return RouteState.LIMITED
     if seen.status >= 500 or seen.status == 421 or redirect(seen) is not None:
         return RouteState.MISSING if seen.status == 501 else RouteState.BROKEN
-    if seen.status in {404, 405} or page(seen) is not None or sender(seen).name == "AWS API Gateway":
+    if seen.status in {404, 405} or _is_foreign_page(seen, unknown) or sender(seen).name == "AWS API Gateway":
         return RouteState.MISSING
     if seen.status in {401, 403} and seen.status == unknown.status and not _from_control_plane(seen):
         return RouteState.UNTOLD
     return RouteState.THERE
+
+
+def _is_foreign_page(seen: Exchange, unknown: Exchange) -> bool:
+    """A web page, unless it is what a gateway puts in the place of every error of the API."""
+    return page(seen) is not None and ((seen.status or 0) < 400 or page(unknown) is None)
 
 
 def _from_control_plane(seen: Exchange) -> bool:

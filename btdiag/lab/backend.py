@@ -112,7 +112,16 @@ class ApiServer:
 
 # Routes that write, or start something: the lab knows them, and never does more than ask for the key.
 _KEYED = frozenset(
-    {"/btql", "/logs3", "/logs3/overflow", "/otel/v1/traces", "/otel/v1/logs", "/attachment", "/v1/eval"}
+    {
+        "/btql",
+        "/logs3",
+        "/logs3/overflow",
+        "/otel/v1/traces",
+        "/otel/v1/logs",
+        "/attachment",
+        "/v1/eval",
+        "/function/invoke",
+    }
 )
 
 

@@ -35,12 +35,14 @@ CertificateKind: TypeAlias = Literal[
 
 
 class Hop(StrEnum):
-    """The HTTP speaking stations of the lab."""
+    """The HTTP speaking stations of the lab. APP is the control plane as this machine's programs meet it, behind
+    whatever filters their network; CONTROL_PLANE is what the data plane reaches."""
 
     BALANCER = "balancer"
     BACKEND = "backend"
     BRAINSTORE = "brainstore"
     CONTROL_PLANE = "control-plane"
+    APP = "app"
     PROXY = "proxy"
 
 
@@ -149,10 +151,27 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The way to the web app's host: what DNS says of its name (None: the truth, empty: NXDOMAIN), what a connection
+    meets, whose certificate is shown. `on_hello` "filters" resets connections whose ClientHello names the host."""
+
+    addresses: tuple[str, ...] | None = None
+    door: Door = "open"
+    on_hello: Literal["serves", "resets", "silent", "filters"] = "serves"
+    certificate: Literal["valid", "inspected", "wrong-name"] = "valid"
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan with this way to the web app."""
+        return replace(plan, app=self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """The forward proxy. `denies` is the status it answers CONNECT with; `intercepts` makes it open TLS itself."""
+    """The forward proxy. `denies` is the status it answers CONNECT with, to all hosts or to `denied_hosts`;
+    `intercepts` makes it open TLS itself."""
 
     denies: int | None = None
+    denied_hosts: tuple[str, ...] = ()
     credentials: str | None = None
     intercepts: bool = False
     down: bool = False
@@ -167,7 +186,8 @@ class Told:
     """What the target tells the run. `omits` are keys of the target left out; `space` is the IP address space that the
     lab's addresses count as, None for what they are; `decided` is what a user's browser profile has stored for the web
     app and local networks; `has_bucket` names a presigned URL of an object store, which
-    Brainstore's port plays; `constrained` makes the data plane itself the app URL; `extra` adds or replaces keys."""
+    Brainstore's port plays; `constrained` makes the data plane itself the app URL, `isolated` says that the API server must
+    not be reachable; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"
@@ -176,6 +196,7 @@ class Told:
     shows_client_certificate: bool = False
     has_bucket: bool = False
     constrained: bool = False
+    isolated: bool = False
     extra: tuple[tuple[str, object], ...] = ()
 
     def apply(self, plan: Plan) -> Plan:
@@ -192,6 +213,7 @@ class Plan:
     backend: Backend = Backend()
     brainstore_down: bool = False
     proxy: Proxy = Proxy()
+    app: App = App()
     told: Told = Told()
     rules: tuple[tuple[Hop, Rule], ...] = ()
 

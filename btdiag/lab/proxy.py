@@ -45,7 +45,8 @@ class ForwardProxy:
             await self._plain(request, reader, writer)
 
     def _refusal(self, request: Request) -> Response | None:
-        if self.plan.denies is not None:
+        denied = not self.plan.denied_hosts or _host_and_port(request)[0] in self.plan.denied_hosts
+        if self.plan.denies is not None and denied:
             return _page(self.plan.denies, "ERR_ACCESS_DENIED 0")
         if self.plan.credentials is not None:
             token = base64.b64encode(self.plan.credentials.encode()).decode()

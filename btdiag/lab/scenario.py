@@ -13,7 +13,11 @@ from btdiag.lab.plan import Plan
 
 # What a dead hop leaves nothing to see of, as globs for `skips`: the families that look at the target through its load
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
-BEYOND_CONNECTION = ("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "sdk.*", "ratelimit.*", "audit.*")
+_SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.login-points-here")
+BEYOND_CONNECTION = (
+    *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
+    *_SDK_CALLS,
+)
 BEYOND_DNS = ("dns.*", "connection.*", *BEYOND_CONNECTION)
 BEYOND_TCP = ("connection.*", *BEYOND_CONNECTION)
 
@@ -82,6 +86,10 @@ def _checks_without_feature(plan: Plan) -> tuple[str, ...]:
         skips.append("lna.*")
     if not told.has_bucket:
         skips.append("cors.bucket-lets-the-web-app-read")
+    if not told.isolated and "expect_blocked" not in dict(told.extra):
+        skips.append("egress.blocked-hosts-stay-blocked")
+    if "api_key" in told.omits:
+        skips += ["sdk.login-points-here", "audit.*"]
     needs = {
         "api_key": "readiness.key-is-accepted",
         "backend": "readiness.backend-agrees",
@@ -101,7 +109,7 @@ def _without_race(plan: Plan) -> tuple[str, ...]:
         skips.append("keepalive.race-is-contained")
     if not any("Keep-Alive" in dict(getattr(rule, "set", ())) for _, rule in plan.rules):
         skips.append("keepalive.hint-is-true")
-    if plan.told.omits & {"backend", "backend_keepalive"}:
+    if plan.told.omits & {"backend", "backend_keepalive"} or backend.down:
         skips.append("keepalive.declared-timeout-is-effective")
     return tuple(skips)
 

@@ -58,6 +58,8 @@ def describe(plan: Plan, ports: Ports, files: Files, addresses: tuple[str, ...])
         everything |= {"client_cert": str(files.client_cert), "client_key": str(files.client_key)}
     if told.has_bucket:
         everything["bucket"] = f"http://{LOCAL}:{ports.brainstore}/overflow.json?X-Amz-Signature=lab"
+    if told.isolated:
+        everything["expect_blocked"] = [everything["backend"]]
     if told.constrained:
         everything["app_url"] = everything["url"]
     everything |= dict(told.extra)

@@ -17,7 +17,7 @@ from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.client import Relay
 from btdiag.lab.control_plane import ControlPlane
 from btdiag.lab.dns import DnsServer, Zone
-from btdiag.lab.doors import broken_tls
+from btdiag.lab.doors import broken_tls, filtering_names
 from btdiag.lab.http import Response
 from btdiag.lab.link import Link
 from btdiag.lab.loadbalancer import LoadBalancer
@@ -68,11 +68,13 @@ class World:
     async def _staged(self) -> dict[str, object]:
         https, fronts = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses], self._port)
         plain, plains = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses])
-        hops = {hop: bound(LOCAL) for hop in (Hop.BACKEND, Hop.BRAINSTORE, Hop.CONTROL_PLANE, Hop.PROXY)}
+        hops = {hop: bound(LOCAL) for hop in (Hop.BACKEND, Hop.BRAINSTORE, Hop.CONTROL_PLANE, Hop.APP, Hop.PROXY)}
         self._listeners.keep(*fronts, *plains, *hops.values())
         await self._serve_backend(hops[Hop.BACKEND], _port(hops[Hop.CONTROL_PLANE]))
         await self._serve_brainstore(hops[Hop.BRAINSTORE])
-        await self._serve_control_plane(hops[Hop.CONTROL_PLANE], f"https://{HOST}:{https}")
+        control_plane = ControlPlane(api_url=f"https://{HOST}:{https}")
+        await self._serve_control_plane(hops[Hop.CONTROL_PLANE], control_plane)
+        await self._serve_app(hops[Hop.APP], control_plane, _port(hops[Hop.CONTROL_PLANE]))
         await self._serve_proxy(hops[Hop.PROXY])
         await self._serve_balancer(fronts, plains, await self._upstream_port(_port(hops[Hop.BACKEND])), https)
         ports = Ports(
@@ -80,7 +82,7 @@ class World:
             plain=plain,
             backend=_port(hops[Hop.BACKEND]),
             brainstore=_port(hops[Hop.BRAINSTORE]),
-            app=_port(hops[Hop.CONTROL_PLANE]),
+            app=_port(hops[Hop.APP]),
             proxy=_port(hops[Hop.PROXY]),
             dns=tuple([await self._serve_dns(resolver) for resolver in self._plan.resolvers]),
         )
@@ -110,9 +112,33 @@ class World:
         server = self._server(Hop.BRAINSTORE, brainstore.answer, api_error, idle=60.0)
         await self._open_unless(sock, server.serve(), down=self._plan.brainstore_down)
 
-    async def _serve_control_plane(self, sock: socket.socket, api_url: str) -> None:
-        server = self._server(Hop.CONTROL_PLANE, ControlPlane(api_url=api_url).answer, api_error, idle=5.0)
+    async def _serve_control_plane(self, sock: socket.socket, control_plane: ControlPlane) -> None:
+        server = self._server(Hop.CONTROL_PLANE, control_plane.answer, api_error, idle=5.0)
         await self._listeners.listen(sock, server.serve(), self._certificates.context_for(APP_HOST))
+
+    async def _serve_app(self, sock: socket.socket, control_plane: ControlPlane, port: int) -> None:
+        plan = self._plan.app
+        match plan.door, plan.on_hello:
+            case "refuses", _:
+                pass  # bound and never listened to
+            case "silent", _:
+                self._listeners.stay_silent(sock)
+            case _, "filters":
+                await self._listeners.listen(sock, filtering_names(APP_HOST, LOCAL, port))
+            case _, "resets" | "silent" as how:
+                await self._listeners.listen(sock, broken_tls(how))
+            case _:
+                server = self._server(Hop.APP, control_plane.answer, api_error, idle=5.0)
+                await self._listeners.listen(sock, server.serve(), self._app_context())
+
+    def _app_context(self) -> ssl.SSLContext:
+        match self._plan.app.certificate:
+            case "inspected":
+                return self._certificates.context_for(APP_HOST, authority=self._certificates.inspection)
+            case "wrong-name":
+                return self._certificates.context_for("blockpage.lab.example")
+            case _:
+                return self._certificates.context_for(APP_HOST)
 
     async def _serve_proxy(self, sock: socket.socket) -> None:
         inspection = self._certificates.inspection
@@ -184,7 +210,7 @@ class World:
 
     async def _serve_dns(self, resolver: Resolver) -> int:
         addresses = self._addresses if resolver.addresses is None else resolver.addresses
-        server = DnsServer(Zone(resolver=resolver, addresses=addresses, others=self._other_names()))
+        server = DnsServer(Zone(resolver=resolver, addresses=addresses, others=self._names_in_dns()))
         port, (udp, tcp) = on_one_port([(LOCAL, socket.SOCK_DGRAM), (LOCAL, socket.SOCK_STREAM)])
         self._listeners.keep(udp, tcp)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, sock=udp)
@@ -201,6 +227,12 @@ class World:
     ) -> HttpServer:
         rules = self._plan.rules_at(hop)
         return HttpServer(handler=handler, error_page=error_page, memory=Memory(), rules=rules, idle=idle, hint=hint)
+
+    def _names_in_dns(self) -> dict[str, tuple[str, ...]]:
+        """The other names as the DNS servers tell them."""
+        told = {**self._other_names(), APP_HOST: self._plan.app.addresses}
+        real = self._other_names()
+        return {name: real[name] if known is None else known for name, known in told.items() if known != ()}
 
     @staticmethod
     def _other_names() -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ GET_EVERY = 8  # one request of so many is a GET: proxies retry those
 AT_ONCE = 50  # connections that are opened side by side
 SPIN_S = 0.003  # the last milliseconds before a volley are waited for actively: timers are too coarse
 VOLLEY_S = 10.0  # seconds for the answers of one volley, as for every other request
+HUNG_S = 5.0  # silence on an old connection, as long as a connect may take, while others answer at once: dropped
 SPARE_FILES = 64  # open files that the rest of the run may need
 BODY = b"{}"
 HEADERS = (("Content-Type", "application/json"),)
@@ -114,7 +115,7 @@ class Battery:
         shells = [self._shell(number, one) for number, one in enumerate(chosen)]
         since = [one.answered_at for one in chosen]
         started, sent_at = await self._send(shells, due)
-        await answers(chosen, VOLLEY_S)
+        await answers(chosen, VOLLEY_S if self.pool_used_at is None else min(VOLLEY_S, max(HUNG_S, 3 * self.took_s)))
         age = None if self.pool_used_at is None else round(sent_at - self.pool_used_at + self.rtt_s, 6)
         answered = [one.answered_at for one in chosen if one.answered_at is not None]
         if answered:

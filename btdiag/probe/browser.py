@@ -1,7 +1,7 @@
 """The web app's page in a real browser: may it reach a target on a private network, and who is asked for it?
 
 Only targets with an address that is not public are tried; nothing but the target is ever asked. The browser runs in a
-process of its own (browser_worker), which ends when this one does, however it ends.
+process of its own (probe/chromium), which ends when this one does, however it ends.
 """
 
 from __future__ import annotations

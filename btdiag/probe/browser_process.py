@@ -30,7 +30,7 @@ class BrowserProcess:
         """Start it in a session of its own, so that Ctrl-C reaches the run alone; it ends when its stdin closes."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "btdiag.probe.browser_worker"],
+            [sys.executable, "-P", "-m", "btdiag.probe.chromium"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

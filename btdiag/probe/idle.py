@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from btdiag.judge.exchange import Exchange
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, Fate, FrontIdle, Held, contradiction_s
 from btdiag.judge.race import NODE_EXTRA_S
 from btdiag.judge.volley import BackendIdle, Ending
 from btdiag.measurement import Blocked, NotAsked, Scope, Unknown, Waits, measurement
 from btdiag.model import Mode, Target, Way
+from btdiag.probe.battery import HUNG_S
 from btdiag.probe.endpoint import routes_to
 from btdiag.probe.timed import TimedConnection, answers, close_all
 from btdiag.probe.wire import DialError, Wire
@@ -23,9 +25,6 @@ from btdiag.probe.wire import DialError, Wire
 WATCHED = 4  # direct connections: enough to tell a backend with exact timers from one that looks at them now and then
 STAGGER_S = 0.1  # seconds between them, so that a coarse timer shows as different ages
 ANSWER_S = 10.0  # seconds for one answer, as for every other request
-HUNG_S = (
-    5.0  # silence on an old connection, while a new one answers, that counts as dropped: as long as a connect may take
-)
 BEYOND_S = 2.0  # seconds that are waited past the expected end of a connection
 AT_ONCE_S = 0.5  # a connection that ends so soon after its answer was never meant to be kept
 HELD = 4  # connections that are only held, to see them end
@@ -152,8 +151,11 @@ def _asked_past(target: Target, mode: Mode) -> list[str]:
     idle=backend_wait,
     sends=_asked_past,
 )
-async def backend_idle(target: Target, mode: Mode, wire: Wire, waits: Waits) -> BackendIdle:
+async def backend_idle(target: Target, mode: Mode, wire: Wire, waits: Waits, backend_root: Exchange) -> BackendIdle:
     """How long the backend itself keeps an idle connection open, asked past the load balancer (--backend)."""
+    if backend_root.status is None:
+        reason = backend_root.failure.detail if backend_root.failure else "no answer"
+        raise Blocked(BACKEND_AGREES, f"the backend {target.backend} does not answer GET /: {reason}")
     way = await backend_way(target, wire)
     first = await _round(target, mode, wire, waits, way)
     if not _contradiction(target, first) or backend_wait(target, mode) > min(AGAIN_S, waits.remaining() - 5.0):
@@ -171,7 +173,9 @@ def _contradiction(target: Target, seen: BackendIdle) -> float:
 async def _round(target: Target, mode: Mode, wire: Wire, waits: Waits, way: Way) -> BackendIdle:
     connections = await open_and_ask(wire, way, str(target.backend), "/", WATCHED, STAGGER_S)
     try:
-        await wait_for_ends(connections, waits, backend_wait(target, mode), BACKEND)
+        await wait_for_ends(
+            connections, waits, backend_wait(target, mode), BACKEND, expected_s=expected_keepalive(target)
+        )
         return backend_fact(way.route.label, connections)
     finally:
         await close_all(connections)

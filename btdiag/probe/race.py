@@ -190,12 +190,12 @@ class _Induction:
             return Stop.OVERLOADED
         return None
 
-    async def _controls(self, name: str, fewest: int) -> list[Volley]:
+    async def _controls(self, name: str, fewest: int, repeats: int = REPEATS) -> list[Volley]:
         """Volleys on connections only just used. The last one sets the age of the pool, so it is repeated when it took
         longer than others did: then this machine, or the target, was busy with something else, and ages are blurred."""
         volleys: list[Volley] = []
         while len(volleys) < fewest or (
-            self.battery.took_s > STEADY * self.quickest_s and len(volleys) < fewest + REPEATS
+            self.battery.took_s > STEADY * self.quickest_s and len(volleys) < fewest + repeats
         ):
             await asyncio.sleep(PAUSE_S)
             volleys.append(await self.battery.fire(name))
@@ -253,12 +253,14 @@ class _Induction:
     async def _period(self, aim: Aim) -> Stop | None:
         due = self._due(aim)
         await self.waits.idle(max(0.0, due - self._lead_s - self._now()), "idle period of the backend's keep-alive")
-        async with self.waits.alone():
+        async with self.waits.alone(within=max(0.0, due - self._lead_s / 2 - self._now())):  # the moment counts most
             if self.periods and self.periods[-1].front_closed:
                 await self.battery.renew()
             volley = await self.battery.fire("A", due=due)
             recovery = await self._recovery() if volley.lost else None
-            controls = await self._controls("B", 2 if volley.lost else 1)
+            if volley.hung:  # the witnesses and the rest are as old, and would hang too
+                await self.battery.renew()
+            controls = await self._controls("B", 2 if volley.lost else 1, 0 if volley.hung else REPEATS)
         period = Period(
             aim=aim,
             volley=volley,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers, RouteClass
 from btdiag.measurement import measurement
@@ -14,7 +15,8 @@ from btdiag.probe.wire import Wire
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
-    return [f"{route.method} {target.url_for(route.path)} (no key, empty JSON)" for route in ROUTE_CLASSES]
+    classes = [f"{route.method} {target.url_for(route.path)} (no key, empty JSON)" for route in ROUTE_CLASSES]
+    return [*classes, f"GET {target.url_for(UNKNOWN_PATH)}"]
 
 
 @measurement(budget=26, why="each request at most four times, together two rounds of 6 s and more", sends=_planned)
@@ -29,4 +31,6 @@ async def route_answers(serving_way: Way, wire: Wire, target: Target) -> RouteAn
         )
         return route, seen
 
-    return RouteAnswers(answers=tuple(await asyncio.gather(*(ask(route) for route in ROUTE_CLASSES))))
+    unknown = RouteClass(name="none", method="GET", path=UNKNOWN_PATH)
+    *answers, (_, control) = await asyncio.gather(*(ask(route) for route in (*ROUTE_CLASSES, unknown)))
+    return RouteAnswers(answers=tuple(answers), unknown=control)

@@ -6,10 +6,12 @@ import asyncio
 import time
 from urllib.parse import urlsplit
 
+from btdiag.judge.answers import is_gateway_hiccup
 from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
 from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import routes_to
+from btdiag.probe.health import RETRIES
 from btdiag.probe.wire import DialError, Limits, Stream, Wire
 
 WATCH = 4.0  # seconds; a hop that buffers holds a live stream back for longer
@@ -23,10 +25,15 @@ def _planned(target: Target, mode: Mode) -> list[str]:
     return [f"GET {target.url_for(STREAM_PATH)} (hung up on after the first events, or {WATCH:g} s)"]
 
 
-@measurement(budget=12, why="5 s to connect, 4 s of watching", sends=_planned)
+@measurement(budget=25, why="5 s to connect, 4 s of watching, and again after a gateway's error", sends=_planned)
 async def stream_seen(serving_way: Way, wire: Wire, target: Target) -> StreamSeen:
     """When the pieces of the API's event stream arrive through the load balancer."""
-    return await _watch(serving_way, wire, target.url_for(STREAM_PATH))
+    seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
+    for _ in range(RETRIES):
+        if not is_gateway_hiccup(seen.exchange) or seen.exchange.status is None:
+            break
+        seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
+    return seen
 
 
 @measurement(budget=15, why="5 s to connect for each of two addresses, 4 s of watching")

@@ -21,7 +21,7 @@ import pytest
 
 from btdiag.judge.keepalive import backend_outlives, race_is_contained
 from btdiag.judge.volley import Answerer, Race
-from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.measurement import NotMeasured
 from btdiag.model import Finding, Mode, Route, Target, Verdict, Way
 from btdiag.probe.race import race
 from btdiag.probe.wire import Wire
@@ -200,11 +200,11 @@ def asked(front: int, *, backend: int | None = None, keepalive: float | None = N
         backend=f"http://127.0.0.1:{backend}" if backend else None,
         backend_keepalive=keepalive,
     )
-    way = PerAddress({"front": Way(route=Route(label="front", address="127.0.0.1", port=front))})
+    way = Way(route=Route(label="front", address="127.0.0.1", port=front))
 
     async def run() -> Race:
         wire = Wire(target, user_agent="btdiag/test")
-        return await race(target=target, mode=Mode(induce=True), wire=wire, waits=RealWaits(100), way=way)
+        return await race(target=target, mode=Mode(induce=True), wire=wire, waits=RealWaits(100), serving_way=way)
 
     return target, asyncio.run(run())
 

@@ -14,8 +14,8 @@ import sys
 from playwright.async_api import async_playwright
 
 from btdiag.judge.lna_facts import Kind, Situation
-from btdiag.probe.browser_page import opened, try_requests
 from btdiag.probe.browser_plan import QUIET, WARN_ONLY
+from btdiag.probe.chromium.page import opened, try_requests
 
 ANSWER = b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 PAGE = "http://plain.example"  # neither https, for mixed content, nor on a local network

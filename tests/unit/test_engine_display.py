@@ -79,19 +79,17 @@ def test_doctor_knows_what_a_full_run_needs() -> None:
     assert found["proxy"] == "ok"
 
 
-def test_doctor_names_a_missing_browser_and_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    text = doctor.render(doctor.examine({}))
+def test_doctor_names_a_missing_browser_and_how_to_get_one() -> None:
+    text = doctor.render(doctor.examine({"PATH": "/nonexistent"}))
     assert "missing for a full run" in text
     assert "chromium" in text
 
 
-def test_doctor_finds_a_browser_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_finds_a_browser_on_the_path(tmp_path: Path) -> None:
     browser = tmp_path / "chromium"
     browser.write_text("#!/bin/sh\n")
     browser.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert states()["browser"] == "ok"
+    assert states({"PATH": str(tmp_path)})["browser"] == "ok"
 
 
 def test_doctor_finds_unreadable_certificates_and_a_proxy() -> None:

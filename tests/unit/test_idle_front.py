@@ -6,6 +6,7 @@ import pytest
 
 from btdiag.judge.front import front_idle_suffices, hint_is_true, no_silent_drop
 from btdiag.judge.idle import Fate, FrontIdle, Held
+from btdiag.judge.volley import Aim, Answerer, Ending, Keepalive, Period, Race, Shot, Source, Stop, Volley
 from btdiag.measurement import NotMeasured
 from btdiag.model import Verdict
 
@@ -67,6 +68,28 @@ def test_how_long_and_how_visibly_connections_live(seen: FrontIdle, verdict: Ver
 def test_silent_drops(seen: FrontIdle, verdict: Verdict, words: str) -> None:
     finding = no_silent_drop({"a": seen}, NO_RACE)
     assert (finding.verdict, words in finding.summary) == (verdict, True), finding.summary
+
+
+def test_a_drop_behind_the_load_balancer_is_told_with_its_proof() -> None:
+    good = Shot(method="POST", ending=Ending.ANSWERED, status=404)
+    hung = Shot(method="POST", ending=Ending.ANSWERED, status=504)
+    warm_up = Volley(name="W", at_s=0.0, age_s=None, shots=(good,) * 50)
+    aged = Volley(name="A", at_s=3.0, age_s=3.0, shots=(hung,) * 40 + (good,) * 10)
+    seen = Race(
+        label="127.0.0.2",
+        path="/btdiag-1",
+        usual=404,
+        answerer=Answerer.BACKEND,
+        keepalive=Keepalive(candidates=(3.0,), source=Source.MEASURED),
+        warm_up=(warm_up,),
+        periods=(Period(aim=Aim(keepalive_s=3.0, offset_s=0.0), volley=aged, controls=(warm_up,)),),
+        stop=Stop.HUNG,
+    )
+    finding = no_silent_drop({"a": LIVE}, seen)
+    assert finding.verdict is Verdict.FAIL
+    assert "40 of 50" in finding.summary
+    assert finding.evidence
+    assert finding.remedy is not None
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from btdiag.judge.resolution import Resolution, Source
 from btdiag.measurement import NotAsked, NotMeasured, PerAddress, Unknown
 from btdiag.model import Mode, Proxy, Resolver, Route, Secret, Target, Way
 from btdiag.probe import browser
-from btdiag.probe.browser_events import read_events
 from btdiag.probe.browser_find import find_browser
 from btdiag.probe.browser_plan import Plan, switches
 from btdiag.probe.browser_process import BrowserProcess
 from btdiag.probe.browser_profile import stored_decision
 from btdiag.probe.browser_trust import MOST, authorities, can_import
+from btdiag.probe.chromium.events import read_events
 
 ORIGIN = "https://www.braintrust.dev"
 URL = "https://api.corp.example/version"

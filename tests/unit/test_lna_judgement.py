@@ -246,6 +246,14 @@ def test_the_report_says_what_a_person_chose(request_: PageRequest, after: Permi
     assert words in no_prompt_needed(replace(seen, visits=(visit,)), TARGET).summary
 
 
+def test_a_proxy_spares_only_those_who_use_it() -> None:
+    seen = survey(trial(Situation.FRESH, *PROXIED), unguarded=PROXIED, proxy="http://proxy.corp.example:3128")
+    finding = no_prompt_needed(seen, TARGET)
+    assert finding.verdict is Verdict.PASS
+    assert "through the proxy http://proxy.corp.example:3128" in finding.summary
+    assert "without the proxy are asked" in finding.summary
+
+
 def test_frames_are_told_of() -> None:
     seen = asked()
     frames = (trial(Situation.FRAMED, HELD, before=DENIED), trial(Situation.FRAMED_WITH_ALLOW, HELD))

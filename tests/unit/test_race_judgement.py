@@ -305,6 +305,45 @@ def test_a_declared_setting_is_held_against_what_the_backend_does(
     assert declared_is_effective(target(60.0, declared), measured).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("closings", "open_until", "rounds", "verdict", "words"),
+    [
+        ((3.01, 4.6), None, 1, Verdict.PASS, "closed after"),
+        ((4.1, 4.6), None, 1, Verdict.INCONCLUSIVE, "measured once"),
+        ((4.1, 4.6), None, 2, Verdict.WARN, "measured twice"),
+        ((66.0,), None, 1, Verdict.WARN, "measured once"),
+        ((1.0,), None, 2, Verdict.FAIL, "measured twice"),
+        ((), 5.0, 2, Verdict.WARN, "had not closed after"),
+        ((), 1.0, 1, Verdict.PASS, "had not closed after"),
+    ],
+)
+def test_a_late_closing_of_a_busy_machine_is_no_contradiction(
+    closings: tuple[float, ...], open_until: float | None, rounds: int, verdict: Verdict, words: str
+) -> None:
+    measured = BackendIdle(label="backend", closings_s=closings, open_until_s=open_until, rounds=rounds)
+    finding = declared_is_effective(target(60.0, 2.0), measured)
+    assert (finding.verdict, words in finding.summary) == (verdict, True), finding.summary
+    assert finding.verdict is Verdict.PASS or (finding.evidence and finding.remedy and finding.sources)
+
+
+@pytest.mark.parametrize(
+    ("balancer", "verdict"), [(None, Verdict.SKIP), (900.0, Verdict.FAIL), (60.0, Verdict.PASS), (65.0, Verdict.WARN)]
+)
+def test_with_a_dead_front_arithmetic_stands_and_the_rest_names_what_failed(
+    balancer: float | None, verdict: Verdict
+) -> None:
+    dead = NotMeasured(reason="no address answers GET /", by="readiness.root-answers")
+    finding = backend_outlives(target(balancer, 65.0), SKIPPED, dead)
+    assert finding.verdict is verdict
+    assert finding.because == ("readiness.root-answers" if verdict is Verdict.SKIP else None)
+    assert race_is_contained(dead).because == "readiness.root-answers"
+
+
+def test_a_race_that_could_not_be_looked_for_is_open_and_one_nobody_asked_for_is_not() -> None:
+    assert race_is_contained(NotMeasured(reason="rate limited")).verdict is Verdict.INCONCLUSIVE
+    assert race_is_contained(SKIPPED).verdict is Verdict.SKIP
+
+
 def test_an_outage_after_a_race_is_a_finding_of_its_own() -> None:
     out = replace(period(20), recovery=Recovery(asked=30, failed=20, out_s=10.1, recovered=True))
     finding = race_is_contained(race(out))

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from btdiag.measurement import NotAsked, PerAddress
+from btdiag.measurement import NotAsked
 from btdiag.model import Mode, Route, Target, Way
 from btdiag.probe.battery import connection_limit
 from btdiag.probe.idle import backend_wait, expected_keepalive, front_wait
@@ -47,9 +47,9 @@ def test_only_the_lab_needs_no_consent(target: Target, induce: bool | None, allo
 
 def test_without_consent_nothing_is_sent() -> None:
     wire = Wire(LOCAL, user_agent="btdiag/test")
-    way = PerAddress({"a": Way(route=Route(label="a", address="127.0.0.1", port=1))})
+    way = Way(route=Route(label="a", address="127.0.0.1", port=1))
     with pytest.raises(NotAsked) as refused:
-        asyncio.run(race(target=LOCAL, mode=Mode(), wire=wire, waits=NoWaits(), way=way))
+        asyncio.run(race(target=LOCAL, mode=Mode(), wire=wire, waits=NoWaits(), serving_way=way))
     assert "--induce" in (refused.value.command or "")
     assert (wire.requests_sent, wire.connections_opened) == (0, 0)
 

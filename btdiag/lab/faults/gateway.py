@@ -39,6 +39,15 @@ class Caches(Rule):
 
 
 @dataclass(frozen=True, slots=True)
+class Isolated:
+    """The run is told that the API server itself must not be reachable from where it is, which in the lab it is."""
+
+    def apply(self, plan: Plan) -> Plan:
+        """The plan in which the target says so."""
+        return replace(plan, told=replace(plan.told, isolated=True))
+
+
+@dataclass(frozen=True, slots=True)
 class Constrained:
     """SDKs are given the data plane itself as app URL."""
 

@@ -74,7 +74,8 @@ ROOT_429 = Scenario(
     name="root-429",
     summary="The gateway rate-limits: 429 with Retry-After to everything.",
     faults=(RateLimits(),),
-    inconclusive=BEYOND_CONNECTION,
+    fails=("ratelimit.not-throttled",),
+    inconclusive=(*BEYOND_CONNECTION, "keepalive.hint-is-true", "keepalive.race-is-contained"),
     passes=PAST_FRONT,
 )
 
@@ -175,6 +176,7 @@ KEY_REJECTED = Scenario(
     summary="The API key is not accepted.",
     faults=(Tells("api_key", "sk-lab-revoked-0000"),),
     fails=("readiness.key-is-accepted",),
+    skips=("sdk.control-plane-routes-proxied", "sdk.login-points-here", "audit.*"),
 )
 
 CAPTIVE_PORTAL = Scenario(

@@ -1,4 +1,4 @@
-"""The browser's process: `python -m btdiag.probe.browser_worker` reads a plan from stdin, drives the browsers, and
+"""The browser's process: `python -m btdiag.probe.chromium` reads a plan from stdin, drives the browsers, and
 prints one line of JSON.
 
 A process of its own keeps the driver out of the run's event loop, and cleans up whatever becomes of the run: when its
@@ -23,7 +23,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from btdiag.judge.evidence import to_json
 from btdiag.probe.browser_plan import Plan
-from btdiag.probe.browser_survey import survey
+from btdiag.probe.chromium.survey import survey
 
 ALL_DAY = 26.0  # seconds; a survey that hangs ends itself
 CLOSING = 3.0  # seconds to close the browsers when it is told to end

@@ -18,7 +18,7 @@ from playwright.async_api import BrowserContext, CDPSession, Frame, Page, Route
 from playwright.async_api import Error as PlaywrightError
 
 from btdiag.judge.lna_facts import Kind, PageRequest, PageTrial, Permissions, Situation
-from btdiag.probe.browser_events import TEXT_LIMIT, Event, ended, page_space, read_events
+from btdiag.probe.chromium.events import TEXT_LIMIT, Event, ended, page_space, read_events
 
 REQUEST_LIMIT = 6.0  # seconds; as long as the other probes wait for an answer
 BODY_LIMIT = 64 * 1024  # bytes of a body that a page reads

@@ -15,9 +15,9 @@ from playwright.async_api import Browser, BrowserContext, Playwright, ProxySetti
 from playwright.async_api import Error as PlaywrightError
 
 from btdiag.judge.lna_facts import Kind, PageTrial, Situation
-from btdiag.probe.browser_page import REQUEST_LIMIT, opened, try_requests
 from btdiag.probe.browser_plan import WARN_ONLY, Plan
 from btdiag.probe.browser_trust import import_authorities
+from btdiag.probe.chromium.page import REQUEST_LIMIT, opened, try_requests
 
 LAUNCH_LIMIT = 15.0  # seconds
 _FETCHES = (Kind.SIMPLE, Kind.PREFLIGHTED, Kind.CREDENTIALS)

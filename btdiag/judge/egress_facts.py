@@ -1,0 +1,108 @@
+"""Which hosts a place needs and why, and what trying to reach one of them gave.
+
+The lists follow the product's Helm chart, Terraform modules and SDKs. Nothing but these hosts and those that the user
+names is ever contacted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.handshake import Connection
+from btdiag.judge.resolution import Resolution
+from btdiag.judge.sdk_facts import same_place
+from btdiag.model import Target
+from btdiag.urls import url_parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A host to be tried. `why` ends the sentence "it is needed for ..."; without an `essential` one something optional
+    is missing. `named` tells that the user gave it himself; `calls_api` that SDKs call /api there."""
+
+    url: str
+    why: str
+    essential: bool = True
+    named: bool = False
+    calls_api: bool = False
+    expect_blocked: bool = False
+
+    @property
+    def name(self) -> str:
+        """The host alone."""
+        return url_parts(self.url).host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostTrial:
+    """What became of one host. `misled` are addresses that lead nowhere or to this machine; `answer` is GET of the URL
+    and `api` a login without a key where SDKs call it, both None without a connection; `proxy` is the proxy's URL, and
+    `proxy_note` who chose it or why there is none."""
+
+    host: Host
+    resolution: Resolution
+    misled: tuple[str, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    answer: Exchange | None = None
+    api: Exchange | None = None
+    proxy: str = ""
+    proxy_note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """All hosts that were tried."""
+
+    trials: tuple[HostTrial, ...]
+
+    @property
+    def needed(self) -> tuple[HostTrial, ...]:
+        """Those that must be reachable."""
+        return tuple(trial for trial in self.trials if not trial.host.expect_blocked)
+
+    @property
+    def unwanted(self) -> tuple[HostTrial, ...]:
+        """Those that must not be."""
+        return tuple(trial for trial in self.trials if trial.host.expect_blocked)
+
+
+_ROLES = {
+    "data-plane": (
+        Host(url="https://gateway.braintrust.dev", why="built-in models of the AI gateway", essential=False),
+        Host(url="https://api.braintrust.dev", why="telemetry for billing by the AI proxy", essential=False),
+    ),
+    "browser": (Host(url="https://realtime.braintrustapi.com", why="live updates of the web app", essential=False),),
+    "build": (
+        Host(url="https://public.ecr.aws", why="the container images and the Helm chart"),
+        Host(url="https://braintrust-cf.s3.amazonaws.com", why="the CloudFormation templates", essential=False),
+    ),
+}
+_APP_WHY = {
+    "data-plane": "checking keys, settings and telemetry of the API server",
+    "sdk": "the SDKs' login and the links that they print",
+    "browser": "the web app",
+}
+
+
+def hosts(target: Target) -> tuple[Host, ...]:
+    """The hosts to try for a target: those of its role (without one the web app's), --allow and --expect-blocked."""
+    listed = [*_app_hosts(target), *_ROLES.get(target.role or "", ())]
+    listed += [Host(url=url, why="what --allow names", named=True) for url in target.allow]
+    unwanted = [Host(url=url, why="", named=True, expect_blocked=True) for url in target.expect_blocked]
+    kept = {host.url: host for host in [*listed, *unwanted]}
+    return tuple(kept.values())
+
+
+def _app_hosts(target: Target) -> list[Host]:
+    """The app URL, and beside www.NAME the bare NAME, as in the product's own list; none where SDKs are constrained to
+    the data plane, nor for a place that only builds."""
+    constrained = same_place(target.app_url, target.url) and target.role in {None, "sdk"}
+    if constrained or target.role == "build":
+        return []
+    why = _APP_WHY.get(target.role or "", "the web app and the SDKs' login")
+    app = [Host(url=target.app_url, why=why, calls_api=True)]
+    parts = url_parts(target.app_url)
+    if parts.host.startswith("www."):
+        app.append(Host(url=f"{parts.scheme}://{parts.host.removeprefix('www.')}", why=why))
+    return app
