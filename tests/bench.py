@@ -56,7 +56,7 @@ def start_up() -> tuple[float, float, float]:
 
 
 def quick_run() -> tuple[float, float, float]:
-    """First byte to last verdict of a quick run, against the same exchanges made by one curl process (in parallel, as btdiag does)."""
+    """First byte to last verdict of a quick run, against the same exchanges made side by side by one curl process."""
     lab = labhost.start("healthy")
     try:
         target = lab.ready()["target"]
@@ -130,7 +130,7 @@ def whole_command() -> tuple[float, float, float]:
 
 def full_run() -> tuple[float, float, float] | None:
     """A full run with a long wait against the longest chain of its waits."""
-    report = run_json("lab:healthy", "--backend-keepalive", "20", "--browser", "none", timeout=180).report
+    report = run_json("lab:keepalive-long", "--browser", "none", timeout=180).report
     waited = report["run"]["longest_wait_s"]
     if waited < 20:
         return None

@@ -20,7 +20,13 @@ from btdiag.report.json_ import load  # noqa: E402
 from tests.support.cli import run_json  # noqa: E402
 
 FOLDER = ROOT / "reports" / "examples"
-SCENARIOS = ("healthy", "dns-nxdomain", "tls-missing-intermediate", "root-502", "cors-stale-headers")
+SCENARIOS = {
+    "healthy": ("--quick",),
+    "tls-missing-intermediate": ("--quick",),
+    "root-502": ("--quick",),
+    "cors-stale-headers": ("--quick",),
+    "keepalive-race": (),
+}
 FILES = {
     "text": "report.txt",
     "markdown": "report.md",
@@ -34,7 +40,7 @@ PLACE = "support-laptop"
 
 def fresh(scenario: str) -> dict[str, Any]:
     """The report of a new run, without what belongs to the machine that made it."""
-    report = run_json(f"lab:{scenario}", "--browser", "none", "--quick", timeout=120).report
+    report = run_json(f"lab:{scenario}", "--browser", "none", *SCENARIOS[scenario], timeout=120).report
     vantage = report["run"]["vantage"]
     vantage |= {"hostname": PLACE, "platform": "Linux-x86_64"}
     return report

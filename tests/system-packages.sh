@@ -12,6 +12,7 @@ need node nodejs
 need chromium chromium
 need certutil libnss3-tools
 need curl curl
+need jq jq
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

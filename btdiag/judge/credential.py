@@ -10,6 +10,8 @@ from btdiag.model import Target
 WITHHELD = "[withheld]"
 _SECRET_NAMES = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-bt-api-key"})
 
+_LOGS_IN = _SECRET_NAMES - {"proxy-authorization"} | {"x-bt-auth-token"}
+
 
 def key_withheld(target: Target, url: str, tls_verified: bool | None) -> str | None:
     """Why the API key must not go to `url` on this connection; None when it may.
@@ -36,6 +38,12 @@ def headers_withheld(target: Target, url: str, tls_verified: bool | None) -> str
 def is_secret_header(target: Target, name: str) -> bool:
     """True for a request header whose value must not be recorded."""
     return name.lower() in _SECRET_NAMES or any(name.lower() == own.lower() for own, _ in target.headers)
+
+
+def logs_in(target: Target) -> bool:
+    """True when a header given with --header authenticates every request to the API, so that none is sent without a
+    key: what would write must then not be sent at all."""
+    return any(name.lower() in _LOGS_IN for name, _ in target.headers)
 
 
 def _withheld(target: Target, url: str, tls_verified: bool | None) -> str | None:

@@ -8,6 +8,7 @@ from btdiag.judge import evidence
 from btdiag.judge.answers import words
 from btdiag.judge.egress_facts import Egress, HostTrial
 from btdiag.judge.egress_reading import Block, Reading, interceptor, read
+from btdiag.judge.exchange import Phase
 from btdiag.judge.handshake import Connection
 from btdiag.judge.tls import chains
 from btdiag.judge.tls_names import short_name
@@ -35,6 +36,9 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
         names = _names(blocked)
         because = NOT_INTERCEPTED if any(_fails(reading, target) for reading in blocked) else None
         return Finding(verdict=Verdict.SKIP, summary=f"TLS to {names} is intercepted", because=because)
+    if elsewhere and _proxy_is_broken(elsewhere, connections):
+        summary = f"the proxy {elsewhere[0].trial.proxy} lets nothing through, the target neither"
+        return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.proxy-lets-through")
     if elsewhere:
         return _blocked(elsewhere, found, connections, target)
     notes = [reading.note for reading in found if reading.note]
@@ -47,6 +51,14 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
         f"{', '.join(_reached(reading.trial) for reading in found)}",
         evidence=(_table(found),),
     )
+
+
+def _proxy_is_broken(blocked: Sequence[Reading], connections: Connections) -> bool:
+    """Whether the proxy is at fault for the target as well: then that is the one cause."""
+    if isinstance(connections, NotMeasured) or not connections.facts:
+        return False
+    target_too = all(one.broke_at is Phase.PROXY for one in connections.facts.values())
+    return target_too and all(reading.block is Block.PROXY for reading in blocked)
 
 
 def _nothing_needed(target: Target) -> Finding:

@@ -15,6 +15,7 @@ from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Ver
 POOL_IDLE_S = 5.0
 """Clients that pool connections reuse them for about this long without a hint: Node's fetch (undici) for 4 s, httpx for
 5 s; requests and urllib3 for as long as they are open."""
+SAME_AGE_S = 0.5  # connections that end within so much of each other do so by the same timer
 HINT_TOLERANCE_S = 0.5  # a hint has whole seconds, and timers are looked at now and then
 SOURCES = (
     "RFC 9112 section 9.5 (an idle connection may be closed at any time)",
@@ -67,6 +68,8 @@ def _front(front: FrontIdle) -> Finding:
             f"{front.label} closes the connection after every answer, so each request pays for a new one",
         )
     dead, resets, closings = front.ages(Fate.DEAD), front.ages(Fate.RST), front.ages(Fate.FIN)
+    if dead and dead[-1] - dead[0] <= SAME_AGE_S:  # a request that met the very moment of an ordinary close
+        dead, closings = (), tuple(sorted((*closings, *dead)))
     if dead and not closings:
         return _bad(
             Verdict.FAIL,
@@ -89,7 +92,7 @@ def _front(front: FrontIdle) -> Finding:
 
 
 def _lives(front: FrontIdle) -> str:
-    closings, usable = front.ages(Fate.FIN), front.ages(Fate.ANSWERED)
+    closings, usable = front.ages(Fate.FIN, Fate.DEAD), front.ages(Fate.ANSWERED)
     if closings:
         return f"{front.label} closes idle connections cleanly after {_ages(closings)}"
     until = f"{usable[-1]:.1f} s" if usable else f"{front.waited_s:.1f} s"

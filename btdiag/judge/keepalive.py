@@ -34,11 +34,17 @@ def backend_outlives(target: Target, measured: BackendIdle | NotMeasured, race: 
     order = order_of(target, (volleys.direct if volleys else None) or measured)
     if volleys and proved(volleys, order.sound):
         return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
-    if volleys and order.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE} and (doubt := _doubt(volleys)):
+    open_ = order.verdict is Verdict.INCONCLUSIVE or (order.verdict is Verdict.PASS and not _never_begun(volleys))
+    if volleys and open_ and (doubt := _doubt(volleys)):
         return _finding(Verdict.INCONCLUSIVE, doubt, order, volleys)
     if order.verdict is Verdict.INCONCLUSIVE and isinstance(race, NotMeasured) and race.by:
         return _blocked(race)
     return _finding(order.verdict, f"{_arithmetic(order)}; {_beside(race)}", order, volleys)
+
+
+def _never_begun(race: Race | None) -> bool:
+    """Did the target fail in ways of its own before a connection was idle? That is the subject of other checks."""
+    return race is None or (race.stop in {Stop.OVERLOADED, Stop.UNHEALTHY} and not race.periods)
 
 
 def _blocked(race: NotMeasured) -> Finding:

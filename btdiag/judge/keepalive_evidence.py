@@ -8,7 +8,7 @@ from btdiag.judge.volley import Ending, Race, Volley, strip
 from btdiag.model import Evidence, Json
 
 CONTROL_STEP = 5  # of the controls every fifth request is plotted, and each lost one
-_NAMES = {"W": "warmup", "C": "control", "A": "race", "B": "control"}
+_NAMES = {"W": "warmup", "C": "control", "M": "control", "H": "control", "A": "race", "B": "control"}
 
 
 def race_evidence(race: Race, order: Order) -> tuple[Evidence, ...]:

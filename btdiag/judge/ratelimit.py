@@ -63,7 +63,8 @@ def not_throttled(answers: Answers, roots: PerAddress[Roots] | NotMeasured, vers
     """The claim of ratelimit.not-throttled."""
     limited = [seen for seen in answers.all if seen.status == 429]
     if not limited:
-        return unanswered(readings(roots, version)) or _free(answers)
+        found = readings(roots, version)
+        return (unanswered(found) if found else None) or _free(answers)
     outbound = [seen for seen in answers.outbound if seen.status == 429]
     if len(outbound) == len(limited):
         return _outbound(outbound, answers)

@@ -13,6 +13,7 @@ from btdiag.judge.answers import facts_of, proofs, rate_limited, words
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.sdk_facts import (
     LOGIN,
+    ROUTES,
     ControlPlane,
     Flow,
     Organisation,
@@ -68,13 +69,16 @@ def control_plane_routes_proxied(
 
 
 def route_states(plane: ControlPlane, *, accepted: bool = False) -> dict[SdkRoute, RouteState]:
-    """The state of each route. A login that was made with a key must also name organisations; `accepted` tells that
-    the API itself took the same key, so that a refusal is the login route's fault."""
-    states = {route: state(seen, plane.unknown) for route, seen in plane.routes}
+    """The state of each route. A login that succeeds must also name organisations, and one with a key must succeed;
+    `accepted` tells that the API itself took the same key, so that a refusal is the login route's fault."""
+    states = dict.fromkeys(ROUTES, RouteState.UNTOLD)
+    states |= {route: state(seen, plane.unknown) for route, seen in plane.routes}
     states[LOGIN] = state(plane.login.exchange, plane.unknown)
     status = plane.login.exchange.status or 0
-    if plane.login.keyed and not plane.login.organisations and (status < 400 or status in _REFUSED):
-        states[LOGIN] = RouteState.MISSING if status < 400 or not accepted else RouteState.BROKEN
+    if 200 <= status < 300 and not plane.login.organisations:
+        states[LOGIN] = RouteState.MISSING
+    if plane.login.keyed and status in _REFUSED:
+        states[LOGIN] = RouteState.BROKEN if accepted else RouteState.MISSING
     return states
 
 
@@ -154,7 +158,11 @@ def _outcomes(hurt: Mapping[str, Mapping[Flow, SdkRoute]]) -> Evidence:
 
 
 def _table(plane: ControlPlane, states: Mapping[SdkRoute, RouteState]) -> Evidence:
-    rows = [(str(route), str(found), words(_answer(plane, route))) for route, found in states.items()]
+    asked = {LOGIN, *dict(plane.routes)}
+    rows = [
+        (str(route), str(found), words(_answer(plane, route)) if route in asked else "not sent")
+        for route, found in states.items()
+    ]
     return evidence.table("Control-plane calls at the data plane", ("call", "state", "answer"), rows)
 
 
@@ -179,8 +187,8 @@ def _control_plane(target: Target) -> str:
 def _untold(plane: ControlPlane, untold: Sequence[SdkRoute]) -> Finding:
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"whether {_list(list(dict.fromkeys(untold)))} is passed on cannot be told without a key: every path, "
-        f"even one that does not exist, is answered {words(plane.unknown)}",
+        summary=f"whether {_list(list(dict.fromkeys(untold)))} is passed on cannot be told: without a key every path, "
+        f"even one that does not exist, is answered {words(plane.unknown)}, or --header logs in every request",
         hop=HopName.API,
         owner=Owner.API,
         expected="an answer that differs from that of an unknown path",
@@ -196,7 +204,7 @@ def login_points_here(plane: ControlPlane, ping: PerAddress[Exchange] | NotMeasu
     login = plane.login
     if login.exchange.status == 429:
         return rate_limited(login.exchange)
-    if not login.keyed:
+    if not login.keyed and not login.organisations:
         why = login.exchange.key_withheld or "no API key was given: set BRAINTRUST_API_KEY"
         return Finding(verdict=Verdict.SKIP, summary=f"login names an API only to a key: {why}")
     if not login.organisations:

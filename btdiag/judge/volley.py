@@ -52,8 +52,8 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volley:
-    """N requests sent at once. `name` is W, C, A or B; `at_s` counts from the start of the measurement; `age_s` is the
-    idle time of the pool: median answer of the volley before to median sending of this one, None for W."""
+    """N requests sent at once. `name` is W, C, M, H, A or B; `at_s` counts from the start of the measurement; `age_s` is
+    the idle time of the pool: median answer of the volley before to median sending of this one, None for W."""
 
     name: str
     at_s: float
@@ -104,10 +104,12 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """When a volley is due. `keepalive_s` is the K it tests; `age_s` the idle age at which it leaves."""
+    """When a volley is due. `keepalive_s` is the K it tests; `age_s` the idle age at which it leaves; `spread_s` by how
+    much the ages in the pool differ (the held-body comb; 0 for a plain volley)."""
 
     keepalive_s: float
     offset_s: float
+    spread_s: float = 0.0
 
     @property
     def age_s(self) -> float:

@@ -101,7 +101,7 @@ class Balancer:
     front_idle: float = 6.0
     front_forgets: float | None = None
     front_hangs_up: bool = False
-    upstream_idle: float = 1.0
+    upstream_idle: float = 0.7
     upstream_timeout: float = 10.0
     pool_order: PoolOrder = "lifo"
     pool_size: int = 512
@@ -186,8 +186,8 @@ class Told:
     """What the target tells the run. `omits` are keys of the target left out; `space` is the IP address space that the
     lab's addresses count as, None for what they are; `decided` is what a user's browser profile has stored for the web
     app and local networks; `has_bucket` names a presigned URL of an object store, which
-    Brainstore's port plays; `constrained` makes the data plane itself the app URL, `isolated` says that the API server must
-    not be reachable; `extra` adds or replaces keys."""
+    Brainstore's port plays; `constrained` makes the data plane itself the app URL, `isolated` says that the API
+    server must not be reachable; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"

@@ -88,6 +88,8 @@ def _checks_without_feature(plan: Plan) -> tuple[str, ...]:
         skips.append("cors.bucket-lets-the-web-app-read")
     if not told.isolated and "expect_blocked" not in dict(told.extra):
         skips.append("egress.blocked-hosts-stay-blocked")
+    if told.constrained:
+        skips += ["egress.required-hosts-reachable", "egress.tls-not-intercepted"]
     if "api_key" in told.omits:
         skips += ["sdk.login-points-here", "audit.*"]
     needs = {

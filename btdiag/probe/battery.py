@@ -19,6 +19,7 @@ AT_ONCE = 50  # connections that are opened side by side
 SPIN_S = 0.003  # the last milliseconds before a volley are waited for actively: timers are too coarse
 VOLLEY_S = 10.0  # seconds for the answers of one volley, as for every other request
 HUNG_S = 5.0  # silence on an old connection, as long as a connect may take, while others answer at once: dropped
+HOLD_S = 0.1  # until the load balancer has passed on the headers of requests whose bodies are held back
 SPARE_FILES = 64  # open files that the rest of the run may need
 BODY = b"{}"
 HEADERS = (("Content-Type", "application/json"),)
@@ -121,8 +122,34 @@ class Battery:
         if answered:
             self.pool_used_at = median(answered)
             self.took_s = max(answered) - started
-        shots = tuple(one.shot(last) for one, last in zip(chosen, since, strict=True))
-        return Volley(name=name, at_s=round(started - self.began, 6), age_s=age, shots=shots)
+        return self._volley(name, started, age, since)
+
+    def _volley(self, name: str, started: float, age_s: float | None, since: Sequence[float | None]) -> Volley:
+        """What became of the requests. Those of the witnesses do not count: they may be older than the others, and meet
+        the load balancer's own timeout towards clients."""
+        counted = self.connections[: len(self.connections) - self.witnesses]
+        shots = tuple(one.shot(last) for one, last in zip(counted, since, strict=False))
+        return Volley(name=name, at_s=round(started - self.began, 6), age_s=age_s, shots=shots)
+
+    async def comb(self, name: str, seconds: float) -> Volley:
+        """One POST on every connection, the last byte of each held back until all are under way, and then sent one
+        after the other over so many seconds. A load balancer that streams bodies has then as many connections in its
+        pool, whose ages differ by up to that; `pool_used_at` is their middle."""
+        await self._refill()
+        loop = asyncio.get_running_loop()
+        since, started = [one.answered_at for one in self.connections], loop.time()
+        for one in self.connections:
+            one.send("POST", self._request(one, "POST"), hold=1)
+        await asyncio.sleep(HOLD_S + self.took_s)
+        first, step = loop.time(), seconds / max(1, len(self.connections) - 1)
+        for number, one in enumerate(self.connections):
+            await asyncio.sleep(max(0.0, first + number * step - loop.time()))
+            one.release()
+        await answers(self.connections, VOLLEY_S)
+        age = None if self.pool_used_at is None else round(started - self.pool_used_at, 6)
+        ends = [one.answered_at for one in self.connections if one.answered_at is not None]
+        self.pool_used_at = (min(ends) + max(ends)) / 2 if ends else self.pool_used_at
+        return self._volley(name, started, age, since)
 
     async def _send(self, shells: Sequence[_Shell], due: float | None) -> tuple[float, float]:
         """Write all requests in one go; the times of the first one and of the median one."""

@@ -75,7 +75,15 @@ async def product_requests(
     return ProductRequests(plain_get=plain_get, plain_post=plain_post, trials=tuple(trials), advertised=advertised)
 
 
-@measurement(budget=25, why="up to four addresses, each the health checks' 5 s and one more; most answer at once")
+def _planned_direct(target: Target, mode: Mode) -> list[str]:
+    return [f"GET {target.backend}{UNKNOWN_PATH}"] if target.backend else []
+
+
+@measurement(
+    budget=25,
+    why="up to four addresses, each the health checks' 5 s and one more; most answer at once",
+    sends=_planned_direct,
+)
 async def backend_unknown(wire: Wire, target: Target) -> Exchange:
     """GET of the same unknown path at the API server itself: the headers it sends, before any hop could change them."""
     if target.backend is None:

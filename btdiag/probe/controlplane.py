@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from btdiag.judge.cors_survey import UNKNOWN_PATH
+from btdiag.judge.credential import logs_in
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.sdk_facts import LOGIN, ROUTES, ControlPlane, Login, SdkRoute, organisations
 from btdiag.measurement import measurement
@@ -22,7 +23,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
     reads = [f"{route.method} {target.url_for(route.path)} ({key})" for route in (LOGIN, *ROUTES) if _is_safe(route)]
     return [
         *reads,
-        *(f"POST {target.url_for(route.path)} (no key, empty JSON)" for route in ROUTES if not _is_safe(route)),
+        *(f"POST {target.url_for(route.path)} (no key, empty JSON)" for route in _asked(target) if not _is_safe(route)),
         f"POST {target.url_for(UNKNOWN_PATH)} (no key)",
     ]
 
@@ -48,13 +49,18 @@ async def control_plane(serving_way: Way, wire: Wire, target: Target) -> Control
     login, unknown, *others = await asyncio.gather(
         ask(LOGIN.method, LOGIN.path, with_key=keyed),
         ask("POST", UNKNOWN_PATH, with_key=False),
-        *(ask(route.method, route.path, with_key=keyed and _is_safe(route)) for route in ROUTES),
+        *(ask(route.method, route.path, with_key=keyed and _is_safe(route)) for route in _asked(target)),
     )
     return ControlPlane(
         login=_read(login, keyed=keyed and login.key_withheld is None),
-        routes=tuple((route, _without_body(seen)) for route, seen in zip(ROUTES, others, strict=True)),
+        routes=tuple((route, _without_body(seen)) for route, seen in zip(_asked(target), others, strict=True)),
         unknown=unknown,
     )
+
+
+def _asked(target: Target) -> tuple[SdkRoute, ...]:
+    """The calls that may be made: none that writes where --header logs in every request."""
+    return tuple(route for route in ROUTES if _is_safe(route)) if logs_in(target) else ROUTES
 
 
 def _is_safe(route: SdkRoute) -> bool:

@@ -183,16 +183,17 @@ async def _round(target: Target, mode: Mode, wire: Wire, waits: Waits, way: Way)
 
 def backend_fact(label: str, connections: Sequence[TimedConnection]) -> BackendIdle:
     """What the connections show so far."""
-    ages = [idle_time(connection) for connection in connections]
-    closings = tuple(sorted(age for age in ages if age is not None))
-    now = asyncio.get_running_loop().time()
-    answered = [one.answered_at for one in connections if one.answered_at is not None]
-    if not answered:
+    asked = [(one, one.sent_at, one.answered_at) for one in connections if one.sent_at and one.answered_at]
+    if not asked:
         raise Unknown(f"{label} answered none of {len(connections)} requests")
+    now = asyncio.get_running_loop().time()
+    quickest = min(answered - sent for _, sent, answered in asked)  # a slower answer was there before it was looked at
+    ends = [one.closed_at - sent - quickest for one, sent, _ in asked if one.closed_at is not None]
+    closings = tuple(sorted(round(age, 4) for age in ends))
     return BackendIdle(
         label=label,
         closings_s=closings,
-        open_until_s=None if closings else round(now - max(answered), 3),
+        open_until_s=None if closings else round(now - max(answered for _, _, answered in asked), 3),
         hint_s=hint_of(connections[0]),
         by_reset=any(connection.rst for connection in connections),
     )

@@ -2,8 +2,9 @@
 
 Sent: N requests at once to a path nobody knows (404), each with a two-byte body; one in eight is a GET. The front
 connections are held, so that the load balancer's pool holds N connections of one age. W and C fill and use the pool, A
-is due at the age K, B follows at once: judge/race.py has the plan, and what follows from it. Bounds: --connections, the
-limit of open files, four periods, 15 s a volley; it stops at once when throttled, when a control fails, and when the
+is due at the age K, B follows at once; once in four periods bodies are held back for 0.3 s at most (H). judge/race.py
+has the plan, and what follows from it. Bounds: --connections, the limit of open files, four periods, 15 s a volley; it
+stops at once when throttled, when a control fails, and when the
 race is proved. Nothing is written to the target; but it can cause the very 502s that it looks for, and a load balancer
 may take servers out for that (nginx: 10 s): hence opt-in (--induce) for all but lab targets.
 """
@@ -17,7 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
-from btdiag.judge.race import answered_by, hangs_when_idle, keepalive_measured, keepalive_of, next_volley, proved
+from btdiag.judge.race import (
+    answered_by,
+    hangs_when_idle,
+    keepalive_measured,
+    keepalive_of,
+    may_stream,
+    next_volley,
+    proved,
+)
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
 from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
 from btdiag.model import Mode, Target, Way
@@ -44,6 +53,7 @@ REPEATS = 3  # of a control that took longer
 LEAD_S = 0.25  # before A: connections that the load balancer closed meanwhile are replaced
 FIRST_WITHIN_S = 2.0  # the longest that the first volley waits for other measurements to end
 RECOVERY_S = 40.0  # nginx takes a server out for 10 s, Envoy's outlier detection for 30 s
+HALF_WAY = 1.5  # periods that the control at half the age costs, and the time before it until K is known
 RESERVE_S = 15.0  # of the run's budget, for everything around the idle periods
 
 
@@ -56,17 +66,27 @@ def race_wait(target: Target, mode: Mode) -> float:
     """The longest wait of `race`: as many periods as the budget holds, at most --periods or four, at least one."""
     if not consented(target, mode):
         return 0.0
-    period = expected_keepalive(target) + 1.0
-    return period * max(1, min(mode.periods or PERIODS, int((mode.budget - RESERVE_S) / period)))
+    period, extra = expected_keepalive(target) + 1.0, HALF_WAY if with_half_way(target, mode) else 0.0
+    fit = int((mode.budget - RESERVE_S) / period - extra)
+    return period * (max(1, min(mode.periods or PERIODS, fit)) + extra)
+
+
+def with_half_way(target: Target, mode: Mode) -> bool:
+    """Is there to be a control at half the age (--deep, if the budget holds it beside one period)?"""
+    return mode.deep and (expected_keepalive(target) + 1.0) * (HALF_WAY + 1) <= mode.budget - RESERVE_S
 
 
 def _volleys(target: Target, mode: Mode) -> list[str]:
     if not consented(target, mode):
         return []
-    url = target.url_for(mode.probe_path or "/btdiag-RANDOM")
-    return [
-        f"POST {url}, one in {GET_EVERY} a GET, on {connection_limit(mode.connections)} connections at once (volley)"
+    url, count = target.url_for(mode.probe_path or "/btdiag-RANDOM"), connection_limit(mode.connections)
+    periods = mode.periods or PERIODS
+    lines = [
+        f"POST {url}, to see who answers",
+        f"POST {url} (one in {GET_EVERY} a GET) on {count} connections at once: a volley",
+        f"the volley again: warm-up and controls, and {periods} times at most at the age of the backend's keep-alive",
     ]
+    return lines + [f"GET {target.backend}/ on {WATCHED} connections"] * bool(target.backend)
 
 
 @measurement(
@@ -104,6 +124,7 @@ class _Induction:
     backend: Way | None = None
     usual: int | None = None
     answerer: Answerer = Answerer.UNCLEAR
+    combs: bool = False
     keepalive: Keepalive | None = None
     direct: list[TimedConnection] = field(default_factory=list)
     warm_up: tuple[Volley, ...] = ()
@@ -156,7 +177,7 @@ class _Induction:
         if self.target.backend and self.backend:
             url = self.target.backend.rstrip("/") + path
             direct = await self.wire.exchange(self.backend, "POST", url, headers=HEADERS, body=BODY, limits=limits)
-        self.usual, self.answerer = front.status, answered_by(front, direct)
+        self.usual, self.answerer, self.combs = front.status, answered_by(front, direct), may_stream(front)
         if front.status == 429:
             return Stop.THROTTLED
         return Stop.UNHEALTHY if front.status is None or front.status >= 500 else None
@@ -175,31 +196,45 @@ class _Induction:
         return stop
 
     async def _fill_and_fire(self, count: int) -> Stop | None:
-        await self.battery.fill(count, WITNESSES)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self.battery.fill(count, WITNESSES))
+            both.create_task(self._ask_directly())
+        direct_until = self._now() + self._lead_s
         if len(self.battery.connections) < FEWEST + WITNESSES:
             return Stop.NO_CONNECTIONS
         filling = await self.battery.fire("W")
-        if self.target.backend and self.backend:  # a little before the pool's age begins, so that K is known in time
-            await close_all(self.direct)
-            self.direct = await open_and_ask(self.wire, self.backend, self.target.backend, "/", WATCHED, STAGGER_S)
-            await asyncio.sleep(self._lead_s)
-        self.warm_up = (filling, *await self._controls("C", 2))
+        if self.direct:  # its age begins a little before the pool's, so that K is known in time
+            await asyncio.sleep(max(0.0, direct_until - self._now() - 2 * PAUSE_S))
+        self.warm_up = (filling, *await self._controls("C", 2), *await self._steady("C"))
         if any(volley.throttled(self.usual) for volley in self.warm_up):
             return Stop.THROTTLED
         if any(volley.lost or volley.hung for volley in self.warm_up):
             return Stop.OVERLOADED
         return None
 
-    async def _controls(self, name: str, fewest: int, repeats: int = REPEATS) -> list[Volley]:
-        """Volleys on connections only just used. The last one sets the age of the pool, so it is repeated when it took
-        longer than others did: then this machine, or the target, was busy with something else, and ages are blurred."""
+    async def _ask_directly(self) -> None:
+        """Connections past the load balancer, to see K on; without them it is what is declared."""
+        await close_all(self.direct)
+        self.direct = []
+        if self.target.backend and self.backend:
+            with suppress(Unknown):
+                self.direct = await open_and_ask(self.wire, self.backend, self.target.backend, "/", WATCHED, STAGGER_S)
+
+    async def _controls(self, name: str, count: int) -> list[Volley]:
+        """Volleys on connections only just used; the last one sets the age of the pool."""
         volleys: list[Volley] = []
-        while len(volleys) < fewest or (
-            self.battery.took_s > STEADY * self.quickest_s and len(volleys) < fewest + repeats
-        ):
+        while len(volleys) < count:
             await asyncio.sleep(PAUSE_S)
             volleys.append(await self.battery.fire(name))
             self.quickest_s = min(self.quickest_s, self.battery.took_s)
+        return volleys
+
+    async def _steady(self, name: str) -> list[Volley]:
+        """More controls when the last one took longer than others did: then this machine, or the target, was busy with
+        something else, and the ages in the pool are blurred."""
+        volleys: list[Volley] = []
+        while self.battery.took_s > STEADY * self.quickest_s and len(volleys) < REPEATS:
+            volleys += await self._controls(name, 1)
         return volleys
 
     @property
@@ -227,9 +262,12 @@ class _Induction:
 
     async def _all_periods(self) -> Stop:
         deep = self.mode.deep or self.mode.periods is not None
+        if with_half_way(self.target, self.mode) and (stop := await self._half_way()):
+            return stop
         while len(self.periods) < (self.mode.periods or PERIODS):
             assert self.keepalive is not None
-            aim = next_volley(self.keepalive, self.periods, self.quickest_s - self.battery.rtt_s)
+            volley_s = self.quickest_s - self.battery.rtt_s
+            aim = next_volley(self.keepalive, self.periods, volley_s, combs=self.combs)
             if self._due(aim) - self._now() + VOLLEY_S / 2 > self.waits.remaining():
                 return Stop.NO_TIME
             if stop := await self._period(aim):
@@ -238,7 +276,8 @@ class _Induction:
             sound = order_of(self.target, fact.direct).sound
             if proved(fact, sound):
                 return Stop.PROVED
-            if sound and not fact.with_hits and len(self.periods) >= len(self.keepalive.candidates) and not deep:
+            enough = 1 if self.keepalive.source is Source.MEASURED else len(self.keepalive.candidates)
+            if sound and not fact.with_hits and len(self.periods) >= enough and not deep:
                 return Stop.AGREES
         return Stop.ALL_PERIODS
 
@@ -250,7 +289,31 @@ class _Induction:
         assert self.battery.pool_used_at is not None
         return self.battery.pool_used_at + aim.age_s - self.battery.rtt_s
 
+    async def _half_way(self) -> Stop | None:
+        """M: a control at half the age, at which no timer is about to run out."""
+        assert self.keepalive is not None
+        async with self.waits.alone(within=FIRST_WITHIN_S):
+            self.warm_up = (*self.warm_up, *await self._controls("C", 1))
+        due = self._due(Aim(keepalive_s=self.keepalive.candidates[0] / 2, offset_s=0.0))
+        await self.waits.idle(max(0.0, due - self._lead_s - self._now()), "half the backend's keep-alive (control)")
+        async with self.waits.alone(within=FIRST_WITHIN_S):
+            volley = await self.battery.fire("M")
+            self.warm_up = (*self.warm_up, volley, *await self._controls("C", 1), *await self._steady("C"))
+        return Stop.OVERLOADED if volley.lost else None
+
+    async def _ready(self, aim: Aim) -> list[Volley]:
+        """The pool in the state that a further period begins with: of one age, or of many (H). An H that loses requests
+        is no control: not every load balancer takes well to held bodies."""
+        if not self.periods:
+            return []
+        async with self.waits.alone(within=FIRST_WITHIN_S):
+            volleys = await self._steady("B")
+            if aim.spread_s:
+                volleys.append(await self.battery.comb("H", aim.spread_s))
+        return [one for one in volleys if one.name != "H" or not one.lost]
+
     async def _period(self, aim: Aim) -> Stop | None:
+        before = await self._ready(aim)
         due = self._due(aim)
         await self.waits.idle(max(0.0, due - self._lead_s - self._now()), "idle period of the backend's keep-alive")
         async with self.waits.alone(within=max(0.0, due - self._lead_s / 2 - self._now())):  # the moment counts most
@@ -260,20 +323,20 @@ class _Induction:
             recovery = await self._recovery() if volley.lost else None
             if volley.hung:  # the witnesses and the rest are as old, and would hang too
                 await self.battery.renew()
-            controls = await self._controls("B", 2 if volley.lost else 1, 0 if volley.hung else REPEATS)
+            controls = await self._controls("B", 2 if volley.lost else 1)
         period = Period(
             aim=aim,
             volley=volley,
-            controls=tuple(controls),
+            controls=(*before, *controls),
             recovery=recovery,
             witness_closed=self.battery.witness_closed(volley.at_s),
         )
         self.periods.append(period)
-        if any(one.throttled(self.usual) for one in (volley, *controls)):
+        if any(one.throttled(self.usual) for one in (volley, *period.controls)):
             return Stop.THROTTLED
         if hangs_when_idle(self.fact(Stop.HUNG)):
             return Stop.HUNG
-        return Stop.OVERLOADED if any(control.lost for control in controls) else None
+        return Stop.OVERLOADED if any(control.lost for control in period.controls) else None
 
     async def _recovery(self) -> Recovery:
         """Single GETs, each on a connection of its own, until three in a row pass."""

@@ -36,7 +36,11 @@ async def stream_seen(serving_way: Way, wire: Wire, target: Target) -> StreamSee
     return seen
 
 
-@measurement(budget=15, why="5 s to connect for each of two addresses, 4 s of watching")
+def _planned_direct(target: Target, mode: Mode) -> list[str]:
+    return [f"GET {target.backend}{STREAM_PATH} (as above)"] if target.backend else []
+
+
+@measurement(budget=15, why="5 s to connect for each of two addresses, 4 s of watching", sends=_planned_direct)
 async def backend_stream(wire: Wire, target: Target) -> StreamSeen:
     """When they arrive from the API server itself."""
     if target.backend is None:
@@ -52,6 +56,8 @@ async def backend_stream(wire: Wire, target: Target) -> StreamSeen:
 
 async def _watch(way: Way, wire: Wire, url: str) -> StreamSeen:
     parts = urlsplit(url)
+    if way.route.proxy is not None and parts.scheme == "http":
+        raise NotAsked("a stream is not watched on plain http:// through a proxy, which may hold it back itself")
     try:
         stream = await wire.dial(
             way.route, tls=parts.scheme == "https", server_name=parts.hostname or "", verify=way.verify

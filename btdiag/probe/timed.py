@@ -40,6 +40,7 @@ class TimedConnection(asyncio.Protocol):
         self.gone = self.loop.create_future()
         self.answered: asyncio.Future[None] = self.loop.create_future()
         self._received = bytearray()
+        self._held = b""
         self._method = ""
         self._parsed = True
         self._hung_up = False
@@ -90,8 +91,9 @@ class TimedConnection(asyncio.Protocol):
         """May another request follow?"""
         return self.closed_at is None and self.stream.reusable and not self._transport.is_closing()
 
-    def send(self, method: str, request: bytes) -> None:
-        """Write a prepared request; returns at once. On a connection that the peer has closed nothing is sent."""
+    def send(self, method: str, request: bytes, *, hold: int = 0) -> None:
+        """Write a prepared request, but for its last `hold` bytes; returns at once. On a connection that the peer has
+        closed nothing is sent."""
         if not self.usable:
             self.sent_at, self._method = None, method
             return
@@ -100,7 +102,14 @@ class TimedConnection(asyncio.Protocol):
         self._method, self._parsed = method, False
         self.status, self.headers, self.answered_at = None, (), None
         self.sent_at = self.loop.time()
-        self._transport.write(request)
+        self._held = request[len(request) - hold :]
+        self._transport.write(request[: len(request) - hold])
+
+    def release(self) -> None:
+        """Write what was held back."""
+        if self._held and not self._transport.is_closing():
+            self._transport.write(self._held)
+        self._held = b""
 
     async def answer(self, seconds: float) -> None:
         """Wait until the answer is there or the connection is over, at most so long for its header and two seconds more

@@ -149,7 +149,7 @@ class _Redactor(Rewriter):
         return f"{name}={self._replace('cookie', value)}" if separator else self._replace("cookie", pair)
 
     def _replace(self, rule: str, value: str) -> str:
-        if not value.strip() or value == WITHHELD or PSEUDONYM.fullmatch(value.strip()):
+        if not value.strip(" -") or value == WITHHELD or PSEUDONYM.fullmatch(value.strip()):
             return value
         self._counts[rule] += 1
         number = 1 + sum(known_rule == rule for known_rule, _ in self._pseudonyms)

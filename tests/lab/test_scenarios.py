@@ -35,7 +35,10 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Done]]]:
     ]
     wanted = SCENARIOS if len(named) < len(items) else named
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        yield {name: pool.submit(run_json, f"lab:{name}", *SCENARIOS[name]["options"], timeout=120) for name in wanted}
+        yield {
+            name: pool.submit(run_json, f"lab:{name}", *SCENARIOS[name]["options"], timeout=120, traced=False)
+            for name in wanted
+        }
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.keepalive import backend_outlives, declared_is_effective, race_is_contained
 from btdiag.judge.race import (
+    COMB_S,
     OFFSETS,
     answered_by,
     chance,
@@ -19,6 +20,7 @@ from btdiag.judge.race import (
     hangs_when_idle,
     keepalive_measured,
     keepalive_of,
+    may_stream,
     miss_probability,
     next_volley,
     periods_needed,
@@ -127,7 +129,7 @@ def test_throttling_is_429_or_an_unusual_403() -> None:
     assert not volley(lost=40).throttled(404)
 
 
-def test_candidates_take_turns_and_each_has_its_own_offsets() -> None:
+def test_the_likelier_candidate_gets_three_of_four_periods_and_each_has_its_own_offsets() -> None:
     declared = keepalive_of(65.0, Source.DECLARED)
     history: list[Period] = []
     aims = []
@@ -135,12 +137,35 @@ def test_candidates_take_turns_and_each_has_its_own_offsets() -> None:
         aim = next_volley(declared, history, 0.010)
         aims.append(aim)
         history.append(replace(period(), aim=aim))
-    assert [aim.keepalive_s for aim in aims] == [66.0, 65.0, 66.0, 65.0]
-    assert [aim.offset_s for aim in aims] == pytest.approx([0.01 * OFFSETS[0]] * 2 + [0.01 * OFFSETS[1]] * 2)
+    assert [aim.keepalive_s for aim in aims] == [66.0, 66.0, 65.0, 66.0]
+    assert [aim.offset_s for aim in aims] == pytest.approx([0.01 * OFFSETS[n] for n in (0, 1, 0, 2)])
 
 
-def test_after_a_hit_the_same_age_is_tried_again() -> None:
-    assert next_volley(keepalive_of(65.0, Source.DECLARED), [period(lost=1)], 0.01) == period().aim
+def test_one_period_in_four_is_a_comb_where_bodies_may_be_streamed() -> None:
+    history: list[Period] = []
+    for _ in range(6):
+        aim = next_volley(MEASURED, history, 0.010, combs=True)
+        history.append(replace(period(), aim=aim))
+    assert [one.aim.spread_s for one in history] == [0, COMB_S, 0, 0, 0, COMB_S]
+    assert history[1].aim.age_s == 3.0
+    assert miss_probability(race(history[1])) == 1, "a comb says nothing of load balancers that read bodies first"
+
+
+@pytest.mark.parametrize(
+    ("server", "streams"), [("nginx/1.22.1", False), ("Apache/2.4", False), ("envoy", True), (None, True)]
+)
+def test_who_reads_bodies_first_is_told_by_its_name(server: str | None, streams: bool) -> None:
+    headers = (("Server", server),) if server else ()
+    assert may_stream(replace(exchange(404), headers=headers)) is streams
+
+
+def test_after_hits_the_same_age_is_tried_again() -> None:
+    seen = replace(period(lost=9), aim=Aim(keepalive_s=65.0, offset_s=-0.005))
+    assert next_volley(keepalive_of(65.0, Source.DECLARED), [seen], 0.01) == seen.aim
+    few = replace(period(lost=1), aim=Aim(keepalive_s=65.0, offset_s=-0.005))
+    assert next_volley(keepalive_of(65.0, Source.DECLARED), [few], 0.01, combs=True) == Aim(
+        keepalive_s=65.0, offset_s=0.01 * OFFSETS[1]
+    )
 
 
 def test_a_slow_volley_does_not_move_the_aim_without_limit() -> None:
@@ -249,6 +274,8 @@ VERDICTS = [
     (None, None, race(period(0)), Verdict.INCONCLUSIVE, "not known"),
     (0.5, None, race(period(20, controls=(9,)), stop=Stop.OVERLOADED), Verdict.INCONCLUSIVE, "control volley"),
     (0.5, None, race(stop=Stop.THROTTLED), Verdict.INCONCLUSIVE, "throttles"),
+    (0.5, None, race(stop=Stop.OVERLOADED, warm_lost=9), Verdict.PASS, "not induced: requests failed"),
+    (None, None, race(stop=Stop.OVERLOADED, warm_lost=9), Verdict.INCONCLUSIVE, "could not be used"),
     (900.0, None, race(stop=Stop.THROTTLED), Verdict.FAIL, "throttles"),
 ]
 

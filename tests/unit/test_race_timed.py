@@ -9,7 +9,8 @@ from socket import SO_LINGER, SOL_SOCKET
 import pytest
 
 from btdiag.judge.volley import Ending
-from btdiag.model import Route, Target
+from btdiag.model import Route, Target, Way
+from btdiag.probe.battery import Battery
 from btdiag.probe.timed import TimedConnection
 from btdiag.probe.wire import Wire
 from tests.serving import Handler, serving
@@ -70,6 +71,34 @@ def answering(*pieces: bytes, reset: bool = False, stay: bool = False) -> Handle
 )
 def test_each_ending(handler: Handler, ending: Ending) -> None:
     assert asked(handler)[1] == [ending]
+
+
+def test_what_is_held_back_is_sent_later() -> None:
+    received: list[bytes] = []
+
+    async def echoing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{")
+        await asyncio.sleep(0.1)
+        received.append(bytes(reader._buffer))  # type: ignore[attr-defined]
+        await reader.readuntil(b"}")
+        writer.write(ANSWER)
+        await reader.read()
+
+    async def run() -> Ending:
+        async with serving(echoing) as port:
+            target = Target(url=f"http://127.0.0.1:{port}", scheme="http", host="127.0.0.1", port=port)
+            wire = Wire(target, user_agent="btdiag/test")
+            way = Way(route=Route(label="a", address="127.0.0.1", port=port))
+            battery = Battery(target=target, way=way, wire=wire, path="/x", began=asyncio.get_running_loop().time())
+            await battery.fill(2, 0)
+            volley = await battery.comb("H", 0.05)
+            assert [shot.status for shot in volley.shots] == [404, 404]
+            assert battery.pool_used_at is not None
+            await battery.close()
+            return volley.shots[1].ending
+
+    assert asyncio.run(run()) is Ending.ANSWERED
+    assert received == [b"", b""]
 
 
 def test_silence_is_not_a_close() -> None:

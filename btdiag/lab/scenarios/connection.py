@@ -198,12 +198,14 @@ CLOCK_SKEW = Scenario(
     warns=("connection.clocks-agree",),
 )
 
+EGRESS = ("egress.required-hosts-reachable", "egress.tls-not-intercepted")  # by the same proxy as the target
+
 PROXY_REFUSES = Scenario(
     name="proxy-refuses",
     summary="The proxy refuses to connect to the data plane (403).",
     faults=(ThroughProxy(), Proxy(denies=403)),
     fails=("connection.proxy-lets-through",),
-    skips=BEYOND_TCP,
+    skips=(*BEYOND_TCP, *EGRESS),
     passes=PAST_FRONT,
 )
 
@@ -212,7 +214,7 @@ PROXY_DEMANDS_LOGIN = Scenario(
     summary="The proxy demands a login (407), and the run has none.",
     faults=(ThroughProxy(), Proxy(credentials="lab:proxy-password")),
     fails=("connection.proxy-lets-through",),
-    skips=BEYOND_TCP,
+    skips=(*BEYOND_TCP, *EGRESS),
     passes=PAST_FRONT,
 )
 
@@ -221,6 +223,8 @@ PROXY_INTERCEPTS = Scenario(
     summary="The proxy opens TLS and shows a certificate of its own.",
     faults=(ThroughProxy(), Proxy(intercepts=True)),
     fails=("connection.tls-is-trusted",),
+    warns=("egress.tls-not-intercepted",),
+    skips=("egress.required-hosts-reachable",),
 )
 
 PROXY_DEAD = Scenario(
@@ -228,6 +232,6 @@ PROXY_DEAD = Scenario(
     summary="The proxy's port refuses connections.",
     faults=(ThroughProxy(), Proxy(down=True)),
     fails=("connection.proxy-lets-through",),
-    skips=BEYOND_TCP,
+    skips=(*BEYOND_TCP, *EGRESS),
     passes=PAST_FRONT,
 )

@@ -8,7 +8,7 @@ from btdiag.lab.scenario import Fault, Scenario
 
 REACHABLE, NOT_INTERCEPTED = "egress.required-hosts-reachable", "egress.tls-not-intercepted"
 SDK = Tells("role", "sdk")
-BLOCK_PAGE = "<!DOCTYPE html><html><head><title>Blocked</title></head><body>Access to this site is denied by policy.</body></html>"
+BLOCK_PAGE = "<!DOCTYPE html><html><head><title>Blocked</title></head><body>This site is blocked.</body></html>"
 
 
 def _blocked(name: str, summary: str, *faults: Fault, tls: bool = False) -> Scenario:

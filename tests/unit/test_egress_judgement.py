@@ -1,0 +1,252 @@
+"""Each way of blocking is told from its look-alikes, and what only looks blocked raises no alarm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from btdiag.judge.egress import blocked_hosts_stay_blocked, required_hosts_reachable, tls_not_intercepted
+from btdiag.judge.egress_facts import Egress, Host, HostTrial, hosts
+from btdiag.judge.egress_reading import Block, read
+from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.judge.handshake import Certificate, Connection, Distrust, Handshake, ProxyReply
+from btdiag.judge.resolution import Answer, Outcome, Resolution, ServerLookup, Source, View
+from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.model import Owner, Target, Verdict
+
+NOW = datetime(2026, 6, 15, tzinfo=UTC)
+TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
+SDK = replace(TARGET, role="sdk")
+NAME = "www.braintrust.dev"
+APP = Host(url=f"https://{NAME}", why="the web app", calls_api=True)
+NONE = NotMeasured(reason="not measured")
+ZSCALER = "CN=Zscaler Intermediate Root CA,O=Zscaler Inc."
+BLOCKED = "<!DOCTYPE html><html><title>Blocked</title><body>Access denied</body></html>"
+SPA = "<!DOCTYPE html><html><body><div id=root></div></body></html>"
+
+
+def certificate(issuer: str = "CN=R3,O=Let's Encrypt", *names: str) -> Certificate:
+    return Certificate(
+        subject=f"CN={NAME}",
+        issuer=issuer,
+        names=names or (NAME,),
+        not_before=datetime(2026, 6, 1, tzinfo=UTC),
+        not_after=datetime(2026, 9, 1, tzinfo=UTC),
+        serial="1",
+        sha256="0" * 64,
+    )
+
+
+def connected(
+    label: str = "192.0.2.1", issuer: str = "CN=R3,O=Let's Encrypt", code: int = 0, names: tuple[str, ...] = ()
+) -> Connection:
+    return Connection(
+        label=label,
+        port=443,
+        tls=True,
+        started_at=NOW,
+        timing=Timing(tcp_s=0.01, tls_s=0.01),
+        handshake=Handshake(version="TLSv1.3", cipher="x", alpn=None, chain=(certificate(issuer, *names),)),
+        distrust=Distrust(code=code, message="as OpenSSL says") if code else None,
+    )
+
+
+def broken(
+    trouble: Trouble, phase: Phase = Phase.TCP, label: str = "192.0.2.1", errno: int | None = None
+) -> Connection:
+    failure = Failure(phase=phase, trouble=trouble, detail="as seen", errno=errno)
+    return replace(connected(label), handshake=None, failure=failure)
+
+
+def resolved(*addresses: str) -> Resolution:
+    answer = Answer(qtype="A", outcome=Outcome.ADDRESSES if addresses else Outcome.NXDOMAIN, addresses=addresses)
+    lookup = ServerLookup(server="192.0.2.53:53", name=NAME, answers=(answer,))
+    return Resolution(
+        name=NAME, source=Source.RESOLVER, addresses=addresses, views=(View(label="system", servers=(lookup,)),)
+    )
+
+
+def answered(status: int | None = 200, body: str = SPA, *, method: str = "GET", **headers: str) -> Exchange:
+    return Exchange(
+        method=method,
+        url=f"https://{NAME}/api/apikey/login" if method == "POST" else f"https://{NAME}/",
+        label="192.0.2.1",
+        started_at="2026-06-15T00:00:00.000Z",
+        request_headers=(),
+        status=status,
+        body=body,
+        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        failure=None if status else Failure(phase=Phase.HEADERS, trouble=Trouble.RESET, detail="reset"),
+        tls_verified=True,
+    )
+
+
+def tried(
+    *connections: Connection, answer: Exchange | None = None, api: Exchange | None = None, host: Host = APP
+) -> HostTrial:
+    return HostTrial(
+        host=host,
+        resolution=resolved(*[one.label for one in connections]),
+        connections=connections,
+        answer=answer,
+        api=api,
+    )
+
+
+REFUSED_LOGIN = answered(401, '{"error":"Unauthorized"}', method="POST")
+REACHED = tried(connected(), answer=answered(), api=REFUSED_LOGIN)
+BY_PROXY = replace(
+    tried(
+        replace(
+            broken(Trouble.PROXY_REFUSED, Phase.PROXY, "proxy http://proxy.example:3128"),
+            proxied=True,
+            proxy_reply=ProxyReply(status=403, reason="Forbidden", headers=(("X-Squid-Error", "ERR_ACCESS_DENIED 0"),)),
+        )
+    ),
+    proxy="http://proxy.example:3128",
+    proxy_note="HTTPS_PROXY",
+)
+SNI = replace(broken(Trouble.RESET, Phase.TLS), without_sni="succeeded")
+ALERT = replace(SNI, failure=Failure(phase=Phase.TLS, trouble=Trouble.ALERT, detail="the server's own word"))
+
+
+@pytest.mark.parametrize(
+    ("trial", "block", "owner"),
+    [
+        (HostTrial(host=APP, resolution=resolved()), Block.NAME, Owner.DNS),
+        (HostTrial(host=APP, resolution=resolved("0.0.0.0"), misled=("0.0.0.0",)), Block.SINKHOLE, Owner.DNS),
+        (tried(broken(Trouble.REFUSED)), Block.REFUSED, Owner.NETWORK),
+        (tried(broken(Trouble.TIMEOUT)), Block.SILENCE, Owner.NETWORK),
+        (tried(broken(Trouble.UNREACHABLE, errno=113)), Block.NO_WAY, Owner.NETWORK),
+        (tried(broken(Trouble.RESET)), Block.RESET, Owner.NETWORK),
+        (tried(broken(Trouble.RESET, Phase.TLS)), Block.HANDSHAKE, Owner.NETWORK),
+        (tried(SNI), Block.SNI, Owner.NETWORK),
+        (tried(ALERT), Block.HANDSHAKE, Owner.NETWORK),
+        (BY_PROXY, Block.PROXY, Owner.PROXY),
+        (tried(connected(issuer=ZSCALER, code=20)), Block.INSPECTED, Owner.NETWORK),
+        (tried(connected(code=62, names=("block.example",))), Block.STRANGER, Owner.NETWORK),
+        (tried(connected(code=18), answer=answered(200, BLOCKED)), Block.PAGE, Owner.NETWORK),
+        (tried(connected(issuer="CN=Corp", code=20)), Block.UNTRUSTED, Owner.NETWORK),
+        (tried(connected(), answer=answered(200, BLOCKED)), Block.PAGE, Owner.NETWORK),
+        (tried(connected(), answer=answered(403, "", Server="Zscaler/6.2")), Block.PAGE, Owner.PROXY),
+        (tried(connected(), answer=answered(302, "", Location="http://portal.example/")), Block.PAGE, Owner.NETWORK),
+        (tried(connected(), answer=answered(), api=answered(403, BLOCKED, method="POST")), Block.PATH, Owner.NETWORK),
+        (tried(connected(), answer=answered(), api=answered(None, method="POST")), Block.PATH, Owner.NETWORK),
+        (tried(connected(), answer=answered(None)), Block.CUT, Owner.NETWORK),
+        (tried(broken(Trouble.LOCAL, errno=1)), Block.LOCAL, Owner.CLIENT),
+    ],
+)  # fmt: skip
+def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> None:
+    reading = read(trial)
+    assert (reading.block, reading.owner) == (block, owner)
+    expected = Verdict.INCONCLUSIVE if block is Block.LOCAL else Verdict.FAIL
+    found = required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK)
+    assert found.verdict is (Verdict.SKIP if block is Block.INSPECTED else expected)
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        REACHED,
+        tried(connected(), answer=answered(403, "<Error><Code>AccessDenied</Code></Error>", Server="AmazonS3")),
+        tried(connected(), answer=answered(401, "{}")),
+        tried(connected(), answer=answered(308, "", Location="https://www.braintrust.dev/")),
+        tried(connected(), answer=answered(503, "down")),
+        tried(connected(), broken(Trouble.TIMEOUT, label="192.0.2.2"), answer=answered()),
+        tried(connected(), answer=answered(), api=answered(404, "{}", method="POST")),
+    ],
+)
+def test_what_only_looks_blocked_is_reached(trial: HostTrial) -> None:
+    assert read(trial).block is None
+    assert required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK).verdict is Verdict.PASS
+
+
+def test_broken_ipv6_beside_ipv4_is_a_warning_unless_there_is_no_route() -> None:
+    def verdict(errno: int | None) -> Verdict:
+        trial = tried(connected(), broken(Trouble.UNREACHABLE, label="2001:db8::1", errno=errno), answer=answered())
+        return required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK).verdict
+
+    assert verdict(113) is Verdict.WARN
+    assert verdict(101) is Verdict.PASS
+
+
+def test_a_block_without_a_role_is_a_warning_unless_the_host_was_named() -> None:
+    refused = tried(broken(Trouble.REFUSED))
+    assert required_hosts_reachable(Egress(trials=(refused,)), NONE, TARGET).verdict is Verdict.WARN
+    named = replace(refused, host=replace(APP, named=True))
+    assert required_hosts_reachable(Egress(trials=(named,)), NONE, TARGET).verdict is Verdict.FAIL
+    optional = replace(refused, host=replace(APP, essential=False))
+    assert required_hosts_reachable(Egress(trials=(optional,)), NONE, SDK).verdict is Verdict.WARN
+
+
+def test_the_twin_turns_down_into_filtered() -> None:
+    silent = tried(broken(Trouble.TIMEOUT))
+    target = PerAddress({"192.0.2.9": connected("192.0.2.9")})
+    assert "filtered on the way, or down" in required_hosts_reachable(Egress(trials=(silent,)), target, SDK).summary
+    assert "no way out at all" in required_hosts_reachable(Egress(trials=(silent,)), NONE, SDK).summary
+
+
+def test_interception_fails_its_own_check_alone() -> None:
+    egress = Egress(trials=(tried(connected(issuer=ZSCALER, code=20)),))
+    assert tls_not_intercepted(egress, SDK).verdict is Verdict.FAIL
+    assert required_hosts_reachable(egress, NONE, SDK).because == "egress.tls-not-intercepted"
+    assert tls_not_intercepted(egress, TARGET).verdict is Verdict.WARN
+    assert required_hosts_reachable(egress, NONE, TARGET).because is None
+
+
+def test_interception_that_this_machine_trusts_is_a_warning() -> None:
+    egress = Egress(trials=(tried(connected(issuer=ZSCALER), answer=answered()),))
+    found = tls_not_intercepted(egress, SDK)
+    assert found.verdict is Verdict.WARN
+    assert "Node.js" in found.summary
+    assert tls_not_intercepted(Egress(trials=(REACHED,)), SDK).verdict is Verdict.PASS
+    assert tls_not_intercepted(Egress(trials=(tried(broken(Trouble.REFUSED)),)), SDK).verdict is Verdict.SKIP
+
+
+UNWANTED = Host(url="https://hosted.example", why="", named=True, expect_blocked=True)
+
+
+def test_a_host_that_must_stay_blocked() -> None:
+    shut = tried(broken(Trouble.TIMEOUT), host=UNWANTED)
+    reached = tried(connected(), answer=answered(), host=UNWANTED)
+    untrusted = tried(connected(issuer="CN=Corp", code=20), answer=answered(), host=UNWANTED)
+
+    def verdict(*trials: HostTrial) -> Verdict:
+        return blocked_hosts_stay_blocked(Egress(trials=trials), NONE).verdict
+
+    assert verdict(shut, REACHED) is Verdict.PASS
+    assert verdict(shut) is Verdict.INCONCLUSIVE
+    assert verdict(reached) is Verdict.FAIL
+    assert verdict(untrusted, REACHED) is Verdict.FAIL
+    assert verdict(tried(connected(), answer=answered(200, BLOCKED), host=UNWANTED), REACHED) is Verdict.PASS
+    assert verdict(REACHED) is Verdict.SKIP
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (TARGET, ["www.braintrust.dev", "braintrust.dev"]),
+        (SDK, ["www.braintrust.dev", "braintrust.dev"]),
+        (replace(SDK, app_url=TARGET.url), []),
+        (replace(TARGET, app_url="https://app.example.com"), ["app.example.com"]),
+        (replace(TARGET, role="build"), ["public.ecr.aws", "braintrust-cf.s3.amazonaws.com"]),
+        (replace(TARGET, allow=("https://a.example",)), ["www.braintrust.dev", "braintrust.dev", "a.example"]),
+        (
+            replace(TARGET, role="data-plane"),
+            ["www.braintrust.dev", "braintrust.dev", "gateway.braintrust.dev", "api.braintrust.dev"],
+        ),
+        (
+            replace(TARGET, role="browser", expect_blocked=("https://b.example",)),
+            ["www.braintrust.dev", "braintrust.dev", "realtime.braintrustapi.com", "b.example"],
+        ),
+    ],
+)
+def test_the_hosts_of_a_place(target: Target, expected: list[str]) -> None:
+    assert [host.name for host in hosts(target)] == expected
+
+
+def test_a_constrained_place_needs_no_other_host() -> None:
+    found = required_hosts_reachable(Egress(trials=()), NONE, replace(SDK, app_url=TARGET.url))
+    assert found.verdict is Verdict.SKIP

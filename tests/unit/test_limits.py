@@ -1,0 +1,322 @@
+"""What hops let through and change: sizes, methods, routes, headers, streams and rate limits, judged by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from btdiag.judge import ratelimit
+from btdiag.judge.answers import Roots
+from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.judge.limits import (
+    KIB,
+    MIB,
+    MOST_BODY,
+    ProductRequests,
+    Trait,
+    Trial,
+    accepts_product_requests,
+    advertised_body,
+    body_to_send,
+    is_refused,
+    next_size,
+)
+from btdiag.judge.limits_headers import cached, dropped_headers, preserves_headers, repeated
+from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers, is_lost, routes_reach_their_backend
+from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
+from btdiag.judge.sdk_facts import LOGIN, ControlPlane, Login
+from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.model import Finding, Mode, Target, Verdict
+
+NONE = NotMeasured(reason="not asked for", skipped=True)
+TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
+NGINX = "<html><body><hr><center>nginx/1.22.1</center></body></html>"
+PAGE = "<!DOCTYPE html><html><head><title>Blocked</title></head><body>site blocked</body></html>"
+
+
+def seen(
+    status: int | None = 404,
+    body: str = '{"error":"Not Found"}',
+    trouble: Trouble = Trouble.RESET,
+    path: str = "/v1/x",
+    label: str = "192.0.2.1",
+    after: float = 0.01,
+    **headers: str,
+) -> Exchange:
+    return Exchange(
+        method="GET",
+        url=f"https://api.example.com{path}",
+        label=label,
+        started_at="2030-01-01T00:00:00.000Z",
+        request_headers=(),
+        status=status,
+        body=body,
+        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        failure=None if status else Failure(phase=Phase.HEADERS, trouble=trouble, detail="as seen"),
+        timing=Timing(first_byte_s=after, total_s=1.0),
+    )
+
+
+NOT_FOUND = seen()
+TOO_LARGE = seen(413, NGINX)
+
+
+def product(*trials: Trial, advertised: int | None = 6 * MIB) -> ProductRequests:
+    return ProductRequests(plain_get=NOT_FOUND, plain_post=NOT_FOUND, trials=trials, advertised=advertised)
+
+
+def trial(trait: Trait, exchange: Exchange, size: int = 0) -> Trial:
+    return Trial(trait=trait, what=str(trait), exchange=exchange, size=size)
+
+
+# Requests of the product
+
+
+@pytest.mark.parametrize(
+    ("trait", "exchange", "refused"),
+    [
+        (Trait.METHOD, seen(404), False),
+        (Trait.METHOD, seen(401), False),  # the API's own JSON: it decides by method, no hop does
+        (Trait.METHOD, seen(405), False),
+        (Trait.METHOD, seen(405, NGINX), True),
+        (Trait.METHOD, seen(403, "", Server="awselb/2.0"), True),
+        (Trait.METHOD, seen(502, NGINX), True),
+        (Trait.METHOD, seen(None), True),
+        (Trait.METHOD, seen(None, trouble=Trouble.LOCAL), False),
+        (Trait.METHOD, seen(429), False),
+        (Trait.BODY, seen(413), True),
+        (Trait.BODY, TOO_LARGE, True),
+        (Trait.URL, seen(414, NGINX), True),
+        (Trait.URL, seen(200, PAGE), True),
+        (Trait.URL, seen(200, "ok"), False),
+    ],
+)
+def test_what_is_refused_for_its_form(trait: Trait, exchange: Exchange, refused: bool) -> None:
+    assert is_refused(trial(trait, exchange), NOT_FOUND) is refused
+
+
+def test_refused_bodies_and_methods_fail_and_the_rest_warns() -> None:
+    def verdict(*trials: Trial) -> Verdict:
+        return accepts_product_requests(product(*trials)).verdict
+
+    fine = trial(Trait.METHOD, NOT_FOUND)
+    assert verdict(fine) is Verdict.PASS
+    assert verdict(fine, trial(Trait.URL, seen(414, NGINX))) is Verdict.WARN
+    assert verdict(trial(Trait.BODY, TOO_LARGE, 6 * MIB), trial(Trait.URL, seen(414, NGINX))) is Verdict.FAIL
+    assert verdict(trial(Trait.METHOD, seen(429))) is Verdict.INCONCLUSIVE
+    assert verdict(trial(Trait.BODY, seen(None, trouble=Trouble.TIMEOUT), 6 * MIB)) is Verdict.INCONCLUSIVE
+
+
+def test_the_limit_is_named_between_what_passed_and_what_did_not() -> None:
+    found = accepts_product_requests(
+        product(trial(Trait.BODY, TOO_LARGE, 6 * MIB), trial(Trait.BODY, NOT_FOUND, MIB), advertised=5 * MIB)
+    )
+    assert "between 1.0 MiB and 6.0 MiB; GET /version tells SDKs 5.0 MiB" in found.summary
+    assert found.remedy is not None
+    assert any("client_max_body_size" in snippet.code for snippet in found.remedy.snippets)
+
+
+def test_halving_ends_close_to_the_limit() -> None:
+    limit, trials = 1 * MIB, [trial(Trait.BODY, TOO_LARGE, 6 * MIB)]
+    while (size := next_size(trials, NOT_FOUND)) is not None:
+        trials.append(trial(Trait.BODY, NOT_FOUND if size <= limit else TOO_LARGE, size))
+    assert len(trials) == 7
+    assert next_size([trial(Trait.BODY, NOT_FOUND, MIB)], NOT_FOUND) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('{"logs3_payload_max_bytes": 5242880}', 5242880),
+        ('{"logs3_payload_max_bytes": null}', None),
+        ('{"logs3_payload_max_bytes": true}', None),
+        ('{"logs3_payload_max_bytes": -1}', None),
+        ("[]", None),
+        ("hello", None),
+    ],
+)
+def test_what_version_allows(body: str, expected: int | None) -> None:
+    assert advertised_body(seen(200, body)) == expected
+
+
+def test_never_more_than_eight_mib_is_sent() -> None:
+    assert body_to_send(10**12, Mode()) < MOST_BODY
+    assert body_to_send(None, Mode()) == 6 * MIB - KIB
+    assert body_to_send(None, Mode(quick=True)) == MIB + 64 * KIB
+    assert body_to_send(100, Mode()) == 1
+
+
+# Routes
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown", "lost"),
+    [
+        (seen(401), NOT_FOUND, False),
+        (seen(404), NOT_FOUND, False),
+        (seen(404, NGINX), NOT_FOUND, True),
+        (seen(404, NGINX), seen(404, NGINX), True),
+        (seen(401, NGINX), seen(404, NGINX), False),  # a gateway's pages for the API's own statuses
+        (seen(404, "not found"), seen(404, "not found"), False),
+        (seen(501, "<html><body>Unsupported method</body></html>"), NOT_FOUND, False),
+        (seen(503, ""), NOT_FOUND, True),
+        (seen(200, PAGE), NOT_FOUND, True),
+        (seen(302, "", Location="https://login.example.com/authorize"), NOT_FOUND, True),
+        (seen(None), NOT_FOUND, True),
+        (seen(403, '{"message":"Missing Authentication Token"}'), NOT_FOUND, True),
+    ],
+)
+def test_which_answers_show_that_a_route_is_lost(answer: Exchange, unknown: Exchange, lost: bool) -> None:
+    assert is_lost(answer, unknown) is lost
+
+
+def test_routes_that_do_not_reach_the_api_are_named() -> None:
+    answers = tuple(
+        (route, seen(503, "", Server="awselb/2.0") if route.name == "evals" else seen(401)) for route in ROUTE_CLASSES
+    )
+    found = routes_reach_their_backend(RouteAnswers(answers=answers, unknown=NOT_FOUND))
+    assert found.verdict is Verdict.FAIL
+    assert "1 of 8 classes" in found.summary
+    assert "/v1/eval" in found.summary
+    limited = tuple((route, seen(429)) for route in ROUTE_CLASSES)
+    assert routes_reach_their_backend(RouteAnswers(answers=limited, unknown=NOT_FOUND)).verdict is Verdict.INCONCLUSIVE
+
+
+# Headers
+
+
+def headers(front: Exchange, direct: Exchange | NotMeasured = NONE, version: Exchange | None = None) -> Finding:
+    found = replace(product(), plain_get=front)
+    versions = PerAddress({"192.0.2.1": version}) if version else NONE
+    return preserves_headers(found, direct, NONE, versions, TARGET)
+
+
+def test_headers_that_do_not_arrive() -> None:
+    direct = seen(x_bt_internal_trace_id="1", Date="now", X_Other="1", access_control_allow_origin="*")
+    assert dropped_headers(seen(), direct) == ("x-bt-internal-trace-id", "x-other")
+    assert headers(seen(), direct).verdict is Verdict.FAIL
+    assert headers(seen(x_bt_internal_trace_id="2"), direct).verdict is Verdict.WARN
+    assert dropped_headers(seen(502, NGINX), direct) == ()  # not the same answer
+    assert dropped_headers(seen(404, NGINX), direct) == ()  # a gateway's own page
+    assert headers(seen()).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (seen(Age="7"), True),
+        (seen(Age="0"), False),
+        (seen(X_Cache="Hit from cloudfront"), True),
+        (seen(X_Cache="Miss from cloudfront"), False),
+        (seen(CF_Cache_Status="HIT"), True),
+        (seen(CF_Cache_Status="DYNAMIC"), False),
+    ],
+)
+def test_signs_of_a_cache(answer: Exchange, kept: bool) -> None:
+    assert cached(answer) is kept
+    assert (headers(seen(), version=answer).verdict is Verdict.WARN) is kept
+
+
+def test_an_id_that_comes_twice_is_from_a_cache() -> None:
+    one, other = seen(x_bt_internal_trace_id="1"), seen(x_bt_internal_trace_id="2")
+    assert repeated([one, other]) is None
+    assert repeated([one, other, one]) is one
+
+
+@pytest.mark.parametrize(
+    ("location", "verdict"),
+    [
+        ("http://api.example.com/x", Verdict.FAIL),
+        ("https://api.example.com/x", Verdict.PASS),
+        ("/x", Verdict.PASS),
+        ("http://elsewhere.example/x", Verdict.PASS),
+        ("http://[", Verdict.PASS),
+    ],
+)
+def test_redirects_keep_https(location: str, verdict: Verdict) -> None:
+    assert headers(seen(301, "", Location=location)).verdict is verdict
+
+
+# Streams
+
+
+def stream(
+    *pieces: float, status: int | None = 200, watched: float = 4.0, kind: str = "text/event-stream"
+) -> StreamSeen:
+    return StreamSeen(
+        exchange=seen(status, "", trouble=Trouble.TIMEOUT, Content_Type=kind), pieces=pieces, watched=watched
+    )
+
+
+SLOW = PerAddress({"192.0.2.1": Roots(exchanges=(seen(200, after=2.5),))})
+
+
+@pytest.mark.parametrize(
+    ("front", "direct", "roots", "verdict"),
+    [
+        (stream(0.05, 0.1, 0.2), stream(0.01), NONE, Verdict.PASS),
+        (stream(2.1), stream(0.01), NONE, Verdict.FAIL),
+        (stream(), stream(0.01), NONE, Verdict.FAIL),
+        (stream(status=None), stream(0.01), NONE, Verdict.FAIL),
+        (stream(2.1, 2.2, 2.3), stream(0.01), NONE, Verdict.PASS),  # late, and flowing all the same
+        (stream(2.6), stream(0.01), SLOW, Verdict.PASS),  # as late as every other answer
+        (stream(0.05), NONE, NONE, Verdict.PASS),
+        (stream(3.9), NONE, NONE, Verdict.INCONCLUSIVE),
+        (stream(), stream(), NONE, Verdict.INCONCLUSIVE),
+        (stream(status=None), NONE, NONE, Verdict.INCONCLUSIVE),
+        (stream(status=404, kind="application/json"), NONE, NONE, Verdict.SKIP),
+        (stream(status=429), NONE, NONE, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_streams(
+    front: StreamSeen, direct: StreamSeen | NotMeasured, roots: PerAddress[Roots] | NotMeasured, verdict: Verdict
+) -> None:
+    assert streams_unbuffered(front, direct, roots).verdict is verdict
+
+
+# Rate limits
+
+GOOD_ROOTS = PerAddress({"192.0.2.1": Roots(exchanges=(seen(200, "hi"),) * 6)})
+LIMITED = seen(429, NGINX, Retry_After="30")
+
+
+def login(exchange: Exchange) -> ControlPlane:
+    return ControlPlane(login=Login(exchange=exchange, keyed=True), routes=((LOGIN, seen(401)),), unknown=NOT_FOUND)
+
+
+def throttled(
+    roots: PerAddress[Roots] = GOOD_ROOTS, version: Exchange | None = None, plane: ControlPlane | NotMeasured = NONE
+) -> Finding:
+    versions = PerAddress({"192.0.2.1": version}) if version else NONE
+    return ratelimit.not_throttled(ratelimit.gathered(roots, (versions,), NONE, NONE, plane), roots, versions)
+
+
+def test_a_429_to_everything_fails_and_one_to_bursts_warns() -> None:
+    everything = throttled(PerAddress({"192.0.2.1": Roots(exchanges=(LIMITED,) * 6)}))
+    assert everything.verdict is Verdict.FAIL
+    assert "all 6 requests were answered 429 by nginx, which asks to wait 30 s" in everything.summary
+    some = throttled(version=LIMITED)
+    assert some.verdict is Verdict.WARN
+    assert "1 of 7 requests" in some.summary
+    assert throttled(version=seen(200, "{}")).verdict is Verdict.PASS
+
+
+def test_a_429_on_the_way_to_the_control_plane_names_the_outbound_limiter() -> None:
+    found = throttled(plane=login(seen(429, "{}", Retry_After="17")))
+    assert (found.verdict, found.hop) == (Verdict.FAIL, "api")
+    assert "outbound limiter" in found.summary
+    assert "17 s" in found.summary
+    assert throttled(plane=login(LIMITED)).hop == "load balancer"
+    assert "2 of them count towards the outbound limit" in throttled(plane=login(seen(200))).summary
+
+
+def test_a_nearly_used_up_limit_warns() -> None:
+    assert throttled(version=seen(200, X_RateLimit_Limit="100", X_RateLimit_Remaining="3")).verdict is Verdict.WARN
+    assert throttled(version=seen(200, X_RateLimit_Limit="100", X_RateLimit_Remaining="90")).verdict is Verdict.PASS
+    assert throttled(version=seen(200, X_RateLimit_Limit="²", X_RateLimit_Remaining="3")).verdict is Verdict.PASS
+
+
+def test_a_dead_target_is_not_called_unthrottled() -> None:
+    dead = throttled(PerAddress({"192.0.2.1": Roots(exchanges=(seen(502, NGINX),) * 6)}))
+    assert (dead.verdict, dead.because) == (Verdict.SKIP, "readiness.root-answers")
