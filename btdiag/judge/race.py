@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 from math import comb, floor, prod
 from statistics import median
 
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.gateway import Confidence, sender
-from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
+from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source, Volley
 from btdiag.model import HopName
 
 OFFSETS = (-0.4, -0.55, -0.25, -0.45)
@@ -39,8 +40,9 @@ COARSE_SPREAD_S = (
 NODE_EXTRA_S = 1.0  # observed with Node 20: keepAliveTimeout 65 closes at 66.000 s, 2 at 3.000 s
 SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are no chance
 MANY = 7  # hits in one volley of 200 that can be no chance against two controls
-CANDIDATE_OF = (0, 0, 1, 0)  # the likelier candidate gets three of four periods: one finds it in two of three tries
-COMB_AT = 1  # which of four periods is the comb
+BARE_TRIES = 2  # periods for the less likely candidate once the pool looked closed before the likelier one
+PERIODS = 4  # a period finds the race on loopback in two of three tries, four of them in 99 of 100
+COMB_AT = 1  # which of them is the comb
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
 READ_FIRST = ("nginx", "apache", "openresty")  # they read a body before they pass on any of it: no comb there
 MISS_AT_ONCE = 0.5  # a period without a hit in spite of a race: 0.10 to 0.50 on loopback when aimed to the millisecond
@@ -90,30 +92,52 @@ def may_stream(front: Exchange) -> bool:
     return not (front.header("server") or "").lower().startswith(READ_FIRST)
 
 
-def next_volley(keepalive: Keepalive, history: Sequence[Period], volley_s: float, *, combs: bool = False) -> Aim:
+def next_volley(
+    keepalive: Keepalive,
+    history: Sequence[Period],
+    volley_s: float,
+    *,
+    warm_up: Sequence[Volley] = (),
+    combs: bool = False,
+) -> Aim:
     """Where to aim in the next period; `volley_s` is what a volley takes behind the load balancer, `combs` allows one
     for each four periods.
 
-    After many hits: the same again; after a few: the next offset; else the candidates for K in their order, and for each
-    of them the next offset. (Whether the
-    pool's connections were still open would tell candidates apart, but on loopback that cannot be seen in the
-    durations: a busy machine makes as much difference as a new connection.)
+    After many hits: the same again; after a few: the next offset; else a candidate for K, with its next offset.
     """
     last = history[-1] if history else None
     if last and (last.hits >= MANY or (last.hits and last.aim.spread_s)):
         return last.aim
+    candidate = last.aim.keepalive_s if last and last.hits else _candidate(keepalive, history, warm_up)
+    tried = sum(period.aim.keepalive_s == candidate and not period.aim.spread_s for period in history)
     if keepalive.coarse:
-        candidate = keepalive.candidates[len(history) % len(keepalive.candidates)]
-        tried = sum(period.aim.keepalive_s == candidate for period in history)
         return Aim(keepalive_s=candidate, offset_s=COARSE_OFFSETS_S[tried % len(COARSE_OFFSETS_S)])
-    turn = len(history) % len(CANDIDATE_OF)
-    candidate = keepalive.candidates[CANDIDATE_OF[turn] % len(keepalive.candidates)]
-    if last and last.hits:
-        candidate = last.aim.keepalive_s
-    elif combs and turn == COMB_AT:
+    if combs and len(history) % PERIODS == COMB_AT and not (last and last.hits):
         return Aim(keepalive_s=candidate, offset_s=0.0, spread_s=COMB_S)
-    tried = sum(period.aim.keepalive_s == candidate for period in history)
     return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
+
+
+def _candidate(keepalive: Keepalive, history: Sequence[Period], warm_up: Sequence[Volley]) -> float:
+    """Which K to test. A coarse backend's candidates take turns. Else the likelier one, until the pool looks closed at
+    its age: then the other for two periods, and so on."""
+    if keepalive.coarse or len(keepalive.candidates) == 1:
+        return keepalive.candidates[len(history) % len(keepalive.candidates)]
+    likelier, other = keepalive.candidates
+    since = list(takewhile(lambda period: period.aim.keepalive_s == other, reversed(history)))
+    tested = history[len(history) - len(since) - 1] if len(history) > len(since) else None
+    return other if tested and len(since) < BARE_TRIES and _looks_closed(tested, warm_up) else likelier
+
+
+def _looks_closed(period: Period, warm_up: Sequence[Volley]) -> bool:
+    """Did a volley take as long as the first one, which had to open the pool's connections, rather than as those that
+    reused them? Two hundred answers tell it far better than one, on a busy machine still wrongly in one of six: good
+    enough for where to aim next, and for nothing else."""
+    opening = [median(one.durations) for one in warm_up if one.age_s is None and one.durations]
+    reusing = [median(one.durations) for one in (*warm_up[1:], *period.controls) if one.durations]
+    due = not period.aim.spread_s and (period.volley.age_s or 0.0) < period.aim.keepalive_s  # later it is closed anyway
+    if not (due and opening and reusing and period.volley.durations):
+        return False
+    return median(period.volley.durations) ** 2 > opening[0] * median(reusing)
 
 
 def controls_clean(race: Race) -> bool:

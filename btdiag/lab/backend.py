@@ -19,7 +19,7 @@ from btdiag.lab.rules import Visit
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 JSON = ("Content-Type", "application/json; charset=utf-8")
-EVENTS, EVENT_PAUSE = 50, 0.04  # seconds between two events
+EVENTS, EVENT_PAUSE = 80, 0.025  # seconds between two events
 
 Relay: TypeAlias = Callable[[Request, bytes], Awaitable[Response]]
 

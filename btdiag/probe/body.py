@@ -27,6 +27,7 @@ from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import get
 from btdiag.probe.failures import Header
 from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.kept import kept
 from btdiag.probe.wire import Limits, Wire
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
@@ -55,21 +56,22 @@ async def product_requests(
     def ask(method: str, path: str = UNKNOWN_PATH, headers: tuple[Header, ...] = ()) -> Awaitable[Exchange]:
         body, more = (b"{}", (JSON,)) if method in {"POST", "PATCH", "PUT"} else (b"", ())
         url = target.url_for(path)
-        return settled(
-            lambda: wire.exchange(serving_way, method, url, headers=(*more, *headers), body=body, limits=HEALTH)
-        )
+        return asker.ask(method, url, headers=(*more, *headers), body=body)
 
     async def trial(trait: Trait, what: str, asking: Awaitable[Exchange]) -> Trial:
         return Trial(trait=trait, what=what, exchange=await asking)
 
-    asked = [
-        *(trial(Trait.METHOD, method, ask(method)) for method in METHODS),
-        trial(Trait.URL, f"a URL of {size(URL_BYTES)}", ask("GET", f"{UNKNOWN_PATH}?filter={'a' * URL_BYTES}")),
-        trial(Trait.HEADERS, f"{size(HEADER_BYTES)} of headers", ask("GET", headers=_many_headers())),
-        trial(Trait.PATH, "an encoded slash", ask("GET", f"{UNKNOWN_PATH}%2Fencoded")),
-        _upload(serving_way, wire, target, body_to_send(advertised, mode)),
-    ]
-    plain_get, plain_post, trials = await asyncio.gather(ask("GET"), ask("POST"), _all(asked))
+    def asked() -> list[Awaitable[Trial]]:
+        return [
+            *(trial(Trait.METHOD, method, ask(method)) for method in METHODS),
+            trial(Trait.URL, f"a URL of {size(URL_BYTES)}", ask("GET", f"{UNKNOWN_PATH}?filter={'a' * URL_BYTES}")),
+            trial(Trait.HEADERS, f"{size(HEADER_BYTES)} of headers", ask("GET", headers=_many_headers())),
+            trial(Trait.PATH, "an encoded slash", ask("GET", f"{UNKNOWN_PATH}%2Fencoded")),
+            _upload(serving_way, wire, target, body_to_send(advertised, mode)),
+        ]
+
+    async with kept(serving_way, wire) as asker:
+        plain_get, plain_post, trials = await asyncio.gather(ask("GET"), ask("POST"), _all(asked()))
     while mode.deep and (smaller := next_size(trials, plain_post)) is not None:
         trials.append(await _upload(serving_way, wire, target, smaller))
     return ProductRequests(plain_get=plain_get, plain_post=plain_post, trials=tuple(trials), advertised=advertised)

@@ -14,7 +14,7 @@ from btdiag.judge.sdk_facts import LOGIN, ROUTES, ControlPlane, Login, SdkRoute,
 from btdiag.measurement import measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.body import JSON
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.kept import kept
 from btdiag.probe.wire import Wire
 
 
@@ -39,18 +39,15 @@ async def control_plane(serving_way: Way, wire: Wire, target: Target) -> Control
 
     def ask(method: str, path: str, *, with_key: bool) -> Awaitable[Exchange]:
         body, headers = (b"{}", (JSON,)) if method == "POST" else (b"", ())
-        return settled(
-            lambda: wire.exchange(
-                serving_way, method, target.url_for(path), headers=headers, body=body, with_key=with_key, limits=HEALTH
-            )
-        )
+        return asker.ask(method, target.url_for(path), headers=headers, body=body, with_key=with_key)
 
     keyed = target.api_key is not None
-    login, unknown, *others = await asyncio.gather(
-        ask(LOGIN.method, LOGIN.path, with_key=keyed),
-        ask("POST", UNKNOWN_PATH, with_key=False),
-        *(ask(route.method, route.path, with_key=keyed and _is_safe(route)) for route in _asked(target)),
-    )
+    async with kept(serving_way, wire) as asker:
+        login, unknown, *others = await asyncio.gather(
+            ask(LOGIN.method, LOGIN.path, with_key=keyed),
+            ask("POST", UNKNOWN_PATH, with_key=False),
+            *(ask(route.method, route.path, with_key=keyed and _is_safe(route)) for route in _asked(target)),
+        )
     return ControlPlane(
         login=_read(login, keyed=keyed and login.key_withheld is None),
         routes=tuple((route, _without_body(seen)) for route, seen in zip(_asked(target), others, strict=True)),

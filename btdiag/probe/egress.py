@@ -32,7 +32,8 @@ ADDRESSES = 2  # of each IP version: whether a network lets a host through is th
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
-    lines = []
+    names = ", ".join(dict.fromkeys(host.name for host in hosts(target)))
+    lines = [f"A and AAAA queries for {names} (none through a proxy)"] if names else []
     for host in hosts(target):
         purpose = "must stay blocked" if host.expect_blocked else f"for {host.why}"
         lines.append(f"HEAD / and GET {host.url} ({purpose})")

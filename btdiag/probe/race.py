@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
 from btdiag.judge.race import (
+    PERIODS,
     answered_by,
     hangs_when_idle,
     keepalive_measured,
@@ -44,7 +45,6 @@ from btdiag.probe.idle import (
 from btdiag.probe.timed import TimedConnection, close_all
 from btdiag.probe.wire import Limits, Wire
 
-PERIODS = 4  # a period finds the race on loopback in four of five tries, four of them in 99 of 100
 FEWEST = 10  # a volley of fewer is no better than single requests
 WITNESSES = 4  # connections that stay out of A: when they end with it, it is the load balancer's own front timeout
 PAUSE_S = 0.2  # between W and C, A and B: the pool has its connections back, and none has been idle for long
@@ -267,7 +267,7 @@ class _Induction:
         while len(self.periods) < (self.mode.periods or PERIODS):
             assert self.keepalive is not None
             volley_s = self.quickest_s - self.battery.rtt_s
-            aim = next_volley(self.keepalive, self.periods, volley_s, combs=self.combs)
+            aim = next_volley(self.keepalive, self.periods, volley_s, warm_up=self.warm_up, combs=self.combs)
             if self._due(aim) - self._now() + VOLLEY_S / 2 > self.waits.remaining():
                 return Stop.NO_TIME
             if stop := await self._period(aim):

@@ -11,7 +11,7 @@ from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers, RouteClass
 from btdiag.measurement import NotAsked, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.body import JSON
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.kept import kept
 from btdiag.probe.wire import Wire
 
 
@@ -31,11 +31,9 @@ async def route_answers(serving_way: Way, wire: Wire, target: Target) -> RouteAn
     async def ask(route: RouteClass) -> tuple[RouteClass, Exchange]:
         body, headers = (b"{}", (JSON,)) if route.method == "POST" else (b"", ())
         url = target.url_for(route.path)
-        seen = await settled(
-            lambda: wire.exchange(serving_way, route.method, url, headers=headers, body=body, limits=HEALTH)
-        )
-        return route, seen
+        return route, await asker.ask(route.method, url, headers=headers, body=body)
 
     unknown = RouteClass(name="none", method="GET", path=UNKNOWN_PATH)
-    *answers, (_, control) = await asyncio.gather(*(ask(route) for route in (*ROUTE_CLASSES, unknown)))
+    async with kept(serving_way, wire) as asker:
+        *answers, (_, control) = await asyncio.gather(*(ask(route) for route in (*ROUTE_CLASSES, unknown)))
     return RouteAnswers(answers=tuple(answers), unknown=control)

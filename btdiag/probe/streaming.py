@@ -6,7 +6,6 @@ import asyncio
 import time
 from urllib.parse import urlsplit
 
-from btdiag.judge.answers import is_gateway_hiccup
 from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
 from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
@@ -19,6 +18,7 @@ ENOUGH = 3  # pieces that came one by one show that nothing is held back
 LIMITS = Limits(total=WATCH, body=16 * 1024)
 _ACCEPT = ("Accept", "text/event-stream")
 _HEAD_END = b"\r\n\r\n"
+_GATEWAY = frozenset({502, 503, 504})
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
@@ -30,7 +30,7 @@ async def stream_seen(serving_way: Way, wire: Wire, target: Target) -> StreamSee
     """When the pieces of the API's event stream arrive through the load balancer."""
     seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
     for _ in range(RETRIES):
-        if not is_gateway_hiccup(seen.exchange) or seen.exchange.status is None:
+        if seen.exchange.status not in _GATEWAY:
             break
         seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
     return seen

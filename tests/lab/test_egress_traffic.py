@@ -77,6 +77,7 @@ def test_the_dry_run_prints_every_request() -> None:
     assert spec is not None
     assert spec.sends is not None
     assert spec.sends(target(allow=("https://bucket.example",)), Mode()) == [
+        "A and AAAA queries for www.braintrust.dev, braintrust.dev, bucket.example (none through a proxy)",
         "HEAD / and GET https://www.braintrust.dev (for the web app and the SDKs' login)",
         "POST https://www.braintrust.dev/api/apikey/login (no key)",
         "HEAD / and GET https://braintrust.dev (for the web app and the SDKs' login)",

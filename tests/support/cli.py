@@ -19,6 +19,8 @@ CLEAN = {
     and not name.startswith(("BRAINTRUST_", "PYTEST_"))
     and name not in ("SSL_CERT_FILE", "NO_COLOR", "FORCE_COLOR", "REQUESTS_CA_BUNDLE")
 }
+# Nothing but loopback is ever contacted: the control plane of a test is a closed port of this machine.
+CLEAN["BRAINTRUST_APP_URL"] = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True)

@@ -129,16 +129,31 @@ def test_throttling_is_429_or_an_unusual_403() -> None:
     assert not volley(lost=40).throttled(404)
 
 
-def test_the_likelier_candidate_gets_three_of_four_periods_and_each_has_its_own_offsets() -> None:
+def timed(name: str, took_s: float, age_s: float | None) -> Volley:
+    return Volley(name=name, at_s=1.0, age_s=age_s, shots=(replace(GOOD, took_s=took_s),) * 20)
+
+
+@pytest.mark.parametrize(
+    ("took", "aims"),
+    [
+        ((0.01, 0.01, 0.01, 0.01), [66.0, 66.0, 66.0, 66.0]),  # reused: the pool was open at 66 s
+        ((0.05, 0.01, 0.01, 0.01), [66.0, 65.0, 65.0, 66.0]),  # opened anew: closed before, perhaps at 65 s
+        ((0.01, 0.05, 0.01, 0.01), [66.0, 66.0, 65.0, 65.0]),
+    ],
+)
+def test_the_likelier_candidate_is_tried_until_the_pool_looks_closed(
+    took: tuple[float, ...], aims: list[float]
+) -> None:
     declared = keepalive_of(65.0, Source.DECLARED)
+    warm_up = (timed("W", 0.05, None), timed("C", 0.01, 0.2))
     history: list[Period] = []
-    aims = []
-    for _ in range(4):
-        aim = next_volley(declared, history, 0.010)
-        aims.append(aim)
-        history.append(replace(period(), aim=aim))
-    assert [aim.keepalive_s for aim in aims] == [66.0, 66.0, 65.0, 66.0]
-    assert [aim.offset_s for aim in aims] == pytest.approx([0.01 * OFFSETS[n] for n in (0, 1, 0, 2)])
+    for took_s in took:
+        aim = next_volley(declared, history, 0.010, warm_up=warm_up)
+        seen = Period(aim=aim, volley=timed("A", took_s, aim.age_s), controls=(timed("B", 0.01, 0.2),))
+        history.append(seen)
+    assert [one.aim.keepalive_s for one in history] == aims
+    tries = [one.aim.offset_s for one in history if one.aim.keepalive_s == 66.0]
+    assert tries == pytest.approx([0.01 * offset for offset in OFFSETS[: len(tries)]])
 
 
 def test_one_period_in_four_is_a_comb_where_bodies_may_be_streamed() -> None:

@@ -38,7 +38,7 @@ DROPS_HEADERS = Scenario(
 CACHES = Scenario(
     name="gateway-caches",
     summary="A CDN caches what the API answers to an unknown path.",
-    faults=(Caches(paths=("/version",), methods=("GET",)),),
+    faults=(Caches(paths=("/version",), methods=("GET",), spares_pages=True),),
     warns=("gateway.preserves-headers",),
 )
 

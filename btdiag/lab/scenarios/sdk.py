@@ -9,6 +9,7 @@ from btdiag.lab.scenario import Scenario
 ROUTES, LOGIN, APP_URL = "sdk.control-plane-routes-proxied", "sdk.login-points-here", "sdk.app-url-consistent"
 NOT_FOUND = '{"error":"Not Found"}'
 JSON = "application/json; charset=utf-8"
+CALLS = ("GET", "POST")  # not the preflights of pages, which the API answers itself
 
 
 def _missing(*paths: str) -> Answers:
@@ -16,7 +17,9 @@ def _missing(*paths: str) -> Answers:
 
 
 def _login(body: str) -> Answers:
-    return Answers(hop=Hop.BACKEND, paths=("/api/apikey/login",), status=200, body=body, content_type=JSON)
+    return Answers(
+        hop=Hop.BACKEND, paths=("/api/apikey/login",), methods=CALLS, status=200, body=body, content_type=JSON
+    )
 
 
 def _points_to(api_url: str) -> Answers:
@@ -84,7 +87,7 @@ LOGIN_PAGE = Scenario(
     summary="Login is answered with the web app's page.",
     faults=(
         Constrained(),
-        Answers(paths=("/api/apikey/login",), status=200, body=PAGE.decode(), content_type="text/html"),
+        Answers(paths=("/api/apikey/login",), methods=CALLS, status=200, body=PAGE.decode(), content_type="text/html"),
     ),
     fails=(ROUTES,),
     warns=(APP_URL,),
@@ -95,7 +98,14 @@ CONTROL_PLANE_UNREACHABLE = Scenario(
     name="sdk-control-plane-unreachable",
     summary="The API server passes the calls on, and its network does not let it reach the control plane.",
     faults=(
-        Answers(hop=Hop.BACKEND, paths=("/api/*",), status=502, body='{"error":"Bad Gateway"}', content_type=JSON),
+        Answers(
+            hop=Hop.BACKEND,
+            paths=("/api/*",),
+            methods=CALLS,
+            status=502,
+            body='{"error":"Bad Gateway"}',
+            content_type=JSON,
+        ),
     ),
     fails=(ROUTES,),
     skips=(LOGIN,),
