@@ -53,8 +53,9 @@ class Unknown(Exception):
 class NotMeasured:
     """Handed over instead of a fact to whoever admits it (`fact: Fact | NotMeasured`).
 
-    `by` is the id of the check that blocks it, `also_by` those that block it elsewhere (at other addresses). `command` is the btdiag call that would measure it. `skipped` tells
-    "was not asked for" (--quick, no --backend) from "could not be found out".
+    `by` is the id of the check that blocks it, `also_by` those that block it elsewhere (at other addresses).
+    `command` is the btdiag call that would measure it. `skipped` tells "was not asked for" (--quick, no --backend)
+    from "could not be found out".
     """
 
     reason: str

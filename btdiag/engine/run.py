@@ -60,6 +60,7 @@ class Run:
     results: dict[int, dict[str, CheckResult]] = field(default_factory=dict)
     also: dict[int, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     schedule: Schedule | None = None
+    loop: asyncio.AbstractEventLoop | None = None
     measured_s: float = 0.0
 
     @property
@@ -72,13 +73,19 @@ class Run:
         self.checks = {check.id: check for check in checks}
         self.chosen = tuple(check.id for check in chosen(checks, self.settings))
         self.schedule = self._schedule(registry)
-        needed = {name for check_id in self.chosen for name in self.checks[check_id].parameters}
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        stop = self.interrupt.attach(loop)
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self._measure(self.chosen)
+
+    def _measure(self, check_ids: Sequence[str]) -> None:
+        """Measure what these checks need and was not measured yet."""
+        assert self.schedule is not None
+        assert self.loop is not None
+        needed = {name for check_id in check_ids for name in self.checks[check_id].parameters}
+        stop = self.interrupt.attach(self.loop)
         begun = monotonic()
-        loop.run_until_complete(self.schedule.measure(sorted(needed), stop, already_s=begun - self.started))
-        self.measured_s = monotonic() - begun
+        self.loop.run_until_complete(self.schedule.measure(sorted(needed), stop, already_s=begun - self.started))
+        self.measured_s += monotonic() - begun
 
     def _schedule(self, registry: Registry) -> Schedule:
         return Schedule(
@@ -106,7 +113,10 @@ class Run:
             return self.chosen
         causes = [entry.because for entry in judged.values() if entry.because]
         causes += [cause for causes in self.also.get(target_number, {}).values() for cause in causes]
-        return tuple(dict.fromkeys(cause for cause in causes if cause not in judged and cause in self.checks))
+        blockers = tuple(dict.fromkeys(cause for cause in causes if cause not in judged and cause in self.checks))
+        if blockers:
+            self._measure(blockers)  # nobody may have selected them: what they look at is still unknown then
+        return blockers
 
     def judged(self, target_number: int, check_id: str, attempt: Attempt) -> None:
         """Take one outcome."""

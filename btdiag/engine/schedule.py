@@ -103,7 +103,7 @@ class Schedule:
                 self._start(spec, None if spec.scope is Scope.RUN else number)
         await self._wait_for_all(stop)
         self._settle(stop)
-        self.requests_sent = sum(place.wire.requests_sent for place in self._places)
+        self.requests_sent += sum(place.wire.requests_sent for place in self._places)
         self._places.clear()
 
     def _make_places(self) -> list[_Place]:
@@ -137,6 +137,8 @@ class Schedule:
         self.interrupted = stop.is_set()
         reason = "interrupted" if self.interrupted else f"the run's budget of {self.mode.budget:g} s ended first"
         for key, task in self._tasks.items():
+            if key in self.outcomes:
+                continue
             error = task.exception() if task.done() and not task.cancelled() else None
             if error is not None:
                 lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")

@@ -9,7 +9,7 @@ from btdiag.judge import evidence
 from btdiag.judge.idle import MARGIN_S, Order, contradiction_s, order_of
 from btdiag.judge.keepalive_evidence import race_evidence, strips
 from btdiag.judge.keepalive_remedy import CONTAINMENT, SOURCES, order_remedy
-from btdiag.judge.race import chance, controls_clean, miss_probability, proved, signatures
+from btdiag.judge.race import SIGNIFICANT, chance, controls_clean, miss_probability, proved, signatures
 from btdiag.judge.volley import BackendIdle, Period, Race, Recovery, Source, Stop
 from btdiag.measurement import NotMeasured
 from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
@@ -34,7 +34,7 @@ def backend_outlives(target: Target, measured: BackendIdle | NotMeasured, race: 
     order = order_of(target, (volleys.direct if volleys else None) or measured)
     if volleys and proved(volleys, order.sound):
         return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
-    open_ = order.verdict is Verdict.INCONCLUSIVE or (order.verdict is Verdict.PASS and not _never_begun(volleys))
+    open_ = order.verdict is Verdict.INCONCLUSIVE or (order.verdict is Verdict.PASS and not _fails_anyway(volleys))
     if volleys and open_ and (doubt := _doubt(volleys)):
         return _finding(Verdict.INCONCLUSIVE, doubt, order, volleys)
     if order.verdict is Verdict.INCONCLUSIVE and isinstance(race, NotMeasured) and race.by:
@@ -42,9 +42,9 @@ def backend_outlives(target: Target, measured: BackendIdle | NotMeasured, race: 
     return _finding(order.verdict, f"{_arithmetic(order)}; {_beside(race)}", order, volleys)
 
 
-def _never_begun(race: Race | None) -> bool:
-    """Did the target fail in ways of its own before a connection was idle? That is the subject of other checks."""
-    return race is None or (race.stop in {Stop.OVERLOADED, Stop.UNHEALTHY} and not race.periods)
+def _fails_anyway(race: Race | None) -> bool:
+    """Did requests fail on connections that were not idle, and no less than on idle ones? Other checks say so."""
+    return race is None or (race.stop in {Stop.OVERLOADED, Stop.UNHEALTHY} and chance(race) >= SIGNIFICANT)
 
 
 def _blocked(race: NotMeasured) -> Finding:
@@ -114,6 +114,8 @@ def _beside(race: Race | NotMeasured) -> str:
     """What the volleys add to the arithmetic."""
     if isinstance(race, NotMeasured):
         return f"not induced: {_reason(race)}"
+    if _fails_anyway(race):
+        return f"not induced: {race.stop.value} ({_counts(race)})"
     if race.with_hits:
         return f"{sum(one.hits for one in race.with_hits)} requests were lost in {len(race.with_hits)} idle periods"
     if not race.periods:

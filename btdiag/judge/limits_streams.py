@@ -85,7 +85,8 @@ def _compared(front: StreamSeen, beside: StreamSeen, usual: float) -> Finding:
 
 
 def _alone(front: StreamSeen) -> Finding:
-    if front.pieces and front.pieces[0] < front.watched / 2:
+    flows = len(front.pieces) > 1 and front.pieces[-1] - front.pieces[0] > FLOWING
+    if front.pieces and (flows or front.pieces[0] < front.watched / 2):
         spread = f", {len(front.pieces)} pieces in {front.pieces[-1]:.1f} s" if len(front.pieces) > 1 else ""
         return Finding(
             verdict=Verdict.PASS,

@@ -52,8 +52,8 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volley:
-    """N requests sent at once. `name` is W, C, M, H, A or B; `at_s` counts from the start of the measurement; `age_s` is
-    the idle time of the pool: median answer of the volley before to median sending of this one, None for W."""
+    """N requests sent at once. `name` is W, C, M, H, A or B; `at_s` counts from the start of the measurement; `age_s`
+    is the idle time of the pool: median answer of the volley before to median sending of this one, None for W."""
 
     name: str
     at_s: float

@@ -199,7 +199,7 @@ class _Induction:
         async with asyncio.TaskGroup() as both:
             both.create_task(self.battery.fill(count, WITNESSES))
             both.create_task(self._ask_directly())
-        direct_until = self._now() + self._lead_s
+        direct_until = self._now() + self._lead_s + WATCHED * STAGGER_S
         if len(self.battery.connections) < FEWEST + WITNESSES:
             return Stop.NO_CONNECTIONS
         filling = await self.battery.fire("W")

@@ -234,6 +234,12 @@ def test_what_blocks_is_in_the_report_even_if_not_selected() -> None:
     assert done.code == 1
 
 
+def test_a_blocker_that_nobody_selected_is_measured_too() -> None:
+    done = run_json("lab:root-502", "--only", "cors.web-app-may-call", "--browser", "none")
+    assert done.verdicts == {"cors.web-app-may-call": "skip", "readiness.root-answers": "fail"}
+    assert (done.code, done.report["root_cause"]) == (1, "readiness.root-answers")
+
+
 def test_checks_explain_and_completion() -> None:
     listed = json.loads(btdiag("checks", "--format", "json").out)
     assert {"id", "family", "claim", "wait_s"} == set(listed[0])

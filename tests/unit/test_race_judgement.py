@@ -290,6 +290,7 @@ VERDICTS = [
     (0.5, None, race(period(20, controls=(9,)), stop=Stop.OVERLOADED), Verdict.INCONCLUSIVE, "control volley"),
     (0.5, None, race(stop=Stop.THROTTLED), Verdict.INCONCLUSIVE, "throttles"),
     (0.5, None, race(stop=Stop.OVERLOADED, warm_lost=9), Verdict.PASS, "not induced: requests failed"),
+    (0.5, None, race(period(3, controls=(4,)), stop=Stop.OVERLOADED), Verdict.PASS, "not induced: requests failed"),
     (None, None, race(stop=Stop.OVERLOADED, warm_lost=9), Verdict.INCONCLUSIVE, "could not be used"),
     (900.0, None, race(stop=Stop.THROTTLED), Verdict.FAIL, "throttles"),
 ]

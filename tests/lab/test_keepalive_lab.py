@@ -1,0 +1,28 @@
+"""Keep-alive against lab targets where a run differs from the default one: --deep and --dry-run."""
+
+from __future__ import annotations
+
+from tests.support.cli import btdiag, run_json
+
+ONLY = ("--only", "keepalive", "--browser", "none")
+ORDER = "keepalive.backend-outlives-load-balancer"
+
+
+def test_a_deep_run_has_a_control_at_half_the_age() -> None:
+    done = run_json("lab:keepalive-race", "--deep", *ONLY, timeout=120)
+    assert done.verdicts[ORDER] == "fail"
+    table = next(
+        one["data"]
+        for check in done.report["checks"]
+        if check["id"] == ORDER
+        for one in check["evidence"]
+        if one["kind"] == "table" and "volley" in one["data"]["headers"]
+    )
+    idle = [float(row[2]) for row in table["rows"] if row[0] == "control"]
+    assert any(0.9 < age < 1.7 for age in idle), "half of two seconds"
+
+
+def test_every_request_is_announced() -> None:
+    done = btdiag("run", "--target", "https://api.example", "--induce", "--dry-run", "--only", "keepalive")
+    assert "on 200 connections at once" in done.out
+    assert "on 8 connections" in done.out
