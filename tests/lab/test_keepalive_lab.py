@@ -9,7 +9,7 @@ ORDER = "keepalive.backend-outlives-load-balancer"
 
 
 def test_a_deep_run_has_a_control_at_half_the_age() -> None:
-    done = run_json("lab:keepalive-race", "--deep", *ONLY, timeout=120)
+    done = run_json("lab:keepalive-race", "--deep", *ONLY, timeout=120, traced=False)
     assert done.verdicts[ORDER] == "fail"
     table = next(
         one["data"]

@@ -266,8 +266,8 @@ def test_a_retry_hides_the_race_and_is_not_called_healthy(rig: Rig, balancer: st
         front = rig.haproxy(backend, extra="retry-on all-retryable-errors")
     finding, seen = judged(front, backend=backend)
     assert finding.verdict is Verdict.INCONCLUSIVE, finding.summary
-    assert "retry" in finding.summary
-    assert not seen.with_hits
+    assert balancer == "haproxy" or not seen.with_hits  # HAProxy cannot send a body again that it had begun to stream
+    assert seen.with_hits or "retry" in finding.summary
 
 
 def test_a_gateway_that_throttles_is_left_alone(rig: Rig) -> None:
