@@ -7,11 +7,11 @@ it, its outcome is a fact or a NotMeasured: nothing that a measurement does can 
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
 from btdiag.engine.registry import Registry
 from btdiag.engine.waits import Quiet, WaitLog
@@ -142,7 +142,7 @@ class Schedule:
             error = task.exception() if task.done() and not task.cancelled() else None
             if error is not None:
                 lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")
-                text = "".join(traceback.format_exception(error)[-6:]).strip()[-2000:]
+                text = crash_text(error)
                 self.outcomes[key] = Outcome(value=lost, started_s=0.0, duration_s=0.0, crash=text)
             elif task.done() and not task.cancelled():
                 self.outcomes[key] = task.result()
@@ -269,7 +269,7 @@ class Schedule:
         except Unknown as unknown:
             return NotMeasured(reason=unknown.reason, command=unknown.command), None
         except Exception as error:
-            text = "".join(traceback.format_exception(error)[-6:]).strip()[-2000:]
+            text = crash_text(error)
             return NotMeasured(reason=f"btdiag itself failed in {spec.name}: {type(error).__name__}: {error}"), text
         finally:
             task.cancel()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Protocol
 import pytest
 
 from btdiag.engine.checks import Check, check_of
+from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import not_admitted
 from btdiag.engine.registry import Registry, RegistryError
 from btdiag.measurement import NotMeasured, spec_of
@@ -273,8 +273,3 @@ class _Plugin:
         if call.excinfo is not None and self.running is not None and self.running.error is None:
             self.running.error = call.excinfo.value
         return report
-
-
-def crash_text(error: BaseException) -> str:
-    """The last lines of a traceback, enough to find the place."""
-    return "".join(traceback.format_exception(error)[-6:]).strip()[-2000:]

@@ -198,8 +198,9 @@ def test_a_folder_full_of_traps_changes_nothing_and_stays_as_it_was(tmp_path: Pa
     hostile = {"PYTEST_ADDOPTS": "--nonesuch", "PYTEST_PLUGINS": "hostile", "PYTEST_DEBUG": "1", "CI": "1"}
     console_script = Path(sys.executable).with_name("btdiag")
     for command in ([str(console_script)], [sys.executable, "-m", "btdiag"]):
-        if command[-1] == "btdiag":  # python -m puts the folder on the path before any code of ours runs
-            command.insert(1, "-P")
+        if command[-1] == "btdiag":  # a btdiag.py of the folder is what `python -m btdiag` asks for
+            (tmp_path / "btdiag.py").unlink()
+            before.remove(tmp_path / "btdiag.py")
         done = subprocess.run(
             [*command, "run", "--target", "lab:healthy", "--only", "dns", "--no-files"],
             cwd=tmp_path,
