@@ -9,7 +9,15 @@ from btdiag.judge import evidence
 from btdiag.judge.idle import MARGIN_S, Order, contradiction_s, order_of
 from btdiag.judge.keepalive_evidence import race_evidence, strips
 from btdiag.judge.keepalive_remedy import CONTAINMENT, SOURCES, order_remedy
-from btdiag.judge.race import SIGNIFICANT, chance, controls_clean, miss_probability, proved, signatures
+from btdiag.judge.race import (
+    SIGNIFICANT,
+    chance,
+    controls_clean,
+    looks_closed,
+    miss_probability,
+    proved,
+    signatures,
+)
 from btdiag.judge.volley import BackendIdle, Period, Race, Recovery, Source, Stop
 from btdiag.measurement import NotMeasured
 from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
@@ -120,12 +128,19 @@ def _beside(race: Race | NotMeasured) -> str:
         return f"{sum(one.hits for one in race.with_hits)} requests were lost in {len(race.with_hits)} idle periods"
     if not race.periods:
         return f"not induced: {race.stop.value}"
-    ages = ", ".join(f"{period.volley.age_s or 0.0:.3f}" for period in race.periods)
+    ages = ", ".join(_age(period, race) for period in race.periods)
     sent = sum(period.volley.sent for period in race.periods)
     return (
-        f"0 of {sent} requests lost at idle ages of {ages} s ({race.stop.value}; a race that nothing hides stays "
+        f"0 of {sent} requests lost at idle ages of {ages} ({race.stop.value}; a race that nothing hides stays "
         f"unseen with a probability of {miss_probability(race):.2g}; {_MASKS})"
     )
+
+
+def _age(period: Period, race: Race) -> str:
+    """The age of a volley, and whether the pool's connections were still open then, as far as that shows."""
+    closed = looks_closed(period, race.warm_up)
+    looked = "" if closed is None else f" (connections looked {'closed, by whom does not show' if closed else 'open'})"
+    return f"{period.volley.age_s or 0.0:.3f} s{looked}"
 
 
 def _reason(missing: NotMeasured) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from btdiag.judge import evidence
 from btdiag.judge.idle import Order
 from btdiag.judge.volley import Ending, Race, Volley, strip
@@ -28,10 +30,18 @@ def _in_order(race: Race) -> list[Volley]:
 
 
 def _table(race: Race) -> Evidence:
-    rows = [[_NAMES[one.name], f"{one.at_s:.3f}", _age(one), one.sent, one.lost, one.hung] for one in _in_order(race)]
-    return evidence.table(
-        f"Requests to {race.path} on {race.label}", ["volley", "at s", "idle s", "sent", "lost", "silent"], rows
-    )
+    rows = [
+        [_NAMES[one.name], f"{one.at_s:.3f}", _age(one), one.sent, one.lost, one.hung, _median_ms(one)]
+        for one in _in_order(race)
+    ]
+    columns = ["volley", "at s", "idle s", "sent", "lost", "silent", "median ms"]
+    return evidence.table(f"Requests to {race.path} on {race.label}", columns, rows)
+
+
+def _median_ms(volley: Volley) -> str:
+    """Of the answers: longer where connections to the backend had to be opened, as in the warm-up, than where they were
+    reused, as in the controls."""
+    return f"{1000 * median(volley.durations):.1f}" if volley.durations else ""
 
 
 def _age(volley: Volley) -> str:

@@ -46,7 +46,7 @@ def _refusal(reply: ProxyReply) -> tuple[str, str]:
 def _kind_of_refusal(status: int, vendor: str) -> str:
     if status == 407:
         return "login"
-    if status in {502, 503, 504} or vendor.startswith("ERR_CANNOT_FORWARD"):
+    if status in {500, 502, 503, 504} or vendor.startswith("ERR_CANNOT_FORWARD"):
         return "unreachable"
     if 300 <= status < 400:
         return "redirect"

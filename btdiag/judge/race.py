@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import takewhile
 from math import comb, floor, prod
 from statistics import median
 
@@ -40,11 +39,11 @@ COARSE_SPREAD_S = (
 NODE_EXTRA_S = 1.0  # observed with Node 20: keepAliveTimeout 65 closes at 66.000 s, 2 at 3.000 s
 SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are no chance
 MANY = 7  # hits in one volley of 200 that can be no chance against two controls
-BARE_TRIES = 2  # periods for the less likely candidate once the pool looked closed before the likelier one
 PERIODS = 4  # a period finds the race on loopback in two of three tries, four of them in 99 of 100
 COMB_AT = 1  # which of them is the comb
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
 READ_FIRST = ("nginx", "apache", "openresty")  # they read a body before they pass on any of it: no comb there
+LATE_S = 0.003  # a volley that left later than aimed by this may have met timers that had run out
 MISS_AT_ONCE = 0.5  # a period without a hit in spite of a race: 0.10 to 0.50 on loopback when aimed to the millisecond
 
 
@@ -113,30 +112,33 @@ def next_volley(
     if keepalive.coarse:
         return Aim(keepalive_s=candidate, offset_s=COARSE_OFFSETS_S[tried % len(COARSE_OFFSETS_S)])
     if combs and len(history) % PERIODS == COMB_AT and not (last and last.hits):
-        return Aim(keepalive_s=candidate, offset_s=0.0, spread_s=COMB_S)
+        return Aim(keepalive_s=keepalive.candidates[0], offset_s=0.0, spread_s=COMB_S)
     return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
 
 
 def _candidate(keepalive: Keepalive, history: Sequence[Period], warm_up: Sequence[Volley]) -> float:
-    """Which K to test. A coarse backend's candidates take turns. Else the likelier one, until the pool looks closed at
-    its age: then the other for two periods, and so on."""
+    """Which K to test. A coarse backend's candidates take turns. Else the likelier one, which is the later; the other
+    while the pool looked closed at the last age that tells, unless it was once open at the other's."""
     if keepalive.coarse or len(keepalive.candidates) == 1:
         return keepalive.candidates[len(history) % len(keepalive.candidates)]
     likelier, other = keepalive.candidates
-    since = list(takewhile(lambda period: period.aim.keepalive_s == other, reversed(history)))
-    tested = history[len(history) - len(since) - 1] if len(history) > len(since) else None
-    return other if tested and len(since) < BARE_TRIES and _looks_closed(tested, warm_up) else likelier
+    looks = [(period.aim.keepalive_s, looks_closed(period, warm_up)) for period in history]
+    telling = [one for one in looks if one[1] is not None]
+    if (other, None) in looks[-1:] or (other, False) in telling:
+        return likelier
+    return other if telling and telling[-1][1] else likelier
 
 
-def _looks_closed(period: Period, warm_up: Sequence[Volley]) -> bool:
+def looks_closed(period: Period, warm_up: Sequence[Volley]) -> bool | None:
     """Did a volley take as long as the first one, which had to open the pool's connections, rather than as those that
-    reused them? Two hundred answers tell it far better than one, on a busy machine still wrongly in one of six: good
-    enough for where to aim next, and for nothing else."""
+    reused them? None where that cannot be told: late, or after a comb. Two hundred answers tell it better than
+    twenty, whose median was right in little more than half of the cases on one host; on a busy one they were wrong in
+    one of six. Good enough for where to aim next and for a hint; and it never tells who closed."""
     opening = [median(one.durations) for one in warm_up if one.age_s is None and one.durations]
     reusing = [median(one.durations) for one in (*warm_up[1:], *period.controls) if one.durations]
-    due = not period.aim.spread_s and (period.volley.age_s or 0.0) < period.aim.keepalive_s  # later it is closed anyway
-    if not (due and opening and reusing and period.volley.durations):
-        return False
+    in_time = not period.aim.spread_s and period.late_s < LATE_S
+    if not (in_time and opening and reusing and period.volley.durations):
+        return None
     return median(period.volley.durations) ** 2 > opening[0] * median(reusing)
 
 
