@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from btdiag.judge.keepalive import backend_outlives, race_is_contained
+from btdiag.judge.race import PERIODS
 from btdiag.judge.volley import Answerer, Race
 from btdiag.measurement import NotMeasured
 from btdiag.model import Finding, Mode, Route, Target, Verdict, Way
@@ -86,7 +88,7 @@ frontend front
   bind 127.0.0.1:PORT
   default_backend api
 backend api
-  http-reuse always
+  http-reuse REUSE
   EXTRA
   server api 127.0.0.1:BACKEND pool-max-conn -1
 """
@@ -173,8 +175,8 @@ class Rig:
             lambda port: self.start(NGINX or "", "-c", self.written("nginx.conf", text.replace("PORT", str(port))))
         )
 
-    def haproxy(self, backend: int, extra: str = "") -> int:
-        text = HAPROXY_CONFIG.replace("BACKEND", str(backend)).replace("EXTRA", extra)
+    def haproxy(self, backend: int, *, reuse: str = "always", extra: str = "") -> int:
+        text = HAPROXY_CONFIG.replace("BACKEND", str(backend)).replace("REUSE", reuse).replace("EXTRA", extra)
         return self.listening(
             lambda port: self.start(HAPROXY or "", "-f", self.written("haproxy.cfg", text.replace("PORT", str(port))))
         )
@@ -206,7 +208,10 @@ def asked(front: int, *, backend: int | None = None, keepalive: float | None = N
         wire = Wire(target, user_agent="btdiag/test")
         return await race(target=target, mode=Mode(induce=True), wire=wire, waits=RealWaits(100), serving_way=way)
 
-    return target, asyncio.run(run())
+    files = os.listdir("/proc/self/fd")
+    seen = asyncio.run(run())
+    assert len(os.listdir("/proc/self/fd")) == len(files), "every connection is closed at the end"
+    return target, seen
 
 
 def judged(front: int, *, backend: int | None = None, keepalive: float | None = None) -> tuple[Finding, Race]:
@@ -250,11 +255,23 @@ def test_haproxy_gives_empty_replies(rig: Rig) -> None:
     assert "empty close" in finding.summary
 
 
-def test_a_sound_order_is_never_called_a_race(rig: Rig) -> None:
+def test_haproxy_that_reuses_safely_may_show_it_and_is_not_called_healthy(rig: Rig) -> None:
     backend = rig.node()
-    finding, seen = judged(rig.nginx(backend, idle=1), backend=backend)
+    finding, _ = judged(rig.haproxy(backend, reuse="safe"), backend=backend)
+    assert finding.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}, finding.summary
+
+
+@pytest.mark.parametrize("balancer", ["nginx", "haproxy"])
+def test_a_sound_order_is_never_called_a_race(rig: Rig, balancer: str) -> None:
+    backend = rig.node()
+    if balancer == "nginx":
+        front = rig.nginx(backend, idle=1)
+    else:
+        front = rig.haproxy(backend, extra="option http-server-close")
+    finding, seen = judged(front, backend=backend)
     assert finding.verdict is Verdict.INCONCLUSIVE, finding.summary
     assert not seen.with_hits
+    assert len(seen.periods) == PERIODS
 
 
 @pytest.mark.parametrize("balancer", ["nginx", "haproxy"])
