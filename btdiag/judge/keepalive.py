@@ -5,12 +5,16 @@ Arithmetic of the known timeouts comes first; volleys, where they were allowed, 
 
 from __future__ import annotations
 
+from math import ceil
+
 from btdiag.judge import evidence
 from btdiag.judge.idle import MARGIN_S, Order, contradiction_s, order_of
 from btdiag.judge.keepalive_evidence import race_evidence, strips
 from btdiag.judge.keepalive_remedy import CONTAINMENT, SOURCES, order_remedy
 from btdiag.judge.race import (
+    PERIODS,
     SIGNIFICANT,
+    budget_for,
     chance,
     controls_clean,
     looks_closed,
@@ -131,9 +135,16 @@ def _beside(race: Race | NotMeasured) -> str:
     ages = ", ".join(_age(period, race) for period in race.periods)
     sent = sum(period.volley.sent for period in race.periods)
     return (
-        f"0 of {sent} requests lost at idle ages of {ages} ({race.stop.value}; a race that nothing hides stays "
-        f"unseen with a probability of {miss_probability(race):.2g}; {_MASKS})"
+        f"0 of {sent} requests lost at idle ages of {ages} ({race.stop.value}{_more_time(race)}; a race that nothing "
+        f"hides stays unseen with a probability of {miss_probability(race):.2g}; {_MASKS})"
     )
+
+
+def _more_time(race: Race) -> str:
+    """How to have more idle periods, where it was the budget that ended them."""
+    if race.stop is not Stop.NO_TIME or race.keepalive is None:
+        return ""
+    return f", --budget {ceil(budget_for(PERIODS, race.keepalive.candidates[0]))}s holds {PERIODS}"
 
 
 def _age(period: Period, race: Race) -> str:

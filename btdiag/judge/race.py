@@ -39,6 +39,7 @@ COARSE_SPREAD_S = (
 NODE_EXTRA_S = 1.0  # observed with Node 20: keepAliveTimeout 65 closes at 66.000 s, 2 at 3.000 s
 SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are no chance
 MANY = 7  # hits in one volley of 200 that can be no chance against two controls
+RESERVE_S = 15.0  # of a run's budget, for everything around the idle periods
 PERIODS = 4  # a period finds the race on loopback in two of three tries, four of them in 99 of 100
 COMB_AT = 1  # which of them is the comb
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
@@ -114,6 +115,11 @@ def next_volley(
     if combs and len(history) % PERIODS == COMB_AT and not (last and last.hits):
         return Aim(keepalive_s=keepalive.candidates[0], offset_s=0.0, spread_s=COMB_S)
     return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
+
+
+def budget_for(periods: int, keepalive_s: float) -> float:
+    """Seconds of budget in which a run has so many idle periods."""
+    return RESERVE_S + periods * (keepalive_s + 1.0)
 
 
 def _candidate(keepalive: Keepalive, history: Sequence[Period], warm_up: Sequence[Volley]) -> float:

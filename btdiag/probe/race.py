@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
 from btdiag.judge.race import (
     PERIODS,
+    RESERVE_S,
     answered_by,
     hangs_when_idle,
     keepalive_measured,
@@ -54,7 +55,6 @@ LEAD_S = 0.25  # before A: connections that the load balancer closed meanwhile a
 FIRST_WITHIN_S = 2.0  # the longest that the first volley waits for other measurements to end
 RECOVERY_S = 40.0  # nginx takes a server out for 10 s, Envoy's outlier detection for 30 s
 HALF_WAY = 1.5  # periods that the control at half the age costs, and the time before it until K is known
-RESERVE_S = 15.0  # of the run's budget, for everything around the idle periods
 
 
 def consented(target: Target, mode: Mode) -> bool:

@@ -309,6 +309,7 @@ VERDICTS = [
     (0.5, None, race(period(20)), Verdict.INCONCLUSIVE, "seen once"),
     (None, None, race(period(2)), Verdict.INCONCLUSIVE, "seen once"),
     (None, None, race(period(0)), Verdict.INCONCLUSIVE, "not known"),
+    (None, None, race(period(0), stop=Stop.NO_TIME), Verdict.INCONCLUSIVE, "--budget 31s holds 4"),
     (0.5, None, race(period(20, controls=(9,)), stop=Stop.OVERLOADED), Verdict.INCONCLUSIVE, "control volley"),
     (0.5, None, race(stop=Stop.THROTTLED), Verdict.INCONCLUSIVE, "throttles"),
     (0.5, None, race(stop=Stop.OVERLOADED, warm_lost=9), Verdict.PASS, "not induced: requests failed"),
