@@ -17,7 +17,6 @@ from btdiag.judge.race import (
     budget_for,
     chance,
     controls_clean,
-    looks_closed,
     miss_probability,
     proved,
     signatures,
@@ -132,10 +131,10 @@ def _beside(race: Race | NotMeasured) -> str:
         return f"{sum(one.hits for one in race.with_hits)} requests were lost in {len(race.with_hits)} idle periods"
     if not race.periods:
         return f"not induced: {race.stop.value}"
-    ages = ", ".join(_age(period, race) for period in race.periods)
+    ages = ", ".join(f"{period.volley.age_s or 0.0:.3f}" for period in race.periods)
     sent = sum(period.volley.sent for period in race.periods)
     return (
-        f"0 of {sent} requests lost at idle ages of {ages} ({race.stop.value}{_more_time(race)}; a race that nothing "
+        f"0 of {sent} requests lost at idle ages of {ages} s ({race.stop.value}{_more_time(race)}; a race that nothing "
         f"hides stays unseen with a probability of {miss_probability(race):.2g}; {_MASKS})"
     )
 
@@ -145,13 +144,6 @@ def _more_time(race: Race) -> str:
     if race.stop is not Stop.NO_TIME or race.keepalive is None:
         return ""
     return f", --budget {ceil(budget_for(PERIODS, race.keepalive.candidates[0]))}s holds {PERIODS}"
-
-
-def _age(period: Period, race: Race) -> str:
-    """The age of a volley, and whether the pool's connections were still open then, as far as that shows."""
-    closed = looks_closed(period, race.warm_up)
-    looked = "" if closed is None else f" (connections looked {'closed, by whom does not show' if closed else 'open'})"
-    return f"{period.volley.age_s or 0.0:.3f} s{looked}"
 
 
 def _reason(missing: NotMeasured) -> str:
