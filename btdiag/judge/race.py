@@ -17,7 +17,7 @@ from statistics import median
 
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.gateway import Confidence, sender
-from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source, Volley
+from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
 from btdiag.model import HopName
 
 OFFSETS = (-0.4, -0.55, -0.25, -0.45)
@@ -41,10 +41,9 @@ SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are
 MANY = 7  # hits in one volley of 200 that can be no chance against two controls
 RESERVE_S = 15.0  # of a run's budget, for everything around the idle periods
 PERIODS = 4  # a period finds the race on loopback in two of three tries, four of them in 99 of 100
-COMB_AT = 1  # which of them is the comb
+COMB_AT = 2  # which of them is the comb: the third, at the likelier K
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
 READ_FIRST = ("nginx", "apache", "openresty")  # they read a body before they pass on any of it: no comb there
-LATE_S = 0.003  # a volley that left later than aimed by this may have met timers that had run out
 MISS_AT_ONCE = 0.5  # a period without a hit in spite of a race: 0.10 to 0.50 on loopback when aimed to the millisecond
 
 
@@ -92,60 +91,30 @@ def may_stream(front: Exchange) -> bool:
     return not (front.header("server") or "").lower().startswith(READ_FIRST)
 
 
-def next_volley(
-    keepalive: Keepalive,
-    history: Sequence[Period],
-    volley_s: float,
-    *,
-    warm_up: Sequence[Volley] = (),
-    combs: bool = False,
-) -> Aim:
+def next_volley(keepalive: Keepalive, history: Sequence[Period], volley_s: float, *, combs: bool = False) -> Aim:
     """Where to aim in the next period; `volley_s` is what a volley takes behind the load balancer, `combs` allows one
     for each four periods.
 
-    After many hits: the same again; after a few: the next offset; else a candidate for K, with its next offset.
+    After many hits: the same again; after a few: the next offset. Else the candidates for K take turns, the likelier
+    first, each with its next offset: whether the pool was open at an age, which would tell them apart, showed in what a
+    volley took hardly more often than not on one host.
     """
     last = history[-1] if history else None
     if last and (last.hits >= MANY or (last.hits and last.aim.spread_s)):
         return last.aim
-    candidate = last.aim.keepalive_s if last and last.hits else _candidate(keepalive, history, warm_up)
+    turn = keepalive.candidates[len(history) % len(keepalive.candidates)]
+    candidate = last.aim.keepalive_s if last and last.hits else turn
     tried = sum(period.aim.keepalive_s == candidate and not period.aim.spread_s for period in history)
     if keepalive.coarse:
         return Aim(keepalive_s=candidate, offset_s=COARSE_OFFSETS_S[tried % len(COARSE_OFFSETS_S)])
     if combs and len(history) % PERIODS == COMB_AT and not (last and last.hits):
-        return Aim(keepalive_s=keepalive.candidates[0], offset_s=0.0, spread_s=COMB_S)
+        return Aim(keepalive_s=candidate, offset_s=0.0, spread_s=COMB_S)
     return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
 
 
 def budget_for(periods: int, keepalive_s: float) -> float:
     """Seconds of budget in which a run has so many idle periods."""
     return RESERVE_S + periods * (keepalive_s + 1.0)
-
-
-def _candidate(keepalive: Keepalive, history: Sequence[Period], warm_up: Sequence[Volley]) -> float:
-    """Which K to test. A coarse backend's candidates take turns. Else the likelier one, which is the later; the other
-    while the pool looked closed at the last age that tells, unless it was once open at the other's."""
-    if keepalive.coarse or len(keepalive.candidates) == 1:
-        return keepalive.candidates[len(history) % len(keepalive.candidates)]
-    likelier, other = keepalive.candidates
-    looks = [(period.aim.keepalive_s, looks_closed(period, warm_up)) for period in history]
-    telling = [one for one in looks if one[1] is not None]
-    if (other, None) in looks[-1:] or (other, False) in telling:
-        return likelier
-    return other if telling and telling[-1][1] else likelier
-
-
-def looks_closed(period: Period, warm_up: Sequence[Volley]) -> bool | None:
-    """Did a volley take as long as the first one, which had to open the pool's connections, rather than as those that
-    reused them? None where that cannot be told: late, or after a comb. On one busy host it is right hardly more often
-    than not, with twenty requests instead of two hundred no better; so it decides where to aim next, and no finding
-    rests on it. It never tells who closed."""
-    opening = [median(one.durations) for one in warm_up if one.age_s is None and one.durations]
-    reusing = [median(one.durations) for one in (*warm_up[1:], *period.controls) if one.durations]
-    in_time = not period.aim.spread_s and period.late_s < LATE_S
-    if not (in_time and opening and reusing and period.volley.durations):
-        return None
-    return median(period.volley.durations) ** 2 > opening[0] * median(reusing)
 
 
 def controls_clean(race: Race) -> bool:

@@ -267,7 +267,7 @@ class _Induction:
         while len(self.periods) < (self.mode.periods or PERIODS):
             assert self.keepalive is not None
             volley_s = self.quickest_s - self.battery.rtt_s
-            aim = next_volley(self.keepalive, self.periods, volley_s, warm_up=self.warm_up, combs=self.combs)
+            aim = next_volley(self.keepalive, self.periods, volley_s, combs=self.combs)
             if self._due(aim) - self._now() + VOLLEY_S / 2 > self.waits.remaining():
                 return Stop.NO_TIME
             if stop := await self._period(aim):
