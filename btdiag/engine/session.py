@@ -43,6 +43,7 @@ GUARDS = (
 UNUSED_PLUGINS = (
     *("terminal", "cacheprovider", "debugging", "junitxml", "pastebin", "doctest", "unittest", "stepwise"),
     *("faulthandler", "legacypath", "setuponly", "setupplan", "logging", "tmpdir", "recwarn", "warnings"),
+    *("unraisableexception", "threadexception"),  # the first collects garbage at the end: 50 ms in which nobody gains
 )
 # CI changes how long assertion texts may be; the rest steers pytest itself.
 FOREIGN_VARIABLES = ("CI", "BUILD_NUMBER")
@@ -87,7 +88,8 @@ def run(folders: Sequence[tuple[Path, bool]], registry: Registry, work: Work) ->
     """Collect the folders (path, is it the user's own?) and do the work; raises CollectionError."""
     plugin = _Plugin(folders, registry, work)
     arguments = [str(folder) for folder, _ in folders]
-    arguments += [f"--rootdir={folders[0][0].parent}", *GUARDS]
+    # without --confcutdir pytest looks at each file of each folder above
+    arguments += [f"--rootdir={folders[0][0].parent}", f"--confcutdir={folders[0][0]}", *GUARDS]
     arguments += [word for name in UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
     output = StringIO()
     with _own_environment(), redirect_stdout(output), redirect_stderr(output):
@@ -257,12 +259,16 @@ class _Plugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
-        """Call the check here, so that what it returns is kept; without its facts it is not called."""
+        """Call the check here, so that what it returns or raises is kept, which pytest would format at length; without
+        its facts it is not called."""
         assert self.running is not None
         arguments = {name: pyfuncitem.funcargs[name] for name in self.running.check.parameters}
         self.running.missing = not_admitted(self.running.check.function, arguments)
         if not self.running.missing:
-            self.running.result = pyfuncitem.obj(**arguments)
+            try:
+                self.running.result = pyfuncitem.obj(**arguments)
+            except Exception as error:
+                self.running.error = error
         return True
 
     @pytest.hookimpl(wrapper=True)
