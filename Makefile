@@ -11,7 +11,8 @@ run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
 
 test: system-packages $(VENV)/.tested lint types  ## everything that CI runs
-	$(BIN)/pytest -q --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -q -m 'not alone' -n 3 --dist loadscope --cov --cov-report=
+	$(BIN)/pytest -q -m alone --cov --cov-append --cov-report=term:skip-covered
 	$(BIN)/python tests/coverage_floor.py
 	$(BIN)/python tests/examples.py --check
 
@@ -42,14 +43,16 @@ wheel: $(VENV)/.tested
 clean:
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache
 
-$(VENV)/.installed: pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+$(BIN)/pip:
+	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "make: python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/pip
 	@echo "Installing btdiag into $(VENV) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.tested: $(VENV)/.installed
-	@echo "Installing what the tests need into $(VENV) ..."
+$(VENV)/.tested: pyproject.toml | $(BIN)/pip
+	@echo "Installing btdiag and what its tests need into $(VENV) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
-	@touch $@
+	@touch $(VENV)/.installed $@

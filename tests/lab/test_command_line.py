@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,7 +16,12 @@ import jsonschema
 import pytest
 
 from btdiag.options import FORMAT_NAMES
-from tests.support.cli import CLEAN, btdiag, run_json
+from tests.support import cli
+from tests.support.cli import CLEAN, TRACED
+
+# These reach what no test reaches within its own process: they count.
+btdiag = partial(cli.btdiag, traced=True)
+run_json = partial(cli.run_json, traced=True)
 
 SLOW_CHECK = """
 from btdiag.measurement import measurement
@@ -70,6 +76,7 @@ def test_the_exit_code_is_the_same_in_every_format(own: Path, format_: str) -> N
         done = btdiag(
             *("run", "--target", "https://127.0.0.1:1", "--checks", str(own), "--no-files", "--format", format_),
             *("--fail-on", fail_on, *only),
+            traced=format_ == "text",
         )
         assert done.code == code, (names, fail_on, done)
 
@@ -150,7 +157,7 @@ def test_an_interrupt_writes_the_partial_report(tmp_path: Path, number: signal.S
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=CLEAN,
+        env={**CLEAN, **TRACED},
     )
     assert process.stderr is not None
     assert "waiting 30 s: for nothing" in process.stderr.readline()
@@ -265,9 +272,8 @@ def test_doctor_says_what_is_missing() -> None:
 
 
 def test_the_lab_serves_until_it_is_told_to_stop() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "btdiag", "lab", "healthy"], stdout=subprocess.PIPE, text=True, env=CLEAN
-    )
+    command = [sys.executable, "-m", "btdiag", "lab", "healthy"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**CLEAN, **TRACED})
     assert process.stdout is not None
     lines = []
     while "Ctrl-C" not in (line := process.stdout.readline()):

@@ -21,7 +21,7 @@ def test_there_are_eight_of_them() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_server_is_told_for_what_it_is(name: str) -> None:
-    done = run_json(f"lab:{name}", "--budget", "12s", "--browser", "none", timeout=20, traced=False)
+    done = run_json(f"lab:{name}", "--budget", "12s", "--browser", "none", timeout=20)
     failed = [check for check in done.report["checks"] if check["verdict"] == "fail"]
     assert done.code == 1
     assert {check["family"] for check in failed} & {"readiness", "connection"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.cli import btdiag, run_json
 
 ONLY = ("--only", "keepalive", "--browser", "none")
 ORDER = "keepalive.backend-outlives-load-balancer"
 
 
+@pytest.mark.alone
 def test_a_deep_run_has_a_control_at_half_the_age() -> None:
-    done = run_json("lab:keepalive-race", "--deep", *ONLY, timeout=120, traced=False)
+    done = run_json("lab:keepalive-race", "--deep", *ONLY, timeout=120)
     assert done.verdicts[ORDER] == "fail"
     table = next(
         one["data"]

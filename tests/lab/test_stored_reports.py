@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from btdiag.options import FORMAT_NAMES
-from tests.support.cli import btdiag
+from tests.support import cli
+
+btdiag = partial(cli.btdiag, traced=True)  # what no test reaches within its own process counts
 
 ONLY = ("--only", "dns", "--only", "connection", "--browser", "none", "--quick")
 
@@ -20,7 +23,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
     for name in ("healthy", "tcp-refused", "dns-nxdomain"):
         place = tmp_path_factory.mktemp(name)
-        btdiag("run", "--target", f"lab:{name}", *ONLY, "-o", str(place))
+        cli.btdiag("run", "--target", f"lab:{name}", *ONLY, "-o", str(place))
         (folders[name],) = place.iterdir()
     # the lab chooses new ports each time: make the reports speak of one target
     url = json.loads((folders["healthy"] / "report.json").read_text())["target"]

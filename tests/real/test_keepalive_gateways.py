@@ -28,7 +28,7 @@ from btdiag.model import Finding, Mode, Route, Target, Verdict, Way
 from btdiag.probe.race import race
 from btdiag.probe.wire import Wire
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 NOTHING = NotMeasured(reason="not asked", skipped=True)
 NGINX, HAPROXY, NODE = (shutil.which(name) for name in ("nginx", "haproxy", "node"))
