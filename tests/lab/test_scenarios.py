@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import Done, btdiag, run_json
+from tests.support.cli import Done, btdiag
+from tests.support.loaded import Loaded
 
 SCENARIOS = {entry["name"]: entry for entry in json.loads(btdiag("lab", "--list", "--format", "json").out)}
 CHECKS = {entry["id"] for entry in json.loads(btdiag("checks", "--format", "json").out)}
@@ -41,15 +42,25 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Done]]]:
     """The scenarios that the selected tests need, a few at a time: most of each run is waiting."""
     items = [item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function)]
     wanted = dict.fromkeys(item.callspec.params["name"] for item in items if hasattr(item, "callspec"))
-    with ThreadPoolExecutor(WORKERS) as many, ThreadPoolExecutor(CAREFUL_WORKERS) as few:
-        light = {name: many.submit(run, name) for name in wanted if not is_about_time(name)}
+    light_ones = [name for name in wanted if not is_about_time(name)]
+    with (
+        Loaded(min(WORKERS, len(light_ones))) as loaded,
+        ThreadPoolExecutor(WORKERS) as many,
+        ThreadPoolExecutor(CAREFUL_WORKERS) as few,
+    ):
+        light = {name: many.submit(loaded.run, *arguments(name)) for name in light_ones}
         heavy = {name: few.submit(run_after, list(light.values()), name) for name in wanted if is_about_time(name)}
         yield {**light, **heavy}
 
 
-def run(name: str) -> Done:
+def arguments(name: str) -> tuple[str, ...]:
     induce = () if is_about_time(name) else ("--no-induce",)
-    return run_json(f"lab:{name}", *SCENARIOS[name]["options"], *induce, timeout=120)
+    return ("--target", f"lab:{name}", "--format", "json", "--no-files", *SCENARIOS[name]["options"], *induce)
+
+
+def run(name: str) -> Done:
+    """In a process of its own."""
+    return btdiag("run", *arguments(name), timeout=120)
 
 
 def run_after(others: list[Future[Done]], name: str) -> Done:
