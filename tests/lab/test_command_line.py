@@ -248,13 +248,15 @@ def test_a_blocker_that_nobody_selected_is_measured_too() -> None:
     assert (done.code, done.report["root_cause"]) == (1, "readiness.root-answers")
 
 
-def test_checks_explain_and_completion() -> None:
+def test_lists_explanations_and_completion() -> None:
     listed = json.loads(btdiag("checks", "--format", "json").out)
     assert {"id", "family", "claim", "wait_s"} == set(listed[0])
     assert "dns.resolves" in btdiag("checks").out
     explained = btdiag("explain", "dns.resolves").out
     assert "lab:dns-nxdomain" in explained
     assert "What to do" in explained
+    assert "healthy" in btdiag("lab", "--list").out
+    assert "healthy" in [entry["name"] for entry in json.loads(btdiag("lab", "--list", "--format", "json").out)]
     assert all(btdiag("completion", shell).code == 0 for shell in ("bash", "zsh", "fish"))
 
 

@@ -108,6 +108,7 @@ def run(*arguments: str, **environment: str) -> str:
     done = btdiag(
         *("run", "--no-files", "--browser", "none", "--quick", "--format", "json", *arguments),
         env={"BRAINTRUST_API_KEY": KEY, **environment},
+        traced=True,
     )
     assert done.code in (0, 1), done
     return done.out
