@@ -41,15 +41,19 @@ SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are
 MANY = 7  # hits in one volley of 200 that can be no chance against two controls
 RESERVE_S = 15.0  # of a run's budget, for everything around the idle periods
 PERIODS = 4  # a period finds the race on loopback in two of three tries, four of them in 99 of 100
-COMB_AT = 2  # which of them is the comb: the third, at the likelier K
+TURNS = (0, 0, 1, 0)  # which candidate for K each of them tests
+COMB_AT = 1  # which of them is the comb
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
+NOT_NODE = ("uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "waitress", "werkzeug", "python", "tornado")
 READ_FIRST = ("nginx", "apache", "openresty")  # they read a body before they pass on any of it: no comb there
 MISS_AT_ONCE = 0.5  # a period without a hit in spite of a race: 0.10 to 0.50 on loopback when aimed to the millisecond
 
 
-def keepalive_of(setting_s: float, source: Source) -> Keepalive:
-    """K of a setting: Node's second later first, for the API server is one; then the bare value."""
-    return Keepalive(candidates=(setting_s + NODE_EXTRA_S, setting_s), source=source)
+def keepalive_of(setting_s: float, source: Source, server: str = "") -> Keepalive:
+    """K of a setting: Node's second later is likelier than the bare value, for the API server is one, unless the
+    `Server` that answered names itself as another (Node's does not name itself)."""
+    candidates = (setting_s + NODE_EXTRA_S, setting_s)
+    return Keepalive(candidates=candidates[::-1] if server.lower().startswith(NOT_NODE) else candidates, source=source)
 
 
 def keepalive_measured(closings_s: Sequence[float], open_s: Sequence[float] = ()) -> Keepalive:
@@ -96,18 +100,19 @@ def next_volley(keepalive: Keepalive, history: Sequence[Period], volley_s: float
     for each four periods.
 
     After many hits: the same again; after a few: the next offset. Else the candidates for K take turns, the likelier
-    first, each with its next offset: whether the pool was open at an age, which would tell them apart, showed in what a
-    volley took hardly more often than not on one host.
+    one three times in four, each with its next offset: whether the pool was open at an age, which would tell them
+    apart, showed in what a volley took hardly more often than not on one host.
     """
     last = history[-1] if history else None
     if last and (last.hits >= MANY or (last.hits and last.aim.spread_s)):
         return last.aim
-    turn = keepalive.candidates[len(history) % len(keepalive.candidates)]
-    candidate = last.aim.keepalive_s if last and last.hits else turn
+    number = len(history) % PERIODS
+    turn = number % 2 if keepalive.coarse else TURNS[number]
+    candidate = last.aim.keepalive_s if last and last.hits else keepalive.candidates[turn % len(keepalive.candidates)]
     tried = sum(period.aim.keepalive_s == candidate and not period.aim.spread_s for period in history)
     if keepalive.coarse:
         return Aim(keepalive_s=candidate, offset_s=COARSE_OFFSETS_S[tried % len(COARSE_OFFSETS_S)])
-    if combs and len(history) % PERIODS == COMB_AT and not (last and last.hits):
+    if combs and number == COMB_AT and not (last and last.hits):
         return Aim(keepalive_s=candidate, offset_s=0.0, spread_s=COMB_S)
     return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
 

@@ -125,6 +125,7 @@ class _Induction:
     usual: int | None = None
     answerer: Answerer = Answerer.UNCLEAR
     combs: bool = False
+    server: str = ""
     keepalive: Keepalive | None = None
     direct: list[TimedConnection] = field(default_factory=list)
     warm_up: tuple[Volley, ...] = ()
@@ -178,6 +179,7 @@ class _Induction:
             url = self.target.backend.rstrip("/") + path
             direct = await self.wire.exchange(self.backend, "POST", url, headers=HEADERS, body=BODY, limits=limits)
         self.usual, self.answerer, self.combs = front.status, answered_by(front, direct), may_stream(front)
+        self.server = front.header("server") or ""
         if front.status == 429:
             return Stop.THROTTLED
         return Stop.UNHEALTHY if front.status is None or front.status >= 500 else None
@@ -247,7 +249,7 @@ class _Induction:
         if not self.direct:
             setting = self.target.backend_keepalive
             source = Source.DEFAULT if setting is None else Source.DECLARED
-            self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source)
+            self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, self.server)
             return None
         limit = max(0.0, self.waits.remaining() - RESERVE_S)
         expected = expected_keepalive(self.target)
@@ -276,8 +278,8 @@ class _Induction:
             sound = order_of(self.target, fact.direct).sound
             if proved(fact, sound):
                 return Stop.PROVED
-            enough = 1 if self.keepalive.source is Source.MEASURED else len(self.keepalive.candidates)
-            if sound and not fact.with_hits and len(self.periods) >= enough and not deep:
+            all_tested = {one.aim.keepalive_s for one in self.periods} == set(self.keepalive.candidates)
+            if sound and not fact.with_hits and not deep and (self.keepalive.source is Source.MEASURED or all_tested):
                 return Stop.AGREES
         return Stop.ALL_PERIODS
 
