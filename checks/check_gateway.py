@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from btdiag.judge import limits, limits_headers, limits_routes, limits_streams
+from btdiag.judge import limits, limits_headers, limits_routes, limits_silence, limits_streams
 from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits import ProductRequests
 from btdiag.judge.limits_routes import RouteAnswers
+from btdiag.judge.limits_silence import Silence
 from btdiag.judge.limits_streams import StreamSeen
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, Target, conclude
@@ -88,3 +89,22 @@ def check_streams_unbuffered(
     https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
     """
     return conclude(limits_streams.streams_unbuffered(stream_seen, backend_stream, roots))
+
+
+def check_silent_answers_are_awaited(silence: Silence) -> Finding:
+    """An answer that stays silent is left alone while the API is at work on it.
+
+    Functions and evals may run for 15 minutes before they answer, models think before the first word. A hop that gives
+    up earlier (60 s by default at nginx, AWS load balancers and CloudFront) answers 504, or breaks the stream off.
+
+    Measured: GET /sse, twice through the load balancer and with --backend once beside it, held until somebody ends it
+    or for about 68 s, longer where a longer idle timeout is declared. Two that end at the same age show a timer; below
+    29 s it fails, above it warns. Nothing else is slow without work, so where that route offers no stream, or keeps
+    talking, the limit cannot be seen from outside.
+
+    Remedy: raise the hop's timeout for answers to the longest run of a function (nginx: proxy_read_timeout 900s).
+
+    Sources: https://www.braintrust.dev/docs/kb/ui-experiment-timeout-configuration-for-self-hosted-k8s;
+    https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
+    """
+    return conclude(limits_silence.silent_answers_are_awaited(silence))

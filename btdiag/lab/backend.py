@@ -19,7 +19,7 @@ from btdiag.lab.rules import Visit
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 JSON = ("Content-Type", "application/json; charset=utf-8")
-EVENTS, EVENT_PAUSE = 80, 0.025  # seconds between two events
+EVENTS, EVENT_PAUSE, SILENCE = 40, 0.025, 3.2  # seconds between two events, and before the last
 
 Relay: TypeAlias = Callable[[Request, bytes], Awaitable[Response]]
 
@@ -143,10 +143,12 @@ def _audited(request: Request, response: Response) -> Response:
 
 
 async def _events() -> AsyncIterator[bytes]:
-    """A stream of events, one at once and the others a little later each; it ends after two seconds."""
+    """A stream of events, one at once and the others a little later each, then silence, and a last one."""
     for number in range(EVENTS):
         yield f"event: tick\ndata: {number}\n\n".encode()
         await asyncio.sleep(EVENT_PAUSE)
+    await asyncio.sleep(SILENCE)
+    yield b"event: end\ndata: end\n\n"
 
 
 def _unauthorized(request: Request) -> Response:

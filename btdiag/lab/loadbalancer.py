@@ -127,7 +127,12 @@ class LoadBalancer:
         return replace(response, body=body)
 
     async def _stream(self, upstream: Upstream, head: ResponseHead) -> AsyncIterator[bytes]:
-        async for piece in head.body:
+        pieces = aiter(head.body)
+        while True:
+            async with asyncio.timeout(self.plan.silence_timeout):
+                piece = await anext(pieces, b"")
+            if not piece:
+                break
             yield piece
         self._release(upstream, head)
 

@@ -88,11 +88,11 @@ class Balancer:
     `front_idle` and `upstream_idle` close idle connections to clients and to the backend. `retry` says which requests
     are sent again when a reused backend connection turns out dead, `on_broken` what the client gets otherwise.
     `buffers` reads a request's whole body before the backend sees any of it. `link_delay` is the one-way delay between
-    load balancer and backend. `takes_out_for` answers everything with `on_broken` for so long after one broken backend
-    connection, as nginx does when all servers are marked down. `front_forgets` lets a client's connection that idled
-    for so long swallow what is sent on it, as a NAT does; `front_hangs_up` closes every one after its answer without
-    saying so. `style` is the vendor whose error pages and signature headers it shows. `plain` is what
-    the http:// port does.
+    load balancer and backend. `silence_timeout` breaks an answer off that has begun and stays silent for so long.
+    `takes_out_for` answers everything with `on_broken` for so long after one broken backend connection, as nginx does
+    when all servers are marked down. `front_forgets` lets a client's connection that idled for so long swallow what is
+    sent on it, as a NAT does; `front_hangs_up` closes every one after its answer without saying so. `style` is the
+    vendor whose error pages and signature headers it shows. `plain` is what the http:// port does.
     """
 
     doors: tuple[tuple[str, Door], ...] = ()
@@ -103,6 +103,7 @@ class Balancer:
     front_hangs_up: bool = False
     upstream_idle: float = 0.7
     upstream_timeout: float = 10.0
+    silence_timeout: float | None = None
     pool_order: PoolOrder = "lifo"
     pool_size: int = 512
     retry: Retry = "idempotent"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
 from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
@@ -15,7 +17,9 @@ from btdiag.probe.wire import DialError, Limits, Stream, Wire
 
 WATCH = 4.0  # seconds; a hop that buffers holds a live stream back for longer
 ENOUGH = 3  # pieces that came one by one show that nothing is held back
-LIMITS = Limits(total=WATCH, body=16 * 1024)
+KEPT = 16 * 1024  # bytes of the body
+BURST = 0.1  # seconds between bytes that were sent at once
+HEAD = 64 * 1024  # bytes in which the head must end
 _ACCEPT = ("Accept", "text/event-stream")
 _HEAD_END = b"\r\n\r\n"
 _GATEWAY = frozenset({502, 503, 504})
@@ -55,6 +59,26 @@ async def backend_stream(wire: Wire, target: Target) -> StreamSeen:
 
 
 async def _watch(way: Way, wire: Wire, url: str) -> StreamSeen:
+    watched = await watch(way, wire, url, WATCH, ENOUGH)
+    return StreamSeen(exchange=watched.exchange, pieces=tuple(watched.pieces), watched=watched.over_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A stream watched to its end, until enough pieces had come, or until the time was over. Seconds since the request:
+    `pieces` when parts of the body came, `last_s` the last bytes of all (0 for none), `over_s` the end; `longest_s` is
+    the longest silence that more bytes followed, `gap_s` the last one of more than BURST seconds."""
+
+    exchange: Exchange
+    pieces: tuple[float, ...]
+    last_s: float
+    longest_s: float
+    gap_s: float
+    over_s: float
+
+
+async def watch(way: Way, wire: Wire, url: str, seconds: float, enough: int) -> Watched:
+    """GET a stream of events and note when its bytes come, for at most so long or until so many pieces are there."""
     parts = urlsplit(url)
     if way.route.proxy is not None and parts.scheme == "http":
         raise NotAsked("a stream is not watched on plain http:// through a proxy, which may hold it back itself")
@@ -64,39 +88,54 @@ async def _watch(way: Way, wire: Wire, url: str) -> StreamSeen:
         )
     except DialError as error:
         raise Unknown(f"no connection to watch {url} on: {error.failure.detail}") from error
-    watched = _Watched(stream)
-    stream.reader = watched
+    reader = _Timed(stream, enough)
+    stream.reader = reader
+    limits = Limits(total=seconds, body=KEPT)
     try:
-        seen = await wire.send_on(stream, "GET", url, headers=(_ACCEPT,), with_key=True, limits=LIMITS)
+        seen = await wire.send_on(stream, "GET", url, headers=(_ACCEPT,), with_key=True, limits=limits)
     finally:
         stream.abort()
-    return StreamSeen(exchange=seen, pieces=tuple(watched.pieces), watched=time.perf_counter() - watched.started)
+    return Watched(
+        exchange=seen,
+        pieces=tuple(reader.pieces),
+        last_s=reader.last,
+        longest_s=reader.longest,
+        gap_s=reader.gap,
+        over_s=time.perf_counter() - reader.started,
+    )
 
 
-class _Watched(asyncio.StreamReader):
-    """Reads from a stream's own reader and notes when pieces of the body came; ends it after ENOUGH of them."""
+class _Timed(asyncio.StreamReader):
+    """Reads from a stream's own reader and notes when bytes came; ends it after `enough` pieces of the body."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, enough: int) -> None:
         super().__init__()
         self._source = stream.reader
+        self._enough = enough
         self._head: bytes | None = b""
         self.started = time.perf_counter()
+        self.last = self.longest = self.gap = 0.0
         self.pieces: list[float] = []
 
     async def read(self, n: int = -1) -> bytes:
         """The next bytes; none once enough is known."""
-        if len(self.pieces) >= ENOUGH:
+        if len(self.pieces) >= self._enough:
             return b""
         data = await self._source.read(n)
-        if data and self._is_body(data):
-            self.pieces.append(time.perf_counter() - self.started)
+        if data:
+            now = time.perf_counter() - self.started
+            silent, self.last = now - self.last, now
+            self.longest = max(self.longest, silent)
+            self.gap = silent if silent > BURST else self.gap
+            if self._is_body(data):
+                self.pieces.append(now)
         return data
 
     def _is_body(self, data: bytes) -> bool:
         """Whether bytes of the body are among these: those behind the empty line that ends the head."""
         if self._head is None:
             return True
-        self._head = (self._head + data)[: LIMITS.header]
+        self._head = (self._head + data)[:HEAD]
         end = self._head.find(_HEAD_END)
         if end < 0:
             return False

@@ -2,7 +2,7 @@
 
 from btdiag.lab.faults.gateway import BuffersAnswers, Caches
 from btdiag.lab.faults.http import Answers, Headers, Limits
-from btdiag.lab.plan import HOST
+from btdiag.lab.plan import HOST, Balancer
 from btdiag.lab.scenario import Scenario
 
 UNKNOWN = "/v1/btdiag-no-such-route"
@@ -61,4 +61,11 @@ ROUTE_DEAD = Scenario(
     summary="The AI proxy's target group has no healthy member: 503 there, and / is fine.",
     faults=(Answers(status=503, style="awselb", paths=("/v1/proxy/*",), methods=("POST", "GET")),),
     fails=("gateway.routes-reach-their-backend",),
+)
+
+SILENCE = Scenario(
+    name="gateway-silence",
+    summary="The gateway gives up an answer that stays silent for a second.",
+    faults=(Balancer(silence_timeout=1.0),),
+    fails=("gateway.silent-answers-are-awaited",),
 )

@@ -1,0 +1,197 @@
+"""After how many seconds do the hops give up an answer that stays silent? Where functions and evals take longer, their
+callers get a 504 or half an answer, though the API is still at work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from btdiag.judge import evidence
+from btdiag.judge.answers import rate_limited, words
+from btdiag.judge.exchange import Exchange, Trouble
+from btdiag.judge.limits_streams import STREAM_PATH
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+
+FUNCTIONS_S = 900.0  # how long a function may run by default on Kubernetes, and at most on AWS Lambda
+LEAST_S = 29.0  # AWS API Gateway's limit, the shortest of any platform that the product's own modules set up
+AGREES_S = 1.5  # seconds by which the ages of two streams that the same timer ended may differ
+FLOWING_S = 1.0  # a stream that was silent for less was not ended for its silence
+SEEN_SHARE = 0.5  # of the wait: a silence that was shorter shows nothing worth a pass
+SOURCES = (
+    "https://www.braintrust.dev/docs/kb/ui-experiment-timeout-configuration-for-self-hosted-k8s",
+    "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout",
+    "https://docs.haproxy.org/2.6/configuration.html#4.2-timeout%20server",
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html",
+)
+_GIVEN_UP = frozenset({408, 502, 503, 504, 520, 522, 524})
+_CUT = frozenset({Trouble.CLOSED, Trouble.RESET, Trouble.PROTOCOL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One GET of the stream, held until somebody ended it or the time was over. Seconds since the request: `last_s` its
+    last bytes (0: none), `over_s` the end; `longest_s` the longest silence that more bytes followed, `gap_s` the last
+    one."""
+
+    exchange: Exchange
+    last_s: float
+    longest_s: float
+    gap_s: float
+    over_s: float
+
+    @property
+    def open(self) -> bool:
+        """Nobody had ended it when the time was over."""
+        failure = self.exchange.failure
+        return failure is not None and failure.trouble is Trouble.TIMEOUT
+
+    @property
+    def given_up(self) -> bool:
+        """It ended without its end: broken off, or answered with a gateway's error in place of the stream."""
+        failure = self.exchange.failure
+        return self.exchange.status in _GIVEN_UP or (failure is not None and failure.trouble in _CUT)
+
+    @property
+    def silent_s(self) -> float:
+        """Its silence when it was ended. A hop that buffers lets go of what it has with the last breath: then it is the
+        silence before that."""
+        if self.exchange.status in _GIVEN_UP:
+            return self.over_s
+        silent = self.over_s - self.last_s
+        return silent if silent >= FLOWING_S or self.gap_s < FLOWING_S else self.gap_s + silent
+
+    @property
+    def for_silence(self) -> bool:
+        """What ended it counted its silence: it was silent at the end, and never for longer before."""
+        return self.silent_s >= FLOWING_S and self.silent_s >= self.longest_s - AGREES_S
+
+    @property
+    def limit_s(self) -> float:
+        """What a timer that ended it counted: its silence, or all of its time."""
+        return self.silent_s if self.for_silence else self.over_s
+
+    @property
+    def survived_s(self) -> float:
+        """The longest silence after which it was still there."""
+        return max(self.longest_s, self.over_s - self.last_s) if self.open else self.longest_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """The streams held through the load balancer, and one at the API server itself (None without --backend)."""
+
+    front: tuple[Held, ...]
+    direct: Held | None
+    watched_s: float
+
+
+def silent_answers_are_awaited(found: Silence) -> Finding:
+    """The claim of gateway.silent-answers-are-awaited."""
+    limited = [held.exchange for held in found.front if held.exchange.status == 429]
+    if limited:
+        return rate_limited(limited[0])
+    lost = [held for held in found.front if held.given_up]
+    if lost and len(lost) == len(found.front) and _one_timer(lost):
+        return _ended_by_api(found) if _ends_itself(found, lost) else _given_up(found, lost)
+    if lost:
+        return _no_timer(found, lost)
+    survived = min(held.survived_s for held in found.front)
+    if survived < SEEN_SHARE * found.watched_s:
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary=f"GET {STREAM_PATH} ends after {_s(found.front[0].over_s)} and is never silent for longer than "
+            f"{_s(survived)}: after how many seconds the hops give up a slow answer was not seen",
+        )
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"GET {STREAM_PATH} was left alone while it was silent for {_s(survived)}; "
+        f"longer waits were not watched (functions may run for {FUNCTIONS_S:g} s)",
+        evidence=(_table(found),),
+    )
+
+
+def _one_timer(lost: Sequence[Held]) -> bool:
+    limits = [held.limit_s for held in lost]
+    return max(limits) - min(limits) <= AGREES_S
+
+
+def _ends_itself(found: Silence, lost: Sequence[Held]) -> bool:
+    """The stream of the API server ended as early, without a load balancer."""
+    direct = found.direct
+    return direct is not None and not direct.open and direct.over_s <= max(held.over_s for held in lost) + AGREES_S
+
+
+def _ended_by_api(found: Silence) -> Finding:
+    ended = found.direct.over_s if found.direct else 0.0
+    return Finding(
+        verdict=Verdict.SKIP,
+        summary=f"the API server itself ends GET {STREAM_PATH} after {_s(ended)}: after how many seconds the hops give "
+        "up a slow answer was not seen",
+    )
+
+
+def _given_up(found: Silence, lost: Sequence[Held]) -> Finding:
+    limit, seen = max(held.limit_s for held in lost), lost[0].exchange
+    certain = found.direct is not None
+    how = f"answered {words(seen)}" if seen.status in _GIVEN_UP else "broken off"
+    since = "of silence" if lost[0].for_silence else "though events flow"
+    who = "" if certain else " (by a hop, or by the API server itself: --backend URL would tell)"
+    return Finding(
+        verdict=Verdict.FAIL if certain and limit < LEAST_S else Verdict.WARN,
+        summary=f"GET {STREAM_PATH} is {how} after {_s(limit)} {since}, {len(lost)} of {len(lost)} times{who}: "
+        f"functions and evals, which may run for {FUNCTIONS_S:g} s, end there with a 504 or half an answer",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"an answer may stay silent for {FUNCTIONS_S:g} s (CODE_FUNCTION_EXECUTION_TIMEOUT_S)",
+        seen=f"{how} after {_s(limit)}",
+        evidence=(_table(found), evidence.exchange(seen)),
+        remedy=_REMEDY,
+        sources=SOURCES,
+    )
+
+
+def _no_timer(found: Silence, lost: Sequence[Held]) -> Finding:
+    ages = ", ".join(_s(held.over_s) for held in lost)
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"{len(lost)} of {len(found.front)} streams (GET {STREAM_PATH}) broke off, after {ages}, and no common "
+        "age shows a timer: a restart or a lost connection, perhaps; run again",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="all streams last, or all end at the same age",
+        seen=f"{len(lost)} of {len(found.front)} broke off",
+        evidence=(_table(found),),
+    )
+
+
+_REMEDY = Remedy(
+    text=f"Let every hop wait for a silent answer as long as functions may run ({FUNCTIONS_S:g} s by default). Where "
+    "one setting also rules idle connections to the API (an ALB's idle timeout), raise "
+    "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS above it too.",
+    snippets=(
+        Snippet(product="nginx", code="proxy_read_timeout 900s;\nproxy_send_timeout 900s;"),
+        Snippet(
+            product="nginx ingress",
+            code='nginx.ingress.kubernetes.io/proxy-read-timeout: "900"\n'
+            'nginx.ingress.kubernetes.io/proxy-send-timeout: "900"',
+        ),
+        Snippet(product="HAProxy", code="timeout server 900s"),
+        Snippet(product="Terraform (CloudFront, at most)", code="cloudfront_origin_read_timeout = 180"),
+    ),
+)
+
+
+def _table(found: Silence) -> Evidence:
+    rows = [(held.exchange.label, words(held.exchange), *_moments(held)) for held in found.front]
+    if found.direct is not None:
+        rows.append((found.direct.exchange.label, words(found.direct.exchange), *_moments(found.direct)))
+    headers = ("way", "answer", "last bytes after (s)", "longest silence (s)", "over after (s)")
+    return evidence.table(f"GET {STREAM_PATH}, held for at most {_s(found.watched_s)}", headers, rows)
+
+
+def _moments(held: Held) -> tuple[str, str, str]:
+    return f"{held.last_s:.2f}", f"{held.survived_s:.2f}", f"{held.over_s:.2f}"
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.1f} s"

@@ -1,0 +1,84 @@
+"""How long a silent answer is left alone: the API's stream of events, held until somebody ends it.
+
+No request makes the data plane slow on purpose. Its stream of events is the one answer that may stay silent without any
+work behind it; where it does not, nothing can be seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from btdiag.judge.limits_silence import Held, Silence
+from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
+from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.idle import BEYOND_S, backend_way, front_wait
+from btdiag.probe.streaming import watch
+from btdiag.probe.wire import Wire
+
+HELD = 2  # streams; only a timer ends both at the same age
+STAGGER_S = 1.0  # seconds between them: a restart of the API ends both at the same moment, and so at other ages
+_ALL = 10**9  # no number of pieces ends the watch
+
+
+def silence_wait(target: Target, mode: Mode) -> float:
+    """Seconds that the streams are held: as long as other connections of the run idle, or a little beyond the declared
+    idle timeout, if the budget holds that; usual defaults are 60 s."""
+    declared = (target.lb_idle_timeout or 0.0) + BEYOND_S
+    usual = front_wait(target, mode)
+    return declared if usual < declared <= mode.budget - 15 else usual
+
+
+def _planned(target: Target, mode: Mode) -> list[str]:
+    wait = silence_wait(target, mode)
+    held = [f"GET {target.url_for(STREAM_PATH)} on {HELD} connections, held for {wait:g} s or until they end"]
+    return [*held, f"GET {target.backend}{STREAM_PATH} (as above)"] if target.backend else held
+
+
+@measurement(
+    budget=20,
+    why="5 s to connect for each of two addresses of the API server, and one second between the streams",
+    idle=silence_wait,
+    sends=_planned,
+)
+async def silence(
+    serving_way: Way, wire: Wire, target: Target, mode: Mode, waits: Waits, stream_seen: StreamSeen
+) -> Silence:
+    """How long the API's event stream is left alone while it is silent, through the load balancer and beside it."""
+    if not (stream_seen.is_stream or stream_seen.silent):
+        raise NotAsked(
+            f"no answer stays silent long enough to be watched (GET {STREAM_PATH} is answered "
+            f"{stream_seen.exchange.status}): after how many seconds the hops give up a slow answer was not seen"
+        )
+    wait = silence_wait(target, mode)
+    url = target.url_for(STREAM_PATH)
+    fronts = [_hold(serving_way, wire, url, wait, number * STAGGER_S) for number in range(HELD)]
+    held = asyncio.gather(_beside(wire, target, wait), *fronts)
+    waiting = asyncio.ensure_future(waits.idle(wait, "silent answer"))
+    try:
+        direct, *front = await held
+    finally:
+        held.cancel()
+        waiting.cancel()
+        await asyncio.gather(held, waiting, return_exceptions=True)
+    return Silence(front=tuple(one for one in front if one), direct=direct, watched_s=wait)
+
+
+async def _beside(wire: Wire, target: Target, seconds: float) -> Held | None:
+    try:
+        way = await backend_way(target, wire)
+    except (NotAsked, Blocked, Unknown):
+        return None
+    return await _hold(way, wire, f"{target.backend}{STREAM_PATH}", seconds, 0.0)
+
+
+async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) -> Held:
+    await asyncio.sleep(after)
+    seen = await watch(way, wire, url, seconds - after, _ALL)
+    return Held(
+        exchange=seen.exchange,
+        last_s=seen.last_s,
+        longest_s=seen.longest_s,
+        gap_s=seen.gap_s,
+        over_s=seen.over_s,
+    )
