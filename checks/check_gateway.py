@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from btdiag.judge import limits, limits_headers, limits_routes, limits_silence, limits_streams
+from btdiag.judge import limits, limits_headers, limits_protocols, limits_routes, limits_silence, limits_streams
 from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
 from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.limits_silence import Silence
 from btdiag.judge.limits_streams import StreamSeen
@@ -108,3 +109,50 @@ def check_silent_answers_are_awaited(silence: Silence) -> Finding:
     https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
     """
     return conclude(limits_silence.silent_answers_are_awaited(silence))
+
+
+def check_http2_works_where_offered(http2: Http2) -> Finding:
+    """HTTP/2, where the handshake offers it, works as HTTP/1.1 does.
+
+    Browsers take HTTP/2 whenever it is offered, SDKs mostly speak HTTP/1.1: where only one of them works, the web app
+    fails while every script succeeds, or the other way round.
+
+    Measured: GET / over HTTP/1.1 and three times over HTTP/2, each on a connection of its own. Not to offer it is no
+    fault; an advertisement of HTTP/3 (Alt-Svc) is shown and not tried.
+
+    Remedy: let the listener speak what it offers in its handshake (ALPN), or offer http/1.1 alone.
+
+    Sources: RFC 9113 section 3.2; RFC 7301; RFC 7838
+    """
+    return conclude(limits_protocols.http2_works_where_offered(http2))
+
+
+def check_compressed_answers_unpack(compressed: Compressed) -> Finding:
+    """Compressed answers can be unpacked, and come only to those who accept them.
+
+    SDKs and browsers ask for gzip, curl and health checks do not: an answer that two hops compress, or that is marked
+    as packed and is not, fails the one and looks healthy to the other.
+
+    Measured: GET /version with Accept-Encoding: gzip, deflate, and with identity. An uncompressed answer is no fault.
+
+    Remedy: compress at one hop only, or at none, and heed Accept-Encoding.
+
+    Sources: RFC 9110 sections 8.4 and 12.5.3
+    """
+    return conclude(limits_protocols.compressed_answers_unpack(compressed))
+
+
+def check_websockets_pass(upgrade: Upgrade) -> Finding:
+    """A WebSocket can be opened through the load balancer where the API opens one.
+
+    Realtime models of the AI proxy (/v1/proxy/realtime) speak WebSocket. Proxies drop the Upgrade header unless they
+    are told to pass it on. Nothing else in a data plane needs it.
+
+    Measured: GET /v1/proxy/realtime with Upgrade: websocket and no key, through the load balancer and, with --backend,
+    at the API server itself; closed at once. Where the API server opens none, nothing can be seen.
+
+    Remedy: let the hop pass Upgrade and Connection on.
+
+    Sources: RFC 6455 section 4; https://nginx.org/en/docs/http/websocket.html
+    """
+    return conclude(limits_protocols.websockets_pass(upgrade))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,11 +16,16 @@ from typing import TypeAlias
 from btdiag.lab import cors
 from btdiag.lab.http import Malformed, Request, Response
 from btdiag.lab.plan import API_KEY, Backend
-from btdiag.lab.rules import Visit
+from btdiag.lab.rules import Answer, Raw, Visit
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 JSON = ("Content-Type", "application/json; charset=utf-8")
 EVENTS, EVENT_PAUSE, SILENCE = 40, 0.025, 3.2  # seconds between two events, and before the last
+
+REALTIME = "/v1/proxy/realtime"
+_WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+_ACCEPT = "Sec-WebSocket-Accept"
+_CLOSE_FRAME = b"\x88\x00"
 
 Relay: TypeAlias = Callable[[Request, bytes], Awaitable[Response]]
 
@@ -51,8 +57,10 @@ class ApiServer:
     plan: Backend
     relay: Relay
 
-    async def answer(self, request: Request, _visit: Visit) -> Response:
-        """The response to one request, with CORS headers."""
+    async def answer(self, request: Request, _visit: Visit) -> Answer:
+        """The response to one request, with CORS headers; at REALTIME a WebSocket that is closed at once."""
+        if request.path == REALTIME and (request.header("upgrade") or "").lower() == "websocket":
+            return _websocket(request.header("sec-websocket-key") or "")
         if request.path.startswith("/v1/proxy"):
             response = await self._proxy(request)
         else:
@@ -140,6 +148,17 @@ def _audited(request: Request, response: Response) -> Response:
         ("x-bt-audit-normalized-url", "/v1/project"),
         ("x-bt-audit-resources", json.dumps({"v": 1, "p": base64.b64encode(resources).decode()})),
     )
+
+
+def _websocket(key: str) -> Raw:
+    """The handshake of RFC 6455, and the frame that closes the WebSocket: the lab has no model to talk to."""
+    accept = base64.b64encode(hashlib.sha1((key + _WEBSOCKET).encode(), usedforsecurity=False).digest()).decode()
+    head = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{_ACCEPT}: {accept}"
+
+    async def send(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{head}\r\n\r\n".encode() + _CLOSE_FRAME)
+
+    return Raw(send)
 
 
 async def _events() -> AsyncIterator[bytes]:

@@ -216,6 +216,11 @@ def request_bytes(method: str, target: str, headers: Headers) -> bytes:
     return _wire(f"{method} {target} HTTP/1.1", headers)
 
 
+def response_head(head: ResponseHead) -> bytes:
+    """The head of a received response as it goes on, its headers as they came."""
+    return _wire(f"HTTP/1.1 {head.status} {head.reason}", head.headers)
+
+
 async def write_response(writer: asyncio.StreamWriter, response: Response, method: str) -> None:
     """Send a response, framed as its body needs it."""
     reason = response.reason if response.reason is not None else _phrase(response.status)

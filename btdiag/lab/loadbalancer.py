@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from btdiag.lab.http import (
     HOP_BY_HOP,
@@ -19,9 +20,11 @@ from btdiag.lab.http import (
     ResponseHead,
     read_response,
     request_bytes,
+    response_head,
     without,
     write_pieces,
 )
+from btdiag.lab.net import splice
 from btdiag.lab.plan import Balancer
 from btdiag.lab.pool import Pool, Upstream
 from btdiag.lab.rules import Answer, Raw, Visit
@@ -72,6 +75,8 @@ class LoadBalancer:
             return page(self.plan.style, 504)
         except OSError:
             return page(self.plan.style, 503 if self.plan.style in ("envoy", "haproxy", "awselb") else 502)
+        if isinstance(response, Raw):
+            return response
         return replace(response, headers=_signed(response.headers, signature(self.plan.style)))
 
     def _to_https(self, request: Request) -> Response:
@@ -84,7 +89,7 @@ class LoadBalancer:
             return Raw(_say_nothing)
         return page(self.plan.style, self.plan.on_broken)
 
-    async def _forward(self, request: Request, headers: Headers, payload: bytes | None) -> Response:
+    async def _forward(self, request: Request, headers: Headers, payload: bytes | None) -> Answer:
         upstream = await self.pool.take()
         try:
             return await self._exchange(upstream, request, headers, payload)
@@ -105,13 +110,13 @@ class LoadBalancer:
             self.plan.retry == "all" or (self.plan.retry == "idempotent" and request.method in IDEMPOTENT)
         )
 
-    async def _exchange(
-        self, upstream: Upstream, request: Request, headers: Headers, payload: bytes | None
-    ) -> Response:
+    async def _exchange(self, upstream: Upstream, request: Request, headers: Headers, payload: bytes | None) -> Answer:
         try:
             await _send(upstream.writer, request, headers, payload)
             async with asyncio.timeout(self.plan.upstream_timeout):
                 head = await read_response(upstream.reader, request.method)
+                if head.status == 101:
+                    return Raw(partial(_switch, upstream, head))
                 return await self._received(upstream, head)
         except TimeoutError:
             upstream.writer.close()
@@ -157,17 +162,30 @@ async def _send(writer: asyncio.StreamWriter, request: Request, headers: Headers
 
 
 def _passed_on(request: Request, visit: Visit) -> Headers:
-    """The headers for the backend: the client's, without those for this connection, and where the request came from."""
+    """The headers for the backend: the client's, without those for this connection (but for a request to leave HTTP),
+    and where the request came from."""
+    upgrade = request.header("upgrade")
     return (
         *without(request.headers, HOP_BY_HOP | {"expect"}),
         ("X-Forwarded-For", visit.client),
         ("X-Forwarded-Proto", "https" if visit.tls else "http"),
-        ("Connection", "keep-alive"),
+        *((("Upgrade", upgrade), ("Connection", "upgrade")) if upgrade else (("Connection", "keep-alive"),)),
     )
 
 
 def _signed(headers: Headers, own: Headers) -> Headers:
     return (*without(headers, (name.lower() for name, _ in own)), *own)
+
+
+async def _switch(
+    upstream: Upstream, head: ResponseHead, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Both sides have left HTTP (101): what they say is passed on as it comes."""
+    writer.write(response_head(head))
+    try:
+        await splice((reader, writer), (upstream.reader, upstream.writer))
+    finally:
+        upstream.writer.close()
 
 
 async def _say_nothing(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:

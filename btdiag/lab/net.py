@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from btdiag.lab.handshake import TlsServer
-from btdiag.lab.http import HEAD_LIMIT, Malformed
+from btdiag.lab.http import CHUNK, HEAD_LIMIT, Malformed
 
 MAX_CONNECTIONS = 1000
 
 # asyncio takes a few turns of its loop from accepting a connection to telling its protocol, and again to close it.
 LOOP_TURNS = 5
 
+Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 _BROKEN_OFF = (ConnectionError, TimeoutError, EOFError, ssl.SSLError, OSError, Malformed)
@@ -161,6 +162,25 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
     """Wait until all is sent and the connection is gone, or until closing the lab breaks it off."""
     with contextlib.suppress(OSError, asyncio.CancelledError):
         await writer.wait_closed()
+
+
+async def splice(near: Streams, far: Streams) -> None:
+    """Copy both ways until either side ends."""
+    copies: list[Awaitable[None]] = [_copy(near[0], far[1]), _copy(far[0], near[1])]
+    tasks = [asyncio.ensure_future(copy) for copy in copies]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while piece := await source.read(CHUNK):
+            sink.write(piece)
+            await sink.drain()
 
 
 def cut(transport: asyncio.WriteTransport) -> None:

@@ -72,13 +72,15 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """How an address of the load balancer speaks TLS. `on_hello` other than "serves" breaks the handshake off."""
+    """How an address of the load balancer speaks TLS. `on_hello` other than "serves" breaks the handshake off. `alpn`
+    is what it offers; it speaks HTTP/1.1, whatever that is."""
 
     certificate: CertificateKind = "valid"
     minimum: str = "1.2"
     maximum: str = "1.3"
     demands_certificate: bool = False
     on_hello: Literal["serves", "resets", "silent", "plain-http"] = "serves"
+    alpn: tuple[str, ...] = ("http/1.1",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

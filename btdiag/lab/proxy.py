@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from btdiag.lab.http import CHUNK, HEAD_LIMIT, Request, Response, read_request, write_response
+from btdiag.lab.http import HEAD_LIMIT, Request, Response, read_request, write_response
+from btdiag.lab.net import Streams, splice
 from btdiag.lab.plan import Proxy
 
 FIRST_REQUEST_TIMEOUT = 10.0
 CONNECT_TIMEOUT = 5.0
 
-Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 OpensTls: TypeAlias = Callable[[str], ssl.SSLContext]
 
 
@@ -67,7 +66,7 @@ class ForwardProxy:
         try:
             if self.plan.intercepts:
                 await writer.start_tls(self.impostor(host))
-            await _splice((reader, writer), far)
+            await splice((reader, writer), far)
         finally:
             far[1].close()
 
@@ -82,7 +81,7 @@ class ForwardProxy:
             target = "/" + request.target.split("://", 1)[-1].partition("/")[2]
             lines = [f"{request.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers)]
             far[1].write(("\r\n".join(lines) + "\r\nVia: 1.1 lab-proxy\r\n\r\n").encode("latin-1"))
-            await _splice((reader, writer), far)
+            await splice((reader, writer), far)
         finally:
             far[1].close()
 
@@ -98,25 +97,6 @@ class ForwardProxy:
             except (OSError, TimeoutError) as error:
                 failure = error
         raise failure
-
-
-async def _splice(near: Streams, far: Streams) -> None:
-    """Copy both ways until either side ends."""
-    copies: list[Awaitable[None]] = [_copy(near[0], far[1]), _copy(far[0], near[1])]
-    tasks = [asyncio.ensure_future(copy) for copy in copies]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while piece := await source.read(CHUNK):
-            sink.write(piece)
-            await sink.drain()
 
 
 def _host_and_port(request: Request) -> tuple[str, int]:

@@ -102,6 +102,7 @@ class Certificates:
             context.maximum_version = _VERSIONS[tls.maximum]
         if tls.minimum in ("1.0", "1.1"):
             context.set_ciphers("ALL:@SECLEVEL=0")
+        context.set_alpn_protocols(list(tls.alpn))
         if tls.demands_certificate:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(cadata=self.own.root.pem.decode())

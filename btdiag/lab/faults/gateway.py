@@ -38,6 +38,16 @@ class Caches(Rule):
         return response
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mislabels(Rule):
+    """What is not compressed is said to be gzip, to everybody who accepts gzip."""
+
+    async def after(self, request: Request, response: Response, visit: Visit) -> Response:
+        """The response with that label."""
+        accepts = "gzip" in (request.header("accept-encoding") or "")
+        return response.setting("Content-Encoding", "gzip") if accepts else response
+
+
 @dataclass(frozen=True, slots=True)
 class Isolated:
     """The run is told that the API server itself must not be reachable from where it is, which in the lab it is."""

@@ -1,8 +1,8 @@
 """Gateways that keep the API reachable and still cut, drop, hold back or misroute what passes."""
 
-from btdiag.lab.faults.gateway import BuffersAnswers, Caches
-from btdiag.lab.faults.http import Answers, Headers, Limits
-from btdiag.lab.plan import HOST, Balancer
+from btdiag.lab.faults.gateway import BuffersAnswers, Caches, Mislabels
+from btdiag.lab.faults.http import Answers, Headers, Limits, RequestHeaders
+from btdiag.lab.plan import HOST, Balancer, Tls
 from btdiag.lab.scenario import Scenario
 
 UNKNOWN = "/v1/btdiag-no-such-route"
@@ -68,4 +68,25 @@ SILENCE = Scenario(
     summary="The gateway gives up an answer that stays silent for a second.",
     faults=(Balancer(silence_timeout=1.0),),
     fails=("gateway.silent-answers-are-awaited",),
+)
+
+HTTP2 = Scenario(
+    name="gateway-http2",
+    summary="The listener offers HTTP/2 in its handshake, and speaks HTTP/1.1 all the same.",
+    faults=(Balancer(tls=Tls(alpn=("h2", "http/1.1"))),),
+    fails=("gateway.http2-works-where-offered",),
+)
+
+COMPRESSION = Scenario(
+    name="gateway-compression",
+    summary="The gateway marks answers as gzip that are not packed.",
+    faults=(Mislabels(),),
+    fails=("gateway.compressed-answers-unpack",),
+)
+
+WEBSOCKETS = Scenario(
+    name="gateway-websockets",
+    summary="The gateway does not pass the Upgrade header on, as nginx by default.",
+    faults=(RequestHeaders(drop=("upgrade",)),),
+    warns=("gateway.websockets-pass",),
 )

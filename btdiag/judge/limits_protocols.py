@@ -1,0 +1,199 @@
+"""What the front offers beside plain HTTP/1.1: does HTTP/2 work, do compressed answers unpack, do WebSockets pass?
+
+Nothing of it has to be offered. What is offered is used by browsers and libraries without asking, and must work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from btdiag.judge import evidence
+from btdiag.judge.answers import is_gateway_hiccup, proofs, rate_limited, words
+from btdiag.judge.exchange import Exchange, Trouble
+from btdiag.judge.gateway import json_body
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+
+ACCEPTED = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http2:
+    """GET / over HTTP/1.1, and over HTTP/2 some times; no answers where the handshake did not agree on it."""
+
+    plain: Exchange
+    answers: tuple[Exchange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressed:
+    """GET /version with gzip and deflate accepted, and with neither."""
+
+    packed: Exchange
+    plain: Exchange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """A WebSocket asked for through the load balancer, and at the API server itself (None without --backend)."""
+
+    front: Exchange
+    direct: Exchange | None
+
+
+def http2_works_where_offered(found: Http2) -> Finding:
+    """The claim of gateway.http2-works-where-offered."""
+    limited = [seen for seen in (found.plain, *found.answers) if seen.status == 429]
+    if limited:
+        return rate_limited(limited[0])
+    broken = [seen for seen in found.answers if seen.failure is not None or seen.status != found.plain.status]
+    if not broken or _local(broken):
+        return _offered(found)
+    if found.plain.failure is not None or is_gateway_hiccup(found.plain):
+        return Finding(
+            verdict=Verdict.INCONCLUSIVE,
+            summary=f"GET / is answered {words(found.plain)} over HTTP/1.1 too, so that HTTP/2 cannot be judged",
+            hop=HopName.LOAD_BALANCER,
+            owner=Owner.LOAD_BALANCER,
+            expected="an answer over HTTP/1.1 to compare",
+            seen=words(found.plain),
+            evidence=(_protocols(found),),
+        )
+    share = f"{len(broken)} of {len(found.answers)}"
+    return Finding(
+        verdict=Verdict.FAIL if len(broken) == len(found.answers) else Verdict.WARN,
+        summary=f"HTTP/2 is offered and does not work: {share} GET / over it give {_how(broken[0])}, and "
+        f"{words(found.plain)} over HTTP/1.1; browsers take HTTP/2, SDKs mostly do not and see nothing of it",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"{words(found.plain)} over HTTP/2 too",
+        seen=f"{_how(broken[0])} ({share})",
+        evidence=(_protocols(found), evidence.exchange(broken[0])),
+        remedy=Remedy(
+            text="Let the listener that offers h2 in its handshake (ALPN) speak it, or take h2 out of the offer.",
+            snippets=(
+                Snippet(product="HAProxy", code="bind :443 ssl crt /etc/haproxy/tls.pem alpn h2,http/1.1"),
+                Snippet(product="nginx", code="listen 443 ssl http2;"),
+            ),
+        ),
+        sources=("RFC 9113 section 3.2", "RFC 7301"),
+    )
+
+
+def _local(broken: Sequence[Exchange]) -> bool:
+    return all(seen.failure is not None and seen.failure.trouble is Trouble.LOCAL for seen in broken)
+
+
+def _how(seen: Exchange) -> str:
+    return f"{words(seen)} ({seen.failure.detail})" if seen.failure else words(seen)
+
+
+def _offered(found: Http2) -> Finding:
+    told = "HTTP/2 is offered and works" if found.answers else "HTTP/2 is not offered, which is no fault"
+    alternative = next((value for seen in (*found.answers, found.plain) if (value := seen.header("alt-svc"))), None)
+    third = f"; advertised beside it, and not tried: {alternative}" if alternative else "; HTTP/3 is not advertised"
+    return Finding(verdict=Verdict.PASS, summary=told + third, evidence=(_protocols(found),))
+
+
+def _protocols(found: Http2) -> Evidence:
+    rows = [(seen.http_version or "none", _how(seen)) for seen in (found.plain, *found.answers)]
+    return evidence.table(f"GET / on {found.plain.label}", ("protocol", "answer"), rows)
+
+
+def compressed_answers_unpack(found: Compressed) -> Finding:
+    """The claim of gateway.compressed-answers-unpack."""
+    packed, plain = found.packed, found.plain
+    limited = [seen for seen in (packed, plain) if seen.status == 429]
+    if limited:
+        return rate_limited(limited[0])
+    coding = _coding(packed)
+    unpacked = packed.failure is None or packed.failure.trouble is not Trouble.PROTOCOL
+    if not unpacked and plain.failure is None:
+        return _unreadable(packed, f"an answer marked Content-Encoding: {coding or 'none'} that cannot be unpacked")
+    if coding not in ACCEPTED:
+        return _unreadable(packed, f"Content-Encoding: {coding}, which was not among those accepted")
+    if packed.status == plain.status and json_body(plain) is not None and json_body(packed) is None and coding:
+        return _unreadable(packed, f"an answer marked Content-Encoding: {coding} that unpacks to no JSON")
+    if _coding(plain) not in {"", "identity"}:
+        return _unasked(plain)
+    path = urlsplit(packed.url).path
+    told = f"comes as {coding} and unpacks" if coding else "comes uncompressed, which is no fault,"
+    return Finding(verdict=Verdict.PASS, summary=f"GET {path} {told} where gzip and deflate are accepted")
+
+
+def _coding(seen: Exchange) -> str:
+    return (seen.header("content-encoding") or "").strip().lower()
+
+
+def _unreadable(seen: Exchange, what: str) -> Finding:
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"GET {urlsplit(seen.url).path} with Accept-Encoding: gzip, deflate gets {what}: SDKs and browsers "
+        "cannot read it, curl without --compressed can",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="an answer as it is, or packed as gzip or deflate",
+        seen=what,
+        evidence=proofs(seen),
+        remedy=Remedy(
+            text="Turn compression off at the hop that packs the API's answers, or let it happen at one hop only.",
+            snippets=(Snippet(product="nginx", code="gzip off;"),),
+        ),
+        sources=("RFC 9110 sections 8.4 and 12.5.3",),
+    )
+
+
+def _unasked(seen: Exchange) -> Finding:
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"GET {urlsplit(seen.url).path} is answered as {_coding(seen)} to a client that accepts no coding: "
+        "curl, health checks and simple clients cannot read it",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="an answer as it is to Accept-Encoding: identity",
+        seen=f"Content-Encoding: {_coding(seen)}",
+        evidence=proofs(seen),
+        remedy=Remedy(text="Let the hop that packs answers heed Accept-Encoding (and send Vary: Accept-Encoding)."),
+        sources=("RFC 9110 section 12.5.3",),
+    )
+
+
+def websockets_pass(found: Upgrade) -> Finding:
+    """The claim of gateway.websockets-pass."""
+    front, direct = found.front, found.direct
+    path = urlsplit(front.url).path
+    if front.status == 429:
+        return rate_limited(front)
+    if front.status == 101:
+        return Finding(verdict=Verdict.PASS, summary=f"a WebSocket is opened at {path} through the load balancer (101)")
+    if direct is None or direct.status != 101:
+        where = "" if direct is None else f", nor at the API server itself ({words(direct)})"
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary=f"no WebSocket is opened at {path} without a key ({words(front)}){where}: whether the hops let one "
+            "through was not seen",
+        )
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"the API server opens a WebSocket at {path}, and through the load balancer the same request is "
+        f"answered {words(front)}: voice and other realtime models cannot be used, all else can",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="101 Switching Protocols, as from the API server itself",
+        seen=words(front),
+        evidence=(*proofs(front), evidence.exchange(direct)),
+        remedy=Remedy(
+            text="Let the hop pass Upgrade and Connection on, which proxies drop by default because they belong to one "
+            "connection.",
+            snippets=(
+                Snippet(
+                    product="nginx",
+                    code="map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n"
+                    "proxy_http_version 1.1;\nproxy_set_header Upgrade $http_upgrade;\n"
+                    "proxy_set_header Connection $connection_upgrade;",
+                ),
+            ),
+        ),
+        sources=("RFC 6455 section 4", "RFC 9110 section 7.8", "https://nginx.org/en/docs/http/websocket.html"),
+    )

@@ -1,0 +1,108 @@
+"""What the front offers beside plain HTTP/1.1: HTTP/2, HTTP/3, compressed answers, WebSockets. One request each."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from btdiag.judge.exchange import Exchange
+from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
+from btdiag.measurement import Blocked, NotAsked, Unknown, measurement
+from btdiag.model import Mode, Target, Way
+from btdiag.probe.failures import Header
+from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.idle import backend_way
+from btdiag.probe.wire import DialError, Limits, Wire
+
+H2 = ("h2", "http/1.1")
+TIMES = 3  # over HTTP/2: one failure may be chance
+ACCEPTED = "gzip, deflate"  # what the SDKs' HTTP libraries all unpack
+REALTIME = "/v1/proxy/realtime"  # the product's only WebSocket route on a data plane
+_UPGRADE: tuple[Header, ...] = (
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "YnRkaWFnLWJ0ZGlhZy4uLg=="),  # any 16 bytes (RFC 6455 section 4.1)
+)
+
+
+@measurement(
+    budget=25,
+    why="four requests of at most 6 s, side by side, each with 5 s to connect",
+    sends=lambda target, mode: [f"GET {target.url_for('/')} over HTTP/2, where that is offered ({TIMES} times)"],
+)
+async def http2(serving_way: Way, wire: Wire, target: Target) -> Http2:
+    """Whether HTTP/2 is offered in the handshake, and how GET / is answered over it, beside HTTP/1.1."""
+    if target.scheme == "http":
+        raise NotAsked("HTTP/2 is agreed on in a TLS handshake, which http:// does not have")
+    url = target.url_for("/")
+    plain, asked = await asyncio.gather(
+        settled(lambda: wire.exchange(serving_way, "GET", url, limits=HEALTH)),
+        asyncio.gather(*(_over_http2(serving_way, wire, url) for _ in range(TIMES))),
+    )
+    return Http2(plain=plain, answers=tuple(one for one in asked if one is not None))
+
+
+async def _over_http2(way: Way, wire: Wire, url: str) -> Exchange | None:
+    """The answer over HTTP/2; None where the server prefers HTTP/1.1, or takes no connection now."""
+    try:
+        stream = await wire.dial(way.route, tls=True, verify=way.verify, alpn=H2)
+    except DialError:
+        return None
+    try:
+        return await wire.send_on(stream, "GET", url, limits=HEALTH) if stream.alpn == "h2" else None
+    finally:
+        await stream.close()
+
+
+@measurement(
+    budget=13,
+    why="one request, again after a gateway's error",
+    sends=lambda target, mode: [f"GET {target.url_for('/version')} with Accept-Encoding: {ACCEPTED}"],
+)
+async def compressed(serving_way: Way, wire: Wire, target: Target) -> Compressed:
+    """GET /version as SDKs ask for it, which unpack gzip and deflate, and beside it for an answer as it is."""
+    url = target.url_for("/version")
+
+    async def ask(accepted: str) -> Exchange:
+        headers = (("Accept-Encoding", accepted),)
+        return await settled(lambda: wire.exchange(serving_way, "GET", url, headers=headers, limits=HEALTH))
+
+    packed, plain = await asyncio.gather(ask(ACCEPTED), ask("identity"))
+    return Compressed(packed=packed, plain=plain)
+
+
+def _planned_upgrade(target: Target, mode: Mode) -> list[str]:
+    bases = [target.origin + target.path, *([target.backend] if target.backend else [])]
+    return [f"GET {base}{REALTIME} with Upgrade: websocket (no key; closed at once)" for base in bases]
+
+
+@measurement(budget=25, why="one request each way, 5 s to connect for each of two addresses", sends=_planned_upgrade)
+async def upgrade(serving_way: Way, wire: Wire, target: Target) -> Upgrade:
+    """Whether a WebSocket can be opened through the load balancer, and at the API server itself."""
+    front, direct = await asyncio.gather(
+        _upgraded(serving_way, wire, target.url_for(REALTIME)), _upgraded_beside(wire, target)
+    )
+    return Upgrade(front=front, direct=direct)
+
+
+async def _upgraded_beside(wire: Wire, target: Target) -> Exchange | None:
+    try:
+        way = await backend_way(target, wire)
+    except (NotAsked, Blocked, Unknown):
+        return None
+    return await _upgraded(way, wire, f"{target.backend}{REALTIME}")
+
+
+async def _upgraded(way: Way, wire: Wire, url: str) -> Exchange:
+    parts = urlsplit(url)
+    if way.route.proxy is not None and parts.scheme == "http":
+        raise NotAsked("a WebSocket is not asked for on plain http:// through a proxy, which may refuse it itself")
+    try:
+        stream = await wire.dial(way.route, tls=parts.scheme == "https", server_name=parts.hostname, verify=way.verify)
+    except DialError as error:
+        raise Unknown(f"no connection to open a WebSocket on: {error.failure.detail}") from error
+    try:
+        return await wire.send_on(stream, "GET", url, headers=_UPGRADE, limits=Limits(total=HEALTH.total, body=4096))
+    finally:
+        stream.abort()
