@@ -5,8 +5,9 @@ from __future__ import annotations
 from btdiag.judge import limits, limits_headers, limits_protocols, limits_routes, limits_silence, limits_streams
 from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits import DirectTrials
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
+from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.limits_silence import Silence
 from btdiag.judge.limits_streams import StreamSeen
@@ -31,23 +32,26 @@ def check_routes_reach_their_backend(route_answers: RouteAnswers) -> Finding:
     return conclude(limits_routes.routes_reach_their_backend(route_answers))
 
 
-def check_accepts_product_requests(product_requests: ProductRequests) -> Finding:
+def check_accepts_product_requests(
+    product_requests: ProductRequests, direct_trials: DirectTrials | NotMeasured
+) -> Finding:
     """Requests as the product sends them get through: methods, long URLs, many headers, large bodies.
 
     Gateways cut bodies at their default (nginx: 1 MiB), firewalls refuse PATCH or long query strings. SDKs then lose a
     batch of logs with a 413, and single buttons of the web app do nothing.
 
-    Measured: requests to an unknown path without a key, each beside a plain one: PATCH, PUT, DELETE, a URL of 4 KiB, 4
-    KiB of headers, an encoded slash, and a body just below what GET /version allows (6 MiB if it says nothing, never
-    over 8 MiB; --quick: just above 1 MiB). --deep narrows the limit down. What is answered otherwise is refused for its
-    form; refused methods and bodies fail, the others warn.
+    Measured: requests to an unknown path without a key, each beside a plain one: PATCH, PUT, DELETE, a preflight, a URL
+    of 4 KiB, 40 headers of 4 KiB, an encoded slash, a packed body, one announced by Expect: 100-continue, and a body
+    just below what GET /version allows (6 MiB if it says nothing, never over 8 MiB; --quick: just above 1 MiB). What is
+    answered otherwise was refused for its form, and is asked again of --backend, which tells by whom. Refused methods
+    and bodies fail, the others warn; a refused preflight is the cors family's affair. --deep narrows the limits down.
 
     Remedy: raise the limit at the hop that is named, or lower what GET /version advertises.
 
     Sources: RFC 9110 sections 9, 15.5.6 and 15.5.14; RFC 6585 section 5;
     https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
     """
-    return conclude(limits.accepts_product_requests(product_requests))
+    return conclude(limits.accepts_product_requests(product_requests, direct_trials))
 
 
 def check_preserves_headers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from btdiag.judge import ratelimit
 from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.sdk_facts import ControlPlane
 from btdiag.measurement import NotMeasured, PerAddress

@@ -62,7 +62,8 @@ class Exchange:
     `label` is the route's. `started_at` is RFC 3339 UTC with milliseconds. Header names and values are as received,
     order and repeats kept, undecodable bytes as backslash escapes; credentials in `request_headers` read "[withheld]".
     `body` is at most `Limits.body` bytes of the decoded body; `body_truncated` says that there was more; `body_bytes`
-    counts what was read on the wire. `status` may be set together with `failure` (a body that broke off).
+    counts what was read on the wire. `interim` are the 1xx answers before the real one. `status` may be set together
+    with `failure` (a body that broke off).
     """
 
     method: str
@@ -80,6 +81,7 @@ class Exchange:
     body_bytes: int = 0
     body_truncated: bool = False
     timing: Timing = Timing()
+    interim: tuple[int, ...] = ()
     failure: Failure | None = None
     tls_verified: bool | None = None  # None: no TLS
     key_withheld: str | None = None  # why the API key was not sent although it was asked for

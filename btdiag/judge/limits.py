@@ -1,185 +1,186 @@
-"""Does everything that the product sends get through: methods, long URLs, many headers, large bodies?
-
-Each trial is held against a plain request to the same unknown path: what is answered otherwise was judged by its form
-alone, and not by the API, for which all of them are requests to a path that does not exist.
-"""
+"""Does everything that the product sends get through: methods, long URLs, many headers, large bodies? Who says no?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from btdiag.judge import evidence
 from btdiag.judge.answers import proofs, rate_limited, words
 from btdiag.judge.cors_survey import UNKNOWN_PATH
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import Confidence, json_body, page, sender
-from btdiag.model import Evidence, Finding, HopName, Mode, Owner, Remedy, Snippet, Verdict
+from btdiag.judge.exchange import Trouble
+from btdiag.judge.gateway import Confidence, sender
+from btdiag.judge.limits_requests import (
+    DEEP_COUNT,
+    DEEP_HEADERS,
+    DEEP_URL,
+    HEADER_BYTES,
+    HEADER_COUNT,
+    URL_BYTES,
+    ProductRequests,
+    Trait,
+    Trial,
+    bracket,
+    is_default_body_limit,
+    same_outcome,
+    size,
+)
+from btdiag.measurement import NotMeasured
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
-KIB = 1024
-MIB = 1024 * KIB
-
-SDK_BODY = 6 * MIB  # what SDKs send at most where /version names no logs3_payload_max_bytes
-MOST_BODY = 8 * MIB  # never sent more, whatever /version says
-QUICK_BODY = 1 * MIB + 64 * KIB  # just above the commonest limit, nginx's default of 1 MiB
-URL_BYTES = 4 * KIB
-HEADER_COUNT, HEADER_BYTES = 40, 4 * KIB  # cookies, tracing and baggage of a browser or an instrumented service
-BISECTIONS = 6
-
-_REFUSALS = frozenset({400, 401, 403, 405, 406, 411, 413, 414, 415, 421, 431, 494, 500, 501, 502, 503, 504, 505})
-
-
-class Trait(StrEnum):
-    """What is special about a request."""
-
-    METHOD = "method"
-    URL = "URL"
-    HEADERS = "headers"
-    PATH = "path"
-    BODY = "body"
+WEB_APP_MAY_CALL = "cors.web-app-may-call"
+_FATAL = frozenset({Trait.METHOD, Trait.OPTIONS, Trait.BODY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One request that differs from the plain one in one trait. `size` in bytes, for bodies only."""
+class DirectTrials:
+    """What was refused in front, asked again of the API server itself."""
 
-    trait: Trait
-    what: str
-    exchange: Exchange
-    size: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductRequests:
-    """GET and POST to an unknown path, and the trials. `advertised` is what /version allows (bytes), None without."""
-
-    plain_get: Exchange
-    plain_post: Exchange
     trials: tuple[Trial, ...]
-    advertised: int | None = None
 
-    @property
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """All of them."""
-        return (self.plain_get, self.plain_post, *(trial.exchange for trial in self.trials))
+    def of(self, trial: Trial) -> Trial | None:
+        """The same request at the API server; None where it was not asked."""
+        return next((one for one in self.trials if (one.trait, one.what) == (trial.trait, trial.what)), None)
 
 
-def advertised_body(version: Exchange | None) -> int | None:
-    """The most bytes that SDKs may send at once according to GET /version; None where it does not say."""
-    body = json_body(version) if version is not None else None
-    value = body.get("logs3_payload_max_bytes") if isinstance(body, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
-def body_to_send(advertised: int | None, mode: Mode) -> int:
-    """The size of the large body (bytes): just below what SDKs may send, or in a quick run just above 1 MiB."""
-    allowed = min(advertised or SDK_BODY, MOST_BODY) - KIB
-    return max(min(allowed, QUICK_BODY) if mode.quick else allowed, 1)
-
-
-def next_size(history: Sequence[Trial], plain: Exchange) -> int | None:
-    """The body size to try next, halving what lies between the largest accepted and the smallest refused one; None
-    when the limit is known well enough."""
-    bodies = [trial for trial in history if trial.trait is Trait.BODY]
-    refused = [trial.size for trial in bodies if is_refused(trial, plain)]
-    if not refused or len(bodies) > BISECTIONS:
-        return None
-    low = max((trial.size for trial in bodies if not is_refused(trial, plain)), default=0)
-    high = min(refused)
-    return (low + high) // 2 if high - low > 16 * KIB else None
-
-
-def is_refused(trial: Trial, plain: Exchange) -> bool:
-    """Whether the trial was turned down for its form: by a gateway, by a firewall, by a connection that broke."""
-    seen = trial.exchange
-    if seen.failure is not None and seen.status is None:
-        return seen.failure.trouble is not Trouble.LOCAL
-    if seen.status == plain.status or seen.status == 429:
-        return False
-    if seen.status is not None and seen.status < 400:
-        return page(seen) is not None
-    if trial.trait is Trait.BODY and seen.status == 413:
-        return True
-    who = sender(seen)
-    by_api = who.hop is HopName.API and who.confidence is not Confidence.UNKNOWN
-    return seen.status in _REFUSALS and not (by_api and (seen.status or 0) < 500)
-
-
-def accepts_product_requests(found: ProductRequests) -> Finding:
+def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotMeasured) -> Finding:
     """The claim of gateway.accepts-product-requests."""
+    beside = direct if isinstance(direct, DirectTrials) else DirectTrials(trials=())
+    refused = [trial for trial in found.refused if not _is_the_apis_way(trial, beside)]
     limited = [seen for seen in found.exchanges if seen.status == 429]
-    refused = [trial for trial in found.trials if is_refused(trial, _plain(trial, found))]
-    slow = [trial for trial in refused if _is_slow_upload(trial)]
-    hard = [trial for trial in refused if trial not in slow]
-    if hard:
-        return _refuses(hard, found)
+    if refused and all(trial.trait is Trait.OPTIONS for trial in refused):
+        return _preflights_refused(refused[0])
+    if refused:
+        return _refuses(refused, found, beside)
     if limited:
         return rate_limited(limited[0])
-    if slow:
-        return _too_slow(slow[0])
-    largest = max((trial.size for trial in found.trials), default=0)
+    if found.unclear:
+        return _unclear(found.unclear[0])
+    largest = max((trial.size for trial in found.trials if trial.trait is Trait.BODY), default=0)
     return Finding(
         verdict=Verdict.PASS,
-        summary=f"all {len(found.trials)} kinds of request pass: PATCH, PUT and DELETE, a URL of {size(URL_BYTES)}, "
-        f"{HEADER_COUNT} headers of {size(HEADER_BYTES)}, a body of {size(largest)}",
+        summary=f"all {len(found.trials)} kinds of request pass: PATCH, PUT, DELETE and OPTIONS, a URL of "
+        f"{size(URL_BYTES)}, {HEADER_COUNT} headers of {size(HEADER_BYTES)}, a body of {size(largest)}, a packed one, "
+        f"one announced by Expect{_beyond(found)}",
         evidence=(_table(found),),
     )
 
 
-def _plain(trial: Trial, found: ProductRequests) -> Exchange:
-    return found.plain_post if trial.trait in {Trait.METHOD, Trait.BODY} else found.plain_get
+def _is_the_apis_way(trial: Trial, beside: DirectTrials) -> bool:
+    """The API server itself answers so, and no size of the product is at stake: nothing that a hop could change."""
+    own = beside.of(trial)
+    return own is not None and trial.trait is not Trait.BODY and same_outcome(own.exchange, trial.exchange)
 
 
-def _is_slow_upload(trial: Trial) -> bool:
-    failure = trial.exchange.failure
-    return trial.trait is Trait.BODY and failure is not None and failure.trouble is Trouble.TIMEOUT
+def _preflights_refused(trial: Trial) -> Finding:
+    return Finding(
+        verdict=Verdict.SKIP,
+        summary=f"OPTIONS, which only browsers send before a request, is answered {words(trial.exchange)}",
+        because=WEB_APP_MAY_CALL,
+    )
 
 
-def _refuses(refused: Sequence[Trial], found: ProductRequests) -> Finding:
+def _refuses(refused: Sequence[Trial], found: ProductRequests, beside: DirectTrials) -> Finding:
     bodies = sorted((trial for trial in refused if trial.trait is Trait.BODY), key=lambda trial: trial.size)
-    shown = [trial for trial in refused if trial.trait is not Trait.BODY] + bodies[:1]
-    fatal = [trial for trial in shown if trial.trait in {Trait.METHOD, Trait.BODY}]
+    shown = [trial for trial in refused if trial.trait is not Trait.BODY] + bodies[-1:]
+    fatal = [trial for trial in shown if trial.trait in _FATAL]
     first = (fatal or shown)[0]
-    who = sender(first.exchange)
-    told = "; ".join(f"{trial.what} is answered by {words(trial.exchange)}" for trial in shown)
+    hop, owner = _place(first, beside)
+    told = "; ".join(f"{trial.what} is answered by {words(trial.exchange)}{_at_api(trial, beside)}" for trial in shown)
     return Finding(
         verdict=Verdict.FAIL if fatal else Verdict.WARN,
         summary=f"not all requests of the product get through on {first.exchange.label}: {told}"
-        + (_bracket(bodies, found) if bodies else ""),
-        hop=who.hop if who.confidence is not Confidence.UNKNOWN else HopName.LOAD_BALANCER,
-        owner=who.owner if who.confidence is not Confidence.UNKNOWN else Owner.LOAD_BALANCER,
-        expected=f"the same answer as to a plain request ({words(_plain(first, found))})",
+        + (_limit(bodies, found) if bodies else "")
+        + _beyond(found),
+        hop=hop,
+        owner=owner,
+        expected=f"the same answer as to a plain request ({words(found.plain(first))})",
         seen=told,
-        evidence=(_table(found), *_proof(first)),
+        evidence=(_table(found), *_proof(first), *_direct_proof(shown, beside)),
         remedy=Remedy(text=" ".join(_ADVICE[trait] for trait in _traits(shown)), snippets=_snippets(shown)),
-        sources=("RFC 9110 sections 9, 15.5.6 and 15.5.14", "RFC 6585 section 5"),
+        sources=("RFC 9110 sections 9, 10.1.1, 15.5.6 and 15.5.14", "RFC 6585 section 5"),
     )
+
+
+def _place(first: Trial, beside: DirectTrials) -> tuple[HopName, Owner]:
+    """Who refuses: the API server where it does the same by itself, else the sender of the answer."""
+    own, who = beside.of(first), sender(first.exchange)
+    if own is not None and same_outcome(own.exchange, first.exchange):
+        return HopName.API, Owner.API
+    if own is not None or who.confidence is Confidence.UNKNOWN:
+        return HopName.LOAD_BALANCER, Owner.LOAD_BALANCER
+    return who.hop, who.owner
+
+
+def _at_api(trial: Trial, beside: DirectTrials) -> str:
+    own = beside.of(trial)
+    if own is None:
+        return ""
+    if same_outcome(own.exchange, trial.exchange):
+        return ", as by the API server itself"
+    return f" (the API server itself: {words(own.exchange)})"
 
 
 def _traits(trials: Sequence[Trial]) -> list[Trait]:
     return list(dict.fromkeys(trial.trait for trial in trials))
 
 
-def _bracket(bodies: Sequence[Trial], found: ProductRequests) -> str:
-    """Between which sizes the limit lies, and what SDKs go by."""
-    accepted = [t.size for t in found.trials if t.trait is Trait.BODY and not is_refused(t, found.plain_post)]
-    between = f"; the limit lies between {size(max(accepted))} and {size(bodies[0].size)}" if accepted else ""
+def _limit(refused: Sequence[Trial], found: ProductRequests) -> str:
+    """Where the limit of bodies lies, and what SDKs go by."""
+    bodies = [trial for trial in found.trials if trial.trait is Trait.BODY]
+    low, high = bracket(bodies, found.plain_post)
     told = f"GET /version tells SDKs {size(found.advertised)}" if found.advertised else "SDKs send up to 6 MiB at once"
-    return f"{between}; {told}"
+    if high is None or not low:
+        return f"; {told}"
+    if high - low == 1:
+        default = f", {sender(refused[0].exchange).name}'s default" if is_default_body_limit(refused[0], low) else ""
+        return f"; the limit is {size(low)}{default}; {told}"
+    return f"; the limit lies between {size(low)} and {size(high)}; {told}"
+
+
+def _beyond(found: ProductRequests) -> str:
+    """The limits beyond the product's needs, as far as --deep looked for them."""
+    bounds = {Trait.URL: DEEP_URL, Trait.HEADERS: DEEP_HEADERS, Trait.COUNT: DEEP_COUNT}
+    told = []
+    for trait, (least, _) in bounds.items():
+        trials = [trial for trial in found.beyond if trial.trait is trait]
+        if trials:
+            low, high = bracket(trials, found.plain_get)
+            told.append(f"{_LIMIT_OF[trait]} {_amount(trait, max(low, least))}{'' if high else ' and more'}")
+    return f"; what passes at most: {', '.join(told)}" if told else ""
+
+
+_LIMIT_OF = {Trait.URL: "a URL of", Trait.HEADERS: "headers of", Trait.COUNT: "a number of headers of"}
+
+
+def _amount(trait: Trait, count: int) -> str:
+    return str(count) if trait is Trait.COUNT else size(count)
 
 
 def _proof(trial: Trial) -> tuple[Evidence, ...]:
     return (evidence.exchange(trial.exchange),) if trial.trait is Trait.BODY else proofs(trial.exchange)
 
 
-def _too_slow(trial: Trial) -> Finding:
+def _direct_proof(shown: Sequence[Trial], beside: DirectTrials) -> tuple[Evidence, ...]:
+    return tuple(evidence.exchange(own.exchange) for trial in shown if (own := beside.of(trial)) is not None)
+
+
+def _unclear(trial: Trial) -> Finding:
+    failure = trial.exchange.failure
+    if failure is not None and failure.trouble is Trouble.TIMEOUT:
+        why = "the line from here may be too slow to tell; run from a machine nearer to the target"
+        hop, owner = HopName.NETWORK, Owner.NETWORK
+    else:
+        why = (
+            "a limit of sizes would be a 413; a server that answers before it has read the body and hangs up looks "
+            "the same, and nothing but a real upload with a key tells"
+        )
+        hop, owner = HopName.LOAD_BALANCER, Owner.LOAD_BALANCER
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"{trial.what} was neither taken nor refused within {trial.exchange.timing.total_s:.0f} s: the line "
-        "from here may be too slow to tell; run from a machine nearer to the target",
-        hop=HopName.NETWORK,
-        owner=Owner.NETWORK,
+        summary=f"{trial.what} ends in {words(trial.exchange)}: {why}",
+        hop=hop,
+        owner=owner,
         expected="an answer to the whole body",
         seen=words(trial.exchange),
         evidence=(evidence.exchange(trial.exchange),),
@@ -188,22 +189,25 @@ def _too_slow(trial: Trial) -> Finding:
 
 def _table(found: ProductRequests) -> Evidence:
     rows = [("a plain GET", words(found.plain_get)), ("a plain POST", words(found.plain_post))]
-    rows += [(trial.what, words(trial.exchange)) for trial in found.trials]
+    rows += [(trial.what, words(trial.exchange) + _continued(trial)) for trial in (*found.trials, *found.beyond)]
     return evidence.table(f"Requests to {UNKNOWN_PATH} on {found.plain_get.label}", ("request", "answer"), rows)
 
 
-def size(count: int) -> str:
-    """A number of bytes in the unit that fits."""
-    if count >= MIB:
-        return f"{count / MIB:.1f} MiB"
-    return f"{count / KIB:.0f} KiB" if count >= KIB else f"{count} bytes"
+def _continued(trial: Trial) -> str:
+    if trial.trait is not Trait.EXPECT or trial.exchange.status is None:
+        return ""
+    return ", after 100 Continue" if 100 in trial.exchange.interim else ", without 100 Continue"
 
 
 _ADVICE = {
     Trait.METHOD: "Let GET, POST, PUT, PATCH, DELETE and OPTIONS pass to the API: the web app and the SDKs use all.",
+    Trait.OPTIONS: "Let OPTIONS pass: browsers ask with it before they send anything else.",
     Trait.URL: "Allow URLs and query strings of 8 KiB: queries and filters travel in them.",
     Trait.HEADERS: "Allow request headers of 16 KiB in all: keys, tracing and the x-bt- headers add up.",
+    Trait.COUNT: "Allow 40 request headers and more.",
     Trait.PATH: "Pass encoded slashes (%2F) on as they are: names of projects and prompts may contain a slash.",
+    Trait.EXPECT: "Answer Expect: 100-continue or pass it on: curl, .NET and Java clients send it before large bodies.",
+    Trait.CODING: "Let request bodies with Content-Encoding: gzip pass: OpenTelemetry collectors pack what they send.",
     Trait.BODY: "Raise the largest body to at least what GET /version advertises (SDKs otherwise assume 6 MiB), or "
     "lower the advertised value: logs beyond the limit are lost.",
 }

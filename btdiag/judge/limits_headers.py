@@ -10,7 +10,7 @@ from btdiag.judge.answers import Roots, facts_of, proofs
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.gateway import Confidence, sender
-from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits_requests import ProductRequests
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 

@@ -10,7 +10,7 @@ from btdiag.judge import evidence
 from btdiag.judge.answers import Roots, facts_of, proofs, readings, unanswered, words
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.gateway import Confidence, Sender, retry_after, sender
-from btdiag.judge.limits import ProductRequests
+from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.sdk_facts import ControlPlane
 from btdiag.measurement import NotMeasured, PerAddress

@@ -28,6 +28,7 @@ class Answer:
     failure: Failure | None = None
     first_byte_s: float | None = None
     reusable: bool = False
+    interim: list[int] = field(default_factory=list)
     _sent_at: float | None = None
     _kept: bytearray = field(default_factory=bytearray)
 

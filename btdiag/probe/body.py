@@ -1,4 +1,5 @@
-"""What a gateway may turn down: methods, a long URL, many headers, an encoded slash, a large body.
+"""What a gateway may turn down: methods, a long URL, many headers, an encoded slash, a packed, an announced or a large
+body. What is refused is asked again of the API server itself.
 
 All go to a path that does not exist, without the key: for the API each of them is the same 404. Nothing over 8 MB.
 """
@@ -6,11 +7,16 @@ All go to a path that does not exist, without the key: for the API each of them 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import gzip
+from dataclasses import dataclass
 
-from btdiag.judge.cors_survey import UNKNOWN_PATH
+from btdiag.judge.cors_survey import UNKNOWN_PATH, origins
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.limits import (
+from btdiag.judge.limits import DirectTrials
+from btdiag.judge.limits_requests import (
+    DEEP_COUNT,
+    DEEP_HEADERS,
+    DEEP_URL,
     HEADER_BYTES,
     HEADER_COUNT,
     URL_BYTES,
@@ -19,6 +25,7 @@ from btdiag.judge.limits import (
     Trial,
     advertised_body,
     body_to_send,
+    next_body,
     next_size,
     size,
 )
@@ -27,54 +34,149 @@ from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import get
 from btdiag.probe.failures import Header
 from btdiag.probe.health import HEALTH, settled
-from btdiag.probe.kept import kept
+from btdiag.probe.idle import backend_way
+from btdiag.probe.kept import Kept, kept
 from btdiag.probe.wire import Limits, Wire
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
 METHODS = ("PATCH", "PUT", "DELETE")
 JSON: Header = ("Content-Type", "application/json")
+_PACKED = gzip.compress(b"{}", mtime=0)
+_BOUNDS = {Trait.URL: DEEP_URL, Trait.HEADERS: DEEP_HEADERS, Trait.COUNT: DEEP_COUNT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """A request to the unknown path: with something after the path, headers and a body of its own."""
+
+    trait: Trait
+    what: str
+    method: str = "GET"
+    more: str = ""
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+    size: int = 0
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
     url = target.url_for(UNKNOWN_PATH)
     return [
-        f"GET, POST, {', '.join(METHODS)} {url}",
-        f"GET {url} with a query of {size(URL_BYTES)}; with {HEADER_COUNT} headers of {size(HEADER_BYTES)}",
+        f"GET, POST, {', '.join(METHODS)}, OPTIONS (a preflight) {url}",
+        f"GET {url} with a query of {size(URL_BYTES)}; with {HEADER_COUNT} headers of {size(HEADER_BYTES)}"
+        + ("; both with more, in halves where that is refused" if mode.deep else ""),
         f"GET {target.url_for(UNKNOWN_PATH)}%2Fencoded",
-        f"POST {url} with a body of {size(body_to_send(None, mode))} (spaces; less where /version allows less)"
+        f"POST {url} with a packed body; with Expect: 100-continue",
+        f"POST {url} with a body of {size(body_to_send(None, mode))} (an empty object; less where /version allows less)"
+        + ("" if mode.quick else "; with 1 MiB, and one byte more, where nginx refuses it")
         + ("; again in halves where it is refused" if mode.deep else ""),
     ]
 
 
-@measurement(budget=60, why="an upload of at most 20 s, with --deep up to six more where it is refused", sends=_planned)
+@measurement(
+    budget=70, why="an upload of at most 20 s, where it is refused two smaller ones, with --deep six", sends=_planned
+)
 async def product_requests(
     serving_way: Way, wire: Wire, target: Target, mode: Mode, version: PerAddress[Exchange] | NotMeasured
 ) -> ProductRequests:
     """How requests of every form that the product uses are answered, beside plain ones."""
     advertised = None if isinstance(version, NotMeasured) else advertised_body(_at(version, serving_way))
-
-    def ask(method: str, path: str = UNKNOWN_PATH, headers: tuple[Header, ...] = ()) -> Awaitable[Exchange]:
-        body, more = (b"{}", (JSON,)) if method in {"POST", "PATCH", "PUT"} else (b"", ())
-        url = target.url_for(path)
-        return asker.ask(method, url, headers=(*more, *headers), body=body)
-
-    async def trial(trait: Trait, what: str, asking: Awaitable[Exchange]) -> Trial:
-        return Trial(trait=trait, what=what, exchange=await asking)
-
-    def asked() -> list[Awaitable[Trial]]:
-        return [
-            *(trial(Trait.METHOD, method, ask(method)) for method in METHODS),
-            trial(Trait.URL, f"a URL of {size(URL_BYTES)}", ask("GET", f"{UNKNOWN_PATH}?filter={'a' * URL_BYTES}")),
-            trial(Trait.HEADERS, f"{size(HEADER_BYTES)} of headers", ask("GET", headers=_many_headers())),
-            trial(Trait.PATH, "an encoded slash", ask("GET", f"{UNKNOWN_PATH}%2Fencoded")),
-            _upload(serving_way, wire, target, body_to_send(advertised, mode)),
-        ]
-
+    url = target.url_for(UNKNOWN_PATH)
+    large = body_to_send(advertised, mode)
     async with kept(serving_way, wire) as asker:
-        plain_get, plain_post, trials = await asyncio.gather(ask("GET"), ask("POST"), _all(asked()))
-    while mode.deep and (smaller := next_size(trials, plain_post)) is not None:
-        trials.append(await _upload(serving_way, wire, target, smaller))
-    return ProductRequests(plain_get=plain_get, plain_post=plain_post, trials=tuple(trials), advertised=advertised)
+        plain_get, plain_post, trials = await asyncio.gather(
+            asker.ask("GET", url),
+            asker.ask("POST", url, headers=(JSON,), body=b"{}"),
+            asyncio.gather(
+                *(_tried(asker, url, form) for form in _forms(target)), _upload(serving_way, wire, url, large)
+            ),
+        )
+        beyond = await _beyond(asker, url, plain_get) if mode.deep else ()
+    while (smaller := next_body(trials, plain_post, mode)) is not None:
+        trials.append(await _upload(serving_way, wire, url, smaller))
+    return ProductRequests(
+        plain_get=plain_get, plain_post=plain_post, trials=tuple(trials), beyond=beyond, advertised=advertised
+    )
+
+
+def _forms(target: Target) -> list[_Form]:
+    """Every trial but the large body."""
+    preflight = (("Origin", origins(target)[0]), ("Access-Control-Request-Method", "POST"))
+    packed, announced = (JSON, ("Content-Encoding", "gzip")), (JSON, ("Expect", "100-continue"))
+    return [
+        _Form(trait=Trait.METHOD, what="PATCH", method="PATCH", headers=(JSON,), body=b"{}"),
+        _Form(trait=Trait.METHOD, what="PUT", method="PUT", headers=(JSON,), body=b"{}"),
+        _Form(trait=Trait.METHOD, what="DELETE", method="DELETE"),
+        _Form(trait=Trait.OPTIONS, what="OPTIONS", method="OPTIONS", headers=preflight),
+        _sized(Trait.URL, URL_BYTES),
+        _sized(Trait.HEADERS, HEADER_BYTES),
+        _Form(trait=Trait.PATH, what="an encoded slash", more="%2Fencoded"),
+        _Form(trait=Trait.CODING, what="a packed body", method="POST", headers=packed, body=_PACKED),
+        _Form(trait=Trait.EXPECT, what="Expect: 100-continue", method="POST", headers=announced, body=b"{}"),
+    ]
+
+
+def _sized(trait: Trait, count: int) -> _Form:
+    """A URL or headers of so many bytes, or so many headers."""
+    match trait:
+        case Trait.URL:
+            return _Form(trait=trait, what=f"a URL of {size(count)}", more=f"?filter={'a' * count}", size=count)
+        case Trait.HEADERS:
+            headers = _headers(HEADER_COUNT, count)
+            return _Form(trait=trait, what=f"{size(count)} of headers", headers=headers, size=count)
+        case _:
+            return _Form(trait=trait, what=f"{count} headers", headers=_headers(count, 32 * count), size=count)
+
+
+def _headers(count: int, total: int) -> tuple[Header, ...]:
+    """So many headers of so many bytes in all, colons and line ends included."""
+    value = "a" * max(1, total // count - len("X-Btdiag-Filler-000: \r\n"))
+    return tuple((f"X-Btdiag-Filler-{number:03}", value) for number in range(count))
+
+
+async def _tried(asker: Kept, url: str, form: _Form) -> Trial:
+    seen = await asker.ask(form.method, url + form.more, headers=form.headers, body=form.body)
+    return Trial(trait=form.trait, what=form.what, exchange=seen, size=form.size)
+
+
+async def _upload(way: Way, wire: Wire, url: str, count: int) -> Trial:
+    """POST of that many bytes. A refusal may come before all is sent, and the connection break under the rest."""
+    seen = await wire.exchange(way, "POST", url, headers=(JSON,), body=_spacious(count), limits=UPLOAD)
+    return Trial(trait=Trait.BODY, what=f"a body of {size(count)}", exchange=seen, size=count)
+
+
+def _spacious(count: int) -> bytes:
+    """An empty JSON object of so many bytes: a server that reads it finds nothing wrong with it."""
+    return b"{" + b" " * max(0, count - 2) + b"}"
+
+
+async def _beyond(asker: Kept, url: str, plain: Exchange) -> tuple[Trial, ...]:
+    """Sizes that the product does not need, until the limit of each is known."""
+    found: list[Trial] = []
+    for trait, bounds in _BOUNDS.items():
+        trials: list[Trial] = []
+        while (count := next_size(trials, plain, bounds)) is not None:
+            trials.append(await _tried(asker, url, _sized(trait, count)))
+        found += trials
+    return tuple(found)
+
+
+def _planned_again(target: Target, mode: Mode) -> list[str]:
+    return [f"what is refused above, at {target.backend}{UNKNOWN_PATH}"] if target.backend else []
+
+
+@measurement(budget=40, why="what was refused, once more, among it one upload of at most 20 s", sends=_planned_again)
+async def direct_trials(wire: Wire, target: Target, product_requests: ProductRequests) -> DirectTrials:
+    """How the API server itself answers what was refused in front: that tells who refuses."""
+    refused = product_requests.refused
+    if not refused:
+        raise NotAsked("nothing was refused")
+    way, url = await backend_way(target, wire), f"{target.backend}{UNKNOWN_PATH}"
+    bodies = sorted(trial.size for trial in refused if trial.trait is Trait.BODY)
+    again = {(trial.trait, trial.what) for trial in refused}
+    forms = [form for form in _forms(target) if (form.trait, form.what) in again]
+    async with kept(way, wire) as asker:
+        small = await asyncio.gather(*(_tried(asker, url, form) for form in forms))
+    return DirectTrials(trials=(*small, *[await _upload(way, wire, url, count) for count in bodies[-1:]]))
 
 
 def _planned_direct(target: Target, mode: Mode) -> list[str]:
@@ -91,22 +193,6 @@ async def backend_unknown(wire: Wire, target: Target) -> Exchange:
     if target.backend is None:
         raise NotAsked("no --backend URL was given", "--backend http://HOST:8000")
     return await settled(lambda: get(f"{target.backend}{UNKNOWN_PATH}", target, wire, HEALTH))
-
-
-async def _all(asked: Sequence[Awaitable[Trial]]) -> list[Trial]:
-    return list(await asyncio.gather(*asked))
-
-
-async def _upload(way: Way, wire: Wire, target: Target, count: int) -> Trial:
-    """POST of that many spaces. A refusal may come before all is sent, and the connection break under the rest."""
-    url = target.url_for(UNKNOWN_PATH)
-    seen = await wire.exchange(way, "POST", url, headers=(JSON,), body=b" " * count, limits=UPLOAD)
-    return Trial(trait=Trait.BODY, what=f"a body of {size(count)}", exchange=seen, size=count)
-
-
-def _many_headers() -> tuple[Header, ...]:
-    value = "a" * (HEADER_BYTES // HEADER_COUNT - 20)
-    return tuple((f"X-Btdiag-Filler-{number:02}", value) for number in range(HEADER_COUNT))
 
 
 def _at(version: PerAddress[Exchange], way: Way) -> Exchange | None:

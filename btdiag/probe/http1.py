@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 import h11
@@ -13,6 +14,7 @@ from btdiag.probe.failures import EXPECTED, Broken, Header, legible, received_he
 from btdiag.probe.streams import READ_SIZE, Stream
 
 INTERIM_LIMIT = 20  # 1xx answers before the real one; servers send none or one, early-hints servers a few
+CONTINUE_S = 1.0  # seconds that an announced body waits for 100 Continue, as long as curl's
 _PROTOCOL = b"HTTP/"
 _TLS_RECORD = b"\x15\x03"  # a TLS alert where a status line was due
 
@@ -31,53 +33,67 @@ class Outgoing:
 async def converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
     """Send the request and read its answer into `answer`. Raises what breaks; the caller sets the deadline.
 
-    Reading starts at once, beside the writing: a server may refuse a large body before it has taken all of it.
+    Reading starts at once, beside the writing: a server may refuse a large body before it has taken all of it. A body
+    that is announced (Expect: 100-continue) waits for the server's word, but not for ever (RFC 9110 section 10.1.1).
     """
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=answer.limits.header)
-    stream.writer.write(encoded(connection, outgoing))
-    if not stream.writer.transport.get_write_buffer_size():
+    head, body = _parts(connection, outgoing)
+    held = body if any(name.lower() == "expect" for name, _ in outgoing.headers) else b""
+    go_on = asyncio.Event()
+    stream.writer.write(head if held else head + body)
+    if not held and not stream.writer.transport.get_write_buffer_size():
         answer.sent()
-    writing = asyncio.create_task(_flush(stream, answer))
+    writing = asyncio.create_task(_flush(stream, answer, held, go_on))
     try:
-        await _receive(connection, stream, answer)
+        await _receive(connection, stream, answer, go_on)
     except EXPECTED as error:
         if answer.first_byte_s is None and writing.done() and (cause := writing.exception()):
             raise cause from error
         raise
     finally:
+        unsent = bool(held) and not writing.done()
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-    answer.reusable = connection.our_state is connection.their_state is h11.DONE and not connection.trailing_data[0]
+    done = connection.our_state is connection.their_state is h11.DONE and not connection.trailing_data[0]
+    answer.reusable = done and not unsent
 
 
 def encoded(connection: h11.Connection, outgoing: Outgoing) -> bytes:
     """The bytes of the whole request, head and body."""
+    return b"".join(_parts(connection, outgoing))
+
+
+def _parts(connection: h11.Connection, outgoing: Outgoing) -> tuple[bytes, bytes]:
     headers = [("Host", outgoing.authority), *outgoing.headers]
     if outgoing.body or outgoing.method in {"POST", "PUT", "PATCH"}:
         headers.append(("Content-Length", str(len(outgoing.body))))
-    events: list[h11.Event] = [h11.Request(method=outgoing.method, target=outgoing.target, headers=headers)]
-    events += [h11.Data(data=outgoing.body)] if outgoing.body else []
-    return b"".join(connection.send(event) or b"" for event in [*events, h11.EndOfMessage()])
+    head = connection.send(h11.Request(method=outgoing.method, target=outgoing.target, headers=headers)) or b""
+    events: list[h11.Event] = [h11.Data(data=outgoing.body)] if outgoing.body else []
+    return head, b"".join(connection.send(event) or b"" for event in [*events, h11.EndOfMessage()])
 
 
-async def _flush(stream: Stream, answer: Answer) -> None:
+async def _flush(stream: Stream, answer: Answer, held: bytes, go_on: asyncio.Event) -> None:
     """Wait until the operating system has taken the request, but for the last few kilobytes of a large one."""
+    if held:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(go_on.wait(), CONTINUE_S)
+        stream.writer.write(held)
     if stream.writer.transport.get_write_buffer_size():
         await stream.writer.drain()
     answer.sent()
 
 
-async def _receive(connection: h11.Connection, stream: Stream, answer: Answer) -> None:
-    interim = 0
+async def _receive(connection: h11.Connection, stream: Stream, answer: Answer, go_on: asyncio.Event) -> None:
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
             await _read_more(connection, stream, answer)
         elif isinstance(event, h11.InformationalResponse):
-            interim += 1
+            answer.interim.append(event.status_code)
+            go_on.set()
             if event.status_code == 101:
                 return _take_head(event, answer)
-            if interim > INTERIM_LIMIT:
+            if len(answer.interim) > INTERIM_LIMIT:
                 raise Broken(Trouble.TOO_LARGE, f"more than {INTERIM_LIMIT} interim (1xx) answers")
         elif isinstance(event, h11.Response):
             _take_head(event, answer)

@@ -214,6 +214,7 @@ class Wire:
                 first_byte_s=answer.first_byte_s,
                 total_s=connecting.total_s + time.perf_counter() - started,
             ),
+            interim=tuple(answer.interim),
             failure=answer.failure,
             tls_verified=stream.verified,
             key_withheld=withheld,

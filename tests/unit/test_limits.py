@@ -9,20 +9,22 @@ import pytest
 from btdiag.judge import ratelimit
 from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
-from btdiag.judge.limits import (
+from btdiag.judge.limits import DirectTrials, accepts_product_requests
+from btdiag.judge.limits_headers import cached, dropped_headers, preserves_headers, repeated
+from btdiag.judge.limits_requests import (
+    DEEP_URL,
     KIB,
     MIB,
     MOST_BODY,
     ProductRequests,
     Trait,
     Trial,
-    accepts_product_requests,
     advertised_body,
     body_to_send,
     is_refused,
+    next_body,
     next_size,
 )
-from btdiag.judge.limits_headers import cached, dropped_headers, preserves_headers, repeated
 from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers, is_lost, routes_reach_their_backend
 from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
 from btdiag.judge.sdk_facts import LOGIN, ControlPlane, Login
@@ -60,6 +62,7 @@ def seen(
 
 NOT_FOUND = seen()
 TOO_LARGE = seen(413, NGINX)
+UNSIGNED = seen(413, "too large")
 
 
 def product(*trials: Trial, advertised: int | None = 6 * MIB) -> ProductRequests:
@@ -90,15 +93,32 @@ def trial(trait: Trait, exchange: Exchange, size: int = 0) -> Trial:
         (Trait.URL, seen(414, NGINX), True),
         (Trait.URL, seen(200, PAGE), True),
         (Trait.URL, seen(200, "ok"), False),
+        (Trait.EXPECT, seen(417, ""), True),
+        (Trait.BODY, seen(502, NGINX), False),  # who hangs up while the body is sent is not told by that
+        (Trait.BODY, seen(None), False),
     ],
 )
 def test_what_is_refused_for_its_form(trait: Trait, exchange: Exchange, refused: bool) -> None:
     assert is_refused(trial(trait, exchange), NOT_FOUND) is refused
 
 
+@pytest.mark.parametrize(
+    ("answer", "plain", "refused"),
+    [
+        (seen(405, "no"), seen(404, "nothing here"), False),  # neither is signed: the same application, it seems
+        (seen(405, "no"), NOT_FOUND, True),  # not by the API, which answers in JSON
+        (seen(405, "no", Server="awselb/2.0"), seen(404, "nothing here"), True),
+        (seen(403, PAGE), seen(404, "nothing here"), True),
+        (seen(502, "no"), seen(404, "nothing here"), True),
+    ],
+)
+def test_who_does_not_sign_may_be_the_application(answer: Exchange, plain: Exchange, refused: bool) -> None:
+    assert is_refused(trial(Trait.METHOD, answer), plain) is refused
+
+
 def test_refused_bodies_and_methods_fail_and_the_rest_warns() -> None:
     def verdict(*trials: Trial) -> Verdict:
-        return accepts_product_requests(product(*trials)).verdict
+        return accepts_product_requests(product(*trials), NONE).verdict
 
     fine = trial(Trait.METHOD, NOT_FOUND)
     assert verdict(fine) is Verdict.PASS
@@ -106,11 +126,34 @@ def test_refused_bodies_and_methods_fail_and_the_rest_warns() -> None:
     assert verdict(trial(Trait.BODY, TOO_LARGE, 6 * MIB), trial(Trait.URL, seen(414, NGINX))) is Verdict.FAIL
     assert verdict(trial(Trait.METHOD, seen(429))) is Verdict.INCONCLUSIVE
     assert verdict(trial(Trait.BODY, seen(None, trouble=Trouble.TIMEOUT), 6 * MIB)) is Verdict.INCONCLUSIVE
+    assert verdict(trial(Trait.BODY, seen(502, NGINX), 6 * MIB)) is Verdict.INCONCLUSIVE
+    assert verdict(trial(Trait.EXPECT, seen(417, ""))) is Verdict.WARN
+
+
+def test_a_refused_preflight_alone_is_judged_by_cors() -> None:
+    preflight = trial(Trait.OPTIONS, seen(405, NGINX))
+    alone = accepts_product_requests(product(preflight), NONE)
+    assert (alone.verdict, alone.because) == (Verdict.SKIP, "cors.web-app-may-call")
+    both = accepts_product_requests(product(preflight, trial(Trait.METHOD, seen(405, NGINX))), NONE)
+    assert both.verdict is Verdict.FAIL
+
+
+def test_what_the_api_server_does_too_is_not_put_down_to_a_hop() -> None:
+    refused = trial(Trait.METHOD, seen(405, NGINX))
+    beside = DirectTrials(trials=(refused,))
+    assert accepts_product_requests(product(refused), beside).verdict is Verdict.PASS
+    large = trial(Trait.BODY, seen(413, "too large"), 6 * MIB)
+    found = accepts_product_requests(product(large), DirectTrials(trials=(large,)))
+    assert (found.verdict, found.hop) == (Verdict.FAIL, "api")
+    taken = accepts_product_requests(product(large), DirectTrials(trials=(trial(Trait.BODY, NOT_FOUND, 6 * MIB),)))
+    assert (taken.verdict, taken.hop) == (Verdict.FAIL, "load balancer")
+    assert "the API server itself: 404" in taken.summary
 
 
 def test_the_limit_is_named_between_what_passed_and_what_did_not() -> None:
     found = accepts_product_requests(
-        product(trial(Trait.BODY, TOO_LARGE, 6 * MIB), trial(Trait.BODY, NOT_FOUND, MIB), advertised=5 * MIB)
+        product(trial(Trait.BODY, TOO_LARGE, 6 * MIB), trial(Trait.BODY, NOT_FOUND, MIB), advertised=5 * MIB),
+        NONE,
     )
     assert "between 1.0 MiB and 6.0 MiB; GET /version tells SDKs 5.0 MiB" in found.summary
     assert found.remedy is not None
@@ -118,11 +161,29 @@ def test_the_limit_is_named_between_what_passed_and_what_did_not() -> None:
 
 
 def test_halving_ends_close_to_the_limit() -> None:
-    limit, trials = 1 * MIB, [trial(Trait.BODY, TOO_LARGE, 6 * MIB)]
-    while (size := next_size(trials, NOT_FOUND)) is not None:
-        trials.append(trial(Trait.BODY, NOT_FOUND if size <= limit else TOO_LARGE, size))
+    limit, trials = 1 * MIB, [trial(Trait.BODY, UNSIGNED, 6 * MIB)]
+    while (size := next_body(trials, NOT_FOUND, Mode(deep=True))) is not None:
+        trials.append(trial(Trait.BODY, NOT_FOUND if size <= limit else UNSIGNED, size))
     assert len(trials) == 7
-    assert next_size([trial(Trait.BODY, NOT_FOUND, MIB)], NOT_FOUND) is None
+    assert next_body([trial(Trait.BODY, NOT_FOUND, MIB)], NOT_FOUND, Mode(deep=True)) is None
+    assert next_body([trial(Trait.BODY, UNSIGNED, 6 * MIB)], NOT_FOUND, Mode()) is None
+
+
+def test_a_products_default_is_looked_for_first() -> None:
+    trials = [trial(Trait.BODY, TOO_LARGE, 6 * MIB)]
+    while (size := next_body(trials, NOT_FOUND, Mode())) is not None:
+        trials.append(trial(Trait.BODY, NOT_FOUND if size <= MIB else TOO_LARGE, size))
+    assert [one.size for one in trials] == [6 * MIB, MIB, MIB + 1]
+    assert "the limit is 1.0 MiB, nginx's default" in accepts_product_requests(product(*trials), NONE).summary
+
+
+def test_limits_beyond_the_products_needs_are_told_and_not_held_against_anybody() -> None:
+    limit, trials = 8 * KIB, list[Trial]()
+    while (size := next_size(trials, NOT_FOUND, DEEP_URL)) is not None:
+        trials.append(trial(Trait.URL, NOT_FOUND if size <= limit else seen(414, NGINX), size))
+    found = replace(product(), beyond=tuple(trials))
+    assert accepts_product_requests(found, NONE).verdict is Verdict.PASS
+    assert "what passes at most: a URL of 8 KiB" in accepts_product_requests(found, NONE).summary
 
 
 @pytest.mark.parametrize(
