@@ -8,14 +8,16 @@ from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits import DirectTrials
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
 from btdiag.judge.limits_requests import ProductRequests
-from btdiag.judge.limits_routes import RouteAnswers
+from btdiag.judge.limits_routes import MoreAnswers, RouteAnswers
 from btdiag.judge.limits_silence import Silence
 from btdiag.judge.limits_streams import StreamSeen
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, Target, conclude
 
 
-def check_routes_reach_their_backend(route_answers: RouteAnswers) -> Finding:
+def check_routes_reach_their_backend(
+    route_answers: RouteAnswers, direct_routes: MoreAnswers | NotMeasured, slow_routes: MoreAnswers | NotMeasured
+) -> Finding:
     """Every class of routes reaches a backend that answers.
 
     Load balancers send the AI proxy, functions, ingest and queries to backends of their own. A health check on / covers
@@ -23,13 +25,14 @@ def check_routes_reach_their_backend(route_answers: RouteAnswers) -> Finding:
 
     Measured: one request to each class, without a key and with an empty JSON object, so that nothing can be read or
     written. A refusal or an unknown route from the API itself is fine; a gateway's own page, 502 to 504, a web page, a
-    redirect elsewhere and a broken connection are not.
+    redirect elsewhere and a broken connection are not. What does not seem to reach the API is asked again of --backend,
+    and what gives no answer within 6 s is waited for until the other idle waits of the run end.
 
     Remedy: correct the load balancer's rule, target group or health check for the route named.
 
     Sources: RFC 9110 section 15; https://github.com/braintrustdata/terraform-aws-braintrust-data-plane
     """
-    return conclude(limits_routes.routes_reach_their_backend(route_answers))
+    return conclude(limits_routes.routes_reach_their_backend(route_answers, direct_routes, slow_routes))
 
 
 def check_accepts_product_requests(

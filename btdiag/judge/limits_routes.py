@@ -5,16 +5,21 @@ Sources: the path rules of the product's Terraform modules (CloudFront, ECS load
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from btdiag.judge import evidence
 from btdiag.judge.answers import proofs, rate_limited, words
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.exchange import Exchange, Trouble
 from btdiag.judge.gateway import Confidence, page, redirect, sender
+from btdiag.judge.signatures import ORIGINS_TOO
 from btdiag.judge.statuses import SOURCES, explain
-from btdiag.model import Evidence, Finding, HopName, Remedy, Verdict
+from btdiag.measurement import NotMeasured
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
+
+LATE_S = 6.0  # an answer that took longer has its time told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,13 @@ class RouteAnswers:
     unknown: Exchange
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoreAnswers:
+    """What some of the classes answered elsewhere, or later."""
+
+    answers: tuple[tuple[RouteClass, Exchange], ...]
+
+
 def is_lost(seen: Exchange, unknown: Exchange) -> bool:
     """Whether an answer shows that the request never reached the API: a gateway's own page or 50x, a web page, a
     redirect elsewhere, a broken connection. A refusal without a key, or an unknown route of the API, is none; nor is a
@@ -69,28 +81,84 @@ def _by_a_hop(seen: Exchange) -> bool:
     return who.confidence is not Confidence.UNKNOWN and who.hop is not HopName.API
 
 
-def routes_reach_their_backend(found: RouteAnswers) -> Finding:
-    """The claim of gateway.routes-reach-their-backend."""
-    lost = {route: seen for route, seen in found.answers if is_lost(seen, found.unknown)}
-    limited = [seen for _, seen in found.answers if seen.status == 429]
+class State(StrEnum):
+    """Where a request to one class of routes ended, as far as its answer tells."""
+
+    REACHED = "reached the API"
+    LOST = "lost on the way"
+    UNTOLD = "not to be told"
+
+
+def state_of(seen: Exchange, unknown: Exchange, own: Exchange | None) -> State:
+    """What an answer tells; `own` is what the API server itself says to the same request, None where it was not asked.
+
+    Silence is not taken for a loss: our own patience ended. Nor is the page of a product that may serve the API as
+    well as stand before it, where a path that does not exist gets the same.
+    """
+    if own is not None and _same(seen, own):
+        return State.REACHED
+    if _is_silent(seen):
+        return State.UNTOLD
+    if not is_lost(seen, unknown):
+        return State.REACHED
+    ambiguous = own is None and sender(seen).name in ORIGINS_TOO and _same(seen, unknown) and (seen.status or 0) < 500
+    return State.UNTOLD if ambiguous else State.LOST
+
+
+def _same(one: Exchange, other: Exchange) -> bool:
+    """The same answer of the same hand, or silence both times."""
+    if one.status is None:
+        return _is_silent(one) and _is_silent(other)
+    return one.status == other.status and sender(one).name == sender(other).name
+
+
+def _is_silent(seen: Exchange) -> bool:
+    return seen.status is None and seen.failure is not None and seen.failure.trouble is Trouble.TIMEOUT
+
+
+def routes_reach_their_backend(
+    found: RouteAnswers, direct: MoreAnswers | NotMeasured, slow: MoreAnswers | NotMeasured
+) -> Finding:
+    """The claim of gateway.routes-reach-their-backend. `direct` are the answers of the API server itself to what did
+    not seem to reach it, `slow` those that came, or did not come, after a longer wait."""
+    own, later = _by_class(direct), _by_class(slow)
+    answers = {route: later.get(route, seen) for route, seen in found.answers}
+    states = {route: state_of(seen, found.unknown, own.get(route)) for route, seen in answers.items()}
+    lost = {route: seen for route, seen in answers.items() if states[route] is State.LOST}
+    untold = {route: seen for route, seen in answers.items() if states[route] is State.UNTOLD}
+    limited = [seen for seen in answers.values() if seen.status == 429]
     if lost:
-        return _lost(lost, found)
+        return _lost(lost, found, own)
     if limited:
         return rate_limited(limited[0])
-    names = ", ".join(route.path for route, _ in found.answers)
+    if untold:
+        return _untold(untold, found)
+    names = ", ".join(route.path for route in answers)
     return Finding(
         verdict=Verdict.PASS,
-        summary=f"each of {len(found.answers)} classes of routes is answered by the API ({names})",
-        evidence=(_table(found),),
+        summary=f"each of {len(answers)} classes of routes is answered by the API ({names})",
+        evidence=(_table(found, own),),
     )
 
 
-def _lost(lost: Mapping[RouteClass, Exchange], found: RouteAnswers) -> Finding:
+def unreached(found: RouteAnswers) -> tuple[RouteClass, ...]:
+    """The classes of which the API server itself is worth asking: lost, or not to be told."""
+    return tuple(route for route, seen in found.answers if state_of(seen, found.unknown, None) is not State.REACHED)
+
+
+def silent(found: RouteAnswers) -> tuple[RouteClass, ...]:
+    """The classes that gave no answer in the time that others need."""
+    return tuple(route for route, seen in found.answers if _is_silent(seen))
+
+
+def _by_class(more: MoreAnswers | NotMeasured) -> dict[RouteClass, Exchange]:
+    return dict(more.answers) if isinstance(more, MoreAnswers) else {}
+
+
+def _lost(lost: Mapping[RouteClass, Exchange], found: RouteAnswers, own: Mapping[RouteClass, Exchange]) -> Finding:
     first = next(iter(lost.values()))
     story = explain(first)
-    told = "; ".join(
-        f"{what} ({', '.join(route.path for route in routes)})" for what, routes in _by_answer(lost).items()
-    )
+    told = _told(lost)
     share = f"{len(lost)} of {len(found.answers)}"
     return Finding(
         verdict=Verdict.FAIL,
@@ -99,7 +167,7 @@ def _lost(lost: Mapping[RouteClass, Exchange], found: RouteAnswers) -> Finding:
         owner=story.owner,
         expected="an answer of the API on every route (401 without a key)",
         seen=told,
-        evidence=(_table(found), *proofs(first)),
+        evidence=(_table(found, own), *proofs(first)),
         remedy=Remedy(
             text=f"Look at the load balancer's rules and target groups for {', '.join(r.path for r in lost)}: a health "
             f"check on / says nothing about them. {story.remedy.text}",
@@ -109,15 +177,41 @@ def _lost(lost: Mapping[RouteClass, Exchange], found: RouteAnswers) -> Finding:
     )
 
 
-def _by_answer(lost: Mapping[RouteClass, Exchange]) -> dict[str, Sequence[RouteClass]]:
-    groups: dict[str, list[RouteClass]] = {}
-    for route, seen in lost.items():
-        groups.setdefault(words(seen), []).append(route)
-    return dict(groups)
+def _untold(untold: Mapping[RouteClass, Exchange], found: RouteAnswers) -> Finding:
+    told, first = _told(untold), next(iter(untold.values()))
+    if _is_silent(first):
+        why = "the API may be slow there, or out of reach"
+    else:
+        why = (
+            f"a gateway without a rule says it to any unknown path, and so does an API that {sender(first).name} serves"
+        )
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"whether {len(untold)} of {len(found.answers)} classes of routes reach the API is not told by {told}: "
+        f"{why}; asking the API server itself (--backend URL) would tell",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="an answer of the API on every route (401 without a key)",
+        seen=told,
+        evidence=(_table(found, {}), *proofs(first)),
+        sources=SOURCES,
+    )
 
 
-def _table(found: RouteAnswers) -> Evidence:
-    rows = [(route.name, f"{route.method} {route.path}", words(seen)) for route, seen in found.answers]
-    rows.append(("none", f"GET {UNKNOWN_PATH}", words(found.unknown)))
+def _told(answers: Mapping[RouteClass, Exchange]) -> str:
+    """The answers and what got them: "503 from nginx (/logs3, /btql); 504 from HAProxy after 60 s (/v1/eval)"."""
+    groups: dict[str, list[str]] = {}
+    for route, seen in answers.items():
+        late = f" after {seen.timing.total_s:.0f} s" if seen.status and seen.timing.total_s > LATE_S else ""
+        groups.setdefault(words(seen) + late, []).append(route.path)
+    return "; ".join(f"{what} ({', '.join(paths)})" for what, paths in groups.items())
+
+
+def _table(found: RouteAnswers, own: Mapping[RouteClass, Exchange]) -> Evidence:
+    rows = [
+        (route.name, f"{route.method} {route.path}", words(seen), words(own[route]) if route in own else "")
+        for route, seen in found.answers
+    ]
+    rows.append(("none", f"GET {UNKNOWN_PATH}", words(found.unknown), ""))
     title = f"Classes of routes on {found.unknown.label}"
-    return evidence.table(title, ("class", "request without a key", "answer"), rows)
+    return evidence.table(title, ("class", "request without a key", "answer", "API server itself"), rows)

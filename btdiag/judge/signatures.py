@@ -288,6 +288,9 @@ _ORIGINS = (
 MAKERS: tuple[Signature, ...] = (*_ON_THE_CLIENTS_SIDE, *_CDNS, *_LOAD_BALANCERS, *_ORIGINS)
 """Products by the answers they write, the first match wins."""
 
+ORIGINS_TOO = frozenset({"nginx", "OpenResty", "Apache httpd", "Caddy", "Traefik (or another Go proxy)"})
+"""Makers that an API may be served by as well: what they say of a path may be the gateway's word or the API's own."""
+
 PASSERS: tuple[Signature, ...] = (
     Signature(product="Amazon CloudFront", headers=(("x-amz-cf-id", "."),)),
     Signature(product="Azure Front Door", headers=(("x-azure-ref", "."),)),

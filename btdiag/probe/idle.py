@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from btdiag.judge.exchange import Exchange
@@ -21,6 +22,8 @@ from btdiag.probe.battery import HUNG_S
 from btdiag.probe.endpoint import routes_to
 from btdiag.probe.timed import TimedConnection, answers, close_all
 from btdiag.probe.wire import DialError, Wire
+
+Work = TypeVar("Work")
 
 WATCHED = 4  # direct connections: enough to tell a backend with exact timers from one that looks at them now and then
 STAGGER_S = 0.1  # seconds between them, so that a coarse timer shows as different ages
@@ -119,6 +122,19 @@ async def wait_for_ends(
         ends.cancel()
         waiting.cancel()
         await asyncio.gather(ends, waiting, return_exceptions=True)
+
+
+async def while_idle(work: Awaitable[Work], waits: Waits, seconds: float, what: str) -> Work:
+    """The outcome of work that mostly waits, for at most so many seconds: it counts as an idle wait, as long as it
+    lasts."""
+    working = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(waits.idle(seconds, what))
+    try:
+        return await working
+    finally:
+        working.cancel()
+        waiting.cancel()
+        await asyncio.gather(working, waiting, return_exceptions=True)
 
 
 def kept(connection: TimedConnection) -> bool:

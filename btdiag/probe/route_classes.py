@@ -7,12 +7,14 @@ import asyncio
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.credential import logs_in
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers, RouteClass
-from btdiag.measurement import NotAsked, measurement
+from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, RouteClass, silent, unreached
+from btdiag.measurement import NotAsked, Waits, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.body import JSON
-from btdiag.probe.kept import kept
-from btdiag.probe.wire import Wire
+from btdiag.probe.failures import Header
+from btdiag.probe.idle import backend_way, front_wait, while_idle
+from btdiag.probe.kept import Kept, kept
+from btdiag.probe.wire import Limits, Wire
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
@@ -28,12 +30,67 @@ async def route_answers(serving_way: Way, wire: Wire, target: Target) -> RouteAn
     if logs_in(target):
         raise NotAsked("--header logs in every request, and these must not be: POST to routes that write")
 
-    async def ask(route: RouteClass) -> tuple[RouteClass, Exchange]:
-        body, headers = (b"{}", (JSON,)) if route.method == "POST" else (b"", ())
-        url = target.url_for(route.path)
-        return route, await asker.ask(route.method, url, headers=headers, body=body)
-
     unknown = RouteClass(name="none", method="GET", path=UNKNOWN_PATH)
     async with kept(serving_way, wire) as asker:
-        *answers, (_, control) = await asyncio.gather(*(ask(route) for route in (*ROUTE_CLASSES, unknown)))
+        *answers, (_, control) = await asyncio.gather(
+            *(_ask(asker, target.url_for(""), route) for route in (*ROUTE_CLASSES, unknown))
+        )
     return RouteAnswers(answers=tuple(answers), unknown=control)
+
+
+async def _ask(asker: Kept, base: str, route: RouteClass) -> tuple[RouteClass, Exchange]:
+    return route, await asker.ask(route.method, base + route.path, headers=_headers(route), body=_body(route))
+
+
+def _headers(route: RouteClass) -> tuple[Header, ...]:
+    return (JSON,) if route.method == "POST" else ()
+
+
+def _body(route: RouteClass) -> bytes:
+    return b"{}" if route.method == "POST" else b""
+
+
+def _planned_direct(target: Target, mode: Mode) -> list[str]:
+    return [f"what does not reach the API above, at {target.backend}"] if target.backend else []
+
+
+@measurement(budget=30, why="eight requests at most, two at a time, 6 s each at worst", sends=_planned_direct)
+async def direct_routes(wire: Wire, target: Target, route_answers: RouteAnswers) -> MoreAnswers:
+    """What the API server itself answers on the routes that did not seem to reach it."""
+    routes = unreached(route_answers)
+    if not routes:
+        raise NotAsked("every class of routes reaches the API")
+    way = await backend_way(target, wire)
+    async with kept(way, wire) as asker:
+        answers = await asyncio.gather(*(_ask(asker, str(target.backend), route) for route in routes))
+    return MoreAnswers(answers=tuple(answers))
+
+
+@measurement(
+    budget=10,
+    why="the time to connect",
+    idle=front_wait,
+    sends=lambda target, mode: ["what is not answered within 6 s above, once more, with more patience"],
+)
+async def slow_routes(
+    serving_way: Way, wire: Wire, target: Target, mode: Mode, waits: Waits, route_answers: RouteAnswers
+) -> MoreAnswers:
+    """What becomes of the routes that gave no answer in the usual time: an answer after all, or a gateway's 504."""
+    routes = silent(route_answers)
+    if not routes:
+        raise NotAsked("every class of routes answers in time")
+    wait = front_wait(target, mode)
+
+    async def patient(route: RouteClass) -> tuple[RouteClass, Exchange]:
+        seen = await wire.exchange(
+            serving_way,
+            route.method,
+            target.url_for(route.path),
+            headers=_headers(route),
+            body=_body(route),
+            limits=Limits(total=wait),
+        )
+        return route, seen
+
+    asking = asyncio.gather(*(patient(route) for route in routes))
+    return MoreAnswers(answers=tuple(await while_idle(asking, waits, wait, "slow route")))

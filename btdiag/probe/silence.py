@@ -12,7 +12,7 @@ from btdiag.judge.limits_silence import Held, Silence
 from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
 from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
 from btdiag.model import Mode, Target, Way
-from btdiag.probe.idle import BEYOND_S, backend_way, front_wait
+from btdiag.probe.idle import BEYOND_S, backend_way, front_wait, while_idle
 from btdiag.probe.streaming import watch
 from btdiag.probe.wire import Wire
 
@@ -53,15 +53,9 @@ async def silence(
     wait = silence_wait(target, mode)
     url = target.url_for(STREAM_PATH)
     fronts = [_hold(serving_way, wire, url, wait, number * STAGGER_S) for number in range(HELD)]
-    held = asyncio.gather(_beside(wire, target, wait), *fronts)
-    waiting = asyncio.ensure_future(waits.idle(wait, "silent answer"))
-    try:
-        direct, *front = await held
-    finally:
-        held.cancel()
-        waiting.cancel()
-        await asyncio.gather(held, waiting, return_exceptions=True)
-    return Silence(front=tuple(one for one in front if one), direct=direct, watched_s=wait)
+    held = asyncio.gather(_beside(wire, target, wait), asyncio.gather(*fronts))
+    direct, front = await while_idle(held, waits, wait, "silent answer")
+    return Silence(front=tuple(front), direct=direct, watched_s=wait)
 
 
 async def _beside(wire: Wire, target: Target, seconds: float) -> Held | None:

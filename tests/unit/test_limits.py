@@ -25,7 +25,7 @@ from btdiag.judge.limits_requests import (
     next_body,
     next_size,
 )
-from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers, is_lost, routes_reach_their_backend
+from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, is_lost, routes_reach_their_backend
 from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
 from btdiag.judge.sdk_facts import LOGIN, ControlPlane, Login
 from btdiag.measurement import NotMeasured, PerAddress
@@ -236,12 +236,55 @@ def test_routes_that_do_not_reach_the_api_are_named() -> None:
     answers = tuple(
         (route, seen(503, "", Server="awselb/2.0") if route.name == "evals" else seen(401)) for route in ROUTE_CLASSES
     )
-    found = routes_reach_their_backend(RouteAnswers(answers=answers, unknown=NOT_FOUND))
+    found = routes_reach_their_backend(RouteAnswers(answers=answers, unknown=NOT_FOUND), NONE, NONE)
     assert found.verdict is Verdict.FAIL
     assert "1 of 8 classes" in found.summary
     assert "/v1/eval" in found.summary
     limited = tuple((route, seen(429)) for route in ROUTE_CLASSES)
-    assert routes_reach_their_backend(RouteAnswers(answers=limited, unknown=NOT_FOUND)).verdict is Verdict.INCONCLUSIVE
+    throttled = RouteAnswers(answers=limited, unknown=NOT_FOUND)
+    assert routes_reach_their_backend(throttled, NONE, NONE).verdict is Verdict.INCONCLUSIVE
+
+
+LATE = seen(None, trouble=Trouble.TIMEOUT)
+NOWHERE = seen(404, NGINX)
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown", "own", "later", "verdict"),
+    [
+        (seen(503, NGINX), NOT_FOUND, None, None, Verdict.FAIL),
+        (seen(503, NGINX), NOT_FOUND, seen(401), None, Verdict.FAIL),
+        (seen(503, "no"), NOT_FOUND, seen(503, "no"), None, Verdict.PASS),  # the API's own way
+        (NOWHERE, NOT_FOUND, None, None, Verdict.FAIL),
+        (NOWHERE, NOWHERE, None, None, Verdict.INCONCLUSIVE),  # a gateway without a rule, or an API in nginx
+        (NOWHERE, NOWHERE, NOWHERE, None, Verdict.PASS),
+        (NOWHERE, NOWHERE, seen(401), None, Verdict.FAIL),
+        (seen(404, "404 page not found"), seen(404, "404 page not found"), None, None, Verdict.INCONCLUSIVE),
+        (seen(404, "", Server="awselb/2.0"), seen(404, "", Server="awselb/2.0"), None, None, Verdict.FAIL),
+        (LATE, NOT_FOUND, None, None, Verdict.INCONCLUSIVE),  # our own patience ended
+        (LATE, NOT_FOUND, LATE, None, Verdict.PASS),
+        (LATE, NOT_FOUND, None, seen(401), Verdict.PASS),
+        (LATE, NOT_FOUND, None, seen(504, NGINX), Verdict.FAIL),
+        (LATE, NOT_FOUND, None, LATE, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_what_an_answer_tells_of_a_route(
+    answer: Exchange, unknown: Exchange, own: Exchange | None, later: Exchange | None, verdict: Verdict
+) -> None:
+    def more(other: Exchange | None) -> MoreAnswers | NotMeasured:
+        return MoreAnswers(answers=((ROUTE_CLASSES[0], other),)) if other else NONE
+
+    answers = ((ROUTE_CLASSES[0], answer), *((route, seen(401)) for route in ROUTE_CLASSES[1:]))
+    found = routes_reach_their_backend(RouteAnswers(answers=answers, unknown=unknown), more(own), more(later))
+    assert found.verdict is verdict
+
+
+def test_a_gateways_patience_is_told() -> None:
+    late = replace(seen(504, NGINX), timing=Timing(total_s=60.04))
+    answers = tuple((route, LATE if route.name == "functions" else seen(401)) for route in ROUTE_CLASSES)
+    slow = MoreAnswers(answers=((ROUTE_CLASSES[-1], late),))
+    found = routes_reach_their_backend(RouteAnswers(answers=answers, unknown=NOT_FOUND), NONE, slow)
+    assert "504 from nginx after 60 s (/function/invoke)" in found.summary
 
 
 # Headers
