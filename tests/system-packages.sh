@@ -8,6 +8,7 @@ need() { # command, package
 }
 need nginx nginx-light
 need haproxy haproxy
+need caddy caddy
 need node nodejs
 need chromium chromium
 need certutil libnss3-tools

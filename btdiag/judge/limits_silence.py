@@ -15,6 +15,7 @@ from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Ver
 FUNCTIONS_S = 900.0  # how long a function may run by default on Kubernetes, and at most on AWS Lambda
 LEAST_S = 29.0  # AWS API Gateway's limit, the shortest of any platform that the product's own modules set up
 AGREES_S = 1.5  # seconds by which the ages of two streams that the same timer ended may differ
+LATER_S = 0.5  # seconds by which what the API server ends is seen later through a load balancer, or earlier
 FLOWING_S = 1.0  # a stream that was silent for less was not ended for its silence
 SEEN_SHARE = 0.5  # of the wait: a silence that was shorter shows nothing worth a pass
 SOURCES = (
@@ -118,7 +119,7 @@ def _one_timer(lost: Sequence[Held]) -> bool:
 def _ends_itself(found: Silence, lost: Sequence[Held]) -> bool:
     """The stream of the API server ended as early, without a load balancer."""
     direct = found.direct
-    return direct is not None and not direct.open and direct.over_s <= max(held.over_s for held in lost) + AGREES_S
+    return direct is not None and not direct.open and direct.over_s <= max(held.over_s for held in lost) + LATER_S
 
 
 def _ended_by_api(found: Silence) -> Finding:
