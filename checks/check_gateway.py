@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from btdiag.judge import limits, limits_headers, limits_protocols, limits_routes, limits_silence, limits_streams
+from btdiag.judge import (
+    limits,
+    limits_headers,
+    limits_paths,
+    limits_protocols,
+    limits_routes,
+    limits_silence,
+    limits_streams,
+)
 from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits import DirectTrials
+from btdiag.judge.limits_paths import PathAnswers
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
 from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import MoreAnswers, RouteAnswers
-from btdiag.judge.limits_silence import Silence
-from btdiag.judge.limits_streams import StreamSeen
+from btdiag.judge.limits_streams import Silence, StreamSeen
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, Target, conclude
 
@@ -62,26 +70,33 @@ def check_preserves_headers(
     backend_unknown: Exchange | NotMeasured,
     roots: PerAddress[Roots] | NotMeasured,
     version: PerAddress[Exchange] | NotMeasured,
+    path_answers: PathAnswers | NotMeasured,
     target: Target,
 ) -> Finding:
-    """Answers arrive as the API sent them: no header lost, nothing from a cache, https kept in redirects.
+    """Answers arrive as the API sent them: no header lost, nothing from a cache, no redirect led astray.
 
     SDKs read x-bt- headers, support needs the trace id, a cached answer shows one user what another asked for, and a
     redirect to plain http turns a POST into a GET.
 
     Measured: an unknown path through the load balancer and, with --backend, at the API server itself, header by header;
-    signs of a cache (Age, X-Cache, an id that comes twice) and redirects in all answers to GET /, GET /version and that
-    path.
+    signs of a cache (Age, X-Cache, an id that comes twice) in all answers to GET /, GET /version and that path;
+    redirects there, and on paths with a slash too many: to plain http they fail, to another port, the API server's own
+    address or a host that only the inside knows they warn. Added headers are told, and no fault.
 
-    Remedy: let the hop pass the named headers on, turn caching off for the API, send X-Forwarded-Proto.
+    Remedy: let the hop pass the named headers on, turn caching off for the API, pass Host on, send X-Forwarded-Proto.
 
     Sources: RFC 9110 section 7.6; RFC 9111 section 5.1; RFC 7239
     """
-    return conclude(limits_headers.preserves_headers(product_requests, backend_unknown, roots, version, target))
+    return conclude(
+        limits_headers.preserves_headers(product_requests, backend_unknown, roots, version, path_answers, target)
+    )
 
 
 def check_streams_unbuffered(
-    stream_seen: StreamSeen, backend_stream: StreamSeen | NotMeasured, roots: PerAddress[Roots] | NotMeasured
+    stream_seen: StreamSeen,
+    backend_stream: StreamSeen | NotMeasured,
+    roots: PerAddress[Roots] | NotMeasured,
+    silence: Silence | NotMeasured,
 ) -> Finding:
     """A stream of events arrives while it is being sent.
 
@@ -89,14 +104,15 @@ def check_streams_unbuffered(
     at once after a long silence, or end in a timeout.
 
     Measured: GET /sse through the load balancer and, with --backend, at the API server itself: when the first event
-    and the ones after it arrive, for at most four seconds. Where the API offers no stream the check is skipped.
+    and the ones after it arrive, for at most four seconds. A hop that gives the stream up later, and lets go of it only
+    then, is found without --backend too. Where the API offers no stream the check is skipped.
 
     Remedy: turn response buffering off for the API (nginx: proxy_buffering off).
 
     Sources: https://html.spec.whatwg.org/multipage/server-sent-events.html;
     https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
     """
-    return conclude(limits_streams.streams_unbuffered(stream_seen, backend_stream, roots))
+    return conclude(limits_streams.streams_unbuffered(stream_seen, backend_stream, roots, silence))
 
 
 def check_silent_answers_are_awaited(silence: Silence) -> Finding:
@@ -163,3 +179,19 @@ def check_websockets_pass(upgrade: Upgrade) -> Finding:
     Sources: RFC 6455 section 4; https://nginx.org/en/docs/http/websocket.html
     """
     return conclude(limits_protocols.websockets_pass(upgrade))
+
+
+def check_paths_arrive_unchanged(path_answers: PathAnswers, direct_paths: PathAnswers) -> Finding:
+    """The API server is asked for the very path that the client sent.
+
+    Names of projects, prompts and functions may hold a slash, which clients send as %2F. A hop that decodes it asks the
+    API for another path, and the answer is a 404, or something else than was meant.
+
+    Measured: GET //version, /version/ and /v1%2Fproject without a key, through the load balancer and at the API server
+    itself (--backend), whose answers tell what arrived. Merged slashes are told, and no fault.
+
+    Remedy: pass the path on as it was received (nginx: proxy_pass without a path of its own).
+
+    Sources: RFC 3986 section 2.2; https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass
+    """
+    return conclude(limits_paths.paths_arrive_unchanged(path_answers, direct_paths))

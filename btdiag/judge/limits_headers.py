@@ -1,7 +1,8 @@
-"""What the hops change in answers: headers that vanish, answers from a cache, redirects that lose https."""
+"""What the hops change in answers: headers that vanish, answers from a cache, redirects that lead astray."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit
 
@@ -10,6 +11,7 @@ from btdiag.judge.answers import Roots, facts_of, proofs
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.gateway import Confidence, sender
+from btdiag.judge.limits_paths import PathAnswers
 from btdiag.judge.limits_requests import ProductRequests
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
@@ -20,6 +22,14 @@ _A_HOPS_OWN = frozenset(
     | {"content-length", "content-encoding", "etag", "vary", "via", "accept-ranges", "x-powered-by", "alt-svc"}
 )
 _JUDGED_BY_CORS = "access-control-"
+_FORWARDED = Remedy(
+    text="Let the hop that ends TLS pass the Host header on and send X-Forwarded-Proto: https, and every hop behind it "
+    "pass both on.",
+    snippets=(
+        Snippet(product="nginx", code="proxy_set_header Host $http_host;\nproxy_set_header X-Forwarded-Proto $scheme;"),
+        Snippet(product="HAProxy", code="http-request set-header X-Forwarded-Proto https if { ssl_fc }"),
+    ),
+)
 _IDS = ("x-bt-internal-trace-id", "x-request-id")
 
 
@@ -28,6 +38,7 @@ def preserves_headers(
     direct: Exchange | NotMeasured,
     roots: PerAddress[Roots] | NotMeasured,
     version: PerAddress[Exchange] | NotMeasured,
+    paths: PathAnswers | NotMeasured,
     target: Target,
 ) -> Finding:
     """The claim of gateway.preserves-headers."""
@@ -36,13 +47,17 @@ def preserves_headers(
     downgraded = next((seen for seen in plain if loses_https(seen, target)), None)
     if downgraded is not None:
         return _downgraded(downgraded)
+    asked_apart = paths.exchanges if isinstance(paths, PathAnswers) else ()
+    astray = next((seen for seen in (*plain, *asked_apart) if leads_astray(seen, target)), None)
+    if astray is not None:
+        return _astray(astray, target)
     dropped = dropped_headers(found.plain_get, direct) if isinstance(direct, Exchange) else ()
     if dropped:
         return _dropped(dropped, found.plain_get, direct)
     stale = next((seen for seen in plain if cached(seen)), None) or repeated(plain)
     if stale is not None:
         return _cached(stale)
-    return _preserved(direct)
+    return _preserved(found.plain_get, direct)
 
 
 def loses_https(seen: Exchange, target: Target) -> bool:
@@ -55,6 +70,41 @@ def loses_https(seen: Exchange, target: Target) -> bool:
     except ValueError:
         return False
     return leads.scheme == "http" and leads.hostname == target.host
+
+
+def leads_astray(seen: Exchange, target: Target) -> str:
+    """What is wrong with the address that a redirect leads to, "" where nothing is: plain http, another port of the
+    target's own host, or a host that only the inside of a network knows. The API made it from what it was told of the
+    request (Host, X-Forwarded-Proto), and was told wrong."""
+    location = seen.header("location")
+    if location is None or not 300 <= (seen.status or 0) < 400:
+        return ""
+    try:
+        leads = urlsplit(urljoin(seen.url, location))
+        port = leads.port or {"http": 80, "https": 443}.get(leads.scheme)
+    except ValueError:
+        return ""
+    if leads.hostname == target.host:
+        if loses_https(seen, target):
+            return "plain http"
+        return "another port" if leads.scheme == target.scheme and port != target.port else ""
+    if _is_backend(leads.hostname, port, target):
+        return "the API server's own address"
+    return "a host of the inside" if _is_inside(leads.hostname or "") and not _is_inside(target.host) else ""
+
+
+def _is_inside(host: str) -> bool:
+    """Whether only the inside of a network knows this host: a private address, a name without a dot, a cluster's."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".internal", ".local", ".svc", ".localdomain"))
+
+
+def _is_backend(host: str | None, port: int | None, target: Target) -> bool:
+    backend = urlsplit(target.backend or "")
+    own = backend.port or {"http": 80, "https": 443}.get(backend.scheme)
+    return target.backend is not None and (host, port) == (backend.hostname, own)
 
 
 def dropped_headers(front: Exchange, direct: Exchange) -> tuple[str, ...]:
@@ -101,14 +151,24 @@ def _downgraded(seen: Exchange) -> Finding:
         expected="redirects that stay on https://",
         seen=f"{seen.status} to plain http",
         evidence=proofs(seen),
-        remedy=Remedy(
-            text="Let the hop that ends TLS send X-Forwarded-Proto: https, and every hop behind it pass that on.",
-            snippets=(
-                Snippet(product="nginx", code="proxy_set_header X-Forwarded-Proto $scheme;"),
-                Snippet(product="HAProxy", code="http-request set-header X-Forwarded-Proto https if { ssl_fc }"),
-            ),
-        ),
+        remedy=_FORWARDED,
         sources=("RFC 7239 section 5.4", "RFC 9110 section 15.4"),
+    )
+
+
+def _astray(seen: Exchange, target: Target) -> Finding:
+    wrong, leads = leads_astray(seen, target), (seen.header("location") or "").partition("?")[0]
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"{seen.method} {urlsplit(seen.url).path} redirects to {leads}, {wrong}: the API does not learn under "
+        "which name and scheme the client came, and redirects lead nowhere from outside",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"redirects that stay on {target.origin}",
+        seen=f"{seen.status} to {leads}",
+        evidence=proofs(seen),
+        remedy=_FORWARDED,
+        sources=("RFC 7239", "RFC 9110 sections 7.2 and 15.4"),
     )
 
 
@@ -149,9 +209,18 @@ def _cached(seen: Exchange) -> Finding:
     )
 
 
-def _preserved(direct: Exchange | NotMeasured) -> Finding:
+def added_headers(front: Exchange, direct: Exchange) -> tuple[str, ...]:
+    """The headers that the hops add, in lower case; those that rightly belong to a hop or a connection left out."""
+    own = {name.lower() for name, _ in direct.headers}
+    added = dict.fromkeys(name.lower() for name, _ in front.headers)
+    return tuple(name for name in added if name not in own | _A_HOPS_OWN and not name.startswith(_JUDGED_BY_CORS))
+
+
+def _preserved(front: Exchange, direct: Exchange | NotMeasured) -> Finding:
     if isinstance(direct, Exchange):
+        added = ", ".join(added_headers(front, direct))
         text = "the API server's response headers arrive through the load balancer"
+        text += f", which adds {added}" if added else ""
     else:
         text = "no answer is cached or redirected to plain http (--backend would also show which headers are dropped)"
     return Finding(verdict=Verdict.PASS, summary=f"{text}; compared on GET {UNKNOWN_PATH}")

@@ -4,19 +4,15 @@ callers get a 504 or half an answer, though the API is still at work."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from btdiag.judge import evidence
 from btdiag.judge.answers import rate_limited, words
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.limits_streams import STREAM_PATH
+from btdiag.judge.limits_streams import AGREES_S, GIVEN_UP, STREAM_PATH, Held, Silence
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 FUNCTIONS_S = 900.0  # how long a function may run by default on Kubernetes, and at most on AWS Lambda
 LEAST_S = 29.0  # AWS API Gateway's limit, the shortest of any platform that the product's own modules set up
-AGREES_S = 1.5  # seconds by which the ages of two streams that the same timer ended may differ
 LATER_S = 0.5  # seconds by which what the API server ends is seen later through a load balancer, or earlier
-FLOWING_S = 1.0  # a stream that was silent for less was not ended for its silence
 SEEN_SHARE = 0.5  # of the wait: a silence that was shorter shows nothing worth a pass
 SOURCES = (
     "https://www.braintrust.dev/docs/kb/ui-experiment-timeout-configuration-for-self-hosted-k8s",
@@ -24,66 +20,6 @@ SOURCES = (
     "https://docs.haproxy.org/2.6/configuration.html#4.2-timeout%20server",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html",
 )
-_GIVEN_UP = frozenset({408, 502, 503, 504, 520, 522, 524})
-_CUT = frozenset({Trouble.CLOSED, Trouble.RESET, Trouble.PROTOCOL})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """One GET of the stream, held until somebody ended it or the time was over. Seconds since the request: `last_s` its
-    last bytes (0: none), `over_s` the end; `longest_s` the longest silence that more bytes followed, `gap_s` the last
-    one."""
-
-    exchange: Exchange
-    last_s: float
-    longest_s: float
-    gap_s: float
-    over_s: float
-
-    @property
-    def open(self) -> bool:
-        """Nobody had ended it when the time was over."""
-        failure = self.exchange.failure
-        return failure is not None and failure.trouble is Trouble.TIMEOUT
-
-    @property
-    def given_up(self) -> bool:
-        """It ended without its end: broken off, or answered with a gateway's error in place of the stream."""
-        failure = self.exchange.failure
-        return self.exchange.status in _GIVEN_UP or (failure is not None and failure.trouble in _CUT)
-
-    @property
-    def silent_s(self) -> float:
-        """Its silence when it was ended. A hop that buffers lets go of what it has with the last breath: then it is the
-        silence before that."""
-        if self.exchange.status in _GIVEN_UP:
-            return self.over_s
-        silent = self.over_s - self.last_s
-        return silent if silent >= FLOWING_S or self.gap_s < FLOWING_S else self.gap_s + silent
-
-    @property
-    def for_silence(self) -> bool:
-        """What ended it counted its silence: it was silent at the end, and never for longer before."""
-        return self.silent_s >= FLOWING_S and self.silent_s >= self.longest_s - AGREES_S
-
-    @property
-    def limit_s(self) -> float:
-        """What a timer that ended it counted: its silence, or all of its time."""
-        return self.silent_s if self.for_silence else self.over_s
-
-    @property
-    def survived_s(self) -> float:
-        """The longest silence after which it was still there."""
-        return max(self.longest_s, self.over_s - self.last_s) if self.open else self.longest_s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
-    """The streams held through the load balancer, and one at the API server itself (None without --backend)."""
-
-    front: tuple[Held, ...]
-    direct: Held | None
-    watched_s: float
 
 
 def silent_answers_are_awaited(found: Silence) -> Finding:
@@ -134,7 +70,7 @@ def _ended_by_api(found: Silence) -> Finding:
 def _given_up(found: Silence, lost: Sequence[Held]) -> Finding:
     limit, seen = max(held.limit_s for held in lost), lost[0].exchange
     certain = found.direct is not None
-    how = f"answered {words(seen)}" if seen.status in _GIVEN_UP else "broken off"
+    how = f"answered {words(seen)}" if seen.status in GIVEN_UP else "broken off"
     since = "of silence" if lost[0].for_silence else "though events flow"
     who = "" if certain else " (by a hop, or by the API server itself: --backend URL would tell)"
     return Finding(

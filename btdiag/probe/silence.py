@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from btdiag.judge.limits_silence import Held, Silence
-from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
+from btdiag.judge.limits_streams import STREAM_PATH, Held, Silence, StreamSeen
 from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.idle import BEYOND_S, backend_way, front_wait, while_idle

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.limits import Trait, accepts_product_requests
+from btdiag.judge.limits import accepts_product_requests
 from btdiag.judge.limits_headers import preserves_headers
+from btdiag.judge.limits_requests import Trait
 from btdiag.judge.limits_routes import routes_reach_their_backend
 from btdiag.judge.limits_streams import streams_unbuffered
 from btdiag.judge.ratelimit import gathered, not_throttled
@@ -133,10 +134,10 @@ async def _judged(port: int, backend: int, mode: Mode) -> dict[str, Finding]:
     front, beside = await asyncio.gather(stream_seen(way, wire, target), backend_stream(wire, target))
     versions: PerAddress[Exchange] = PerAddress({"127.0.0.1": product.plain_get})
     return {
-        "accepts": accepts_product_requests(product),
-        "routes": routes_reach_their_backend(routes),
-        "headers": preserves_headers(product, direct, NONE, NONE, target),
-        "streams": streams_unbuffered(front, beside, NONE),
+        "accepts": accepts_product_requests(product, NONE),
+        "routes": routes_reach_their_backend(routes, NONE, NONE),
+        "headers": preserves_headers(product, direct, NONE, NONE, NONE, target),
+        "streams": streams_unbuffered(front, beside, NONE, NONE),
         "limits": not_throttled(gathered(NONE, (versions,), product, routes, NONE), NONE, NONE),
     }
 

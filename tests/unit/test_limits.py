@@ -293,7 +293,7 @@ def test_a_gateways_patience_is_told() -> None:
 def headers(front: Exchange, direct: Exchange | NotMeasured = NONE, version: Exchange | None = None) -> Finding:
     found = replace(product(), plain_get=front)
     versions = PerAddress({"192.0.2.1": version}) if version else NONE
-    return preserves_headers(found, direct, NONE, versions, TARGET)
+    return preserves_headers(found, direct, NONE, versions, NONE, TARGET)
 
 
 def test_headers_that_do_not_arrive() -> None:
@@ -376,7 +376,7 @@ SLOW = PerAddress({"192.0.2.1": Roots(exchanges=(seen(200, after=2.5),))})
 def test_streams(
     front: StreamSeen, direct: StreamSeen | NotMeasured, roots: PerAddress[Roots] | NotMeasured, verdict: Verdict
 ) -> None:
-    assert streams_unbuffered(front, direct, roots).verdict is verdict
+    assert streams_unbuffered(front, direct, roots, NONE).verdict is verdict
 
 
 # Rate limits

@@ -48,6 +48,16 @@ class Mislabels(Rule):
         return response.setting("Content-Encoding", "gzip") if accepts else response
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodesSlashes(Rule):
+    """Encoded slashes in paths are decoded on their way."""
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request for the decoded path."""
+        path, mark, query = request.target.partition("?")
+        return replace(request, target=path.replace("%2F", "/").replace("%2f", "/") + mark + query)
+
+
 @dataclass(frozen=True, slots=True)
 class Isolated:
     """The run is told that the API server itself must not be reachable from where it is, which in the lab it is."""

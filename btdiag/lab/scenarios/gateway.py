@@ -1,6 +1,6 @@
 """Gateways that keep the API reachable and still cut, drop, hold back or misroute what passes."""
 
-from btdiag.lab.faults.gateway import BuffersAnswers, Caches, Mislabels
+from btdiag.lab.faults.gateway import BuffersAnswers, Caches, DecodesSlashes, Mislabels
 from btdiag.lab.faults.http import Answers, Headers, Limits, RequestHeaders
 from btdiag.lab.plan import HOST, Balancer, Tls
 from btdiag.lab.scenario import Scenario
@@ -89,4 +89,11 @@ WEBSOCKETS = Scenario(
     summary="The gateway does not pass the Upgrade header on, as nginx by default.",
     faults=(RequestHeaders(drop=("upgrade",)),),
     warns=("gateway.websockets-pass",),
+)
+
+DECODES = Scenario(
+    name="gateway-decodes-slashes",
+    summary="The gateway decodes %2F in paths, as nginx does where proxy_pass has a path of its own.",
+    faults=(DecodesSlashes(),),
+    warns=("gateway.paths-arrive-unchanged",),
 )
