@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import Confidence, json_body, page, sender
+from btdiag.judge.gateway import Confidence, json_body, page, redirect, sender
 from btdiag.model import HopName, Mode
 
 KIB = 1024
@@ -164,7 +164,7 @@ def is_refused(trial: Trial, plain: Exchange) -> bool:
     if seen.status == plain.status or seen.status == 429:
         return False
     if seen.status is not None and seen.status < 400:
-        return page(seen) is not None
+        return page(seen) is not None or _leads_elsewhere(seen)
     if trial.trait is Trait.BODY and seen.status == 413:
         return True
     if _by_api(seen):
@@ -188,6 +188,11 @@ def is_unclear(trial: Trial, plain: Exchange) -> bool:
 def _by_api(seen: Exchange) -> bool:
     who = sender(seen)
     return who.hop is HopName.API and who.confidence is not Confidence.UNKNOWN
+
+
+def _leads_elsewhere(seen: Exchange) -> bool:
+    leads = redirect(seen)
+    return leads is not None and (leads.to_login or not leads.same_host)
 
 
 def _unsigned(seen: Exchange) -> bool:

@@ -218,3 +218,25 @@ def test_volley_of_two_hundred_is_served_on_kept_connections() -> None:
 
     plan = Scenario(name="x", summary="", faults=(Balancer(plain="serves"),)).plan
     assert run(plan, test) == ({404}, {404})
+
+
+async def _upgraded(target: Target) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.2", int(target["plain_port"]))
+    try:
+        head = "GET /v1/proxy/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        writer.write(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+def test_a_websocket_is_opened_through_the_load_balancer() -> None:
+    async def run() -> bytes:
+        async with staged(Plan(balancer=Balancer(plain="serves"))) as target:
+            return await _upgraded(target)
+
+    answer = asyncio.run(run())
+    head, _, frames = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert b"sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=" in head.lower()  # the example of RFC 6455 section 1.3
+    assert frames == b"\x88\x00"

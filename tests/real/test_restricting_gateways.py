@@ -191,11 +191,13 @@ def test_nginx_without_a_route(tmp_path: Path) -> None:
         ("haproxy", "http-request deny deny_status 413 if { req.body_size gt 1000000 }", None),
         ("nginx", RECOMMENDED + "if ($request_method = DELETE) { return 405; }", Trait.METHOD),
         ("nginx", RECOMMENDED + "large_client_header_buffers 4 2k;", Trait.URL),
+        ("haproxy", "http-request deny if { req.hdr(expect) -m found }", Trait.EXPECT),
+        ("haproxy", "http-request deny if { req.hdr(content-encoding) -m found }", Trait.CODING),
     ],
 )
 def test_gateways_that_refuse_a_kind_of_request(
     product: str, settings: str, trait: Trait | None, tmp_path: Path
 ) -> None:
     found = judged(product, tmp_path, settings)["accepts"]
-    assert found.verdict is (Verdict.WARN if trait is Trait.URL else Verdict.FAIL)
+    assert found.verdict is (Verdict.FAIL if trait in {Trait.METHOD, None} else Verdict.WARN)
     assert {"haproxy": "HAProxy", "nginx": "nginx"}[product] in found.summary

@@ -214,6 +214,48 @@ def test_early_refusal_of_a_large_body_is_seen() -> None:
     assert asyncio.run(run()).status == 413
 
 
+EXPECTING = (("Expect", "100-continue"),)
+
+
+def _announced(interim: bytes, status: bytes = b"200 OK", reads: bool = True) -> tuple[Exchange, bytes]:
+    """What comes of a body that is announced, and the bytes that the server had before its first word."""
+    before: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.05)
+        before.append(bytes(reader._buffer))  # type: ignore[attr-defined]
+        writer.write(interim)
+        if reads:
+            await reader.readexactly(2)
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+
+    async def run() -> Exchange:
+        async with serving(handler) as port:
+            target = http_target(port)
+            wire = Wire(target, user_agent="btdiag/test")
+            return await wire.exchange(route_to(port), "POST", target.url_for("/"), headers=EXPECTING, body=b"{}")
+
+    return asyncio.run(run()), before[0]
+
+
+def test_an_announced_body_waits_for_the_servers_word() -> None:
+    seen, before = _announced(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert (seen.status, seen.interim, before) == (200, (100,), b"")
+
+
+def test_an_announced_body_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("btdiag.probe.http1.CONTINUE_S", 0.1)
+    seen, before = _announced(b"")
+    assert (seen.status, seen.interim, before) == (200, (), b"")
+
+
+def test_an_announced_body_that_is_refused_is_not_sent() -> None:
+    seen, _ = _announced(b"", b"417 Expectation Failed", reads=False)
+    assert (seen.status, seen.interim) == (417, ())
+
+
 def test_refused_port() -> None:
     async def run() -> Exchange:
         async with serving(silent) as port:

@@ -1,5 +1,7 @@
 """Hops that break CORS, or open it too far: who answers the preflight, what is dropped, doubled, stale or echoed."""
 
+from dataclasses import replace
+
 from btdiag.lab.faults.cors import CREDENTIALS, ORIGIN, HangsUp, LacksNames, OverridesErrors, RefusesNames, Welcomes
 from btdiag.lab.faults.http import Answers, Headers, RequestHeaders
 from btdiag.lab.plan import Hop, Told
@@ -7,6 +9,7 @@ from btdiag.lab.scenario import Fault, Scenario
 
 WEB_APP = "https://www.braintrust.dev"
 OPTIONS = ("OPTIONS",)
+PRODUCT_REQUESTS = "gateway.accepts-product-requests"
 MAY_CALL = "cors.web-app-may-call"
 ERRORS = "cors.errors-are-readable"
 DOUBLED = "cors.headers-not-doubled"
@@ -24,17 +27,22 @@ def _refuses_preflights(name: str, summary: str, *faults: Fault) -> Scenario:
     return Scenario(name=name, summary=summary, faults=faults, fails=(MAY_CALL,), skips=(CACHED,))
 
 
+def _refuses_options(name: str, summary: str, *faults: Fault) -> Scenario:
+    """The same because of the method: the gateway family meets it too, and leaves the verdict to CORS."""
+    return replace(_refuses_preflights(name, summary, *faults), skips=(CACHED, PRODUCT_REQUESTS))
+
+
 def _too_loose(name: str, summary: str, pattern: str) -> Scenario:
     """The API answers a kind of foreign origin as if it were the web app's."""
     return Scenario(name=name, summary=summary, faults=(Welcomes(hop=Hop.BACKEND, pattern=pattern),), fails=(FOREIGN,))
 
 
-AUTH_401 = _refuses_preflights(
+AUTH_401 = _refuses_options(
     "cors-auth-401",
     "Authentication in front of the API answers preflights 401 (nginx auth_request).",
     Answers(methods=OPTIONS, status=401, style="nginx", headers=(("WWW-Authenticate", 'Basic realm="sso"'),)),
 )
-AUTH_302 = _refuses_preflights(
+AUTH_302 = _refuses_options(
     "cors-auth-302",
     "Authentication in front of the API redirects preflights to a login page (ALB with OIDC).",
     Answers(
@@ -44,10 +52,10 @@ AUTH_302 = _refuses_preflights(
         headers=(("Location", "https://login.lab.example/oauth2/authorize?client_id=lab"),),
     ),
 )
-METHOD_405 = _refuses_preflights(
+METHOD_405 = _refuses_options(
     "cors-options-405", "A method filter answers OPTIONS with 405.", Answers(methods=OPTIONS, status=405, style="nginx")
 )
-METHOD_501 = _refuses_preflights(
+METHOD_501 = _refuses_options(
     "cors-options-501",
     "A method filter answers OPTIONS with 501.",
     Answers(methods=OPTIONS, status=501, body="Unsupported method ('OPTIONS')"),
@@ -57,7 +65,7 @@ ROUTE_404 = _refuses_preflights(
     "The gateway has no route for OPTIONS: 404.",
     Answers(methods=OPTIONS, status=404, style="nginx"),
 )
-WAF = _refuses_preflights(
+WAF = _refuses_options(
     "cors-waf", "A web application firewall forbids OPTIONS.", Answers(methods=OPTIONS, status=403, style="cloudflare")
 )
 WAF_HEADER = _refuses_preflights(
@@ -65,10 +73,10 @@ WAF_HEADER = _refuses_preflights(
     "A web application firewall forbids preflights that name x-bt-use-cache.",
     RefusesNames(names=("x-bt-use-cache",)),
 )
-SILENT = _refuses_preflights(
+SILENT = _refuses_options(
     "cors-options-dropped", "A firewall drops OPTIONS: the connection is closed.", HangsUp(methods=OPTIONS)
 )
-REDIRECT = _refuses_preflights(
+REDIRECT = _refuses_options(
     "cors-redirect",
     "The gateway redirects preflights to another spelling of the host.",
     Answers(methods=OPTIONS, status=301, style="nginx", headers=(("Location", "https://api2.lab.example/"),)),
