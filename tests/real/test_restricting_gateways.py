@@ -158,7 +158,8 @@ def test_nginx_by_default_cuts_bodies_at_one_mib(tmp_path: Path) -> None:
     found = judged("nginx", tmp_path, mode=Mode(deep=True))
     assert found["accepts"].verdict is Verdict.FAIL
     assert "413 from nginx" in found["accepts"].summary
-    assert "the limit lies between 960 KiB and 1.0 MiB" in found["accepts"].summary
+    assert "the limit is 1.0 MiB, nginx's default" in found["accepts"].summary
+    assert "what passes at most: a URL of 8 KiB" in found["accepts"].summary
 
 
 def test_nginx_by_default_holds_streams_back(tmp_path: Path) -> None:
