@@ -165,7 +165,7 @@ def check_compressed_answers_unpack(compressed: Compressed) -> Finding:
     return conclude(limits_protocols.compressed_answers_unpack(compressed))
 
 
-def check_websockets_pass(upgrade: Upgrade) -> Finding:
+def check_websockets_pass(upgrade: Upgrade, route_answers: RouteAnswers | NotMeasured) -> Finding:
     """A WebSocket can be opened through the load balancer where the API opens one.
 
     Realtime models of the AI proxy (/v1/proxy/realtime) speak WebSocket. Proxies drop the Upgrade header unless they
@@ -178,7 +178,7 @@ def check_websockets_pass(upgrade: Upgrade) -> Finding:
 
     Sources: RFC 6455 section 4; https://nginx.org/en/docs/http/websocket.html
     """
-    return conclude(limits_protocols.websockets_pass(upgrade))
+    return conclude(limits_protocols.websockets_pass(upgrade, route_answers))
 
 
 def check_paths_arrive_unchanged(path_answers: PathAnswers, direct_paths: PathAnswers) -> Finding:

@@ -13,8 +13,11 @@ from btdiag.judge import evidence
 from btdiag.judge.answers import is_gateway_hiccup, proofs, rate_limited, words
 from btdiag.judge.exchange import Exchange, Trouble
 from btdiag.judge.gateway import json_body
+from btdiag.judge.limits_routes import RouteAnswers, is_lost
+from btdiag.measurement import NotMeasured
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
+ROUTES_REACH_THEIR_BACKEND = "gateway.routes-reach-their-backend"
 ACCEPTED = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
 
 
@@ -122,6 +125,11 @@ def compressed_answers_unpack(found: Compressed) -> Finding:
     return Finding(verdict=Verdict.PASS, summary=f"GET {path} {told} where gzip and deflate are accepted")
 
 
+def _route_is_lost(routes: RouteAnswers) -> bool:
+    """Ordinary requests of the same class do not reach the API either."""
+    return any(route.path.startswith("/v1/proxy") and is_lost(seen, routes.unknown) for route, seen in routes.answers)
+
+
 def _coding(seen: Exchange) -> str:
     return (seen.header("content-encoding") or "").strip().lower()
 
@@ -159,7 +167,7 @@ def _unasked(seen: Exchange) -> Finding:
     )
 
 
-def websockets_pass(found: Upgrade) -> Finding:
+def websockets_pass(found: Upgrade, routes: RouteAnswers | NotMeasured) -> Finding:
     """The claim of gateway.websockets-pass."""
     front, direct = found.front, found.direct
     path = urlsplit(front.url).path
@@ -173,6 +181,10 @@ def websockets_pass(found: Upgrade) -> Finding:
             verdict=Verdict.SKIP,
             summary=f"no WebSocket is opened at {path} without a key ({words(front)}){where}: whether the hops let one "
             "through was not seen",
+        )
+    if isinstance(routes, RouteAnswers) and _route_is_lost(routes):
+        return Finding(
+            verdict=Verdict.SKIP, summary=f"GET {path} is answered {words(front)}", because=ROUTES_REACH_THEIR_BACKEND
         )
     return Finding(
         verdict=Verdict.WARN,

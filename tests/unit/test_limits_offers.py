@@ -17,6 +17,7 @@ from btdiag.judge.limits_protocols import (
     http2_works_where_offered,
     websockets_pass,
 )
+from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers
 from btdiag.judge.limits_silence import silent_answers_are_awaited
 from btdiag.judge.limits_streams import Held, Silence, StreamSeen, streams_unbuffered
 from btdiag.measurement import NotMeasured
@@ -160,7 +161,14 @@ def test_compression(packed: Exchange, plain: Exchange, verdict: Verdict) -> Non
     ],
 )
 def test_websockets(front: Exchange, direct: Exchange | None, verdict: Verdict) -> None:
-    assert websockets_pass(Upgrade(front=front, direct=direct)).verdict is verdict
+    assert websockets_pass(Upgrade(front=front, direct=direct), NONE).verdict is verdict
+
+
+def test_a_route_that_is_dead_altogether_is_no_matter_of_websockets() -> None:
+    answers = tuple((route, seen(503, NGINX)) for route in ROUTE_CLASSES)
+    routes = RouteAnswers(answers=answers, unknown=seen(404))
+    found = websockets_pass(Upgrade(front=seen(503, NGINX), direct=seen(101)), routes)
+    assert (found.verdict, found.because) == (Verdict.SKIP, "gateway.routes-reach-their-backend")
 
 
 # Paths and redirects

@@ -143,6 +143,7 @@ LONG = Scenario(
     name="keepalive-long",
     summary="A sound order of longer timeouts, for measuring how long a full run takes beside its waits.",
     faults=(Balancer(upstream_idle=10.0, front_idle=60.0), Backend(keepalive=20.0)),
+    skips=("gateway.silent-answers-are-awaited",),  # the lab's stream is silent for a few seconds only
 )
 FRONT_SHORT = Scenario(
     name="keepalive-front-short",
