@@ -27,12 +27,19 @@ def silent_answers_are_awaited(found: Silence) -> Finding:
     limited = [held.exchange for held in found.front if held.exchange.status == 429]
     if limited:
         return rate_limited(limited[0])
+    refused = [held.exchange for held in found.front if held.refused]
+    if refused:
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary=f"GET {STREAM_PATH} is answered {words(refused[0])}: after how many seconds the hops give up a "
+            "slow answer was not seen",
+        )
     lost = [held for held in found.front if held.given_up]
     if lost and len(lost) == len(found.front) and _one_timer(lost):
         return _ended_by_api(found) if _ends_itself(found, lost) else _given_up(found, lost)
     if lost:
         return _no_timer(found, lost)
-    survived = min(held.survived_s for held in found.front)
+    survived = max(held.survived_s for held in found.front)
     if survived < SEEN_SHARE * found.watched_s:
         return Finding(
             verdict=Verdict.SKIP,

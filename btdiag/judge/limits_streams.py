@@ -65,9 +65,15 @@ class Held:
 
     @property
     def given_up(self) -> bool:
-        """It ended without its end: broken off, or answered with a gateway's error in place of the stream."""
+        """It ended without its end: broken off, or after a while answered with a gateway's error in its place."""
         failure = self.exchange.failure
-        return self.exchange.status in GIVEN_UP or (failure is not None and failure.trouble in _CUT)
+        cut = failure is not None and failure.trouble in _CUT
+        return cut or (self.exchange.status in GIVEN_UP and self.over_s >= FLOWING_S)
+
+    @property
+    def refused(self) -> bool:
+        """It never was a stream: another answer came at once."""
+        return self.exchange.status not in {None, 200} and not self.given_up
 
     @property
     def silent_s(self) -> float:

@@ -95,9 +95,13 @@ async def _upgraded_beside(wire: Wire, target: Target) -> Exchange | None:
 
 
 async def _upgraded(way: Way, wire: Wire, url: str) -> Exchange:
-    parts = urlsplit(url)
-    if way.route.proxy is not None and parts.scheme == "http":
+    if way.route.proxy is not None and url.startswith("http:"):
         raise NotAsked("a WebSocket is not asked for on plain http:// through a proxy, which may refuse it itself")
+    return await settled(lambda: _asked_to_upgrade(way, wire, url))
+
+
+async def _asked_to_upgrade(way: Way, wire: Wire, url: str) -> Exchange:
+    parts = urlsplit(url)
     try:
         stream = await wire.dial(way.route, tls=parts.scheme == "https", server_name=parts.hostname, verify=way.verify)
     except DialError as error:

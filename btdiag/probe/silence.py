@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 
-from btdiag.judge.limits_streams import STREAM_PATH, Held, Silence, StreamSeen
+from btdiag.judge.limits_streams import FLOWING_S, STREAM_PATH, Held, Silence, StreamSeen
 from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
 from btdiag.model import Mode, Target, Way
-from btdiag.probe.idle import BEYOND_S, backend_way, front_wait, while_idle
-from btdiag.probe.streaming import watch
+from btdiag.probe.health import RETRIES
+from btdiag.probe.idle import backend_way, front_wait, while_idle
+from btdiag.probe.streaming import GATEWAY, watch
 from btdiag.probe.wire import Wire
 
 HELD = 2  # streams; only a timer ends both at the same age
@@ -20,16 +21,8 @@ STAGGER_S = 1.0  # seconds between them: a restart of the API ends both at the s
 _ALL = 10**9  # no number of pieces ends the watch
 
 
-def silence_wait(target: Target, mode: Mode) -> float:
-    """Seconds that the streams are held: as long as other connections of the run idle, or a little beyond the declared
-    idle timeout, if the budget holds that; usual defaults are 60 s."""
-    declared = (target.lb_idle_timeout or 0.0) + BEYOND_S
-    usual = front_wait(target, mode)
-    return declared if usual < declared <= mode.budget - 15 else usual
-
-
 def _planned(target: Target, mode: Mode) -> list[str]:
-    wait = silence_wait(target, mode)
+    wait = front_wait(target, mode)
     held = [f"GET {target.url_for(STREAM_PATH)} on {HELD} connections, held for {wait:g} s or until they end"]
     return [*held, f"GET {target.backend}{STREAM_PATH} (as above)"] if target.backend else held
 
@@ -37,7 +30,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 @measurement(
     budget=20,
     why="5 s to connect for each of two addresses of the API server, and one second between the streams",
-    idle=silence_wait,
+    idle=front_wait,
     sends=_planned,
 )
 async def silence(
@@ -49,7 +42,7 @@ async def silence(
             f"no answer stays silent long enough to be watched (GET {STREAM_PATH} is answered "
             f"{stream_seen.exchange.status}): after how many seconds the hops give up a slow answer was not seen"
         )
-    wait = silence_wait(target, mode)
+    wait = front_wait(target, mode)
     url = target.url_for(STREAM_PATH)
     fronts = [_hold(serving_way, wire, url, wait, number * STAGGER_S) for number in range(HELD)]
     held = asyncio.gather(_beside(wire, target, wait), asyncio.gather(*fronts))
@@ -66,8 +59,13 @@ async def _beside(wire: Wire, target: Target, seconds: float) -> Held | None:
 
 
 async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) -> Held:
+    """One stream, from `after` until the end of the wait; asked for again where a gateway's error comes at once."""
     await asyncio.sleep(after)
     seen = await watch(way, wire, url, seconds - after, _ALL)
+    for _ in range(RETRIES):
+        if seen.exchange.status not in GATEWAY or seen.over_s > FLOWING_S:
+            break
+        seen = await watch(way, wire, url, seconds - after, _ALL)
     return Held(
         exchange=seen.exchange,
         last_s=seen.last_s,

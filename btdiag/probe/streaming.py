@@ -22,7 +22,7 @@ BURST = 0.1  # seconds between bytes that were sent at once
 HEAD = 64 * 1024  # bytes in which the head must end
 _ACCEPT = ("Accept", "text/event-stream")
 _HEAD_END = b"\r\n\r\n"
-_GATEWAY = frozenset({502, 503, 504})
+GATEWAY = frozenset({502, 503, 504})
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
@@ -34,7 +34,7 @@ async def stream_seen(serving_way: Way, wire: Wire, target: Target) -> StreamSee
     """When the pieces of the API's event stream arrive through the load balancer."""
     seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
     for _ in range(RETRIES):
-        if seen.exchange.status not in _GATEWAY:
+        if seen.exchange.status not in GATEWAY:
             break
         seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
     return seen

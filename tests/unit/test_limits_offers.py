@@ -78,6 +78,7 @@ ENDED = held(4.0, 4.0, end=None, longest=1.0)
         ((held(60.1, 60.0, end=None, status=504),) * 2, OPEN, Verdict.WARN, "answered 504 after 60.1 s of silence"),
         # a hop that buffers lets go of what it has when it gives up
         ((held(62.0, 62.0, end=Trouble.CLOSED, longest=62.0, gap=62.0),) * 2, OPEN, Verdict.WARN, "62.0 s of silence"),
+        ((held(0.1, 0.1, end=None, status=502), OPEN), OPEN, Verdict.SKIP, "is answered 502"),
         ((held(0.1, 0.1, end=None, status=429),) * 2, OPEN, Verdict.INCONCLUSIVE, "rate limited"),
     ],
 )
