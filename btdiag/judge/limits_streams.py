@@ -17,7 +17,7 @@ FLOWING = 0.02  # seconds between first and last piece: what was held back comes
 AGREES_S = 1.5  # seconds by which the ages of two streams that the same timer ended may differ
 FLOWING_S = 1.0  # a stream that was silent for less was not ended for its silence
 GIVEN_UP = frozenset({408, 502, 503, 504, 520, 522, 524})
-_CUT = frozenset({Trouble.CLOSED, Trouble.RESET, Trouble.PROTOCOL})
+_CUT = frozenset({Trouble.CLOSED, Trouble.RESET})
 SOURCES = (
     "https://html.spec.whatwg.org/multipage/server-sent-events.html",
     "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering",

@@ -20,7 +20,7 @@ ENOUGH = 3  # pieces that came one by one show that nothing is held back
 KEPT = 16 * 1024  # bytes of the body
 BURST = 0.1  # seconds between bytes that were sent at once
 HEAD = 64 * 1024  # bytes in which the head must end
-_ACCEPT = ("Accept", "text/event-stream")
+_AS_SDKS_ASK = (("Accept", "text/event-stream"), ("Accept-Encoding", "gzip, deflate"))  # a hop that packs may hold back
 _HEAD_END = b"\r\n\r\n"
 GATEWAY = frozenset({502, 503, 504})
 
@@ -92,7 +92,7 @@ async def watch(way: Way, wire: Wire, url: str, seconds: float, enough: int) -> 
     stream.reader = reader
     limits = Limits(total=seconds, body=KEPT)
     try:
-        seen = await wire.send_on(stream, "GET", url, headers=(_ACCEPT,), with_key=True, limits=limits)
+        seen = await wire.send_on(stream, "GET", url, headers=_AS_SDKS_ASK, with_key=True, limits=limits)
     finally:
         stream.abort()
     return Watched(
