@@ -15,7 +15,7 @@ from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits import DirectTrials
 from btdiag.judge.limits_paths import PathAnswers
-from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
+from btdiag.judge.limits_protocols import Compressed, Http2, Shared, Upgrade
 from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import MoreAnswers, RouteAnswers
 from btdiag.judge.limits_streams import Silence, StreamSeen
@@ -134,20 +134,22 @@ def check_silent_answers_are_awaited(silence: Silence) -> Finding:
     return conclude(limits_silence.silent_answers_are_awaited(silence))
 
 
-def check_http2_works_where_offered(http2: Http2) -> Finding:
+def check_http2_works_where_offered(http2: Http2, shared_connection: Shared | NotMeasured) -> Finding:
     """HTTP/2, where the handshake offers it, works as HTTP/1.1 does.
 
     Browsers take HTTP/2 whenever it is offered, SDKs mostly speak HTTP/1.1: where only one of them works, the web app
     fails while every script succeeds, or the other way round.
 
     Measured: GET / over HTTP/1.1 and three times over HTTP/2, each on a connection of its own. Not to offer it is no
-    fault; an advertisement of HTTP/3 (Alt-Svc) is shown and not tried.
+    fault; an advertisement of HTTP/3 (Alt-Svc) is shown and not tried. Where --gateway names another host at the same
+    address and in the same certificate, it is asked on a connection to the target too, as browsers would: another
+    answer than on its own connection warns, 421 is fine.
 
-    Remedy: let the listener speak what it offers in its handshake (ALPN), or offer http/1.1 alone.
+    Remedy: let the listener speak what it offers in its handshake (ALPN), or offer http/1.1 alone; route by Host.
 
-    Sources: RFC 9113 section 3.2; RFC 7301; RFC 7838
+    Sources: RFC 9113 sections 3.2 and 9.1.1; RFC 7301; RFC 7838
     """
-    return conclude(limits_protocols.http2_works_where_offered(http2))
+    return conclude(limits_protocols.http2_works_where_offered(http2, shared_connection))
 
 
 def check_compressed_answers_unpack(compressed: Compressed) -> Finding:

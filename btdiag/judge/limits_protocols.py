@@ -30,6 +30,15 @@ class Http2:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Another host of the data plane, asked on an HTTP/2 connection to the target and on one of its own."""
+
+    host: str
+    shared: Exchange
+    alone: Exchange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compressed:
     """GET /version with gzip and deflate accepted, and with neither."""
 
@@ -45,14 +54,20 @@ class Upgrade:
     direct: Exchange | None
 
 
-def http2_works_where_offered(found: Http2) -> Finding:
+def certificate_fits(names: Sequence[str], host: str) -> bool:
+    """Whether one of a certificate's names is the host, or a wildcard for its first label (RFC 9525 section 6.3)."""
+    parent = host.partition(".")[2]
+    return any(name.lower() in {host, f"*.{parent}"} for name in names)
+
+
+def http2_works_where_offered(found: Http2, other: Shared | NotMeasured) -> Finding:
     """The claim of gateway.http2-works-where-offered."""
     limited = [seen for seen in (found.plain, *found.answers) if seen.status == 429]
     if limited:
         return rate_limited(limited[0])
     broken = [seen for seen in found.answers if seen.failure is not None or seen.status != found.plain.status]
     if not broken or _local(broken):
-        return _offered(found)
+        return _misled(other) if isinstance(other, Shared) and _is_misled(other) else _offered(found, other)
     if found.plain.failure is not None or is_gateway_hiccup(found.plain):
         return Finding(
             verdict=Verdict.INCONCLUSIVE,
@@ -92,11 +107,40 @@ def _how(seen: Exchange) -> str:
     return f"{words(seen)} ({seen.failure.detail})" if seen.failure else words(seen)
 
 
-def _offered(found: Http2) -> Finding:
+def _is_misled(other: Shared) -> bool:
+    """The answer differs on the shared connection, and is not the 421 that makes browsers open another."""
+    return None not in {other.shared.status, other.alone.status} and other.shared.status not in {
+        other.alone.status,
+        421,
+        429,
+    }
+
+
+def _misled(other: Shared) -> Finding:
+    shared, alone = words(other.shared), words(other.alone)
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"on an HTTP/2 connection to the target, {other.host} answers {shared}, and {alone} on one of its own: "
+        "browsers use one connection for both, as address and certificate are the same",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"{alone} on both, or 421 Misdirected Request",
+        seen=shared,
+        evidence=(evidence.exchange(other.shared), evidence.exchange(other.alone)),
+        remedy=Remedy(
+            text="Route by the Host header (:authority) and not by the server name of the TLS handshake, or give each "
+            "host a certificate of its own, or answer 421 to hosts that this listener does not serve."
+        ),
+        sources=("RFC 9113 section 9.1.1", "RFC 9110 section 15.5.20"),
+    )
+
+
+def _offered(found: Http2, other: Shared | NotMeasured) -> Finding:
     told = "HTTP/2 is offered and works" if found.answers else "HTTP/2 is not offered, which is no fault"
     alternative = next((value for seen in (*found.answers, found.plain) if (value := seen.header("alt-svc"))), None)
     third = f"; advertised beside it, and not tried: {alternative}" if alternative else "; HTTP/3 is not advertised"
-    return Finding(verdict=Verdict.PASS, summary=told + third, evidence=(_protocols(found),))
+    both = f"; {other.host} may share its connections" if isinstance(other, Shared) else ""
+    return Finding(verdict=Verdict.PASS, summary=told + third + both, evidence=(_protocols(found),))
 
 
 def _protocols(found: Http2) -> Evidence:

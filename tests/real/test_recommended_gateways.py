@@ -26,6 +26,7 @@ from tests.labclient import staged
 from tests.support.cli import Done, run_json
 
 README = Path(__file__).parents[2] / "README.md"
+OTHER_HOST = "localhost"
 KEEPALIVE_S = 2.0  # of the API server, so that the idle waits are short
 
 pytestmark = pytest.mark.real
@@ -64,6 +65,21 @@ frontend front
   default_backend api
 backend api
   server one 127.0.0.1:{backend}
+"""
+HAPROXY_BY_NAME = """
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend front
+  bind 127.0.0.1:{port} ssl crt {folder}/tls.pem alpn h2,http/1.1
+  use_backend other if {{ {by} -m beg {other} }}
+  default_backend api
+backend api
+  server one 127.0.0.1:{backend}
+backend other
+  http-request return status 200 content-type text/plain string ok
 """
 CADDY_AS_IT_COMES = """
 https://{host}:{port} {{
@@ -105,7 +121,8 @@ def recommended(product: str, place: Place) -> str:
 def as_it_comes(product: str, place: Place, **more: str) -> str:
     """The least settings that work."""
     template = {"nginx": NGINX_AS_IT_COMES, "haproxy": HAPROXY_AS_IT_COMES, "caddy": CADDY_AS_IT_COMES}[product]
-    values = {"more": "", "timeout": "60s", **more}
+    template = HAPROXY_BY_NAME if "by" in more else template
+    values = {"more": "", "timeout": "60s", "other": OTHER_HOST, **more}
     return template.format(folder=place.folder, host=HOST, port=place.port, backend=place.backend, **values)
 
 
@@ -153,7 +170,7 @@ def _running(product: str, settings: str, place: Place) -> Iterator[None]:
 
 def _place(folder: Path, backend: int) -> Place:
     certificates = Certificates(folder)
-    leaf = certificates.own.leaf(HOST)
+    leaf = certificates.own.leaf(HOST, OTHER_HOST)
     chain = leaf.pem + certificates.own.intermediate.pem
     for name, content in (("fullchain.pem", chain), ("key.pem", leaf.key_pem), ("tls.pem", chain + leaf.key_pem)):
         (folder / name).write_bytes(content)
@@ -180,7 +197,7 @@ def _run(place: Place, options: Sequence[str]) -> Done:
         f"https://{HOST}:{place.port}",
         *("--resolve", f"{HOST}:{place.port}:127.0.0.1", "--ca", str(place.ca), "--browser", "none"),
         *("--backend", f"http://127.0.0.1:{place.backend}", "--backend-keepalive", f"{KEEPALIVE_S:g}"),
-        *("--only", "gateway", *options),
+        *("--only", "gateway", *(option.format(port=place.port) for option in options)),
     )
 
 
@@ -219,3 +236,12 @@ def test_haproxy_as_it_comes_has_its_timeout_named(tmp_path: Path) -> None:
 
 def test_caddy_as_it_comes_is_sound(tmp_path: Path) -> None:
     assert other_than_pass(judged("caddy", tmp_path, more="")) == {}
+
+
+@pytest.mark.parametrize(("by", "verdict"), [("ssl_fc_sni", "warn"), ("req.hdr(host)", "pass")])
+def test_two_hosts_on_one_connection(by: str, verdict: str, tmp_path: Path) -> None:
+    """HAProxy that routes by the server name of the handshake misleads browsers that use one connection for both."""
+    other = ("--gateway", f"https://{OTHER_HOST}:{{port}}", "--quick")
+    found = judged("haproxy", tmp_path, *other, by=by)["http2-works-where-offered"]
+    assert found["verdict"] == verdict, found["summary"]
+    assert OTHER_HOST in found["summary"]

@@ -12,7 +12,9 @@ from btdiag.judge.limits_paths import PATHS, PathAnswers, paths_arrive_unchanged
 from btdiag.judge.limits_protocols import (
     Compressed,
     Http2,
+    Shared,
     Upgrade,
+    certificate_fits,
     compressed_answers_unpack,
     http2_works_where_offered,
     websockets_pass,
@@ -120,9 +122,31 @@ def over_http2(status: int | None = 200, **headers: str) -> Exchange:
     ],
 )
 def test_http2(plain: Exchange, answers: tuple[Exchange, ...], verdict: Verdict, words: str) -> None:
-    found = http2_works_where_offered(Http2(plain=plain, answers=answers))
+    found = http2_works_where_offered(Http2(plain=plain, answers=answers), NONE)
     assert found.verdict is verdict
     assert words in found.summary
+
+
+@pytest.mark.parametrize(
+    ("shared", "alone", "verdict"),
+    [
+        (seen(200), seen(200), Verdict.PASS),
+        (seen(421), seen(200), Verdict.PASS),
+        (seen(404), seen(200), Verdict.WARN),
+        (seen(None), seen(200), Verdict.PASS),
+        (seen(429), seen(200), Verdict.PASS),
+    ],
+)
+def test_two_hosts_on_one_connection(shared: Exchange, alone: Exchange, verdict: Verdict) -> None:
+    offered = Http2(plain=seen(), answers=(over_http2(),))
+    other = Shared(host="gateway.example.com", shared=shared, alone=alone)
+    assert http2_works_where_offered(offered, other).verdict is verdict
+
+
+def test_which_hosts_a_certificate_fits() -> None:
+    assert certificate_fits(["*.example.com"], "gateway.example.com")
+    assert certificate_fits(["Gateway.example.com"], "gateway.example.com")
+    assert not certificate_fits(["*.example.com", "example.com"], "a.gateway.example.com")
 
 
 # Compression
