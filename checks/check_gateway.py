@@ -122,9 +122,9 @@ def check_silent_answers_are_awaited(silence: Silence) -> Finding:
     up earlier (60 s by default at nginx, AWS load balancers and CloudFront) answers 504, or breaks the stream off.
 
     Measured: GET /sse, twice through the load balancer and with --backend once beside it, held until somebody ends it
-    or for about 68 s, as long as other idle waits of a run. Two that end at the same age show a timer; below
-    29 s it fails, above it warns. Nothing else is slow without work, so where that route offers no stream, or keeps
-    talking, the limit cannot be seen from outside.
+    or for about 68 s, as long as other idle waits of a run. Two that end at the same age show a timer: it warns, and
+    fails below 29 s where --backend shows that it is a hop's. Nothing else is slow without work, so where that route
+    offers no stream, or keeps talking, the limit cannot be seen from outside.
 
     Remedy: raise the hop's timeout for answers to the longest run of a function (nginx: proxy_read_timeout 900s).
 

@@ -51,7 +51,7 @@ CADDY = """
 NGINX_AS_IT_COMES = """
 server {{
   listen {port} ssl; ssl_certificate {folder}/fullchain.pem; ssl_certificate_key {folder}/key.pem;
-  location / {{ proxy_pass http://127.0.0.1:{backend}; {more} }}
+  location / {{ proxy_pass http://127.0.0.1:{backend}{path}; {more} }}
 }}
 """
 HAPROXY_AS_IT_COMES = """
@@ -122,7 +122,7 @@ def as_it_comes(product: str, place: Place, **more: str) -> str:
     """The least settings that work."""
     template = {"nginx": NGINX_AS_IT_COMES, "haproxy": HAPROXY_AS_IT_COMES, "caddy": CADDY_AS_IT_COMES}[product]
     template = HAPROXY_BY_NAME if "by" in more else template
-    values = {"more": "", "timeout": "60s", "other": OTHER_HOST, **more}
+    values = {"more": "", "path": "", "timeout": "60s", "other": OTHER_HOST, **more}
     return template.format(folder=place.folder, host=HOST, port=place.port, backend=place.backend, **values)
 
 
@@ -236,6 +236,12 @@ def test_haproxy_as_it_comes_has_its_timeout_named(tmp_path: Path) -> None:
 
 def test_caddy_as_it_comes_is_sound(tmp_path: Path) -> None:
     assert other_than_pass(judged("caddy", tmp_path, more="")) == {}
+
+
+def test_nginx_whose_proxy_pass_has_a_path_decodes_slashes(tmp_path: Path) -> None:
+    found = judged("nginx", tmp_path, "--quick", path="/")["paths-arrive-unchanged"]
+    assert found["verdict"] == "warn"
+    assert "GET /v1%2Fproject is answered 401" in found["summary"]
 
 
 @pytest.mark.parametrize(("by", "verdict"), [("ssl_fc_sni", "warn"), ("req.hdr(host)", "pass")])
