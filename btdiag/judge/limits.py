@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from btdiag.judge import evidence
 from btdiag.judge.answers import proofs, rate_limited, words
 from btdiag.judge.cors_survey import UNKNOWN_PATH
-from btdiag.judge.exchange import Trouble
 from btdiag.judge.gateway import Confidence, sender
 from btdiag.judge.limits_requests import (
     DEEP_COUNT,
@@ -166,8 +165,7 @@ def _direct_proof(shown: Sequence[Trial], beside: DirectTrials) -> tuple[Evidenc
 
 
 def _unclear(trial: Trial) -> Finding:
-    failure = trial.exchange.failure
-    if failure is not None and failure.trouble is Trouble.TIMEOUT:
+    if trial.timed_out:
         why = "the line from here may be too slow to tell; run from a machine nearer to the target"
         hop, owner = HopName.NETWORK, Owner.NETWORK
     else:

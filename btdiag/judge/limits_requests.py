@@ -64,6 +64,12 @@ class Trial:
     exchange: Exchange
     size: int = 0
 
+    @property
+    def timed_out(self) -> bool:
+        """Nobody refused it: our own patience ended."""
+        failure = self.exchange.failure
+        return failure is not None and failure.trouble is Trouble.TIMEOUT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRequests:
