@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
+from btdiag.judge.answers import is_gateway_hiccup
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
 from btdiag.measurement import Blocked, NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.failures import Header
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.health import HEALTH, RETRIES, settled
 from btdiag.probe.idle import backend_way
 from btdiag.probe.wire import DialError, Limits, Wire
 
@@ -27,8 +28,8 @@ _UPGRADE: tuple[Header, ...] = (
 
 
 @measurement(
-    budget=25,
-    why="four requests of at most 6 s, side by side, each with 5 s to connect",
+    budget=45,
+    why="four requests of at most 6 s, side by side, each with 5 s to connect and again after a hiccup",
     sends=lambda target, mode: [f"GET {target.url_for('/')} over HTTP/2, where that is offered ({TIMES} times)"],
 )
 async def http2(serving_way: Way, wire: Wire, target: Target) -> Http2:
@@ -44,7 +45,16 @@ async def http2(serving_way: Way, wire: Wire, target: Target) -> Http2:
 
 
 async def _over_http2(way: Way, wire: Wire, url: str) -> Exchange | None:
-    """The answer over HTTP/2; None where the server prefers HTTP/1.1, or takes no connection now."""
+    """The answer over HTTP/2, asked for again after a hiccup, as over HTTP/1.1; None where it is not agreed on."""
+    seen = await _once_over_http2(way, wire, url)
+    for _ in range(RETRIES):
+        if seen is None or not is_gateway_hiccup(seen):
+            break
+        seen = await _once_over_http2(way, wire, url)
+    return seen
+
+
+async def _once_over_http2(way: Way, wire: Wire, url: str) -> Exchange | None:
     try:
         stream = await wire.dial(way.route, tls=True, verify=way.verify, alpn=H2)
     except DialError:
