@@ -35,6 +35,8 @@ def silent_answers_are_awaited(found: Silence) -> Finding:
             "slow answer was not seen",
         )
     lost = [held for held in found.front if held.given_up]
+    if not lost and all(_outlived(held, found.direct) for held in found.front) and _one_timer(found.front):
+        lost = list(found.front)
     if lost and len(lost) == len(found.front) and _one_timer(lost):
         return _ended_by_api(found) if _ends_itself(found, lost) else _given_up(found, lost)
     if lost:
@@ -52,6 +54,12 @@ def silent_answers_are_awaited(found: Silence) -> Finding:
         f"longer waits were not watched (functions may run for {FUNCTIONS_S:g} s)",
         evidence=(_table(found),),
     )
+
+
+def _outlived(held: Held, direct: Held | None) -> bool:
+    """The API server's own stream went on for longer: an end that looks sound, as where only the connection's end marks
+    it, was none."""
+    return direct is not None and not held.open and direct.over_s > held.over_s + AGREES_S
 
 
 def _one_timer(lost: Sequence[Held]) -> bool:

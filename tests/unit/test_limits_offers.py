@@ -75,6 +75,9 @@ ENDED = held(4.0, 4.0, end=None, longest=1.0)
         ((held(6.0, 1.0, end=Trouble.CLOSED),) * 2, None, Verdict.WARN, "after 5.0 s of silence"),
         ((CUT, OPEN), OPEN, Verdict.INCONCLUSIVE, "no common age"),
         ((CUT, held(31.0, 1.0, end=Trouble.RESET)), OPEN, Verdict.INCONCLUSIVE, "2 of 2 streams"),
+        ((ENDED, ENDED), OPEN, Verdict.FAIL, "after 4.0 s though events flow"),
+        ((held(61.0, 1.0, end=None),) * 2, OPEN, Verdict.WARN, "after 60.0 s of silence"),
+        ((ENDED, OPEN), OPEN, Verdict.PASS, "silent for 67.0 s"),  # the API ended one of them
         ((ENDED, ENDED), ENDED, Verdict.SKIP, "never silent for longer than 1.0 s"),
         ((held(15.0, 14.9, end=Trouble.CLOSED),) * 2, OPEN, Verdict.FAIL, "after 15.0 s though events flow"),
         ((held(60.1, 60.0, end=None, status=504),) * 2, OPEN, Verdict.WARN, "answered 504 after 60.1 s of silence"),
