@@ -51,7 +51,7 @@ class Timing:
     tcp_s: float | None = None
     proxy_s: float | None = None
     tls_s: float | None = None
-    first_byte_s: float | None = None  # from the request's last byte sent to the first byte of the answer
+    first_byte_s: float | None = None  # from the request's last byte sent to the answer's first; 0: came before that
     total_s: float = 0.0  # from before connecting to the end of the body, or to the failure
 
 

@@ -55,12 +55,14 @@ def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotM
         return rate_limited(limited[0])
     if found.unclear:
         return _unclear(found.unclear[0])
-    largest = max((trial.size for trial in found.trials if trial.trait is Trait.BODY), default=0)
+    bodies = [trial for trial in found.trials if trial.trait is Trait.BODY]
+    largest = max((trial.size for trial in bodies), default=0)
+    early = " (which the API answers before it has read all of it)" if any(trial.early for trial in bodies) else ""
     return Finding(
         verdict=Verdict.PASS,
         summary=f"all {len(found.trials)} kinds of request pass: PATCH, PUT, DELETE and OPTIONS, a URL of "
-        f"{size(URL_BYTES)}, {HEADER_COUNT} headers of {size(HEADER_BYTES)}, a body of {size(largest)}, a packed one, "
-        f"one announced by Expect{_beyond(found)}",
+        f"{size(URL_BYTES)}, {HEADER_COUNT} headers of {size(HEADER_BYTES)}, a body of {size(largest)}{early}, a "
+        f"packed one, one announced by Expect{_beyond(found)}",
         evidence=(_table(found),),
     )
 

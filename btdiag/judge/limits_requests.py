@@ -65,6 +65,11 @@ class Trial:
     size: int = 0
 
     @property
+    def early(self) -> bool:
+        """The answer came before all of the request was sent: whoever gave it did not need the rest."""
+        return self.exchange.status is not None and self.exchange.timing.first_byte_s == 0.0
+
+    @property
     def timed_out(self) -> bool:
         """Nobody refused it: our own patience ended."""
         failure = self.exchange.failure

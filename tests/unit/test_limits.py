@@ -130,6 +130,12 @@ def test_refused_bodies_and_methods_fail_and_the_rest_warns() -> None:
     assert verdict(trial(Trait.EXPECT, seen(417, ""))) is Verdict.WARN
 
 
+def test_an_answer_before_the_whole_body_is_told() -> None:
+    early = trial(Trait.BODY, seen(404, after=0.0), 6 * MIB)
+    assert "before it has read all of it" in accepts_product_requests(product(early), NONE).summary
+    assert "before it has read" not in accepts_product_requests(product(trial(Trait.BODY, NOT_FOUND, 1)), NONE).summary
+
+
 def test_a_refused_preflight_alone_is_judged_by_cors() -> None:
     preflight = trial(Trait.OPTIONS, seen(405, NGINX))
     alone = accepts_product_requests(product(preflight), NONE)
