@@ -172,8 +172,8 @@ def _unclear(trial: Trial) -> Finding:
         hop, owner = HopName.NETWORK, Owner.NETWORK
     else:
         why = (
-            "a limit of sizes would be a 413; a server that answers before it has read the body and hangs up looks "
-            "the same, and nothing but a real upload with a key tells"
+            "a limit of sizes mostly gives a 413 (Caddy 2.6: a 502), and a server that hangs up before it has read "
+            "the body gives the same; the gateway's log of this request tells"
         )
         hop, owner = HopName.LOAD_BALANCER, Owner.LOAD_BALANCER
     return Finding(

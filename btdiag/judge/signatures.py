@@ -208,6 +208,14 @@ _LOAD_BALANCERS = (
         why="Server: Caddy and no body",
     ),
     Signature(
+        product="Caddy",
+        headers=(("server", r"^caddy$"),),
+        statuses=frozenset({413}),
+        empty=True,
+        certain=False,
+        why="Server: Caddy and no body, where an API says what is too large",
+    ),
+    Signature(
         product="Kubernetes ingress",
         body=r"^\s*default backend - 404",
         why="answer of the default backend: no rule matches host and path",
