@@ -19,6 +19,7 @@ WATCH = 4.0  # seconds; a hop that buffers holds a live stream back for longer
 ENOUGH = 3  # pieces that came one by one show that nothing is held back
 KEPT = 16 * 1024  # bytes of the body
 BURST = 0.1  # seconds between bytes that were sent at once
+MOST = 1000  # pieces that are noted
 HEAD = 64 * 1024  # bytes in which the head must end
 _AS_SDKS_ASK = (("Accept", "text/event-stream"), ("Accept-Encoding", "gzip, deflate"))  # a hop that packs may hold back
 _HEAD_END = b"\r\n\r\n"
@@ -127,7 +128,7 @@ class _Timed(asyncio.StreamReader):
             silent, self.last = now - self.last, now
             self.longest = max(self.longest, silent)
             self.gap = silent if silent > BURST else self.gap
-            if self._is_body(data):
+            if self._is_body(data) and len(self.pieces) < MOST:
                 self.pieces.append(now)
         return data
 
