@@ -68,8 +68,8 @@ def _planned(target: Target, mode: Mode) -> list[str]:
         + ("; both with more, in halves where that is refused" if mode.deep else ""),
         f"GET {target.url_for(UNKNOWN_PATH)}%2Fencoded",
         f"POST {url} with a packed body; with Expect: 100-continue",
-        f"POST {url} with a body of {size(body_to_send(None, mode))} (an empty object; less where /version allows less), "
-        "again up to twice where the connection breaks"
+        f"POST {url} with a body of {size(body_to_send(None, mode))} (an empty object; less where /version allows "
+        "less), again up to twice where the connection breaks"
         + ("" if mode.quick else "; with 1 MiB, and one byte more, where nginx refuses it")
         + ("; again in halves where it is refused" if mode.deep else ""),
     ]
