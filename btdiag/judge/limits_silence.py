@@ -4,6 +4,7 @@ callers get a 504 or half an answer, though the API is still at work."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from btdiag.judge import evidence
 from btdiag.judge.answers import rate_limited, words
@@ -23,7 +24,10 @@ SOURCES = (
 
 
 def silent_answers_are_awaited(found: Silence) -> Finding:
-    """The claim of gateway.silent-answers-are-awaited."""
+    """The claim of gateway.silent-answers-are-awaited. An API server that refuses the stream, as it may without the key,
+    which --backend never gets, is no comparison."""
+    if found.direct is not None and found.direct.refused:
+        found = replace(found, direct=None)
     limited = [held.exchange for held in found.front if held.exchange.status == 429]
     if limited:
         return rate_limited(limited[0])

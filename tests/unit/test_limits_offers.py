@@ -69,6 +69,7 @@ ENDED = held(4.0, 4.0, end=None, longest=1.0)
         ((CUT, CUT), OPEN, Verdict.WARN, "broken off after 60.0 s of silence, 2 of 2 times: functions"),
         ((CUT, CUT), None, Verdict.WARN, "--backend URL would tell"),
         ((CUT, CUT), CUT, Verdict.SKIP, "the API server itself ends"),
+        ((CUT, CUT), held(0.1, 0.1, end=None, status=401), Verdict.WARN, "--backend URL would tell"),
         ((CUT, CUT), held(61.2, 61.2, end=None), Verdict.SKIP, "the API server itself ends"),
         ((CUT, CUT), held(90.0, 1.0, end=None), Verdict.WARN, "60.0 s"),
         ((held(6.0, 1.0, end=Trouble.CLOSED),) * 2, OPEN, Verdict.FAIL, "after 5.0 s of silence"),
