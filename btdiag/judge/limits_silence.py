@@ -24,8 +24,8 @@ SOURCES = (
 
 
 def silent_answers_are_awaited(found: Silence) -> Finding:
-    """The claim of gateway.silent-answers-are-awaited. An API server that refuses the stream, as it may without the key,
-    which --backend never gets, is no comparison."""
+    """The claim of gateway.silent-answers-are-awaited. An API server that refuses its stream is no comparison: it may
+    demand the key, which --backend never gets."""
     if found.direct is not None and found.direct.refused:
         found = replace(found, direct=None)
     limited = [held.exchange for held in found.front if held.exchange.status == 429]
@@ -91,7 +91,9 @@ def _given_up(found: Silence, lost: Sequence[Held]) -> Finding:
     certain = found.direct is not None
     how = f"answered {words(seen)}" if seen.status in GIVEN_UP else "broken off"
     since = "of silence" if lost[0].for_silence else "though events flow"
-    who = "" if certain else " (by a hop, or by the API server itself: --backend URL would tell)"
+    who = (
+        "" if certain else " (by a hop, or by the API server itself: --backend URL would tell, where no key is needed)"
+    )
     return Finding(
         verdict=Verdict.FAIL if certain and limit < LEAST_S else Verdict.WARN,
         summary=f"GET {STREAM_PATH} is {how} after {_s(limit)} {since}, {len(lost)} of {len(lost)} times{who}: "
