@@ -91,9 +91,7 @@ def _given_up(found: Silence, lost: Sequence[Held]) -> Finding:
     certain = found.direct is not None
     how = f"answered {words(seen)}" if seen.status in GIVEN_UP else "broken off"
     since = "of silence" if lost[0].for_silence else "though events flow"
-    who = (
-        "" if certain else " (by a hop, or by the API server itself: --backend URL would tell, where no key is needed)"
-    )
+    who = "" if certain else " (by a hop, or by the API server itself: --backend URL would tell where it needs no key)"
     return Finding(
         verdict=Verdict.FAIL if certain and limit < LEAST_S else Verdict.WARN,
         summary=f"GET {STREAM_PATH} is {how} after {_s(limit)} {since}, {len(lost)} of {len(lost)} times{who}: "
