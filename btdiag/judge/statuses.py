@@ -140,7 +140,7 @@ def _forbidden(seen: Exchange, who: Sender) -> Explanation:
 
 
 def _not_found(seen: Exchange, who: Sender) -> Explanation:
-    if _from_api(who):
+    if _from_api(who) or who.confidence is Confidence.UNKNOWN:
         return _at_api(
             "the server that answers does not know the path",
             "Check the path prefix in the URL, and that the load balancer strips or keeps it as the API server "

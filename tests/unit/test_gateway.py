@@ -257,3 +257,9 @@ def test_json_body_that_nests_without_end() -> None:
 )
 def test_retry_after(value: str, said: str) -> None:
     assert gateway.retry_after(answer(429, Retry_After=value)) == said
+
+
+@pytest.mark.parametrize("seen", [answer(404, "not found"), answer(404, "", Server="nginx/1.22.1")])
+def test_a_404_that_nobody_signs_is_not_put_down_to_a_gateway(seen: Exchange) -> None:
+    assert explain(seen).hop is HopName.API
+    assert explain(answer(404, NGINX_502)).hop is HopName.LOAD_BALANCER
