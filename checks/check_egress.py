@@ -18,32 +18,42 @@ def check_required_hosts_reachable(
     SDKs report a blocked login as "Invalid API key".
 
     Measured: for each host of --role (without one only the web app's), and of --allow: its name, TCP and TLS on its
-    addresses or through the proxy that the environment chooses for it, GET of the URL, and where SDKs log in a login
-    without a key. Reached means that the right host answered: its certificate, and no block page or portal. A handshake
-    without the server name tells a filter by name. A block is a warning without --role, and where the host is optional.
+    addresses or through the proxy that the environment chooses for it, GET of the URL, where SDKs log in a login
+    without a key (small, and with 64 KiB), where the web app needs it a WebSocket handshake. Reached means that the
+    right host answered: its certificate, and no block page or portal. What tells look-alikes apart: the sender of an
+    ICMP error, a handshake without the server name, another resolver's answer (--nameserver), the way that was not
+    chosen (direct or by proxy), and what else is reached from here. A block is a warning without --role, and where the
+    host is optional.
 
     Remedy: allow the host at the layer that is named.
 
-    Sources: https://www.braintrust.dev/docs/admin/self-hosting; https://github.com/braintrustdata/helm
+    Sources: https://www.braintrust.dev/docs/admin/self-hosting; https://github.com/braintrustdata/helm; RFC 9110
+    section 9.3.6; RFC 1812 section 5.2.7.1; RFC 4443 section 3.1
     """
     return conclude(judged.required_hosts_reachable(egress, connection, target))
 
 
-def check_tls_not_intercepted(egress: Egress, target: Target) -> Finding:
+def check_tls_not_intercepted(
+    egress: Egress, connection: PerAddress[Connection] | NotMeasured, target: Target
+) -> Finding:
     """TLS to other hosts is not opened on the way.
 
     A firewall that inspects TLS shows a certificate of its own. Programs whose trust store lacks its CA fail, often
     only some of them: browsers work, Python or Node.js do not.
 
     Measured: the issuers in the certificates of the hosts above, held against the names of known inspecting products;
-    and whether this machine trusts them.
+    for the hosted product's names also whether a public CA issued them. Where an issuer is not known to be public, one
+    handshake for each trust store of this machine tells who accepts it: OpenSSL's default store, certifi's list and
+    REQUESTS_CA_BUNDLE (Python), and the list of the Node.js on PATH with NODE_EXTRA_CA_CERTS. An issuer that nobody
+    knows is inconclusive for a host of your own: inspection, or a private CA.
 
     Remedy: exempt the hosts, or give the inspecting CA to every program (SSL_CERT_FILE, REQUESTS_CA_BUNDLE,
     NODE_EXTRA_CA_CERTS).
 
-    Sources: RFC 5280 section 6; https://www.braintrust.dev/docs/admin/self-hosting
+    Sources: RFC 5280 section 6; https://www.braintrust.dev/docs/admin/self-hosting;
+    https://nodejs.org/api/tls.html#tlsrootcertificates
     """
-    return conclude(judged.tls_not_intercepted(egress, target))
+    return conclude(judged.tls_not_intercepted(egress, connection, target))
 
 
 def check_blocked_hosts_stay_blocked(egress: Egress, connection: PerAddress[Connection] | NotMeasured) -> Finding:

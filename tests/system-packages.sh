@@ -14,6 +14,15 @@ need chromium chromium
 need certutil libnss3-tools
 need curl curl
 need jq jq
+if [ "$(id -u)" -eq 0 ]; then # for networks of their own, which only root can make
+    need ip iproute2
+    need ss iproute2
+    need nft nftables
+    need squid squid
+    need tinyproxy tinyproxy-bin
+    need dnsmasq dnsmasq-base
+    need unbound unbound
+fi
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

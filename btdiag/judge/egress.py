@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from btdiag.judge import evidence
 from btdiag.judge.answers import words
+from btdiag.judge.egress_answers import is_block_page
+from btdiag.judge.egress_block import ADVICE, Block, Reading
 from btdiag.judge.egress_facts import Egress, HostTrial
-from btdiag.judge.egress_reading import Block, Reading, interceptor, read
+from btdiag.judge.egress_reading import readings
+from btdiag.judge.egress_trust import acceptance, doubtful, intercepted, interceptor, is_doubtful, issuer, stores_table
 from btdiag.judge.exchange import Phase
 from btdiag.judge.handshake import Connection
-from btdiag.judge.tls import chains
-from btdiag.judge.tls_names import short_name
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
@@ -29,7 +30,7 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     """The claim of egress.required-hosts-reachable."""
     if not egress.needed:
         return _nothing_needed(target)
-    found = [read(trial) for trial in egress.needed]
+    found = readings(egress.needed, target_reached=_target_reached(connections))
     blocked = [reading for reading in found if reading.block is not None]
     elsewhere = [reading for reading in blocked if reading.block is not Block.INSPECTED]
     if blocked and not elsewhere:
@@ -48,9 +49,12 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{_count(len(found))} that {who} needs {'answers' if len(found) == 1 else 'answer'}: "
-        f"{', '.join(_reached(reading.trial) for reading in found)}",
+        f"{', '.join(_reached(reading) for reading in found)}",
         evidence=(_table(found),),
     )
+
+
+_PROXY = frozenset({Block.PROXY, Block.PROXY_LOGIN, Block.BEYOND_PROXY})
 
 
 def _proxy_is_broken(blocked: Sequence[Reading], connections: Connections) -> bool:
@@ -58,7 +62,7 @@ def _proxy_is_broken(blocked: Sequence[Reading], connections: Connections) -> bo
     if isinstance(connections, NotMeasured) or not connections.facts:
         return False
     target_too = all(one.broke_at is Phase.PROXY for one in connections.facts.values())
-    return target_too and all(reading.block is Block.PROXY for reading in blocked)
+    return target_too and all(reading.block in _PROXY for reading in blocked)
 
 
 def _nothing_needed(target: Target) -> Finding:
@@ -74,13 +78,15 @@ def _count(number: int) -> str:
     return "the host" if number == 1 else f"each of {number} hosts"
 
 
-def _reached(trial: HostTrial) -> str:
-    answer = f" ({words(trial.answer)})" if trial.answer is not None else ""
-    return f"{trial.host.name}{answer}{f' by proxy {trial.proxy}' if trial.proxy else ''}"
+def _reached(reading: Reading) -> str:
+    trial = reading.trial
+    said = [*([words(trial.answer)] if trial.answer is not None else []), *([reading.aside] if reading.aside else [])]
+    answer = f" ({'; '.join(said)})" if said else ""
+    return f"{reading.name}{answer}{f' by proxy {trial.proxy}' if trial.proxy else ''}"
 
 
-def _names(readings: Sequence[Reading]) -> str:
-    return ", ".join(dict.fromkeys(reading.trial.host.name for reading in readings))
+def _names(found: Sequence[Reading]) -> str:
+    return ", ".join(dict.fromkeys(reading.name for reading in found))
 
 
 def _fails(reading: Reading, target: Target) -> bool:
@@ -105,71 +111,64 @@ def _blocked(blocked: Sequence[Reading], found: Sequence[Reading], connections: 
         expected=f"{_names(found)} reachable from here",
         seen=told,
         evidence=(_table(found), *first.proof),
-        remedy=_remedy(first, blocked, target),
+        remedy=_remedy(first, blocked),
         sources=SOURCES,
     )
 
 
+# What a dead host looks like as well.
+_AMBIGUOUS = frozenset({Block.REFUSED, Block.SILENCE, Block.NO_WAY, Block.RESET, Block.HANDSHAKE})
+
+
 def _twin(first: Reading, found: Sequence[Reading], connections: Connections) -> str:
     """What works from here beside it: that turns "down" into "filtered", or the other way round."""
-    if first.block not in {Block.REFUSED, Block.SILENCE, Block.NO_WAY, Block.RESET, Block.HANDSHAKE}:
+    if first.block not in _AMBIGUOUS:
         return ""
-    reached = [reading.trial.host.name for reading in found if reading.block is None]
-    target_works = not isinstance(connections, NotMeasured) and any(
-        one.blocked_by is None for one in connections.facts.values()
-    )
-    reached += ["the target"] if target_works else []
+    reached = [reading.name for reading in found if reading.block is None]
+    reached += ["the target"] if _target_reached(connections) else []
     if reached:
         return f"; {reached[0]} is reached from here, so it is filtered on the way, or down"
     return "; nothing else is reached from here either, so this machine may have no way out at all"
 
 
-_ADVICE = {
-    Block.NAME: "Let the resolver of this place answer for {names}: add a forwarding rule, or allow the name there.",
-    Block.SINKHOLE: "Allow {names} in the DNS filter (response-policy zone, Pi-hole, security agent).",
-    Block.REFUSED: "Allow TCP to {names} on port {port} in the firewall that rejects it (a reject rule looks like a "
-    "closed port).",
-    Block.SILENCE: "Allow outgoing TCP to {names} on port {port}: security group, network policy, firewall, NAT route.",
-    Block.NO_WAY: 'Give this place a route to {names} (NAT gateway, VPN), or lift the rule that answers "prohibited".',
-    Block.RESET: "Look for a filter that accepts connections to {names} and resets them at once: allow the host.",
-    Block.SNI: "Allow the server name {names} in the firewall that reads it from TLS (FQDN or URL filtering rule).",
-    Block.HANDSHAKE: "Look for a filter that cuts TLS to {names}; allow the host by name, without inspection.",
-    Block.PROXY: "Allow CONNECT to {names}:{port} at the proxy {proxy}, or exclude the host by NO_PROXY if there is a "
-    "direct way.",
-    Block.STRANGER: "Find what answers for {names}: a DNS filter's block page, a captive portal or a wrong record. "
-    "Allow the host there.",
-    Block.UNTRUSTED: "If a TLS inspecting firewall is in use, exempt {names} from it, or give its CA to all programs "
-    "(SSL_CERT_FILE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS).",
-    Block.PAGE: "Allow {names} in the web filter that shows the page, or log in to the network's portal.",
-    Block.PATH: "Allow all paths and methods of {names}, not only /: SDKs POST to /api.",
-    Block.CUT: "Allow {names} without content inspection: the connection stands, and requests on it are cut off.",
-    Block.LOCAL: "Allow this machine to send (local firewall, IPv6 route, resolver), then run again.",
-    Block.INSPECTED: "Exempt {names} from TLS inspection, or give the inspecting CA to all programs.",
-}
+def _target_reached(connections: Connections) -> bool:
+    return not isinstance(connections, NotMeasured) and any(
+        one.blocked_by is None and one.distrust is None for one in connections.facts.values()
+    )
 
 
-def _remedy(first: Reading, blocked: Sequence[Reading], target: Target) -> Remedy:
+def _remedy(first: Reading, blocked: Sequence[Reading]) -> Remedy:
+    """What to do about each way of blocking, the finding's own first."""
+    ways = dict.fromkeys(reading.block for reading in (first, *blocked))
+    told = [_advice([reading for reading in blocked if reading.block is way]) for way in ways]
+    needed = f"{first.name} is needed for {first.trial.host.why}."
+    proxy = f" --proxy {first.trial.proxy}" if first.trial.proxy else ""
+    curl = f"curl -sv -o /dev/null{proxy} {first.trial.host.url}"
+    return Remedy(text=" ".join([*told, needed]), snippets=(Snippet(product="shell", code=curl),))
+
+
+def _advice(same: Sequence[Reading]) -> str:
+    first = same[0]
     assert first.block is not None
-    same = [reading for reading in blocked if reading.block is first.block]
     port = first.trial.connections[0].port if first.trial.connections else 443
-    text = _ADVICE[first.block].format(names=_names(same), port=port, proxy=first.trial.proxy)
-    needed = f" {first.trial.host.name} is needed for {first.trial.host.why}."
-    curl = f"curl -sv -o /dev/null {first.trial.host.url}"
-    if first.block is Block.PROXY or first.trial.proxy:
-        curl = f"curl -sv -o /dev/null --proxy {first.trial.proxy} {first.trial.host.url}"
-    return Remedy(text=text + needed, snippets=(Snippet(product="shell", code=curl),))
+    return ADVICE[first.block].format(names=_names(same), port=port, proxy=first.trial.proxy)
 
 
 def _half_reached(notes: Sequence[str], found: Sequence[Reading]) -> Finding:
+    at_dns = all("withholds" in note for note in notes)
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"every host is reached, but {'; '.join(notes)}: new connections may lose time before they fall back",
-        hop=HopName.NETWORK,
-        owner=Owner.NETWORK,
-        expected="both IP versions, or no IPv6 at all",
+        summary=f"every host is reached, but {'; '.join(notes)}",
+        hop=HopName.DNS if at_dns else HopName.NETWORK,
+        owner=Owner.DNS if at_dns else Owner.NETWORK,
+        expected="every resolver and both IP versions (or no IPv6 at all) lead there",
         seen="; ".join(notes),
         evidence=(_table(found),),
-        remedy=Remedy(text="Mend the IPv6 way out (route, firewall), or take IPv6 from this machine altogether."),
+        remedy=Remedy(
+            text="Where a resolver withholds a name, allow it there, or let programs use the other resolver. Where "
+            "IPv6 is broken, mend its way out (route, firewall), or take it from this machine altogether: new "
+            "connections may lose time before they fall back to IPv4."
+        ),
         sources=("RFC 8305",),
     )
 
@@ -179,88 +178,74 @@ def _table(found: Sequence[Reading]) -> Evidence:
         (
             reading.trial.host.url,
             reading.trial.host.why,
-            f"{reading.trial.proxy} ({reading.trial.proxy_note})" if reading.trial.proxy else "direct",
+            f"{reading.trial.proxy} ({reading.trial.proxy_note})" if reading.trial.proxy else _direct(reading.trial),
             str(reading.block or "reached"),
-            reading.detail or (words(reading.trial.answer) if reading.trial.answer else ""),
+            reading.hop if reading.block else "",
+            reading.owner if reading.block else "",
+            reading.detail or "; ".join(filter(None, (_answer(reading.trial), reading.note, reading.aside))),
         )
         for reading in found
     ]
-    return evidence.table("Hosts tried from here", ("host", "needed for", "way", "outcome", "seen"), rows)
+    headers = ("host", "needed for", "way", "outcome", "layer", "owner", "seen")
+    return evidence.table("Hosts tried from here", headers, rows)
 
 
-def tls_not_intercepted(egress: Egress, target: Target) -> Finding:
+def _direct(trial: HostTrial) -> str:
+    return f"direct ({trial.proxy_note})" if trial.proxy_note else "direct"
+
+
+def _answer(trial: HostTrial) -> str:
+    return words(trial.answer) if trial.answer is not None else ""
+
+
+def tls_not_intercepted(egress: Egress, connections: Connections, target: Target) -> Finding:
     """The claim of egress.tls-not-intercepted."""
     spoken = [trial for trial in egress.needed if any(one.handshake for one in trial.connections)]
     if not spoken:
         return Finding(verdict=Verdict.SKIP, summary="no TLS connection to another host came about")
-    vendors = {trial.host.name: vendor for trial in spoken if (vendor := interceptor(trial))}
-    if not vendors:
-        issuers = dict.fromkeys(_issuer(trial) for trial in spoken)
-        return Finding(
-            verdict=Verdict.PASS,
-            summary=f"no certificate of {len(spoken)} {'host' if len(spoken) == 1 else 'hosts'} reads like a TLS "
-            f"inspecting product's: issued by {', '.join(filter(None, issuers))}",
-        )
-    return _intercepted([trial for trial in spoken if trial.host.name in vendors], next(iter(vendors.values())), target)
+    found = readings(spoken, target_reached=_target_reached(connections))
+    opened = {reading.trial: vendor for reading in found if (vendor := interceptor(reading.trial))}
+    if opened:
+        bad = [reading for reading in found if reading.trial in opened and reading.block is not None]
+        names = _names([reading for reading in found if reading.trial in opened])
+        severe = any(_fails(reading, target) for reading in bad)
+        vendor = next(iter(opened.values()))
+        return intercepted(list(opened), [reading.trial for reading in bad], severe=severe, names=names, vendor=vendor)
+    doubted = [reading for reading in found if is_doubtful(reading.trial)]
+    if doubted:
+        return doubtful([reading.trial for reading in doubted], _names(doubted))
+    return _left_alone(spoken)
 
 
-def _issuer(trial: HostTrial) -> str:
-    return next((short_name(one.leaf.issuer) for one in trial.connections if one.leaf), "")
-
-
-def _intercepted(trials: Sequence[HostTrial], vendor: str, target: Target) -> Finding:
-    readings = [read(trial) for trial in trials]
-    untrusted = [reading for reading in readings if reading.block is not None]
-    severe = [reading for reading in untrusted if _fails(reading, target)]
-    names = _names(readings)
-    issuer = _issuer(trials[0])
-    effect = (
-        "and this machine does not trust it: every SDK here fails"
-        if untrusted
-        else "which this machine's store trusts; Python packages that bring certificates of their own (requests, "
-        "certifi) and Node.js do not"
-    )
-    at_proxy = bool(trials[0].proxy)
-    shown = {f"{trial.host.name} {one.label}": one for trial in trials for one in trial.connections}
+def _left_alone(spoken: Sequence[HostTrial]) -> Finding:
+    issuers = dict.fromkeys(issuer(trial) for trial in spoken)
+    told = [f"{trial.host.name} {said}" for trial in spoken if (said := acceptance(trial.stores))]
     return Finding(
-        verdict=Verdict.FAIL if severe else Verdict.WARN,
-        summary=f"TLS to {names} is intercepted by what looks like {vendor} (issuer {issuer}), {effect}",
-        hop=HopName.PROXY if at_proxy else HopName.NETWORK,
-        owner=Owner.PROXY if at_proxy else Owner.NETWORK,
-        expected="the host's own certificate, from a public CA",
-        seen=f"issuer {issuer}",
-        evidence=chains(shown),
-        remedy=Remedy(
-            text=f"Exempt {names} from TLS inspection; where that cannot be, give the inspecting CA, beside the public "
-            "ones, to every program.",
-            snippets=(
-                Snippet(
-                    product="shell",
-                    code="export SSL_CERT_FILE=/path/to/bundle.pem REQUESTS_CA_BUNDLE=/path/to/bundle.pem\n"
-                    "export NODE_EXTRA_CA_CERTS=/path/to/inspecting-ca.pem",
-                ),
-                Snippet(product="Helm (chart 6.11.0 and later)", code="api:\n  customCA:\n    enabled: true"),
-            ),
-        ),
-        sources=("https://www.braintrust.dev/docs (SSL certificate verification behind a proxy)", "RFC 5280 section 6"),
+        verdict=Verdict.PASS,
+        summary=f"no certificate of {len(spoken)} {'host' if len(spoken) == 1 else 'hosts'} reads like a TLS "
+        f"inspecting product's: issued by {', '.join(filter(None, issuers))}" + "".join(f"; {one}" for one in told),
+        evidence=stores_table(spoken),
     )
 
 
 # Ways in which the host itself answered after all, though a client would not be content with it.
-_ANSWERS_ALL_THE_SAME = frozenset({Block.UNTRUSTED, Block.PATH})
+_ANSWERS_ALL_THE_SAME = frozenset({Block.UNTRUSTED, Block.PATH, Block.METHOD, Block.BODY, Block.UPGRADE})
 
 
 def blocked_hosts_stay_blocked(egress: Egress, connections: Connections) -> Finding:
     """The claim of egress.blocked-hosts-stay-blocked."""
     if not egress.unwanted:
         return Finding(verdict=Verdict.SKIP, summary="no host was named that must stay blocked: --expect-blocked URL")
-    found = [read(trial) for trial in egress.unwanted]
-    open_ = [reading for reading in found if reading.block is None or reading.block in _ANSWERS_ALL_THE_SAME]
+    found = readings(egress.unwanted, target_reached=_target_reached(connections))
+    open_ = [reading for reading in found if _is_open(reading)]
     if open_:
         return _open(open_, found)
+    strange = [reading for reading in found if reading.block is Block.STRANGER and not _shows_page(reading)]
+    if strange:
+        return _not_proved(strange, _SOMEBODY)
     local = [reading for reading in found if reading.block is Block.LOCAL]
     if local or not _has_twin(egress, connections):
-        return _not_proved(found)
+        return _not_proved(found, _NOTHING_REACHED)
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{_count(len(found))} stays blocked: {'; '.join(reading.sentence for reading in found)}",
@@ -268,17 +253,25 @@ def blocked_hosts_stay_blocked(egress: Egress, connections: Connections) -> Find
     )
 
 
+def _is_open(reading: Reading) -> bool:
+    """Whether the host is reached: at once, or by who opens TLS on the way and lets the requests through."""
+    if reading.block is Block.INSPECTED:
+        return not _shows_page(reading)
+    return reading.block is None or reading.block in _ANSWERS_ALL_THE_SAME
+
+
+def _shows_page(reading: Reading) -> bool:
+    return reading.trial.answer is None or is_block_page(reading.trial.answer)
+
+
 def _has_twin(egress: Egress, connections: Connections) -> bool:
     """Whether anything at all was reached from here."""
-    if any(read(trial).block is None for trial in egress.needed):
-        return True
-    return not isinstance(connections, NotMeasured) and any(
-        one.blocked_by is None for one in connections.facts.values()
-    )
+    reached = _target_reached(connections)
+    return reached or any(one.block is None for one in readings(egress.needed, target_reached=False))
 
 
 def _open(open_: Sequence[Reading], found: Sequence[Reading]) -> Finding:
-    told = ", ".join(_reached(reading.trial) for reading in open_)
+    told = ", ".join(_reached(reading) for reading in open_)
     shown = open_[0].trial
     return Finding(
         verdict=Verdict.FAIL,
@@ -297,15 +290,21 @@ def _open(open_: Sequence[Reading], found: Sequence[Reading]) -> Finding:
     )
 
 
-def _not_proved(found: Sequence[Reading]) -> Finding:
+_SOMEBODY = "somebody answers with a certificate for another name, so it cannot be told whether that is the host itself"
+_NOTHING_REACHED = (
+    "it cannot be reached, but nothing else was reached from here either, so that proves no block: name a host that "
+    "must be reachable with --allow URL"
+)
+
+
+def _not_proved(found: Sequence[Reading], why: str) -> Finding:
     told = "; ".join(reading.sentence for reading in found)
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"{_names(found)} cannot be reached, but nothing else was reached from here either, so that proves no "
-        "block: name a host that must be reachable with --allow URL",
+        summary=f"{_names(found)}: {why}",
         hop=HopName.CLIENT,
         owner=Owner.CLIENT,
-        expected="another host that is reached on the same way",
+        expected="no answer, and another host that is reached on the same way",
         seen=told,
         evidence=(_table(found),),
     )

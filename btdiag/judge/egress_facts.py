@@ -19,13 +19,15 @@ from btdiag.urls import url_parts
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """A host to be tried. `why` ends the sentence "it is needed for ..."; without an `essential` one something optional
-    is missing. `named` tells that the user gave it himself; `calls_api` that SDKs call /api there."""
+    is missing. `named` tells that the user gave it himself; `calls_api` that SDKs call /api there, `upgrades` that the
+    web app opens a WebSocket."""
 
     url: str
     why: str
     essential: bool = True
     named: bool = False
     calls_api: bool = False
+    upgrades: bool = False
     expect_blocked: bool = False
 
     @property
@@ -33,12 +35,39 @@ class Host:
         """The host alone."""
         return url_parts(self.url).host
 
+    @property
+    def is_hosted(self) -> bool:
+        """Whether it is known to be the hosted product's, or a public cloud's: its certificate is of a public CA."""
+        return any(self.name == zone or self.name.endswith(f".{zone}") for zone in _HOSTED)
+
+
+LARGER = 64 * 1024  # bytes; what SDKs send is larger still, and filters that limit bodies often allow a few KiB
+
+_HOSTED = ("braintrust.dev", "braintrustapi.com", "public.ecr.aws", "amazonaws.com")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreTrial:
+    """Whether a trust store of this machine accepts the chain that a host showed: None where the handshake did not get
+    that far. `source` is where the store comes from; `public` tells that it holds Mozilla's list alone."""
+
+    store: str
+    source: str
+    accepts: bool | None
+    detail: str = ""
+    public: bool = False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostTrial:
-    """What became of one host. `misled` are addresses that lead nowhere or to this machine; `answer` is GET of the URL
-    and `api` a login without a key where SDKs call it, both None without a connection; `proxy` is the proxy's URL, and
-    `proxy_note` who chose it or why there is none."""
+    """What became of one host. `misled` are addresses that lead nowhere or to this machine; `proxy` is the proxy's URL,
+    and `proxy_note` who chose it or why there is none.
+
+    None without a connection or where they were not due: `answer` is GET of the URL; where SDKs call it, `api` is a
+    login without a key, `api_get` a GET of the same path after that was stopped, `api_large` the login in a larger
+    body; `upgrade` a WebSocket handshake. `other` is the connection on the way that was not chosen (`other_way` names
+    it), tried after this one was blocked; `stores` who accepts a chain that is of no known public CA.
+    """
 
     host: Host
     resolution: Resolution
@@ -46,6 +75,12 @@ class HostTrial:
     connections: tuple[Connection, ...] = ()
     answer: Exchange | None = None
     api: Exchange | None = None
+    api_get: Exchange | None = None
+    api_large: Exchange | None = None
+    upgrade: Exchange | None = None
+    stores: tuple[StoreTrial, ...] = ()
+    other: Connection | None = None
+    other_way: str = ""
     proxy: str = ""
     proxy_note: str = ""
 
@@ -72,7 +107,11 @@ _ROLES = {
         Host(url="https://gateway.braintrust.dev", why="built-in models of the AI gateway", essential=False),
         Host(url="https://api.braintrust.dev", why="telemetry for billing by the AI proxy", essential=False),
     ),
-    "browser": (Host(url="https://realtime.braintrustapi.com", why="live updates of the web app", essential=False),),
+    "browser": (
+        Host(
+            url="https://realtime.braintrustapi.com", why="live updates of the web app", essential=False, upgrades=True
+        ),
+    ),
     "build": (
         Host(url="https://public.ecr.aws", why="the container images and the Helm chart"),
         Host(url="https://braintrust-cf.s3.amazonaws.com", why="the CloudFormation templates", essential=False),

@@ -1,103 +1,135 @@
 """How a host is blocked, if it is: from what was seen to the way of blocking, its layer and who can lift it.
 
 Each way has look-alikes, so that an error number alone decides nothing: a refusal may be a firewall's or a dead
-service's, silence a filter's or a dead host's. What proves more is named: another server name in TLS that works on the
-same address, a proxy's own answer, a page, an issuer.
+service's, silence a filter's or a dead host's. What proves more is named: an ICMP message and its sender, another
+server name in TLS that works on the same address, another resolver's answer, a proxy's own answer, a page, an issuer,
+and what else is reached from the same place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from btdiag.judge import evidence
-from btdiag.judge.address import is_ipv6
+from btdiag.judge.address import Kind, kind
 from btdiag.judge.answers import words
 from btdiag.judge.connection import got_furthest, lacks_route, phases
 from btdiag.judge.dns import answers as dns_answers
 from btdiag.judge.dns_failure import why_unresolved
+from btdiag.judge.egress_answers import answered, is_block_page
+from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import HostTrial
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.judge.gateway import Page, page, redirect, sender
+from btdiag.judge.egress_trust import interceptor, is_doubtful, issuer
+from btdiag.judge.exchange import Failure, Phase, Trouble
 from btdiag.judge.handshake import Connection
-from btdiag.judge.proxy import proxy_lets_through
+from btdiag.judge.proxy import kind_of_refusal, proxy_lets_through
+from btdiag.judge.resolution import Resolution, View
 from btdiag.judge.tls import chains, diagnose
-from btdiag.judge.tls_names import inspection_vendor
+from btdiag.judge.tls_names import speaks_for
 from btdiag.judge.tls_remedy import Cause
-from btdiag.model import Evidence, HopName, Owner, Proxy, Target, Verdict
+from btdiag.model import HopName, Owner, Proxy, Target, Verdict
+
+_NOWHERE = frozenset({Kind.UNSPECIFIED, Kind.MULTICAST, Kind.LOOPBACK})
+_ENETUNREACH = 101  # on Linux
 
 
-class Block(StrEnum):
-    """How a host is kept from being reached."""
-
-    NAME = "its name does not resolve"
-    SINKHOLE = "a DNS filter gives its name an address that leads nowhere"
-    REFUSED = "connections are refused"
-    SILENCE = "connections get no answer"
-    NO_WAY = "the network says that there is no way"
-    RESET = "connections are reset at once"
-    SNI = "connections are cut off for the server name in them"
-    HANDSHAKE = "connections are cut off in the TLS handshake"
-    PROXY = "the proxy opens no way to it"
-    INSPECTED = "TLS is intercepted"
-    STRANGER = "another server answers in its place"
-    UNTRUSTED = "its certificate is not trusted here"
-    PAGE = "a block page or portal answers in its place"
-    PATH = "only some of its paths get through"
-    CUT = "requests are cut off on an open connection"
-    LOCAL = "this machine cannot send"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One host understood. `block` is None when the right thing answered; `detail` says what was seen; `note` is what
-    else is worth knowing of a host that was reached."""
-
-    trial: HostTrial
-    block: Block | None = None
-    detail: str = ""
-    hop: str = HopName.NETWORK
-    owner: str = Owner.NETWORK
-    proof: tuple[Evidence, ...] = ()
-    note: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """ "www.example.com: connections are refused (203.0.113.7: connection refused)"."""
-        told = f" ({self.detail})" if self.detail else ""
-        return f"{self.trial.host.name}: {self.block}{told}"
+def readings(trials: Sequence[HostTrial], *, target_reached: bool) -> list[Reading]:
+    """Every host understood, each in the light of the others and of the target."""
+    found = [read(trial) for trial in trials]
+    reached = [reading for reading in found if reading.block is None]
+    return [_beside(reading, reached, target_reached) for reading in found]
 
 
 def read(trial: HostTrial) -> Reading:
-    """What became of the host."""
+    """What became of one host, by itself."""
+    reading = _read(trial)
+    if reading.block is not None and trial.other_way:
+        return replace(reading, detail=f"{reading.detail}; {_other_way(trial)}")
+    return reading
+
+
+def _read(trial: HostTrial) -> Reading:
     if not trial.proxy and not trial.resolution.addresses:
         return _unresolved(trial)
     if not trial.connections:
-        addresses = ", ".join(trial.misled)
-        proof = (dns_answers(trial.resolution),) if trial.resolution.views else ()
-        return Reading(
-            trial=trial, block=Block.SINKHOLE, detail=addresses, hop=HopName.DNS, owner=Owner.DNS, proof=proof
-        )
+        return _sunk(trial)
     working = [one for one in trial.connections if one.blocked_by is None]
     trusted = [one for one in working if one.distrust is None]
     if trusted:
-        return _answered(trial, trusted)
+        reading = answered(trial, trusted)
+        withheld = _withheld(trial.resolution)
+        return replace(reading, note=withheld) if withheld and reading.block is None and not reading.note else reading
     return _distrusted(trial, working[0]) if working else _unconnected(trial)
+
+
+def _beside(reading: Reading, reached: Sequence[Reading], target_reached: bool) -> Reading:
+    """What the other hosts add: a path beside another one that gets through, and that not everything is led astray."""
+    if reading.block is Block.PAGE:
+        place = urlsplit(reading.trial.host.url)[:2]
+        well = [one.trial.host.url for one in reached if urlsplit(one.trial.host.url)[:2] == place]
+        if well:
+            return replace(reading, block=Block.PATH, detail=f"{well[0]} gets through, this answers {reading.detail}")
+    if reading.block is Block.STRANGER and (reached or target_reached) and not reading.trial.proxy:
+        return replace(reading, hop=HopName.DNS, owner=Owner.DNS)
+    return reading
+
+
+def _other_way(trial: HostTrial) -> str:
+    if trial.other is None:
+        return f"{trial.other_way} its name does not resolve"
+    well = trial.other.blocked_by is None and trial.other.distrust is None
+    return f"{trial.other_way} {'a connection comes about' if well else 'neither'}"
 
 
 def _unresolved(trial: HostTrial) -> Reading:
     reason = why_unresolved(trial.resolution)
     local = reason.verdict is Verdict.INCONCLUSIVE
+    known = any(_usable(view) for view in trial.resolution.views[1:])
+    block = Block.LOCAL if local else Block.FILTERED if known else Block.NAME
     return Reading(
         trial=trial,
-        block=Block.LOCAL if local else Block.NAME,
+        block=block,
         detail=reason.summary,
         hop=HopName.CLIENT if local else HopName.DNS,
         owner=reason.owner,
         proof=(dns_answers(trial.resolution),),
     )
+
+
+def _sunk(trial: HostTrial) -> Reading:
+    elsewhere = [f"{view.label} answers {', '.join(_usable(view))}" for view in _others(trial.resolution)]
+    return Reading(
+        trial=trial,
+        block=Block.SINKHOLE,
+        detail="; ".join([", ".join(trial.misled), *elsewhere]),
+        hop=HopName.DNS,
+        owner=Owner.DNS,
+        proof=(dns_answers(trial.resolution),) if trial.resolution.views else (),
+    )
+
+
+def _usable(view: View) -> tuple[str, ...]:
+    return tuple(address for address in view.addresses if kind(address) not in _NOWHERE)
+
+
+def _others(resolution: Resolution) -> list[View]:
+    """The resolvers that were asked for comparison and give an address that can be connected to."""
+    return [view for view in resolution.views[1:] if _usable(view)]
+
+
+def _withheld(resolution: Resolution) -> str:
+    """A resolver asked for comparison that does not give the name which the first one gives."""
+    if not resolution.views or not _usable(resolution.views[0]):
+        return ""
+    for view in resolution.views[1:]:
+        denied = not view.addresses and any(server.outcome.denies for server in view.servers)
+        if denied or (view.addresses and not _usable(view)):
+            told = ", ".join(view.addresses) or "that it does not exist"
+            first = resolution.views[0].label
+            return f"the resolver {view.label} withholds {resolution.name} (it answers {told}), unlike {first}"
+    return ""
 
 
 _BY_TROUBLE = {
@@ -116,22 +148,40 @@ def _unconnected(trial: HostTrial) -> Reading:
     furthest = got_furthest(seen) or trial.connections[0]
     if furthest.broke_at is Phase.PROXY:
         return _proxy(trial, seen)
-    failure = furthest.trouble
     proof = (phases(seen),)
-    told = "; ".join(f"{label}: {one.trouble.detail if one.trouble else 'no TLS'}" for label, one in seen.items())
+    told = "; ".join(f"{label}: {_seen(one)}" for label, one in seen.items())
     if furthest.broke_at is Phase.TLS:
         block, detail = _handshake(furthest, told)
         return Reading(trial=trial, block=block, detail=detail, hop=HopName.TLS, proof=proof)
-    block = _BY_TROUBLE.get(failure.trouble, Block.CUT) if failure else Block.CUT
-    local = block is Block.LOCAL or all(one.failure and lacks_route(one.label, one.failure) for one in seen.values())
-    return Reading(
-        trial=trial,
-        block=Block.LOCAL if local else block,
-        detail=told,
-        hop=HopName.CLIENT if local else HopName.NETWORK,
-        owner=Owner.CLIENT if local else Owner.NETWORK,
-        proof=proof,
-    )
+    block, hop, owner = _unconnected_block(furthest)
+    if all(one.failure and not one.failure.icmp and lacks_route(one.label, one.failure) for one in seen.values()):
+        block, hop, owner = Block.LOCAL, HopName.CLIENT, Owner.CLIENT
+    return Reading(trial=trial, block=block, detail=told, hop=hop, owner=owner, proof=proof)
+
+
+def _unconnected_block(one: Connection) -> tuple[Block, str, str]:
+    failure = one.trouble
+    if failure is None:
+        return Block.CUT, HopName.NETWORK, Owner.NETWORK
+    if failure.icmp is not None and failure.icmp.rejects:
+        return Block.REJECTED, HopName.NETWORK, Owner.NETWORK
+    block = _BY_TROUBLE.get(failure.trouble, Block.CUT)
+    if block is Block.LOCAL or _has_no_route(failure):
+        return block, HopName.CLIENT, Owner.CLIENT
+    return block, HopName.NETWORK, Owner.NETWORK
+
+
+def _has_no_route(failure: Failure) -> bool:
+    """Whether this machine itself has no route: the same error from the network comes with an ICMP message."""
+    return failure.errno == _ENETUNREACH and failure.icmp is None
+
+
+def _seen(one: Connection) -> str:
+    if one.trouble is None:
+        return "no TLS"
+    if one.trouble.icmp is not None:
+        return one.trouble.icmp.words
+    return "this machine has no route to it" if _has_no_route(one.trouble) else one.trouble.detail
 
 
 def _handshake(one: Connection, told: str) -> tuple[Block, str]:
@@ -144,108 +194,67 @@ def _handshake(one: Connection, told: str) -> tuple[Block, str]:
 
 def _proxy(trial: HostTrial, seen: Mapping[str, Connection]) -> Reading:
     parts = urlsplit(trial.host.url)
+    one = next(iter(seen.values()))
     there = Target(
         url=trial.host.url,
         scheme=parts.scheme,
         host=trial.host.name,
-        port=next(iter(seen.values())).port,
+        port=one.port,
         proxy=Proxy(url=trial.proxy, source=trial.proxy_note),
     )
     found = proxy_lets_through(seen, there)
+    kinds = {"login": Block.PROXY_LOGIN, "unreachable": Block.BEYOND_PROXY}
     return Reading(
-        trial=trial, block=Block.PROXY, detail=found.summary, hop=found.hop, owner=found.owner, proof=found.evidence
+        trial=trial,
+        block=kinds.get(kind_of_refusal(one), Block.PROXY),
+        detail=found.summary,
+        hop=found.hop,
+        owner=found.owner,
+        proof=found.evidence,
     )
 
 
 def _distrusted(trial: HostTrial, one: Connection) -> Reading:
-    found = diagnose(one, trial.host.name)
-    shown = (*chains({one.label: one}), *((evidence.exchange(trial.answer),) if trial.answer else ()))
-    stranger = found.cause is Cause.WRONG_NAME
-    block = {Cause.INSPECTED: Block.INSPECTED, Cause.WRONG_NAME: Block.STRANGER}.get(found.cause, Block.UNTRUSTED)
-    if trial.answer is not None and _is_block_page(trial.answer) and block is not Block.INSPECTED:
-        block = Block.PAGE
-    answered = f"; it answers {words(trial.answer)}" if trial.answer is not None and stranger else ""
-    at_proxy = block is Block.INSPECTED and one.proxied
+    """A certificate for another name is another server's; one for this name is the host's own or an interceptor's."""
+    block, told, owner = _whose(trial, one)
+    if trial.answer is not None and is_block_page(trial.answer) and block is Block.UNTRUSTED:
+        block, owner = Block.PAGE, Owner.NETWORK
+    answer = f"; it answers {words(trial.answer)}" if trial.answer is not None and block is not Block.INSPECTED else ""
+    at_proxy = one.proxied and block is not Block.UNTRUSTED
+    elsewhere = _elsewhere(trial) if block is Block.STRANGER else ""
     return Reading(
         trial=trial,
         block=block,
-        detail=f"{one.label}: {found.sentence}{answered}",
-        hop=HopName.PROXY if at_proxy else HopName.TLS,
-        owner=Owner.PROXY if at_proxy else Owner.NETWORK,
-        proof=shown,
+        detail=f"{one.label}: {told}{answer}{elsewhere}",
+        hop=HopName.PROXY if at_proxy else HopName.DNS if elsewhere else HopName.TLS,
+        owner=Owner.PROXY if at_proxy else Owner.DNS if elsewhere else owner,
+        proof=(*chains({one.label: one}), *((evidence.exchange(trial.answer),) if trial.answer else ())),
     )
 
 
-def _answered(trial: HostTrial, trusted: Sequence[Connection]) -> Reading:
-    """A trusted certificate identifies the host; the answer must not be somebody else's all the same."""
-    seen = trial.answer
-    if seen is not None and seen.failure is not None and seen.status is None:
-        return Reading(trial=trial, block=Block.CUT, detail=words(seen), proof=(evidence.exchange(seen),))
-    if seen is not None and _is_block_page(seen):
-        return _paged(trial, seen)
-    if trial.api is not None and _is_stopped(trial.api):
-        detail = f"GET / is answered {words(seen) if seen else 'well'}, {trial.api.method} {_path(trial.api)} "
-        return Reading(
-            trial=trial,
-            block=Block.PATH,
-            detail=detail + words(trial.api),
-            hop=HopName.PROXY if trial.proxy else HopName.NETWORK,
-            owner=Owner.PROXY if trial.proxy else Owner.NETWORK,
-            proof=(evidence.exchange(trial.api),),
+def _whose(trial: HostTrial, one: Connection) -> tuple[Block, str, str]:
+    leaf = one.leaf
+    if leaf is not None and not speaks_for(leaf.names, trial.host.name) and interceptor(trial) is None:
+        names = ", ".join(leaf.names[:4]) or leaf.subject
+        told = f"it shows a certificate for {names}, issued by {issuer(trial)}, not for {trial.host.name}"
+        return Block.STRANGER, told, Owner.NETWORK
+    if interceptor(trial) is not None:
+        return Block.INSPECTED, f"its certificate is issued by {issuer(trial)}", Owner.NETWORK
+    if is_doubtful(trial):
+        told = (
+            f"its certificate is issued by {issuer(trial)}, which is no public CA and not trusted here: TLS "
+            "inspection, or a private CA of the host"
         )
-    return Reading(trial=trial, note=_ipv6_note(trial))
+        return Block.UNTRUSTED, told, Owner.NETWORK
+    found = diagnose(one, trial.host.name)
+    block = Block.STRANGER if found.cause is Cause.WRONG_NAME else Block.UNTRUSTED
+    return block, found.sentence, Owner.CLIENT if found.cause in _OURS else Owner.CERTIFICATES
 
 
-def _paged(trial: HostTrial, seen: Exchange) -> Reading:
-    who = sender(seen)
-    at_proxy = who.hop is HopName.PROXY or bool(trial.proxy)
-    return Reading(
-        trial=trial,
-        block=Block.PAGE,
-        detail=f"{words(seen)}, {who.why}" if who.hop is HopName.PROXY else words(seen),
-        hop=HopName.PROXY if at_proxy else HopName.NETWORK,
-        owner=Owner.PROXY if at_proxy else Owner.NETWORK,
-        proof=(evidence.exchange(seen),),
-    )
+_OURS = frozenset({Cause.WRONG_CLOCK, Cause.OLD_STORE})
 
 
-def _is_block_page(seen: Exchange) -> bool:
-    """Whether a filter or a captive portal wrote the answer: its own mark, its page, or a redirect to plain http on
-    another host, where no product of this kind lives."""
-    if sender(seen).hop is HopName.PROXY or page(seen) in {Page.BLOCK, Page.PORTAL}:
-        return True
-    leads = redirect(seen)
-    return leads is not None and not leads.same_host and leads.url.startswith("http:")
-
-
-def _is_stopped(seen: Exchange) -> bool:
-    """Whether a login without a key was stopped on its way: no answer, or a page where the API refuses in JSON."""
-    if seen.status is None:
-        return seen.failure is not None and seen.failure.trouble is not Trouble.LOCAL
-    return _is_block_page(seen) or (seen.status in {403, 405, 413, 451} and page(seen) is not None)
-
-
-def _path(seen: Exchange) -> str:
-    return urlsplit(seen.url).path
-
-
-def _ipv6_note(trial: HostTrial) -> str:
-    """IPv6 broken beside working IPv4: clients fall back, each after a pause (RFC 8305)."""
-    broken = [
-        one.label
-        for one in trial.connections
-        if one.failure and ":" in one.label and is_ipv6(one.label) and not lacks_route(one.label, one.failure)
-    ]
-    return f"{trial.host.name} cannot be reached by IPv6 ({', '.join(broken)}), while IPv4 works" if broken else ""
-
-
-def interceptor(trial: HostTrial) -> str | None:
-    """The TLS inspecting product whose name is in the certificates that came, trusted or not; None for none."""
-    names = [
-        name
-        for one in trial.connections
-        if one.handshake
-        for entry in one.handshake.chain
-        for name in (entry.issuer, entry.subject)
-    ]
-    return inspection_vendor(*names)
+def _elsewhere(trial: HostTrial) -> str:
+    """Other addresses that another resolver gives prove that it is DNS which leads astray."""
+    others = [view for view in _others(trial.resolution) if not set(view.addresses) & set(trial.resolution.addresses)]
+    return "".join(f"; the resolver {view.label} answers {', '.join(view.addresses)} instead" for view in others)

@@ -33,15 +33,48 @@ class Trouble(StrEnum):
     LOCAL = "local"  # this machine refused (EPERM, no descriptors): says nothing of the target
 
 
+_FORBIDS = {4: frozenset({9, 10, 13}), 6: frozenset({1, 5, 6})}
+_PORT_UNREACHABLE = {4: 3, 6: 4}
+_WORDS = {
+    4: {0: "network unreachable", 1: "host unreachable", 3: "port unreachable", 9: "network prohibited",
+        10: "host prohibited", 13: "prohibited by a filter"},
+    6: {0: "no route", 1: "prohibited by a filter", 3: "address unreachable", 4: "port unreachable",
+        5: "source address not allowed", 6: "route rejected"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Icmp:
+    """The ICMP message that ended a connection attempt: `sender` is who sent it, `code` that of "destination
+    unreachable" (RFC 792 and RFC 1812 section 5.2.7.1, RFC 4443 section 3.1), `version` 4 or 6."""
+
+    sender: str
+    version: int
+    code: int
+
+    @property
+    def rejects(self) -> bool:
+        """Whether a filter wrote it: it says so, or it is "port unreachable", which no host says to TCP: a closed port
+        answers with a reset (RFC 9293 section 3.10.7.1)."""
+        return self.code in _FORBIDS[self.version] or self.code == _PORT_UNREACHABLE[self.version]
+
+    @property
+    def words(self) -> str:
+        """ "203.0.113.1 says: prohibited by a filter (ICMP code 13)"."""
+        said = _WORDS[self.version].get(self.code, "unreachable")
+        return f"{self.sender} says: {said} (ICMP{'v6' if self.version == 6 else ''} code {self.code})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """How an exchange or a connection broke. `detail` is what the system or library said, escaped, at most 300
-    characters; `errno` the number where there was one."""
+    characters; `errno` the number where there was one; `icmp` who sent word of it, where the system tells."""
 
     phase: Phase
     trouble: Trouble
     detail: str
     errno: int | None = None
+    icmp: Icmp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,12 @@ def _refusal(reply: ProxyReply) -> tuple[str, str]:
     return sentence, _REFUSALS[_kind_of_refusal(reply.status, vendor)]
 
 
+def kind_of_refusal(one: Connection) -> str:
+    """What a proxy's answer means: "login", "unreachable", "redirect", "no proxy" or "forbidden"; "" without one."""
+    reply = one.proxy_reply or _reply_to_request(one)
+    return _kind_of_refusal(reply.status, reply.header("X-Squid-Error")) if reply else ""
+
+
 def _kind_of_refusal(status: int, vendor: str) -> str:
     if status == 407:
         return "login"

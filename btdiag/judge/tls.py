@@ -21,7 +21,7 @@ from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
 CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be right
 
 
-EXPIRED, _NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
+EXPIRED, NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
 _NO_ISSUER = frozenset({2, 20, 21, 27})
 _NAME = frozenset({62, 63, 64})
 _WEAK = frozenset({66, 67, 68})
@@ -43,7 +43,7 @@ def diagnose(connection: Connection, host: str) -> Diagnosis:
     if leaf is None:
         said = connection.distrust.message if connection.distrust else ""
         return Diagnosis(cause=Cause.OTHER, sentence=f"verification fails: {said}")
-    if code in {EXPIRED, _NOT_YET}:
+    if code in {EXPIRED, NOT_YET}:
         return _out_of_time(connection, code)
     if vendor := inspection_vendor(*_all_names(connection)):
         sentence = f"it is issued by {short_name(leaf.issuer)}, which looks like TLS inspection ({vendor})"

@@ -70,6 +70,12 @@ def is_public_ca(name: str) -> bool:
     return _PUBLIC.search(name) is not None
 
 
+def speaks_for(names: Iterable[str], host: str) -> bool:
+    """Whether a certificate with these names is for the host (RFC 9525 section 6.3: `*` stands for one whole label)."""
+    _, _, parent = host.lower().partition(".")
+    return any(name.lower() in {host.lower(), f"*.{parent}" if parent else host.lower()} for name in names)
+
+
 def default_certificate(subject: str, names: Iterable[str]) -> str | None:
     """What a certificate is that a product shows while none is configured for the requested name."""
     every = (subject, *names)

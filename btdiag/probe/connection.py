@@ -65,6 +65,25 @@ async def way(route: Route, connection: Connection, resolution: Resolution, targ
     raise Blocked(by, connection.why_blocked)
 
 
+async def connect(route: Route, wire: Wire, target: Target, timeout: float) -> Connection:
+    """Whether a connection comes about within `timeout` seconds, its certificate verified; no request is sent."""
+    now = datetime.now(UTC)
+    try:
+        stream = await wire.dial(route, tls=target.scheme == "https", timeout=timeout)
+    except DialError as error:
+        return _unmade(route, error, now)
+    await stream.close()
+    return Connection(
+        label=route.label,
+        port=route.port,
+        tls=target.scheme == "https",
+        started_at=now,
+        timing=stream.timing,
+        proxied=route.proxy is not None,
+        proxy_reply=_reply(stream.proxy_answer),
+    )
+
+
 async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, verify: bool) -> Connection:
     try:
         stream = await wire.dial(route, tls=True, verify=verify)

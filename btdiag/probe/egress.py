@@ -1,7 +1,7 @@
 """Reaching out from where btdiag runs: each host that this place needs, and each that must stay blocked.
 
 A host is tried as the target itself is: its name, its addresses, TLS with a second look where it breaks, one GET; where
-SDKs log in also one login without a key. All at once, so that ten dead hosts take as long as one.
+SDKs log in also a login without a key, small and larger. All at once, so that ten dead hosts take as long as one.
 """
 
 from __future__ import annotations
@@ -14,49 +14,79 @@ from dataclasses import replace
 from btdiag.config.targets import environment_proxy
 from btdiag.judge.address import is_ipv6
 from btdiag.judge.dns_addresses import misleading, unusable
-from btdiag.judge.egress_facts import Egress, Host, HostTrial, hosts
+from btdiag.judge.egress_answers import is_stopped
+from btdiag.judge.egress_facts import LARGER, Egress, Host, HostTrial, hosts
+from btdiag.judge.egress_trust import wants_stores
+from btdiag.judge.exchange import Exchange
 from btdiag.judge.handshake import Connection
 from btdiag.judge.resolution import Resolution, Source
 from btdiag.judge.sdk_facts import LOGIN
 from btdiag.measurement import measurement
 from btdiag.model import Mode, Proxy, Route, Target, Way
 from btdiag.probe.body import JSON
-from btdiag.probe.connection import connection
+from btdiag.probe.connection import connect, connection
 from btdiag.probe.dns import resolution
+from btdiag.probe.stores import Stores
 from btdiag.probe.trust import Contexts
-from btdiag.probe.wire import Limits, Wire
+from btdiag.probe.wire import DialError, Limits, Wire
 from btdiag.urls import url_parts
 
 ANSWER = Limits(total=6.0)  # seconds, connecting included
+OTHER_WAY = 2.0  # seconds; whether there is another way is worth no more
 ADDRESSES = 2  # of each IP version: whether a network lets a host through is the same for all of a pool
+_UPGRADE = (
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "YnRkaWFnIGxvb2tzIG9uIQ=="),  # any 16 bytes (RFC 6455 section 4.1)
+)
+_LOGIN_WITH_MORE = b'{"padding": "' + b"x" * (LARGER - 15) + b'"}'
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
-    names = ", ".join(dict.fromkeys(host.name for host in hosts(target)))
-    lines = [f"A and AAAA queries for {names} (none through a proxy)"] if names else []
-    for host in hosts(target):
+    every = hosts(target)
+    names = ", ".join(dict.fromkeys(host.name for host in every))
+    lines = [f"A and AAAA queries for {names} (through a proxy only where that opens no way)"] if names else []
+    for host in every:
         purpose = "must stay blocked" if host.expect_blocked else f"for {host.why}"
-        lines.append(f"HEAD / and GET {host.url} ({purpose})")
+        lines.append(f"HEAD and GET {_asked_url(host)} ({purpose})")
         if host.calls_api:
-            lines.append(f"{LOGIN.method} {host.url.rstrip('/')}{LOGIN.path} (no key)")
+            login = f"{host.url.rstrip('/')}{LOGIN.path}"
+            lines.append(f"{LOGIN.method} {login} (no key), again with {LARGER // 1024} KiB; GET where POST is stopped")
+        if host.upgrades:
+            lines.append(f"GET {_asked_url(host)} with Upgrade: websocket")
+    if any(host.url.startswith("https:") for host in every):
+        lines.append(
+            "where TLS to one of these hosts breaks off: a handshake without server name, one with TLS 1.0 or 1.1, one "
+            "that looks for a demanded client certificate, and HEAD in plain HTTP on the same port"
+        )
+        lines.append("where a certificate is not known to be of a public CA: a handshake for each trust store here")
     return lines
 
 
+def _asked_url(host: Host) -> str:
+    return host.url if url_parts(host.url).path else f"{host.url}/"
+
+
 @measurement(
-    budget=40,
-    why="names 12 s, connecting with a second look 14 s, one answer 6 s and one login 6 s, all hosts at once",
+    budget=45,
+    why="names 12 s, connecting with a second look 14 s, two answers 12 s, another way or trust stores 5 s; all hosts "
+    "at once",
     sends=_planned,
 )
 async def egress(target: Target, wire: Wire) -> Egress:
     """What becomes of each host of the role, of --allow and of --expect-blocked, tried from here."""
-    return Egress(trials=tuple(await asyncio.gather(*(_trial(host, target, wire) for host in hosts(target)))))
+    stores = Stores({} if target.lab_scenario is not None else os.environ)
+    contexts = Contexts(target)  # one for all hosts: loading a trust store takes 20 ms
+    trials = (_trial(host, target, wire, contexts, stores) for host in hosts(target))
+    return Egress(trials=tuple(await asyncio.gather(*trials)))
 
 
-async def _trial(host: Host, target: Target, wire: Wire) -> HostTrial:
+async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, stores: Stores) -> HostTrial:
     proxy, note = _proxy_for(host.url, target)
     there = _there(host, target, proxy)
     found = await resolution(there) if proxy is None else _by_proxy(there, proxy)
-    bad = () if proxy else tuple(dict.fromkeys((*unusable(found), *misleading(found, there))))
+    bad = () if proxy else _led_astray(found, there)
     trial = HostTrial(
         host=host,
         resolution=found,
@@ -64,25 +94,94 @@ async def _trial(host: Host, target: Target, wire: Wire) -> HostTrial:
         proxy=proxy.url if proxy else "",
         proxy_note=proxy.source if proxy else note,
     )
-    own = Wire(there, user_agent=wire.user_agent, contexts=Contexts(target))
+    own = Wire(there, user_agent=wire.user_agent, contexts=contexts)
+    routes = _routes(found, bad, there)
     try:
-        return await _reached_out(trial, _routes(found, bad, there), there, own)
+        connections = await asyncio.gather(*(connection(route, own, there) for route in routes))
+        trial = replace(trial, connections=tuple(connections))
+        trial = await _asked(trial, _best(routes, connections), there, own)
+        if wants_stores(trial) and (target.lab_scenario is None or _untrusted(trial)):
+            spoken = next(route for route, one in zip(routes, connections, strict=True) if one.handshake is not None)
+            trial = replace(trial, stores=await stores.judge(spoken, own))
+        return await _other_way(trial, there, target, own)
     finally:
         wire.requests_sent += own.requests_sent
         wire.connections_opened += own.connections_opened
 
 
-async def _reached_out(trial: HostTrial, routes: Sequence[Route], there: Target, wire: Wire) -> HostTrial:
-    connections = await asyncio.gather(*(connection(route, wire, there) for route in routes))
-    trial = replace(trial, connections=tuple(connections))
-    way = _best(routes, connections)
+def _led_astray(found: Resolution, there: Target) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*unusable(found), *misleading(found, there))))
+
+
+def _untrusted(trial: HostTrial) -> bool:
+    return any(one.distrust is not None for one in trial.connections)
+
+
+async def _asked(trial: HostTrial, way: Way | None, there: Target, wire: Wire) -> HostTrial:
+    """The requests that the product makes there, side by side, on the way that works."""
     if way is None:
         return trial
-    answer = await wire.exchange(way, "GET", there.url_for("") if there.path else there.url_for("/"), limits=ANSWER)
-    if not trial.host.calls_api or not way.verify:
-        return replace(trial, answer=answer)
-    login = await wire.exchange(way, "POST", there.url_for(LOGIN.path), headers=(JSON,), body=b"{}", limits=ANSWER)
-    return replace(trial, answer=answer, api=login)
+    get, login, large, upgrade = await asyncio.gather(
+        wire.exchange(way, "GET", there.url_for("") if there.path else there.url_for("/"), limits=ANSWER),
+        _login(trial.host, way, there, wire, b"{}"),
+        _login(trial.host, way, there, wire, _LOGIN_WITH_MORE),
+        _upgrade(trial.host, way, there, wire),
+    )
+    trial = replace(trial, answer=get, api=login, api_large=large, upgrade=upgrade)
+    if login is None or not is_stopped(login):
+        return trial
+    return replace(trial, api_get=await wire.exchange(way, "GET", there.url_for(LOGIN.path), limits=ANSWER))
+
+
+async def _login(host: Host, way: Way, there: Target, wire: Wire, body: bytes) -> Exchange | None:
+    """A login without a key; nothing is sent to a server that does not prove to be the host."""
+    if not host.calls_api or not way.verify:
+        return None
+    return await wire.exchange(way, "POST", there.url_for(LOGIN.path), headers=(JSON,), body=body, limits=ANSWER)
+
+
+async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange | None:
+    if not host.upgrades or not way.verify:
+        return None
+    try:
+        stream = await wire.dial(way.route, tls=there.scheme == "https")
+    except DialError:
+        return None  # it took connections a moment ago: says nothing of upgrades
+    try:
+        return await wire.send_on(stream, "GET", there.url_for("/"), headers=_UPGRADE, limits=ANSWER)
+    finally:
+        stream.abort()
+
+
+async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire) -> HostTrial:
+    """Where a proxy opens no way: is there a direct one? Where NO_PROXY keeps from a proxy: is there one through it?"""
+    if trial.host.expect_blocked or any(one.blocked_by is None for one in trial.connections):
+        return trial
+    if trial.proxy:
+        direct = replace(there, proxy=None)
+        try:
+            async with asyncio.timeout(OTHER_WAY):
+                found = await resolution(direct)
+        except TimeoutError:
+            return trial
+        routes = _routes(found, _led_astray(found, direct), direct)[:1]
+        words = "directly"
+    else:
+        proxy = _exempted_from(trial, target)
+        if proxy is None:
+            return trial
+        routes = _routes(trial.resolution, (), replace(there, proxy=proxy))
+        words = f"through the proxy {proxy.url} ({proxy.source})"
+    other = await connect(routes[0], wire, there, timeout=OTHER_WAY) if routes else None
+    return replace(trial, other_way=words, other=other)
+
+
+def _exempted_from(trial: HostTrial, target: Target) -> Proxy | None:
+    """The proxy that the environment names and NO_PROXY takes this host out of."""
+    if target.lab_scenario is not None or target.proxy_note == "--no-proxy":
+        return None
+    without = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+    return environment_proxy(without, trial.host.url)[0]
 
 
 def _there(host: Host, target: Target, proxy: Proxy | None) -> Target:

@@ -8,11 +8,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from btdiag.judge.exchange import Failure, Phase, Timing, Trouble
+from btdiag.judge.exchange import Failure, Icmp, Phase, Timing, Trouble
 from btdiag.model import Proxy, Route
+from btdiag.probe import icmp
 from btdiag.probe.failures import EXPECTED, Broken, failure_of
 from btdiag.probe.tunnel import Line, ProxyAnswer, ask_for_tunnel, require_open
 
@@ -113,6 +114,7 @@ class _Progress:
     def __init__(self, phase: Phase) -> None:
         self.phase = phase
         self.proxy_answer: ProxyAnswer | None = None
+        self.icmp: Icmp | None = None
         self._started = self._last = time.perf_counter()
         self._seconds: dict[str, float] = {}
 
@@ -134,14 +136,14 @@ async def open_stream(dial: Dial) -> Stream:
                 return await _through_proxy(dial, dial.route.proxy, progress)
             return await _direct(dial, progress)
     except EXPECTED as error:
-        failure = failure_of(error, progress.phase, dial.timeout)
+        failure = replace(failure_of(error, progress.phase, dial.timeout), icmp=progress.icmp)
         raise DialError(failure, progress.timing(), progress.proxy_answer) from error
 
 
 async def _direct(dial: Dial, progress: _Progress) -> Stream:
     if dial.route.address is None:
         raise Broken(Trouble.LOCAL, f"route {dial.route.label} has neither an address nor a proxy")
-    sock = await _connected(dial.route.address, dial.route.port)
+    sock = await _connected(dial.route.address, dial.route.port, progress)
     progress.reached("tcp_s", Phase.TLS)
     reader, writer = await _wrapped(sock, dial.context, dial.server_name)
     if dial.context:
@@ -151,7 +153,8 @@ async def _direct(dial: Dial, progress: _Progress) -> Stream:
 
 async def _through_proxy(dial: Dial, proxy: Proxy, progress: _Progress) -> Stream:
     url = urlsplit(proxy.url)
-    sock = await _connected_by_name(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
+    port = url.port or (443 if url.scheme == "https" else 80)
+    sock = await _connected_by_name(url.hostname or "", port, progress)
     progress.reached("tcp_s", Phase.PROXY)
     if url.scheme == "https":
         reader, writer = await _wrapped(sock, dial.proxy_context(), url.hostname or "")
@@ -181,8 +184,8 @@ def _stream(dial: Dial, progress: _Progress, reader: asyncio.StreamReader, write
     )
 
 
-async def _connected(address: str, port: int) -> socket.socket:
-    """A socket connected to one numeric address."""
+async def _connected(address: str, port: int, progress: _Progress) -> socket.socket:
+    """A socket connected to one numeric address. An ICMP error that ends the attempt is noted."""
     family, kind, protocol, _, place = socket.getaddrinfo(
         address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
     )[0]
@@ -190,14 +193,18 @@ async def _connected(address: str, port: int) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        icmp.listen(sock)
         await asyncio.get_running_loop().sock_connect(sock, place)
+        icmp.ignore(sock)
+        progress.icmp = None
     except BaseException:
+        progress.icmp = icmp.heard(sock)
         sock.close()
         raise
     return sock
 
 
-async def _connected_by_name(host: str, port: int) -> socket.socket:
+async def _connected_by_name(host: str, port: int, progress: _Progress) -> socket.socket:
     """A socket connected to the first address of a proxy that takes it; its name is resolved as programs do."""
     loop = asyncio.get_running_loop()
     try:
@@ -207,8 +214,8 @@ async def _connected_by_name(host: str, port: int) -> socket.socket:
     addresses = list(dict.fromkeys(str(place[4][0]) for place in found))
     for address in addresses[:-1]:
         with contextlib.suppress(OSError):
-            return await _connected(address, port)
-    return await _connected(addresses[-1], port)
+            return await _connected(address, port, progress)
+    return await _connected(addresses[-1], port, progress)
 
 
 async def _wrapped(

@@ -76,13 +76,20 @@ def test_the_dry_run_prints_every_request() -> None:
     spec = spec_of(egress)
     assert spec is not None
     assert spec.sends is not None
-    assert spec.sends(target(allow=("https://bucket.example",)), Mode()) == [
-        "A and AAAA queries for www.braintrust.dev, braintrust.dev, bucket.example (none through a proxy)",
-        "HEAD / and GET https://www.braintrust.dev (for the web app and the SDKs' login)",
-        "POST https://www.braintrust.dev/api/apikey/login (no key)",
-        "HEAD / and GET https://braintrust.dev (for the web app and the SDKs' login)",
-        "HEAD / and GET https://bucket.example (for what --allow names)",
+    lines = spec.sends(target(allow=("https://bucket.example/some",), role="browser"), Mode())
+    assert lines[:6] == [
+        "A and AAAA queries for www.braintrust.dev, braintrust.dev, realtime.braintrustapi.com, bucket.example "
+        "(through a proxy only where that opens no way)",
+        "HEAD and GET https://www.braintrust.dev/ (for the web app)",
+        "POST https://www.braintrust.dev/api/apikey/login (no key), again with 64 KiB; GET where POST is stopped",
+        "HEAD and GET https://braintrust.dev/ (for the web app)",
+        "HEAD and GET https://realtime.braintrustapi.com/ (for live updates of the web app)",
+        "GET https://realtime.braintrustapi.com/ with Upgrade: websocket",
     ]
+    assert lines[6] == "HEAD and GET https://bucket.example/some (for what --allow names)"
+    assert "without server name" in lines[7]
+    assert "trust store" in lines[8]
+    assert len(lines) == 9
 
 
 def test_every_host_is_tried_at_once() -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ CLEAN = {
     for name, value in os.environ.items()
     if not name.lower().endswith("_proxy")
     and not name.startswith(("BRAINTRUST_", "PYTEST_", "COVERAGE_"))
-    and name not in ("SSL_CERT_FILE", "NO_COLOR", "FORCE_COLOR", "REQUESTS_CA_BUNDLE")
+    and name not in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS")
+    and name not in ("NO_COLOR", "FORCE_COLOR")
 }
 # How a process that measures coverage makes its children do so.
 TRACED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
@@ -51,11 +52,13 @@ def btdiag(
     env: Mapping[str, str] | None = None,
     timeout: float = 60,
     traced: bool = False,
+    prefix: Sequence[str] = (),
 ) -> Done:
     """Call `btdiag` with these arguments in a clean environment (plus `env`); `traced` counts what it covers, which
-    takes nearly twice as long: for what no test reaches within this process."""
+    takes nearly twice as long: for what no test reaches within this process. `prefix` is a command that runs it
+    elsewhere, in a namespace."""
     done = subprocess.run(
-        [sys.executable, "-m", "btdiag", *arguments],
+        [*prefix, sys.executable, "-m", "btdiag", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,

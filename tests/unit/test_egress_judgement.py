@@ -21,6 +21,7 @@ TARGET = Target(url="https://api.example.com", scheme="https", host="api.example
 SDK = replace(TARGET, role="sdk")
 NAME = "www.braintrust.dev"
 APP = Host(url=f"https://{NAME}", why="the web app", calls_api=True)
+OWN = Host(url="https://a.example", why="what --allow names", named=True)
 NONE = NotMeasured(reason="not measured")
 ZSCALER = "CN=Zscaler Intermediate Root CA,O=Zscaler Inc."
 BLOCKED = "<!DOCTYPE html><html><title>Blocked</title><body>Access denied</body></html>"
@@ -128,7 +129,8 @@ ALERT = replace(SNI, failure=Failure(phase=Phase.TLS, trouble=Trouble.ALERT, det
         (tried(connected(issuer=ZSCALER, code=20)), Block.INSPECTED, Owner.NETWORK),
         (tried(connected(code=62, names=("block.example",))), Block.STRANGER, Owner.NETWORK),
         (tried(connected(code=18), answer=answered(200, BLOCKED)), Block.PAGE, Owner.NETWORK),
-        (tried(connected(issuer="CN=Corp", code=20)), Block.UNTRUSTED, Owner.NETWORK),
+        (tried(connected(issuer="CN=Corp", code=20)), Block.INSPECTED, Owner.NETWORK),
+        (tried(connected(issuer="CN=Corp", code=20, names=("a.example",)), host=OWN), Block.UNTRUSTED, Owner.NETWORK),
         (tried(connected(), answer=answered(200, BLOCKED)), Block.PAGE, Owner.NETWORK),
         (tried(connected(), answer=answered(403, "", Server="Zscaler/6.2")), Block.PAGE, Owner.PROXY),
         (tried(connected(), answer=answered(302, "", Location="http://portal.example/")), Block.PAGE, Owner.NETWORK),
@@ -190,19 +192,17 @@ def test_the_twin_turns_down_into_filtered() -> None:
 
 def test_interception_fails_its_own_check_alone() -> None:
     egress = Egress(trials=(tried(connected(issuer=ZSCALER, code=20)),))
-    assert tls_not_intercepted(egress, SDK).verdict is Verdict.FAIL
+    assert tls_not_intercepted(egress, NONE, SDK).verdict is Verdict.FAIL
     assert required_hosts_reachable(egress, NONE, SDK).because == "egress.tls-not-intercepted"
-    assert tls_not_intercepted(egress, TARGET).verdict is Verdict.WARN
+    assert tls_not_intercepted(egress, NONE, TARGET).verdict is Verdict.WARN
     assert required_hosts_reachable(egress, NONE, TARGET).because is None
 
 
 def test_interception_that_this_machine_trusts_is_a_warning() -> None:
     egress = Egress(trials=(tried(connected(issuer=ZSCALER), answer=answered()),))
-    found = tls_not_intercepted(egress, SDK)
-    assert found.verdict is Verdict.WARN
-    assert "Node.js" in found.summary
-    assert tls_not_intercepted(Egress(trials=(REACHED,)), SDK).verdict is Verdict.PASS
-    assert tls_not_intercepted(Egress(trials=(tried(broken(Trouble.REFUSED)),)), SDK).verdict is Verdict.SKIP
+    assert tls_not_intercepted(egress, NONE, SDK).verdict is Verdict.WARN
+    assert tls_not_intercepted(Egress(trials=(REACHED,)), NONE, SDK).verdict is Verdict.PASS
+    assert tls_not_intercepted(Egress(trials=(tried(broken(Trouble.REFUSED)),)), NONE, SDK).verdict is Verdict.SKIP
 
 
 UNWANTED = Host(url="https://hosted.example", why="", named=True, expect_blocked=True)
@@ -211,7 +211,11 @@ UNWANTED = Host(url="https://hosted.example", why="", named=True, expect_blocked
 def test_a_host_that_must_stay_blocked() -> None:
     shut = tried(broken(Trouble.TIMEOUT), host=UNWANTED)
     reached = tried(connected(), answer=answered(), host=UNWANTED)
-    untrusted = tried(connected(issuer="CN=Corp", code=20), answer=answered(), host=UNWANTED)
+    named = ("hosted.example",)
+    untrusted = tried(connected(issuer="CN=Corp", code=20, names=named), answer=answered(), host=UNWANTED)
+    inspected = tried(connected(issuer=ZSCALER, code=20, names=named), answer=answered(), host=UNWANTED)
+    turned_down = replace(inspected, answer=answered(403, BLOCKED))
+    stranger = tried(connected(code=62, names=("other.example",)), answer=answered(404, "{}"), host=UNWANTED)
 
     def verdict(*trials: HostTrial) -> Verdict:
         return blocked_hosts_stay_blocked(Egress(trials=trials), NONE).verdict
@@ -220,6 +224,9 @@ def test_a_host_that_must_stay_blocked() -> None:
     assert verdict(shut) is Verdict.INCONCLUSIVE
     assert verdict(reached) is Verdict.FAIL
     assert verdict(untrusted, REACHED) is Verdict.FAIL
+    assert verdict(inspected, REACHED) is Verdict.FAIL
+    assert verdict(turned_down, REACHED) is Verdict.PASS
+    assert verdict(stranger, REACHED) is Verdict.INCONCLUSIVE
     assert verdict(tried(connected(), answer=answered(200, BLOCKED), host=UNWANTED), REACHED) is Verdict.PASS
     assert verdict(REACHED) is Verdict.SKIP
 

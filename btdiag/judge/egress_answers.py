@@ -1,0 +1,122 @@
+"""What a host's answers tell: the host's own, or a filter's, a portal's, or only some of what is asked for.
+
+A certificate that is trusted and bears the name identifies the host. The answer must not be somebody else's all the
+same: filters whose CA is trusted here, and the host's own front, turn places down with a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from btdiag.judge import evidence
+from btdiag.judge.address import is_ipv6
+from btdiag.judge.answers import words
+from btdiag.judge.connection import lacks_route
+from btdiag.judge.egress_block import Block, Reading
+from btdiag.judge.egress_facts import LARGER, HostTrial
+from btdiag.judge.exchange import Exchange, Trouble
+from btdiag.judge.gateway import Page, page, redirect, sender
+from btdiag.judge.handshake import Connection
+from btdiag.model import HopName, Owner
+
+SLOW_START = 1.0  # seconds; a handshake and a first byte over the ocean take half of that
+_TURNED_DOWN = frozenset({403, 451, 511})  # forbidden, for legal reasons (RFC 7725), network login (RFC 6585)
+_NO_TO_THIS = _TURNED_DOWN | {405, 413, 414, 501}
+
+
+def answered(trial: HostTrial, trusted: Sequence[Connection]) -> Reading:
+    """The reading of a host behind a connection whose certificate is its own (or that is plain http)."""
+    seen = trial.answer
+    if seen is not None and seen.failure is not None and seen.status is None:
+        return _blocked(trial, Block.CUT, words(seen), seen)
+    if seen is not None and is_block_page(seen):
+        who = sender(seen)
+        by_proxy = who.hop is HopName.PROXY
+        return _blocked(trial, Block.PAGE, f"{words(seen)}, {who.why}" if by_proxy else words(seen), seen, by_proxy)
+    return _partly(trial) or Reading(trial=trial, note=_ipv6_note(trial), aside=_slow_start(trial, trusted))
+
+
+def is_block_page(seen: Exchange) -> bool:
+    """Whether a filter, a captive portal or a front that turns this place down wrote the answer: a product's mark, its
+    page, 403 with a page where neither an object store nor a bot check says so, or a redirect to plain http on another
+    host, where no product of this kind lives."""
+    who = sender(seen)
+    kind = page(seen)
+    if who.hop is HopName.PROXY or kind in {Page.BLOCK, Page.PORTAL}:
+        return True
+    if seen.status in _TURNED_DOWN and kind is Page.OTHER and who.name != "Amazon S3":
+        return True
+    leads = redirect(seen)
+    return leads is not None and not leads.same_host and leads.url.startswith("http:")
+
+
+def _partly(trial: HostTrial) -> Reading | None:
+    """What of the requests that the product makes does not get through, where some do."""
+    login, small = trial.api, trial.answer
+    if login is not None and is_stopped(login):
+        passes = trial.api_get
+        if passes is not None and not is_stopped(passes):
+            told = f"{_asked(passes)} is answered {words(passes)}, {_asked(login)} {words(login)}"
+            return _blocked(trial, Block.METHOD, told, login)
+        well = f"{_asked(small)} is answered {words(small)}" if small else "the host answers"
+        return _blocked(trial, Block.PATH, f"{well}, {_asked(login)} {words(login)}", login)
+    large = trial.api_large
+    if login is not None and large is not None and is_stopped(large):
+        told = f"{_asked(login)} is answered {words(login)}, with a body of {LARGER // 1024} KiB {words(large)}"
+        return _blocked(trial, Block.BODY, told, large)
+    upgrade = trial.upgrade
+    if upgrade is not None and is_stopped(upgrade):
+        well = f"{_asked(small)} is answered {words(small)}" if small else "the host answers"
+        return _blocked(trial, Block.UPGRADE, f"{well}, with Upgrade: websocket {words(upgrade)}", upgrade)
+    return None
+
+
+def _asked(seen: Exchange) -> str:
+    return f"{seen.method} {urlsplit(seen.url).path or '/'}"
+
+
+def is_stopped(seen: Exchange) -> bool:
+    """Whether a request was stopped on its way: no answer, or a page where the host itself answers in JSON."""
+    if seen.status is None:
+        return seen.failure is not None and seen.failure.trouble is not Trouble.LOCAL
+    return is_block_page(seen) or (seen.status in _NO_TO_THIS and page(seen) is not None)
+
+
+def _blocked(trial: HostTrial, block: Block, detail: str, seen: Exchange, by_proxy: bool = False) -> Reading:
+    at_proxy = by_proxy or bool(trial.proxy)
+    return Reading(
+        trial=trial,
+        block=block,
+        detail=detail,
+        hop=HopName.PROXY if at_proxy else HopName.NETWORK,
+        owner=Owner.PROXY if at_proxy else Owner.NETWORK,
+        proof=(evidence.exchange(seen),),
+    )
+
+
+def _ipv6_note(trial: HostTrial) -> str:
+    """IPv6 broken beside working IPv4: clients fall back, each after a pause (RFC 8305)."""
+    broken = [
+        one.label
+        for one in trial.connections
+        if one.failure and ":" in one.label and is_ipv6(one.label) and not lacks_route(one.label, one.failure)
+    ]
+    return f"{trial.host.name} cannot be reached by IPv6 ({', '.join(broken)}), while IPv4 works" if broken else ""
+
+
+def _slow_start(trial: HostTrial, trusted: Sequence[Connection]) -> str:
+    """A first connection that took long beside a second one that did not: what inspection of a new host costs, among
+    other things; no fault."""
+    first = min((_lasted(one) for one in trusted), default=0.0)
+    seen = trial.answer.timing if trial.answer is not None and trial.answer.status is not None else None
+    second = (seen.tls_s or 0.0) + (seen.first_byte_s or 0.0) if seen is not None else first
+    if first < SLOW_START or second > first / 2:
+        return ""
+    return f"slow start: {first:.1f} s for TLS and the first answer, then {second:.1f} s"
+
+
+def _lasted(one: Connection) -> float:
+    greeting = one.greeting.timing if one.greeting is not None else None
+    waited = (greeting.first_byte_s or greeting.total_s) if greeting is not None else 0.0
+    return (one.timing.tls_s or 0.0) + waited

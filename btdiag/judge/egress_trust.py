@@ -1,0 +1,168 @@
+"""Is TLS opened on the way? Told from who issued the certificate, and from which trust stores here accept it.
+
+An inspecting CA is in the system's store at best: Python packages with certificates of their own and Node.js, which
+brings Mozilla's list, do not know it. An issuer that nobody knows may as well be a host's private CA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from btdiag.judge import evidence
+from btdiag.judge.egress_facts import HostTrial, StoreTrial
+from btdiag.judge.handshake import Connection
+from btdiag.judge.tls import EXPIRED, NOT_YET, chains, top_of_chain
+from btdiag.judge.tls_names import inspection_vendor, is_public_ca, short_name, speaks_for
+from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+
+SOURCES = (
+    "https://www.braintrust.dev/docs (SSL certificate verification behind a proxy)",
+    "RFC 5280 section 6",
+    "https://nodejs.org/api/tls.html#tlsrootcertificates",
+    "https://requests.readthedocs.io/en/latest/user/advanced/#ca-certificates",
+)
+NO_CA_OF_ITS_OWN = "which is no public CA, as this host's is"
+
+
+def interceptor(trial: HostTrial) -> str | None:
+    """Who opens TLS to the host: the product whose name is in the certificates, trusted or not, or whoever shows a
+    certificate for a hosted product's name that no public CA issued; None where nothing speaks for it."""
+    names = [
+        name
+        for one in trial.connections
+        if one.handshake
+        for entry in one.handshake.chain
+        for name in (entry.issuer, entry.subject)
+    ]
+    if vendor := inspection_vendor(*names):
+        return vendor
+    if trial.host.is_hosted and any(is_of_no_public_ca(one, trial) for one in trial.connections):
+        return f"an unknown product ({NO_CA_OF_ITS_OWN})"
+    return None
+
+
+def is_of_no_public_ca(one: Connection, trial: HostTrial) -> bool:
+    """Whether a connection shows a certificate for the host's name from a CA that is none of the public ones, as far as
+    can be told: by its name, and by what Mozilla's list says where that was asked."""
+    leaf = one.leaf
+    if leaf is None or one.handshake is None or not speaks_for(leaf.names, trial.host.name):
+        return False
+    if one.distrust is not None and one.distrust.code in {EXPIRED, NOT_YET}:
+        return False
+    top = top_of_chain(one.handshake.chain)
+    if is_public_ca(top.issuer) or leaf.issuer_url:
+        return False
+    public = [store.accepts for store in trial.stores if store.public and store.accepts is not None]
+    return not any(public) if public else one.distrust is not None
+
+
+def wants_stores(trial: HostTrial) -> bool:
+    """Whether it is worth asking each trust store: the name is right, and the issuer is not known to be public."""
+    return interceptor(trial) is not None or any(
+        one.leaf is not None
+        and one.handshake is not None
+        and speaks_for(one.leaf.names, trial.host.name)
+        and not is_public_ca(top_of_chain(one.handshake.chain).issuer)
+        for one in trial.connections
+    )
+
+
+def is_doubtful(trial: HostTrial) -> bool:
+    """Whether the certificate is for the host, of no public CA, and not trusted: inspection, or a private CA."""
+    unknown = [one for one in trial.connections if one.distrust is not None]
+    return interceptor(trial) is None and any(is_of_no_public_ca(one, trial) for one in unknown)
+
+
+def issuer(trial: HostTrial) -> str:
+    """Who issued the certificate that came first; "" without one."""
+    return next((short_name(one.leaf.issuer) for one in trial.connections if one.leaf), "")
+
+
+def acceptance(stores: Sequence[StoreTrial]) -> str:
+    """ "accepted by A, not by B and C"; "" where no store was asked or answered."""
+    accepting = [f"{store.store} ({store.source})" for store in stores if store.accepts]
+    refusing = [f"{store.store} ({store.source})" for store in stores if store.accepts is False]
+    if not accepting and not refusing:
+        return ""
+    if not accepting:
+        return f"accepted by none of {', '.join(refusing)}"
+    return f"accepted by {', '.join(accepting)}" + (f", not by {', '.join(refusing)}" if refusing else "")
+
+
+def intercepted(
+    trials: Sequence[HostTrial], untrusted: Sequence[HostTrial], *, severe: bool, names: str, vendor: str
+) -> Finding:
+    """The finding about hosts to which TLS is opened; `untrusted` are those that this run could not trust."""
+    first = (list(untrusted) or list(trials))[0]
+    at_proxy = bool(first.proxy)
+    told = acceptance(first.stores)
+    effect = "this machine does not trust it" if untrusted else "this machine trusts it"
+    return Finding(
+        verdict=Verdict.FAIL if severe else Verdict.WARN,
+        summary=f"TLS to {names} is intercepted by what looks like {vendor} (issuer {issuer(first)}); {effect}"
+        + (f": {told}" if told else ""),
+        hop=HopName.PROXY if at_proxy else HopName.NETWORK,
+        owner=Owner.PROXY if at_proxy else Owner.NETWORK,
+        expected="the host's own certificate, from a public CA",
+        seen=f"issuer {issuer(first)}",
+        evidence=(*stores_table(trials), *_shown(trials)),
+        remedy=Remedy(
+            text=f"Exempt {names} from TLS inspection; where that cannot be, give the inspecting CA, beside the public "
+            "ones, to every program" + (f": {_lacking(first.stores)}" if _lacking(first.stores) else "."),
+            snippets=(
+                Snippet(
+                    product="shell",
+                    code="export SSL_CERT_FILE=/path/to/bundle.pem REQUESTS_CA_BUNDLE=/path/to/bundle.pem\n"
+                    "export NODE_EXTRA_CA_CERTS=/path/to/inspecting-ca.pem",
+                ),
+                Snippet(product="Helm (chart 6.11.0 and later)", code="api:\n  customCA:\n    enabled: true"),
+            ),
+        ),
+        sources=SOURCES,
+    )
+
+
+def doubtful(trials: Sequence[HostTrial], names: str) -> Finding:
+    """The finding about hosts whose issuer is neither public nor trusted: inspection, or a private CA?"""
+    first = trials[0]
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"{names} shows a certificate issued by {issuer(first)}, which is no public CA and not trusted here: "
+        "TLS inspection, or the host's private CA; --ca FILE with the host's own CA tells which",
+        hop=HopName.PROXY if first.proxy else HopName.NETWORK,
+        owner=Owner.PROXY if first.proxy else Owner.NETWORK,
+        expected="a certificate from a public CA, or from one that --ca names",
+        seen=f"issuer {issuer(first)}",
+        evidence=(*stores_table(trials), *_shown(trials)),
+        remedy=Remedy(
+            text=f"Ask the owner of {names} who issues its certificates. If it is not {issuer(first)}, something on "
+            "the way opens TLS: have the host exempted there."
+        ),
+        sources=SOURCES,
+    )
+
+
+def stores_table(trials: Sequence[HostTrial]) -> tuple[Evidence, ...]:
+    """Which trust store of this machine accepts whose certificate, where that was asked."""
+    rows = [
+        (
+            trial.host.name,
+            store.store,
+            store.source,
+            {True: "accepts", False: "rejects", None: "not told"}[store.accepts],
+            store.detail,
+        )
+        for trial in trials
+        for store in trial.stores
+    ]
+    headers = ("host", "trust store", "from", "outcome", "seen")
+    return (evidence.table("Trust stores of this machine", headers, rows),) if rows else ()
+
+
+def _lacking(stores: Sequence[StoreTrial]) -> str:
+    refusing = [store.store for store in stores if store.accepts is False]
+    return f"{', '.join(refusing)} lack{'s' if len(refusing) == 1 else ''} it." if refusing else ""
+
+
+def _shown(trials: Sequence[HostTrial]) -> tuple[Evidence, ...]:
+    return chains({f"{trial.host.name} {one.label}": one for trial in trials for one in trial.connections})
