@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from btdiag.judge.egress import blocked_hosts_stay_blocked, required_hosts_reachable, tls_not_intercepted
+from btdiag.judge.egress_block import Block
 from btdiag.judge.egress_facts import Egress, Host, HostTrial, hosts
-from btdiag.judge.egress_reading import Block, read
-from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.judge.egress_reading import read, readings
+from btdiag.judge.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
 from btdiag.judge.handshake import Certificate, Connection, Distrust, Handshake, ProxyReply
 from btdiag.judge.resolution import Answer, Outcome, Resolution, ServerLookup, Source, View
 from btdiag.measurement import NotMeasured, PerAddress
@@ -55,18 +56,28 @@ def connected(
 
 
 def broken(
-    trouble: Trouble, phase: Phase = Phase.TCP, label: str = "192.0.2.1", errno: int | None = None
+    trouble: Trouble,
+    phase: Phase = Phase.TCP,
+    label: str = "192.0.2.1",
+    errno: int | None = None,
+    icmp: Icmp | None = None,
 ) -> Connection:
-    failure = Failure(phase=phase, trouble=trouble, detail="as seen", errno=errno)
+    failure = Failure(phase=phase, trouble=trouble, detail="as seen", errno=errno, icmp=icmp)
     return replace(connected(label), handshake=None, failure=failure)
 
 
-def resolved(*addresses: str) -> Resolution:
+def icmp(code: int, version: int = 4) -> Icmp:
+    return Icmp(sender="192.0.2.254", version=version, code=code)
+
+
+def view(label: str, addresses: tuple[str, ...]) -> View:
     answer = Answer(qtype="A", outcome=Outcome.ADDRESSES if addresses else Outcome.NXDOMAIN, addresses=addresses)
-    lookup = ServerLookup(server="192.0.2.53:53", name=NAME, answers=(answer,))
-    return Resolution(
-        name=NAME, source=Source.RESOLVER, addresses=addresses, views=(View(label="system", servers=(lookup,)),)
-    )
+    return View(label=label, servers=(ServerLookup(server="192.0.2.53:53", name=NAME, answers=(answer,)),))
+
+
+def resolved(*addresses: str, elsewhere: tuple[str, ...] | None = None) -> Resolution:
+    views = (view("here", addresses), *(() if elsewhere is None else (view("there", elsewhere),)))
+    return Resolution(name=NAME, source=Source.RESOLVER, addresses=addresses, views=views)
 
 
 def answered(status: int | None = 200, body: str = SPA, *, method: str = "GET", **headers: str) -> Exchange:
@@ -98,17 +109,25 @@ def tried(
 
 REFUSED_LOGIN = answered(401, '{"error":"Unauthorized"}', method="POST")
 REACHED = tried(connected(), answer=answered(), api=REFUSED_LOGIN)
-BY_PROXY = replace(
-    tried(
-        replace(
-            broken(Trouble.PROXY_REFUSED, Phase.PROXY, "proxy http://proxy.example:3128"),
-            proxied=True,
-            proxy_reply=ProxyReply(status=403, reason="Forbidden", headers=(("X-Squid-Error", "ERR_ACCESS_DENIED 0"),)),
-        )
-    ),
-    proxy="http://proxy.example:3128",
-    proxy_note="HTTPS_PROXY",
-)
+
+
+def by_proxy(status: int, error: str = "") -> HostTrial:
+    reply = ProxyReply(status=status, reason="", headers=(("X-Squid-Error", error),) if error else ())
+    one = broken(Trouble.PROXY_REFUSED, Phase.PROXY, "proxy http://proxy.example:3128")
+    trial = tried(replace(one, proxied=True, proxy_reply=reply))
+    return replace(trial, proxy="http://proxy.example:3128", proxy_note="HTTPS_PROXY")
+
+
+def stopped(**more: Exchange) -> HostTrial:
+    return replace(REACHED, api=answered(403, BLOCKED, method="POST"), **more)
+
+
+def astray(one: Connection) -> HostTrial:
+    return replace(tried(one), resolution=resolved(one.label, elsewhere=("192.0.2.1",)))
+
+
+NGINX_403 = "<html><head><title>403</title></head><body><hr><center>nginx</center></body></html>"
+BY_PROXY = by_proxy(403, "ERR_ACCESS_DENIED 0")
 SNI = replace(broken(Trouble.RESET, Phase.TLS), without_sni="succeeded")
 ALERT = replace(SNI, failure=Failure(phase=Phase.TLS, trouble=Trouble.ALERT, detail="the server's own word"))
 
@@ -121,11 +140,29 @@ ALERT = replace(SNI, failure=Failure(phase=Phase.TLS, trouble=Trouble.ALERT, det
         (tried(broken(Trouble.REFUSED)), Block.REFUSED, Owner.NETWORK),
         (tried(broken(Trouble.TIMEOUT)), Block.SILENCE, Owner.NETWORK),
         (tried(broken(Trouble.UNREACHABLE, errno=113)), Block.NO_WAY, Owner.NETWORK),
+        (tried(broken(Trouble.UNREACHABLE, errno=113, icmp=icmp(1))), Block.NO_WAY, Owner.NETWORK),
+        (tried(broken(Trouble.UNREACHABLE, errno=113, icmp=icmp(13))), Block.REJECTED, Owner.NETWORK),
+        (tried(broken(Trouble.REFUSED, errno=111, icmp=icmp(3))), Block.REJECTED, Owner.NETWORK),
+        (tried(broken(Trouble.UNREACHABLE, errno=13, icmp=icmp(1, 6))), Block.REJECTED, Owner.NETWORK),
+        (tried(broken(Trouble.UNREACHABLE, errno=101, icmp=icmp(0))), Block.NO_WAY, Owner.NETWORK),
+        (tried(broken(Trouble.UNREACHABLE, errno=101)), Block.NO_WAY, Owner.CLIENT),
         (tried(broken(Trouble.RESET)), Block.RESET, Owner.NETWORK),
         (tried(broken(Trouble.RESET, Phase.TLS)), Block.HANDSHAKE, Owner.NETWORK),
         (tried(SNI), Block.SNI, Owner.NETWORK),
         (tried(ALERT), Block.HANDSHAKE, Owner.NETWORK),
         (BY_PROXY, Block.PROXY, Owner.PROXY),
+        (by_proxy(407), Block.PROXY_LOGIN, Owner.PROXY),
+        (by_proxy(503), Block.BEYOND_PROXY, Owner.PROXY),
+        (tried(connected(code=20, names=("block.example",))), Block.STRANGER, Owner.NETWORK),
+        (tried(connected(code=10)), Block.UNTRUSTED, Owner.CLIENT),
+        (replace(tried(connected()), answer=answered(403, NGINX_403)), Block.PAGE, Owner.NETWORK),
+        (stopped(api_get=answered(405, "{}")), Block.METHOD, Owner.NETWORK),
+        (stopped(api_get=answered(403, BLOCKED)), Block.PATH, Owner.NETWORK),
+        (replace(REACHED, api_large=answered(413, NGINX_403, method="POST")), Block.BODY, Owner.NETWORK),
+        (replace(REACHED, api_large=answered(None, method="POST")), Block.BODY, Owner.NETWORK),
+        (replace(REACHED, upgrade=answered(403, BLOCKED)), Block.UPGRADE, Owner.NETWORK),
+        (HostTrial(host=APP, resolution=resolved(elsewhere=("192.0.2.1",))), Block.FILTERED, Owner.DNS),
+        (astray(connected("192.0.2.66", code=62, names=("block.example",))), Block.STRANGER, Owner.DNS),
         (tried(connected(issuer=ZSCALER, code=20)), Block.INSPECTED, Owner.NETWORK),
         (tried(connected(code=62, names=("block.example",))), Block.STRANGER, Owner.NETWORK),
         (tried(connected(code=18), answer=answered(200, BLOCKED)), Block.PAGE, Owner.NETWORK),
@@ -146,6 +183,7 @@ def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> N
     expected = Verdict.INCONCLUSIVE if block is Block.LOCAL else Verdict.FAIL
     found = required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK)
     assert found.verdict is (Verdict.SKIP if block is Block.INSPECTED else expected)
+    assert block is Block.INSPECTED or (found.remedy is not None and "{" not in found.remedy.text)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +201,45 @@ def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> N
 def test_what_only_looks_blocked_is_reached(trial: HostTrial) -> None:
     assert read(trial).block is None
     assert required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK).verdict is Verdict.PASS
+
+
+def test_a_block_page_is_a_path_filter_where_another_path_gets_through() -> None:
+    shut = replace(REACHED, answer=answered(403, BLOCKED), api=None)
+    open_ = replace(REACHED, host=replace(APP, url=f"https://{NAME}/open"))
+    alone, beside = (readings(trials, target_reached=False)[0] for trials in ((shut,), (shut, open_)))
+    assert (alone.block, beside.block) == (Block.PAGE, Block.PATH)
+
+
+def test_a_stranger_is_a_matter_of_dns_where_something_else_is_reached() -> None:
+    stranger = tried(connected(code=62, names=("block.example",)), host=OWN)
+    assert readings((stranger,), target_reached=False)[0].owner == Owner.NETWORK
+    assert readings((stranger,), target_reached=True)[0].owner == Owner.DNS
+    assert readings((stranger, REACHED), target_reached=False)[0].owner == Owner.DNS
+
+
+def test_the_way_that_was_not_chosen_is_told() -> None:
+    both = replace(BY_PROXY, other_way="directly", other=connected())
+    assert read(both).detail.endswith("directly a connection comes about")
+    assert read(replace(both, other=broken(Trouble.TIMEOUT))).detail.endswith("directly neither")
+    assert read(replace(both, other=None)).detail.endswith("directly its name does not resolve")
+
+
+@pytest.mark.parametrize("elsewhere", [(), ("0.0.0.0",)])
+def test_a_name_that_another_resolver_withholds_is_a_warning(elsewhere: tuple[str, ...]) -> None:
+    trial = replace(REACHED, resolution=resolved("192.0.2.1", elsewhere=elsewhere))
+    found = required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK)
+    assert found.verdict is Verdict.WARN
+    assert "the resolver there withholds www.braintrust.dev" in found.summary
+    assert found.owner == Owner.DNS
+
+
+@pytest.mark.parametrize(("first", "second", "told"), [(2.0, 0.1, True), (2.0, 1.5, False), (0.2, 0.05, False)])
+def test_a_slow_start_is_told_and_no_fault(first: float, second: float, told: bool) -> None:
+    slow = replace(connected(), timing=Timing(tcp_s=0.01, tls_s=first))
+    quick = replace(answered(), timing=Timing(tls_s=second, first_byte_s=0.0))
+    found = required_hosts_reachable(Egress(trials=(tried(slow, answer=quick),)), NONE, SDK)
+    assert found.verdict is Verdict.PASS
+    assert ("slow start" in found.summary) is told
 
 
 def test_broken_ipv6_beside_ipv4_is_a_warning_unless_there_is_no_route() -> None:

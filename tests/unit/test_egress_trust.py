@@ -1,0 +1,165 @@
+"""Who opens TLS, and which trust stores accept it: a likeness is told from proof, and doubt stays doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from btdiag.judge.egress import tls_not_intercepted
+from btdiag.judge.egress_facts import Egress, Host, StoreTrial
+from btdiag.judge.egress_trust import acceptance, interceptor, is_doubtful, wants_stores
+from btdiag.judge.tls_names import speaks_for
+from btdiag.model import Target, Verdict
+from btdiag.probe.stores import Stores
+from btdiag.probe.wire import Wire
+from tests.serving import route_to, saying, serving
+from tests.unit.test_egress_judgement import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
+
+CORP = "CN=Example Corp Gateway CA"
+SYSTEM = StoreTrial(store="the system's store", source="/etc/ssl/cert.pem", accepts=True)
+CERTIFI = StoreTrial(store="Python's certifi", source="2026.1", accepts=False, public=True)
+NODE = StoreTrial(store="Node.js v20", source="its own list", accepts=False, public=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "host", "expected"),
+    [
+        (("a.example",), "A.example", True),
+        (("*.example.com",), "a.example.com", True),
+        (("*.example.com",), "a.b.example.com", False),
+        (("*.example.com",), "example.com", False),
+        (("b.example",), "a.example", False),
+        ((), "a.example", False),
+        (("192.0.2.1",), "192.0.2.1", True),
+    ],
+)
+def test_whom_a_certificate_speaks_for(names: tuple[str, ...], host: str, expected: bool) -> None:
+    assert speaks_for(names, host) is expected
+
+
+def test_a_hosted_name_with_a_certificate_of_no_public_ca_is_intercepted() -> None:
+    untrusted = tried(connected(issuer=CORP, code=20))
+    assert interceptor(untrusted) is not None
+    trusted = tried(connected(issuer=CORP), answer=answered())
+    assert interceptor(trusted) is None
+    assert interceptor(replace(trusted, stores=(SYSTEM, CERTIFI, NODE))) is not None
+    assert interceptor(replace(trusted, stores=(replace(CERTIFI, accepts=True),))) is None
+    assert interceptor(tried(connected(code=10))) is None
+
+
+def test_an_unknown_issuer_of_another_host_stays_in_doubt() -> None:
+    own = tried(connected(issuer=CORP, code=20, names=("a.example",)), host=OWN)
+    assert interceptor(own) is None
+    assert is_doubtful(own)
+    found = tls_not_intercepted(Egress(trials=(own,)), NONE, SDK)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "TLS inspection, or the host's private CA" in found.summary
+
+
+def test_the_stores_are_told_one_by_one() -> None:
+    trial = replace(tried(connected(issuer=ZSCALER), answer=answered()), stores=(SYSTEM, CERTIFI, NODE))
+    found = tls_not_intercepted(Egress(trials=(trial,)), NONE, SDK)
+    assert found.verdict is Verdict.WARN
+    assert "accepted by the system's store (/etc/ssl/cert.pem), not by Python's certifi (2026.1)" in found.summary
+    assert found.remedy is not None
+    assert "Python's certifi, Node.js v20 lack it" in found.remedy.text
+    assert any(item.title == "Trust stores of this machine" for item in found.evidence)
+    assert acceptance(()) == ""
+    assert acceptance((CERTIFI,)) == "accepted by none of Python's certifi (2026.1)"
+
+
+def test_stores_are_asked_only_where_the_issuer_is_not_known_to_be_public() -> None:
+    assert not wants_stores(tried(connected()))
+    assert wants_stores(tried(connected(issuer=CORP)))
+    assert wants_stores(tried(connected(issuer=ZSCALER, code=20)))
+    assert not wants_stores(tried(connected(issuer=CORP, code=62, names=("other.example",))))
+
+
+@pytest.mark.parametrize(
+    ("url", "hosted"),
+    [
+        (APP.url, True),
+        ("https://braintrust.dev", True),
+        ("https://notbraintrust.dev", False),
+        ("https://braintrust-cf.s3.amazonaws.com", True),
+        ("https://api.example.com", False),
+    ],
+)
+def test_whose_certificates_are_known_to_be_public(url: str, hosted: bool) -> None:
+    assert Host(url=url, why="").is_hosted is hosted
+
+
+FAKE_NODE = """#!{python}
+import json, os, sys
+assert sys.argv[1] == "-e"
+assert os.environ.get("NODE_OPTIONS", "") in ("", "--use-openssl-ca"), os.environ["NODE_OPTIONS"]
+assert "SECRET" not in os.environ
+print(json.dumps({{"version": "v99.0.0", "whole": {whole}, "pem": open({pem!r}).read()}}))
+"""
+
+
+def judged(environment: dict[str, str], issuer: trustme.CA) -> dict[str, StoreTrial]:
+    """What each store under an environment says of a server whose certificate the issuer signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issuer.issue_cert("a.example").configure_cert(context)
+
+    async def run() -> dict[str, StoreTrial]:
+        async with serving(saying(), context=context) as port:
+            target = Target(url="https://a.example", scheme="https", host="a.example", port=port)
+            found = await Stores(environment).judge(route_to(port), Wire(target, user_agent="btdiag/test"))
+            return {store.store: store for store in found}
+
+    return asyncio.run(run())
+
+
+def fake_node(folder: Path, pem: Path, *, whole: bool) -> str:
+    """A folder for PATH with a Node.js that trusts one CA."""
+    program = folder / "node"
+    program.write_text(FAKE_NODE.format(python=sys.executable, pem=str(pem), whole=whole))
+    program.chmod(0o755)
+    return str(folder)
+
+
+def test_each_store_judges_by_a_handshake_of_its_own(tmp_path: Path) -> None:
+    issuer, other = trustme.CA(), trustme.CA()
+    issuer.cert_pem.write_to_path(tmp_path / "ca.pem")
+    other.cert_pem.write_to_path(tmp_path / "other.pem")
+    path = fake_node(tmp_path, tmp_path / "other.pem", whole=False)
+    bare = judged({"PATH": path, "NODE_OPTIONS": "--inspect", "SECRET": "x"}, issuer)
+    assert {name: store.accepts for name, store in bare.items()} == {
+        "the system's store": False,
+        "Python's certifi": False,
+        "Node.js v99.0.0": False,
+    }
+    assert bare["Node.js v99.0.0"].public
+    ca = str(tmp_path / "ca.pem")
+    given = judged({"PATH": path, "REQUESTS_CA_BUNDLE": ca, "NODE_EXTRA_CA_CERTS": ca}, issuer)
+    assert given["Python requests here"].accepts is True
+    assert given["Node.js v99.0.0"].accepts is True
+    assert not given["Node.js v99.0.0"].public
+    assert given["Python's certifi"].accepts is False
+
+
+def test_what_node_says_of_itself_is_the_whole_truth_from_22_15_on(tmp_path: Path) -> None:
+    issuer = trustme.CA()
+    issuer.cert_pem.write_to_path(tmp_path / "ca.pem")
+    path = fake_node(tmp_path, tmp_path / "ca.pem", whole=True)
+    assert judged({"PATH": path}, issuer)["Node.js v99.0.0"].accepts is True
+    old = fake_node(tmp_path, tmp_path / "ca.pem", whole=False)
+    by_openssl = judged({"PATH": old, "NODE_OPTIONS": "--use-openssl-ca"}, issuer)["Node.js v99.0.0"]
+    assert (by_openssl.accepts, by_openssl.source) == (False, "OpenSSL's list")
+
+
+def test_a_store_that_cannot_be_loaded_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "node").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "node").chmod(0o755)
+    found = judged({"PATH": str(tmp_path), "CURL_CA_BUNDLE": str(tmp_path / "none.pem")}, trustme.CA())
+    assert found["Python requests here"].accepts is None
+    assert "cannot be loaded" in found["Python requests here"].detail
+    assert not any(name.startswith("Node.js") for name in found)
