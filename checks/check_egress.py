@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btdiag.judge import egress as judged
 from btdiag.judge.egress_facts import Egress
+from btdiag.judge.egress_isolation import blocked_hosts_stay_blocked
 from btdiag.judge.handshake import Connection
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, Target, conclude
@@ -62,11 +63,12 @@ def check_blocked_hosts_stay_blocked(egress: Egress, connection: PerAddress[Conn
     Proves isolation: a data plane that must not answer from a public place, or a place that must not talk to the
     hosted product.
 
-    Measured: each --expect-blocked URL as the hosts above. Blocked counts only while something else is reached from
-    here, for a machine without a network reaches nothing.
+    Measured: each --expect-blocked URL as the hosts above, past the proxy as well where one is set, and through it
+    where NO_PROXY takes the host out. Blocked counts only while something else is reached from here, for a machine
+    without a network reaches nothing.
 
     Remedy: close the way at the firewall, the proxy or in DNS.
 
     Sources: https://www.braintrust.dev/docs/admin/self-hosting
     """
-    return conclude(judged.blocked_hosts_stay_blocked(egress, connection))
+    return conclude(blocked_hosts_stay_blocked(egress, connection))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from btdiag.judge import evidence
 from btdiag.judge.answers import words
-from btdiag.judge.egress_answers import is_block_page
 from btdiag.judge.egress_block import ADVICE, Block, Reading
 from btdiag.judge.egress_facts import Egress, HostTrial
 from btdiag.judge.egress_reading import readings
@@ -30,11 +29,11 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     """The claim of egress.required-hosts-reachable."""
     if not egress.needed:
         return _nothing_needed(target)
-    found = readings(egress.needed, target_reached=_target_reached(connections))
+    found = readings(egress.needed, target_reached=target_reached(connections))
     blocked = [reading for reading in found if reading.block is not None]
     elsewhere = [reading for reading in blocked if reading.block is not Block.INSPECTED]
     if blocked and not elsewhere:
-        names = _names(blocked)
+        names = names_of(blocked)
         because = NOT_INTERCEPTED if any(_fails(reading, target) for reading in blocked) else None
         return Finding(verdict=Verdict.SKIP, summary=f"TLS to {names} is intercepted", because=because)
     if elsewhere and _proxy_is_broken(elsewhere, connections):
@@ -48,9 +47,9 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     who = f"role {target.role}" if target.role else "any role"
     return Finding(
         verdict=Verdict.PASS,
-        summary=f"{_count(len(found))} that {who} needs {'answers' if len(found) == 1 else 'answer'}: "
-        f"{', '.join(_reached(reading) for reading in found)}",
-        evidence=(_table(found),),
+        summary=f"{how_many(len(found))} that {who} needs {'answers' if len(found) == 1 else 'answer'}: "
+        f"{', '.join(reached_words(reading) for reading in found)}",
+        evidence=(table_of(found),),
     )
 
 
@@ -74,18 +73,18 @@ def _nothing_needed(target: Target) -> Finding:
     )
 
 
-def _count(number: int) -> str:
+def how_many(number: int) -> str:
     return "the host" if number == 1 else f"each of {number} hosts"
 
 
-def _reached(reading: Reading) -> str:
+def reached_words(reading: Reading) -> str:
     trial = reading.trial
     said = [*([words(trial.answer)] if trial.answer is not None else []), *([reading.aside] if reading.aside else [])]
     answer = f" ({'; '.join(said)})" if said else ""
     return f"{reading.name}{answer}{f' by proxy {trial.proxy}' if trial.proxy else ''}"
 
 
-def _names(found: Sequence[Reading]) -> str:
+def names_of(found: Sequence[Reading]) -> str:
     return ", ".join(dict.fromkeys(reading.name for reading in found))
 
 
@@ -108,9 +107,9 @@ def _blocked(blocked: Sequence[Reading], found: Sequence[Reading], connections: 
         f"{_twin(first, found, connections)}",
         hop=first.hop,
         owner=first.owner,
-        expected=f"{_names(found)} reachable from here",
+        expected=f"{names_of(found)} reachable from here",
         seen=told,
-        evidence=(_table(found), *first.proof),
+        evidence=(table_of(found), *first.proof),
         remedy=_remedy(first, blocked),
         sources=SOURCES,
     )
@@ -125,13 +124,13 @@ def _twin(first: Reading, found: Sequence[Reading], connections: Connections) ->
     if first.block not in _AMBIGUOUS:
         return ""
     reached = [reading.name for reading in found if reading.block is None]
-    reached += ["the target"] if _target_reached(connections) else []
+    reached += ["the target"] if target_reached(connections) else []
     if reached:
         return f"; {reached[0]} is reached from here, so it is filtered on the way, or down"
     return "; nothing else is reached from here either, so this machine may have no way out at all"
 
 
-def _target_reached(connections: Connections) -> bool:
+def target_reached(connections: Connections) -> bool:
     return not isinstance(connections, NotMeasured) and any(
         one.blocked_by is None and one.distrust is None for one in connections.facts.values()
     )
@@ -151,7 +150,7 @@ def _advice(same: Sequence[Reading]) -> str:
     first = same[0]
     assert first.block is not None
     port = first.trial.connections[0].port if first.trial.connections else 443
-    return ADVICE[first.block].format(names=_names(same), port=port, proxy=first.trial.proxy)
+    return ADVICE[first.block].format(names=names_of(same), port=port, proxy=first.trial.proxy)
 
 
 def _half_reached(notes: Sequence[str], found: Sequence[Reading]) -> Finding:
@@ -163,7 +162,7 @@ def _half_reached(notes: Sequence[str], found: Sequence[Reading]) -> Finding:
         owner=Owner.DNS if at_dns else Owner.NETWORK,
         expected="every resolver and both IP versions (or no IPv6 at all) lead there",
         seen="; ".join(notes),
-        evidence=(_table(found),),
+        evidence=(table_of(found),),
         remedy=Remedy(
             text="Where a resolver withholds a name, allow it there, or let programs use the other resolver. Where "
             "IPv6 is broken, mend its way out (route, firewall), or take it from this machine altogether: new "
@@ -173,7 +172,7 @@ def _half_reached(notes: Sequence[str], found: Sequence[Reading]) -> Finding:
     )
 
 
-def _table(found: Sequence[Reading]) -> Evidence:
+def table_of(found: Sequence[Reading]) -> Evidence:
     rows = [
         (
             reading.trial.host.url,
@@ -203,17 +202,17 @@ def tls_not_intercepted(egress: Egress, connections: Connections, target: Target
     spoken = [trial for trial in egress.needed if any(one.handshake for one in trial.connections)]
     if not spoken:
         return Finding(verdict=Verdict.SKIP, summary="no TLS connection to another host came about")
-    found = readings(spoken, target_reached=_target_reached(connections))
+    found = readings(spoken, target_reached=target_reached(connections))
     opened = {reading.trial: vendor for reading in found if (vendor := interceptor(reading.trial))}
     if opened:
         bad = [reading for reading in found if reading.trial in opened and reading.block is not None]
-        names = _names([reading for reading in found if reading.trial in opened])
+        names = names_of([reading for reading in found if reading.trial in opened])
         severe = any(_fails(reading, target) for reading in bad)
         vendor = next(iter(opened.values()))
         return intercepted(list(opened), [reading.trial for reading in bad], severe=severe, names=names, vendor=vendor)
     doubted = [reading for reading in found if is_doubtful(reading.trial)]
     if doubted:
-        return doubtful([reading.trial for reading in doubted], _names(doubted))
+        return doubtful([reading.trial for reading in doubted], names_of(doubted))
     return _left_alone(spoken)
 
 
@@ -225,86 +224,4 @@ def _left_alone(spoken: Sequence[HostTrial]) -> Finding:
         summary=f"no certificate of {len(spoken)} {'host' if len(spoken) == 1 else 'hosts'} reads like a TLS "
         f"inspecting product's: issued by {', '.join(filter(None, issuers))}" + "".join(f"; {one}" for one in told),
         evidence=stores_table(spoken),
-    )
-
-
-# Ways in which the host itself answered after all, though a client would not be content with it.
-_ANSWERS_ALL_THE_SAME = frozenset({Block.UNTRUSTED, Block.PATH, Block.METHOD, Block.BODY, Block.UPGRADE})
-
-
-def blocked_hosts_stay_blocked(egress: Egress, connections: Connections) -> Finding:
-    """The claim of egress.blocked-hosts-stay-blocked."""
-    if not egress.unwanted:
-        return Finding(verdict=Verdict.SKIP, summary="no host was named that must stay blocked: --expect-blocked URL")
-    found = readings(egress.unwanted, target_reached=_target_reached(connections))
-    open_ = [reading for reading in found if _is_open(reading)]
-    if open_:
-        return _open(open_, found)
-    strange = [reading for reading in found if reading.block is Block.STRANGER and not _shows_page(reading)]
-    if strange:
-        return _not_proved(strange, _SOMEBODY)
-    local = [reading for reading in found if reading.block is Block.LOCAL]
-    if local or not _has_twin(egress, connections):
-        return _not_proved(found, _NOTHING_REACHED)
-    return Finding(
-        verdict=Verdict.PASS,
-        summary=f"{_count(len(found))} stays blocked: {'; '.join(reading.sentence for reading in found)}",
-        evidence=(_table(found),),
-    )
-
-
-def _is_open(reading: Reading) -> bool:
-    """Whether the host is reached: at once, or by who opens TLS on the way and lets the requests through."""
-    if reading.block is Block.INSPECTED:
-        return not _shows_page(reading)
-    return reading.block is None or reading.block in _ANSWERS_ALL_THE_SAME
-
-
-def _shows_page(reading: Reading) -> bool:
-    return reading.trial.answer is None or is_block_page(reading.trial.answer)
-
-
-def _has_twin(egress: Egress, connections: Connections) -> bool:
-    """Whether anything at all was reached from here."""
-    reached = _target_reached(connections)
-    return reached or any(one.block is None for one in readings(egress.needed, target_reached=False))
-
-
-def _open(open_: Sequence[Reading], found: Sequence[Reading]) -> Finding:
-    told = ", ".join(_reached(reading) for reading in open_)
-    shown = open_[0].trial
-    return Finding(
-        verdict=Verdict.FAIL,
-        summary=f"{len(open_)} of {len(found)} hosts that must stay blocked can be reached from here: {told}",
-        hop=HopName.NETWORK,
-        owner=Owner.NETWORK,
-        expected=f"no answer from {_names(found)}",
-        seen=told,
-        evidence=(_table(found), *((evidence.exchange(shown.answer),) if shown.answer else ())),
-        remedy=Remedy(
-            text=f"Close the way from this place to {_names(open_)}: firewall, security group, proxy rule, or the "
-            "name in DNS.",
-            snippets=(Snippet(product="shell", code=f"curl -sv -o /dev/null {shown.host.url}"),),
-        ),
-        sources=SOURCES,
-    )
-
-
-_SOMEBODY = "somebody answers with a certificate for another name, so it cannot be told whether that is the host itself"
-_NOTHING_REACHED = (
-    "it cannot be reached, but nothing else was reached from here either, so that proves no block: name a host that "
-    "must be reachable with --allow URL"
-)
-
-
-def _not_proved(found: Sequence[Reading], why: str) -> Finding:
-    told = "; ".join(reading.sentence for reading in found)
-    return Finding(
-        verdict=Verdict.INCONCLUSIVE,
-        summary=f"{_names(found)}: {why}",
-        hop=HopName.CLIENT,
-        owner=Owner.CLIENT,
-        expected="no answer, and another host that is reached on the same way",
-        seen=told,
-        evidence=(_table(found),),
     )

@@ -16,7 +16,7 @@ from btdiag.judge.connection import lacks_route
 from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import LARGER, HostTrial
 from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import Page, page, redirect, sender
+from btdiag.judge.gateway import Page, is_app, page, redirect, sender
 from btdiag.judge.handshake import Connection
 from btdiag.model import HopName, Owner
 
@@ -43,12 +43,18 @@ def is_block_page(seen: Exchange) -> bool:
     host, where no product of this kind lives."""
     who = sender(seen)
     kind = page(seen)
-    if who.hop is HopName.PROXY or kind in {Page.BLOCK, Page.PORTAL}:
+    if who.hop is HopName.PROXY or (kind in {Page.BLOCK, Page.PORTAL} and not _is_its_own(seen)):
         return True
     if seen.status in _TURNED_DOWN and kind is Page.OTHER and who.name != "Amazon S3":
         return True
     leads = redirect(seen)
     return leads is not None and not leads.same_host and leads.url.startswith("http:")
+
+
+def _is_its_own(seen: Exchange) -> bool:
+    """A page that merely contains such words: an app's, the hosted one's, or one far longer than a filter's."""
+    well = seen.status is not None and seen.status < 400
+    return well and (is_app(seen) or sender(seen).hop is HopName.CONTROL_PLANE or seen.body_truncated)
 
 
 def _partly(trial: HostTrial) -> Reading | None:

@@ -123,6 +123,11 @@ def page(seen: Exchange) -> Page | None:
     return next((kind for kind, pattern in _PAGES if pattern.search(seen.body)), Page.OTHER)
 
 
+def is_app(seen: Exchange) -> bool:
+    """Whether the body bears the mark of a single-page app, whatever words else are in it."""
+    return page(seen) is not None and dict(_PAGES)[Page.APP].search(seen.body) is not None
+
+
 _HTML = re.compile(r"<!doctype html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
 _PAGES: tuple[tuple[Page, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))

@@ -49,7 +49,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
     lines = [f"A and AAAA queries for {names} (through a proxy only where that opens no way)"] if names else []
     for host in every:
         purpose = "must stay blocked" if host.expect_blocked else f"for {host.why}"
-        lines.append(f"HEAD and GET {_asked_url(host)} ({purpose})")
+        lines.append(f"HEAD {host.url}/ and GET {_asked_url(host)} ({purpose})")
         if host.calls_api:
             login = f"{host.url.rstrip('/')}{LOGIN.path}"
             lines.append(f"{LOGIN.method} {login} (no key), again with {LARGER // 1024} KiB; GET where POST is stopped")
@@ -155,7 +155,7 @@ async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange 
 
 async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire) -> HostTrial:
     """Where a proxy opens no way: is there a direct one? Where NO_PROXY keeps from a proxy: is there one through it?"""
-    if trial.host.expect_blocked or any(one.blocked_by is None for one in trial.connections):
+    if any(one.blocked_by is None for one in trial.connections):
         return trial
     if trial.proxy:
         direct = replace(there, proxy=None)

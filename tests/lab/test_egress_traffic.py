@@ -80,13 +80,14 @@ def test_the_dry_run_prints_every_request() -> None:
     assert lines[:6] == [
         "A and AAAA queries for www.braintrust.dev, braintrust.dev, realtime.braintrustapi.com, bucket.example "
         "(through a proxy only where that opens no way)",
-        "HEAD and GET https://www.braintrust.dev/ (for the web app)",
+        "HEAD https://www.braintrust.dev/ and GET https://www.braintrust.dev/ (for the web app)",
         "POST https://www.braintrust.dev/api/apikey/login (no key), again with 64 KiB; GET where POST is stopped",
-        "HEAD and GET https://braintrust.dev/ (for the web app)",
-        "HEAD and GET https://realtime.braintrustapi.com/ (for live updates of the web app)",
+        "HEAD https://braintrust.dev/ and GET https://braintrust.dev/ (for the web app)",
+        "HEAD https://realtime.braintrustapi.com/ and GET https://realtime.braintrustapi.com/ (for live updates of the "
+        "web app)",
         "GET https://realtime.braintrustapi.com/ with Upgrade: websocket",
     ]
-    assert lines[6] == "HEAD and GET https://bucket.example/some (for what --allow names)"
+    assert lines[6] == "HEAD https://bucket.example/some/ and GET https://bucket.example/some (for what --allow names)"
     assert "without server name" in lines[7]
     assert "trust store" in lines[8]
     assert len(lines) == 9

@@ -269,8 +269,13 @@ def test_isolation_is_asserted(world: World) -> None:
     shut = ("https://named.example", "https://rejected.example")
     done = world.run(*(part for url in shut for part in ("--expect-blocked", url)))
     assert done.verdicts["egress.blocked-hosts-stay-blocked"] == "pass"
-    open_ = world.run("--expect-blocked", TARGET)
+    open_ = world.run(
+        "--expect-blocked", TARGET, "--expect-blocked", "https://looks.example", env={"HTTPS_PROXY": PROXY}
+    )
     assert open_.verdicts["egress.blocked-hosts-stay-blocked"] == "fail"
+    told = summary(open_, "egress.blocked-hosts-stay-blocked")
+    assert "2 of 2 hosts" in told
+    assert "looks.example directly" in told
 
 
 def test_ten_targets_in_the_dark_take_as_long_as_one(world: World) -> None:

@@ -191,7 +191,7 @@ http {{
 }}
 """
 BLOCKED_PAGE = "<!DOCTYPE html><html><body>Access to this site is blocked by policy</body></html>"
-SPA = '<!DOCTYPE html><html><body><div id="root"></div></body></html>'
+SPA = '<!DOCTYPE html><html><body><p>Requests that are denied</p><div id="root"></div></body></html>'
 JSON = 'default_type application/json; return 200 \'{"hello": "world"}\';'
 LOGIN = 'default_type application/json; error_page 405 =401 /no-key; return 401 \'{"error": "Invalid API key"}\';'
 S3 = '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from btdiag.judge.egress import blocked_hosts_stay_blocked, required_hosts_reachable, tls_not_intercepted
+from btdiag.judge.egress import required_hosts_reachable, tls_not_intercepted
 from btdiag.judge.egress_block import Block
 from btdiag.judge.egress_facts import Egress, Host, HostTrial, hosts
+from btdiag.judge.egress_isolation import blocked_hosts_stay_blocked
 from btdiag.judge.egress_reading import read, readings
 from btdiag.judge.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
 from btdiag.judge.handshake import Certificate, Connection, Distrust, Handshake, ProxyReply
@@ -192,6 +193,12 @@ def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> N
         REACHED,
         tried(connected(), answer=answered(403, "<Error><Code>AccessDenied</Code></Error>", Server="AmazonS3")),
         tried(connected(), answer=answered(401, "{}")),
+        tried(connected(), answer=answered(200, SPA.replace("<body>", "<body><script>'Access denied'</script>"))),
+        tried(connected(), answer=answered(200, BLOCKED, x_vercel_id="fra1::a")),
+        tried(connected(), answer=replace(answered(200, BLOCKED), body_truncated=True)),
+        tried(connected(), answer=answered(403, "<html><title>Just a moment...</title></html>")),
+        replace(REACHED, upgrade=answered(101, "")),
+        replace(REACHED, upgrade=answered(404, "{}"), api_large=answered(413, '{"error": "too large"}', method="POST")),
         tried(connected(), answer=answered(308, "", Location="https://www.braintrust.dev/")),
         tried(connected(), answer=answered(503, "down")),
         tried(connected(), broken(Trouble.TIMEOUT, label="192.0.2.2"), answer=answered()),
@@ -304,6 +311,9 @@ def test_a_host_that_must_stay_blocked() -> None:
     assert verdict(inspected, REACHED) is Verdict.FAIL
     assert verdict(turned_down, REACHED) is Verdict.PASS
     assert verdict(stranger, REACHED) is Verdict.INCONCLUSIVE
+    assert verdict(replace(BY_PROXY, host=UNWANTED), REACHED) is Verdict.PASS
+    past_the_proxy = replace(BY_PROXY, host=UNWANTED, other_way="directly", other=connected())
+    assert verdict(past_the_proxy, REACHED) is Verdict.FAIL
     assert verdict(tried(connected(), answer=answered(200, BLOCKED), host=UNWANTED), REACHED) is Verdict.PASS
     assert verdict(REACHED) is Verdict.SKIP
 
