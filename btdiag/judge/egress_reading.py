@@ -46,7 +46,7 @@ def read(trial: HostTrial) -> Reading:
     """What became of one host, by itself."""
     reading = _read(trial)
     if reading.block is not None and trial.other_way:
-        return replace(reading, detail=f"{reading.detail}; {_other_way(trial)}")
+        return replace(reading, detail=f"{reading.detail}, {_other_way(trial)}")
     return reading
 
 
@@ -70,7 +70,7 @@ def _beside(reading: Reading, reached: Sequence[Reading], target_reached: bool) 
         place = urlsplit(reading.trial.host.url)[:2]
         well = [one.trial.host.url for one in reached if urlsplit(one.trial.host.url)[:2] == place]
         if well:
-            return replace(reading, block=Block.PATH, detail=f"{well[0]} gets through, this answers {reading.detail}")
+            return replace(reading, block=Block.PATH, detail=f"{well[0]} gets through, here comes {reading.detail}")
     if reading.block is Block.STRANGER and (reached or target_reached) and not reading.trial.proxy:
         return replace(reading, hop=HopName.DNS, owner=Owner.DNS)
     return reading
@@ -103,7 +103,7 @@ def _sunk(trial: HostTrial) -> Reading:
     return Reading(
         trial=trial,
         block=Block.SINKHOLE,
-        detail="; ".join([", ".join(trial.misled), *elsewhere]),
+        detail=", ".join([*trial.misled, *elsewhere]),
         hop=HopName.DNS,
         owner=Owner.DNS,
         proof=(dns_answers(trial.resolution),) if trial.resolution.views else (),
@@ -149,7 +149,7 @@ def _unconnected(trial: HostTrial) -> Reading:
     if furthest.broke_at is Phase.PROXY:
         return _proxy(trial, seen)
     proof = (phases(seen),)
-    told = "; ".join(f"{label}: {_seen(one)}" for label, one in seen.items())
+    told = ", ".join(f"{label}: {_seen(one)}" for label, one in seen.items())
     if furthest.broke_at is Phase.TLS:
         block, detail = _handshake(furthest, told)
         return Reading(trial=trial, block=block, detail=detail, hop=HopName.TLS, proof=proof)
@@ -188,7 +188,7 @@ def _handshake(one: Connection, told: str) -> tuple[Block, str]:
     """A filter by name is proved where the same address completes the handshake without the name."""
     cut = one.trouble is not None and one.trouble.trouble in _CUTS
     if cut and one.without_sni == "succeeded":
-        return Block.SNI, f"{told}; without a server name the handshake completes on the same address"
+        return Block.SNI, f"{told}, while without a server name the handshake completes on the same address"
     return Block.HANDSHAKE, f"after the ClientHello: {told}"
 
 
@@ -219,8 +219,8 @@ def _distrusted(trial: HostTrial, one: Connection) -> Reading:
     block, told, owner = _whose(trial, one)
     if trial.answer is not None and is_block_page(trial.answer) and block is Block.UNTRUSTED:
         block, owner = Block.PAGE, Owner.NETWORK
-    answer = f"; it answers {words(trial.answer)}" if trial.answer is not None and block is not Block.INSPECTED else ""
-    at_proxy = one.proxied and block is not Block.UNTRUSTED
+    answer = f", and it answers {words(trial.answer)}" if trial.answer is not None and block is not Block.INSPECTED else ""
+    at_proxy = one.proxied and (block is not Block.UNTRUSTED or is_doubtful(trial))
     elsewhere = _elsewhere(trial) if block is Block.STRANGER else ""
     return Reading(
         trial=trial,
@@ -257,4 +257,4 @@ _OURS = frozenset({Cause.WRONG_CLOCK, Cause.OLD_STORE})
 def _elsewhere(trial: HostTrial) -> str:
     """Other addresses that another resolver gives prove that it is DNS which leads astray."""
     others = [view for view in _others(trial.resolution) if not set(view.addresses) & set(trial.resolution.addresses)]
-    return "".join(f"; the resolver {view.label} answers {', '.join(view.addresses)} instead" for view in others)
+    return "".join(f", the resolver {view.label} answers {', '.join(view.addresses)} instead" for view in others)

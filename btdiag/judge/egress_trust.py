@@ -25,8 +25,9 @@ NO_CA_OF_ITS_OWN = "which is no public CA, as this host's is"
 
 
 def interceptor(trial: HostTrial) -> str | None:
-    """Who opens TLS to the host: the product whose name is in the certificates, trusted or not, or whoever shows a
-    certificate for a hosted product's name that no public CA issued; None where nothing speaks for it."""
+    """Who opens TLS to the host: the product whose name is in the certificates, trusted or not; the proxy, where the
+    same host shows a trusted certificate past it; or whoever shows a certificate for a hosted product's name that no
+    public CA issued. None where nothing speaks for it."""
     names = [
         name
         for one in trial.connections
@@ -36,9 +37,17 @@ def interceptor(trial: HostTrial) -> str | None:
     ]
     if vendor := inspection_vendor(*names):
         return vendor
+    if _opened_by_proxy(trial):
+        return f"the proxy {trial.proxy}, for directly the certificate is trusted"
     if trial.host.is_hosted and any(is_of_no_public_ca(one, trial) for one in trial.connections):
         return f"an unknown product ({NO_CA_OF_ITS_OWN})"
     return None
+
+
+def _opened_by_proxy(trial: HostTrial) -> bool:
+    distrusted = any(one.proxied and one.distrust is not None for one in trial.connections)
+    other = trial.other
+    return distrusted and other is not None and not other.proxied and other.tls and other.blocked_by is None
 
 
 def is_of_no_public_ca(one: Connection, trial: HostTrial) -> bool:

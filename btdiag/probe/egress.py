@@ -22,16 +22,18 @@ from btdiag.judge.handshake import Connection
 from btdiag.judge.resolution import Resolution, Source
 from btdiag.judge.sdk_facts import LOGIN
 from btdiag.measurement import measurement
-from btdiag.model import Mode, Proxy, Route, Target, Way
+from btdiag.model import Proxy, Route, Target, Way
 from btdiag.probe.body import JSON
 from btdiag.probe.connection import connect, connection
 from btdiag.probe.dns import resolution
+from btdiag.probe.egress_plan import planned
 from btdiag.probe.stores import Stores
 from btdiag.probe.trust import Contexts
 from btdiag.probe.wire import DialError, Limits, Wire
 from btdiag.urls import url_parts
 
 ANSWER = Limits(total=6.0)  # seconds, connecting included
+PATIENCE = 1.0  # seconds; most hosts are connected to in a tenth of that
 OTHER_WAY = 2.0  # seconds; whether there is another way is worth no more
 ADDRESSES = 2  # of each IP version: whether a network lets a host through is the same for all of a pool
 _UPGRADE = (
@@ -43,36 +45,11 @@ _UPGRADE = (
 _LOGIN_WITH_MORE = b'{"padding": "' + b"x" * (LARGER - 15) + b'"}'
 
 
-def _planned(target: Target, mode: Mode) -> list[str]:
-    every = hosts(target)
-    names = ", ".join(dict.fromkeys(host.name for host in every))
-    lines = [f"A and AAAA queries for {names} (through a proxy only where that opens no way)"] if names else []
-    for host in every:
-        purpose = "must stay blocked" if host.expect_blocked else f"for {host.why}"
-        lines.append(f"HEAD {host.url}/ and GET {_asked_url(host)} ({purpose})")
-        if host.calls_api:
-            login = f"{host.url.rstrip('/')}{LOGIN.path}"
-            lines.append(f"{LOGIN.method} {login} (no key), again with {LARGER // 1024} KiB; GET where POST is stopped")
-        if host.upgrades:
-            lines.append(f"GET {_asked_url(host)} with Upgrade: websocket")
-    if any(host.url.startswith("https:") for host in every):
-        lines.append(
-            "where TLS to one of these hosts breaks off: a handshake without server name, one with TLS 1.0 or 1.1, one "
-            "that looks for a demanded client certificate, and HEAD in plain HTTP on the same port"
-        )
-        lines.append("where a certificate is not known to be of a public CA: a handshake for each trust store here")
-    return lines
-
-
-def _asked_url(host: Host) -> str:
-    return host.url if url_parts(host.url).path else f"{host.url}/"
-
-
 @measurement(
     budget=45,
-    why="names 12 s, connecting with a second look 14 s, two answers 12 s, another way or trust stores 5 s; all hosts "
-    "at once",
-    sends=_planned,
+    why="names 12 s, connecting with a second look 14 s, two answers 12 s, another way 4 s or trust stores 2 s; all "
+    "hosts at once",
+    sends=planned,
 )
 async def egress(target: Target, wire: Wire) -> Egress:
     """What becomes of each host of the role, of --allow and of --expect-blocked, tried from here."""
@@ -97,13 +74,12 @@ async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, sto
     own = Wire(there, user_agent=wire.user_agent, contexts=contexts)
     routes = _routes(found, bad, there)
     try:
-        connections = await asyncio.gather(*(connection(route, own, there) for route in routes))
-        trial = replace(trial, connections=tuple(connections))
-        trial = await _asked(trial, _best(routes, connections), there, own)
+        trial = await _connected(trial, routes, there, target, own)
+        trial = await _asked(trial, _best(routes, trial.connections), there, own)
         if wants_stores(trial) and (target.lab_scenario is None or _untrusted(trial)):
-            spoken = next(route for route, one in zip(routes, connections, strict=True) if one.handshake is not None)
+            spoken = next(route for route, one in zip(routes, trial.connections, strict=True) if one.handshake)
             trial = replace(trial, stores=await stores.judge(spoken, own))
-        return await _other_way(trial, there, target, own)
+        return trial
     finally:
         wire.requests_sent += own.requests_sent
         wire.connections_opened += own.connections_opened
@@ -153,27 +129,43 @@ async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange 
         stream.abort()
 
 
-async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire) -> HostTrial:
-    """Where a proxy opens no way: is there a direct one? Where NO_PROXY keeps from a proxy: is there one through it?"""
-    if any(one.blocked_by is None for one in trial.connections):
-        return trial
+async def _connected(trial: HostTrial, routes: Sequence[Route], there: Target, target: Target, wire: Wire) -> HostTrial:
+    """The connections and, where none of them is trusted, one on the other way, which is begun early where they take
+    long: a dead proxy costs no more time than any dead host."""
+    connecting = asyncio.gather(*(connection(route, wire, there) for route in routes))
+    other: asyncio.Task[tuple[str, Connection | None]] | None = None
+    try:
+        if not (await asyncio.wait({connecting}, timeout=PATIENCE))[0]:
+            other = asyncio.create_task(_other_way(trial, there, target, wire))
+        trial = replace(trial, connections=tuple(await connecting))
+        if any(one.blocked_by is None and one.distrust is None for one in trial.connections):
+            return trial
+        words, one = await (other or _other_way(trial, there, target, wire))
+        return replace(trial, other_way=words, other=one)
+    finally:
+        connecting.cancel()
+        if other is not None:
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+
+
+async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire) -> tuple[str, Connection | None]:
+    """Past the proxy, or through the one that NO_PROXY takes the host out of: what it is called ("" without one), and
+    the connection; None where the name does not resolve."""
     if trial.proxy:
-        direct = replace(there, proxy=None)
+        words, direct = "directly", replace(there, proxy=None)
         try:
             async with asyncio.timeout(OTHER_WAY):
                 found = await resolution(direct)
         except TimeoutError:
-            return trial
+            return "", None
         routes = _routes(found, _led_astray(found, direct), direct)[:1]
-        words = "directly"
-    else:
-        proxy = _exempted_from(trial, target)
-        if proxy is None:
-            return trial
-        routes = _routes(trial.resolution, (), replace(there, proxy=proxy))
+    elif (proxy := _exempted_from(trial, target)) is not None:
         words = f"through the proxy {proxy.url} ({proxy.source})"
-    other = await connect(routes[0], wire, there, timeout=OTHER_WAY) if routes else None
-    return replace(trial, other_way=words, other=other)
+        routes = _routes(trial.resolution, (), replace(there, proxy=proxy))
+    else:
+        return "", None
+    return words, await connect(routes[0], wire, there, timeout=OTHER_WAY) if routes else None
 
 
 def _exempted_from(trial: HostTrial, target: Target) -> Proxy | None:

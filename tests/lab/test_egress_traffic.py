@@ -89,8 +89,9 @@ def test_the_dry_run_prints_every_request() -> None:
     ]
     assert lines[6] == "HEAD https://bucket.example/some/ and GET https://bucket.example/some (for what --allow names)"
     assert "without server name" in lines[7]
-    assert "trust store" in lines[8]
-    assert len(lines) == 9
+    assert "past the proxy" in lines[8]
+    assert "trust store" in lines[9]
+    assert len(lines) == 10
 
 
 def test_every_host_is_tried_at_once() -> None:

@@ -275,7 +275,7 @@ def test_isolation_is_asserted(world: World) -> None:
     assert open_.verdicts["egress.blocked-hosts-stay-blocked"] == "fail"
     told = summary(open_, "egress.blocked-hosts-stay-blocked")
     assert "2 of 2 hosts" in told
-    assert "looks.example directly" in told
+    assert "looks.example (directly)" in told
 
 
 def test_ten_targets_in_the_dark_take_as_long_as_one(world: World) -> None:

@@ -15,7 +15,7 @@ from btdiag.judge.egress import tls_not_intercepted
 from btdiag.judge.egress_facts import Egress, Host, StoreTrial
 from btdiag.judge.egress_trust import acceptance, interceptor, is_doubtful, wants_stores
 from btdiag.judge.tls_names import speaks_for
-from btdiag.model import Target, Verdict
+from btdiag.model import Owner, Target, Verdict
 from btdiag.probe.stores import Stores
 from btdiag.probe.wire import Wire
 from tests.serving import route_to, saying, serving
@@ -51,6 +51,16 @@ def test_a_hosted_name_with_a_certificate_of_no_public_ca_is_intercepted() -> No
     assert interceptor(replace(trusted, stores=(SYSTEM, CERTIFI, NODE))) is not None
     assert interceptor(replace(trusted, stores=(replace(CERTIFI, accepts=True),))) is None
     assert interceptor(tried(connected(code=10))) is None
+
+
+def test_a_proxy_past_which_the_certificate_is_trusted_opens_tls() -> None:
+    seen = replace(connected("proxy", issuer=CORP, code=20, names=("a.example",)), proxied=True)
+    trial = replace(tried(seen, host=OWN), proxy="http://proxy.example:3128", proxy_note="HTTPS_PROXY")
+    assert interceptor(trial) is None
+    both = replace(trial, other_way="directly", other=connected(names=("a.example",)))
+    found = tls_not_intercepted(Egress(trials=(both,)), NONE, SDK)
+    assert (found.verdict, found.owner) == (Verdict.FAIL, Owner.PROXY)
+    assert "the proxy http://proxy.example:3128, for directly the certificate is trusted" in found.summary
 
 
 def test_an_unknown_issuer_of_another_host_stays_in_doubt() -> None:

@@ -1,0 +1,38 @@
+"""What reaching out will send, for --dry-run: a line for each request, and for what follows where one fails."""
+
+from __future__ import annotations
+
+from btdiag.judge.egress_facts import LARGER, Host, hosts
+from btdiag.judge.sdk_facts import LOGIN
+from btdiag.model import Mode, Target
+from btdiag.urls import url_parts
+
+
+def planned(target: Target, mode: Mode) -> list[str]:
+    """The lines for a target: its hosts in the order in which they are listed."""
+    every = hosts(target)
+    names = ", ".join(dict.fromkeys(host.name for host in every))
+    lines = [f"A and AAAA queries for {names} (through a proxy only where that opens no way)"] if names else []
+    for host in every:
+        purpose = "must stay blocked" if host.expect_blocked else f"for {host.why}"
+        lines.append(f"HEAD {host.url}/ and GET {_asked_url(host)} ({purpose})")
+        if host.calls_api:
+            login = f"{host.url.rstrip('/')}{LOGIN.path}"
+            lines.append(f"{LOGIN.method} {login} (no key), again with {LARGER // 1024} KiB; GET where POST is stopped")
+        if host.upgrades:
+            lines.append(f"GET {_asked_url(host)} with Upgrade: websocket")
+    if any(host.url.startswith("https:") for host in every):
+        lines.append(
+            "where TLS to one of these hosts breaks off: a handshake without server name, one with TLS 1.0 or 1.1, one "
+            "that looks for a demanded client certificate, and HEAD in plain HTTP on the same port"
+        )
+        lines.append(
+            "where the way is blocked or takes long: a connection on the other one, past the proxy or through the one "
+            "that NO_PROXY takes the host out of"
+        )
+        lines.append("where a certificate is not known to be of a public CA: a handshake for each trust store here")
+    return lines
+
+
+def _asked_url(host: Host) -> str:
+    return host.url if url_parts(host.url).path else f"{host.url}/"
