@@ -22,6 +22,8 @@ class Block(StrEnum):
     RESET = "connections are reset at once"
     SNI = "connections are cut off for the server name in them"
     HANDSHAKE = "connections are cut off in the TLS handshake"
+    NO_TLS = "what answers there speaks no TLS"
+    ALERT = "what answers there refuses the TLS handshake"
     PROXY = "the proxy opens no way to it"
     PROXY_LOGIN = "the proxy demands a login"
     BEYOND_PROXY = "the proxy itself cannot reach it"
@@ -65,7 +67,8 @@ class Reading:
 
 
 ADVICE = {
-    Block.NAME: "Let the resolver of this place answer for {names}: add a forwarding rule, or allow the name there.",
+    Block.NAME: "Make sure that {names} is spelt right; then let the resolver of this place answer for it: add a "
+    "forwarding rule, or allow the name there.",
     Block.FILTERED: "Allow {names} in the resolver of this place: another resolver knows the name, so a filter (or a "
     "private zone of the same name) withholds it.",
     Block.SINKHOLE: "Allow {names} in the DNS filter (response-policy zone, Pi-hole, security agent).",
@@ -77,6 +80,10 @@ ADVICE = {
     Block.RESET: "Look for a filter that accepts connections to {names} and resets them at once: allow the host.",
     Block.SNI: "Allow the server name {names} in the firewall that reads it from TLS (FQDN or URL filtering rule).",
     Block.HANDSHAKE: "Look for a filter that cuts TLS to {names}; allow the host by name, without inspection.",
+    Block.NO_TLS: "Correct the URL of {names} (http:// or another port); if it is right, a filter answers there in "
+    "plain HTTP: allow the host.",
+    Block.ALERT: "Correct the URL of {names}, or give the client certificate that the server wants; if both are right, "
+    "a filter sends the alert: allow the host by name.",
     Block.PROXY: "Allow CONNECT to {names}:{port} at the proxy {proxy}, or exclude the host by NO_PROXY if there is a "
     "direct way.",
     Block.PROXY_LOGIN: "Put the login for the proxy {proxy} into the proxy URL (http://USER:PASSWORD@HOST:PORT).",

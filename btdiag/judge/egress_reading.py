@@ -27,6 +27,7 @@ from btdiag.judge.handshake import Connection
 from btdiag.judge.proxy import kind_of_refusal, proxy_lets_through
 from btdiag.judge.resolution import Resolution, View
 from btdiag.judge.tls import chains, diagnose
+from btdiag.judge.tls_handshake import is_alert, speaks_plain
 from btdiag.judge.tls_names import speaks_for
 from btdiag.judge.tls_remedy import Cause
 from btdiag.model import HopName, Owner, Proxy, Target, Verdict
@@ -150,6 +151,9 @@ def _unconnected(trial: HostTrial) -> Reading:
         return _proxy(trial, seen)
     proof = (phases(seen),)
     told = ", ".join(f"{label}: {_seen(one)}" for label, one in seen.items())
+    if furthest.broke_at is Phase.TLS and furthest.hangs_up:
+        told += ", before anything was sent as well"
+        return Reading(trial=trial, block=Block.RESET, detail=told, proof=proof)
     if furthest.broke_at is Phase.TLS:
         block, detail = _handshake(furthest, told)
         return Reading(trial=trial, block=block, detail=detail, hop=HopName.TLS, proof=proof)
@@ -164,7 +168,8 @@ def _unconnected_block(one: Connection) -> tuple[Block, str, str]:
     if failure is None:
         return Block.CUT, HopName.NETWORK, Owner.NETWORK
     if failure.icmp is not None and failure.icmp.rejects:
-        return Block.REJECTED, HopName.NETWORK, Owner.NETWORK
+        own = failure.icmp.own
+        return Block.REJECTED, *((HopName.CLIENT, Owner.CLIENT) if own else (HopName.NETWORK, Owner.NETWORK))
     block = _BY_TROUBLE.get(failure.trouble, Block.CUT)
     if block is Block.LOCAL or _has_no_route(failure):
         return block, HopName.CLIENT, Owner.CLIENT
@@ -185,7 +190,13 @@ def _seen(one: Connection) -> str:
 
 
 def _handshake(one: Connection, told: str) -> tuple[Block, str]:
-    """A filter by name is proved where the same address completes the handshake without the name."""
+    """A filter by name is proved where the same address completes the handshake without the name. An alert, and plain
+    HTTP on the port, are a server's own words: the URL may be wrong as well."""
+    if speaks_plain(one, one.trouble):
+        return Block.NO_TLS, f"{told}, and HEAD in plain HTTP is answered {one.plain_status}"
+    if is_alert(one.trouble):
+        wants = ", and it asks for a client certificate" if one.asks_certificate else ""
+        return Block.ALERT, f"after the ClientHello: {told}{wants}"
     cut = one.trouble is not None and one.trouble.trouble in _CUTS
     if cut and one.without_sni == "succeeded":
         return Block.SNI, f"{told}, while without a server name the handshake completes on the same address"
@@ -219,7 +230,8 @@ def _distrusted(trial: HostTrial, one: Connection) -> Reading:
     block, told, owner = _whose(trial, one)
     if trial.answer is not None and is_block_page(trial.answer) and block is Block.UNTRUSTED:
         block, owner = Block.PAGE, Owner.NETWORK
-    answer = f", and it answers {words(trial.answer)}" if trial.answer is not None and block is not Block.INSPECTED else ""
+    shown = trial.answer if block is not Block.INSPECTED else None
+    answer = f", and it answers {words(shown)}" if shown is not None else ""
     at_proxy = one.proxied and (block is not Block.UNTRUSTED or is_doubtful(trial))
     elsewhere = _elsewhere(trial) if block is Block.STRANGER else ""
     return Reading(

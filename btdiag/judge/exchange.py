@@ -45,12 +45,13 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Icmp:
-    """The ICMP message that ended a connection attempt: `sender` is who sent it, `code` that of "destination
-    unreachable" (RFC 792 and RFC 1812 section 5.2.7.1, RFC 4443 section 3.1), `version` 4 or 6."""
+    """The ICMP message that ended a connection attempt: `sender` is who sent it, `own` that it is this machine; `code`
+    that of "destination unreachable" (RFC 792 and RFC 1812 section 5.2.7.1, RFC 4443 section 3.1), `version` 4 or 6."""
 
     sender: str
     version: int
     code: int
+    own: bool = False
 
     @property
     def rejects(self) -> bool:
@@ -62,7 +63,8 @@ class Icmp:
     def words(self) -> str:
         """ "203.0.113.1 says: prohibited by a filter (ICMP code 13)"."""
         said = _WORDS[self.version].get(self.code, "unreachable")
-        return f"{self.sender} says: {said} (ICMP{'v6' if self.version == 6 else ''} code {self.code})"
+        who = f"this machine itself ({self.sender})" if self.own else self.sender
+        return f"{who} says: {said} (ICMP{'v6' if self.version == 6 else ''} code {self.code})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

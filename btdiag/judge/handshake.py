@@ -80,8 +80,9 @@ class Connection:
     server's clock, and the alert that a TLS 1.3 server sends late when it demands a client certificate. `plain_status`
     is the status of a plain HTTP request to a port that does not speak TLS, `speaks_tls` tells that an http:// URL
     leads to a TLS port, `without_sni` what a handshake without a server name came to after one with it broke off,
-    `outdated` the TLS version before 1.2 with which it came about instead, and `asks_certificate` that the server was
-    seen to ask for a client certificate before it broke off.
+    `hangs_up` that a connection on which nothing was sent was ended as well, `outdated` the TLS version before 1.2 with
+    which it came about instead, and `asks_certificate` that the server was seen to ask for a client certificate before
+    it broke off.
     """
 
     label: str
@@ -98,6 +99,7 @@ class Connection:
     plain_status: int | None = None
     speaks_tls: bool = False
     without_sni: str = ""
+    hangs_up: bool = False
     outdated: str = ""
     asks_certificate: bool = False
 

@@ -96,7 +96,7 @@ def explain_handshake(one: Connection, target: Target) -> tuple[str, str, str]:
     detail = failure.detail if failure else ""
     if demands_certificate(one):
         return _client_certificate(detail, target)
-    if _speaks_plain(one, failure):
+    if speaks_plain(one, failure):
         return (
             f"the port speaks plain HTTP (a request without TLS got status {one.plain_status})",
             "Let the load balancer terminate TLS on this port (listener protocol HTTPS, certificate bound), or "
@@ -110,7 +110,7 @@ def explain_handshake(one: Connection, target: Target) -> tuple[str, str, str]:
             "without a certificate for it. Compare from a network without the filter.",
             Owner.NETWORK,
         )
-    return _by_trouble(Trouble.ALERT if _is_alert(failure) else trouble, detail)
+    return _by_trouble(Trouble.ALERT if is_alert(failure) else trouble, detail)
 
 
 def _client_certificate(detail: str, target: Target) -> tuple[str, str, str]:
@@ -128,7 +128,7 @@ def _client_certificate(detail: str, target: Target) -> tuple[str, str, str]:
     )
 
 
-def _speaks_plain(one: Connection, failure: Failure | None) -> bool:
+def speaks_plain(one: Connection, failure: Failure | None) -> bool:
     """nginx answers plain HTTP on a TLS port with 400, so that this status proves something only where what came back
     in the handshake was no TLS record at all."""
     if one.plain_status is None:
@@ -136,7 +136,7 @@ def _speaks_plain(one: Connection, failure: Failure | None) -> bool:
     return one.plain_status != 400 or (failure is not None and failure.detail in _NO_TLS_RECORD)
 
 
-def _is_alert(failure: Failure | None) -> bool:
+def is_alert(failure: Failure | None) -> bool:
     """OpenSSL names the alerts it receives TLSV1_..., TLSV13_... and SSLV3_ALERT_..., not all of them with ALERT."""
     if failure is None:
         return False

@@ -26,6 +26,7 @@ from btdiag.probe.wire import DialError, Limits, ProxyAnswer, Stream, Wire
 # A late TLS alert comes within a round trip; a slow server is none of our business here, so one second is enough.
 GREETING = Limits(total=1.0, body=0)
 PLAIN_GREETING = Limits(total=6.0, body=0)  # with 5 s to connect
+UNASKED = 0.5  # seconds; what resets every connection does so within a round trip
 SECOND_LOOK = 1.5  # seconds for the one further question after a failure
 
 _REFUSALS = frozenset({Trouble.ALERT, Trouble.RESET, Trouble.CLOSED})
@@ -138,13 +139,21 @@ async def _second_look(made: Connection, route: Route, wire: Wire, target: Targe
     trouble = made.failure.trouble if made.failure else None
     if trouble not in _QUESTIONABLE:
         return made
-    plain, nameless, outdated, asks = await asyncio.gather(
+    plain, nameless, outdated, asks, hangs_up = await asyncio.gather(
         _plain_status(wire, route, target),
         _without_sni(wire, route, target),
         _outdated(wire, route, target),
         asks_certificate(wire, route, SECOND_LOOK),
+        _hangs_up(wire, route),
     )
-    return replace(made, plain_status=plain, without_sni=nameless, outdated=outdated, asks_certificate=asks)
+    return replace(
+        made,
+        plain_status=plain,
+        without_sni=nameless,
+        outdated=outdated,
+        asks_certificate=asks,
+        hangs_up=hangs_up,
+    )
 
 
 async def _plain_status(wire: Wire, route: Route, target: Target) -> int | None:
@@ -168,6 +177,22 @@ async def _without_sni(wire: Wire, route: Route, target: Target) -> str:
         return error.failure.detail
     await stream.close()
     return "succeeded"
+
+
+async def _hangs_up(wire: Wire, route: Route) -> bool:
+    """Whether the other side ends a connection on which nothing has been sent."""
+    try:
+        stream = await wire.dial(route, tls=False, timeout=SECOND_LOOK)
+    except DialError:
+        return False
+    try:
+        return not await asyncio.wait_for(stream.reader.read(1), UNASKED)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    finally:
+        stream.abort()
 
 
 async def _outdated(wire: Wire, route: Route, target: Target) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import struct
 import sys
+from dataclasses import replace
 
 from btdiag.judge.exchange import Icmp
 
@@ -35,7 +36,7 @@ def heard(sock: socket.socket) -> Icmp | None:
     with contextlib.suppress(OSError):
         for _, _, data in sock.recvmsg(1, 512, socket.MSG_ERRQUEUE)[1]:
             if (told := _told(data)) is not None:
-                return told
+                return replace(told, own=told.sender == sock.getsockname()[0])
     return None
 
 

@@ -17,6 +17,7 @@ GOOD, REJECTED, FORBIDDEN, UNREACHED, DROPPED, CLOSED = 10, 11, 12, 13, 14, 15
 ACCEPTED, NAMED, NAMED_SILENT, HELLO, SLOW, COLD = 20, 21, 22, 23, 24, 25
 BLOCK_PAGE, INSPECTED, VENDOR, PORTAL, PAGE, DENIED, PARTS, HALF, LOOKS = 30, 31, 32, 33, 34, 35, 36, 37, 38
 PATHS, METHODS, BODIES, WHOLE, REALTIME = 40, 41, 42, 43, 44
+UNNAMED, FORBIDDEN_HERE = 45, 46
 NO_HOST = 99
 HOSTS = {
     "api.good.example": GOOD,
@@ -27,6 +28,8 @@ HOSTS = {
     "forbidden6.example": FORBIDDEN,
     "unreached.example": UNREACHED,
     "closed.example": CLOSED,
+    "unnamed.example": UNNAMED,
+    "forbidden-here.example": FORBIDDEN_HERE,
     "nohost.example": NO_HOST,
     "accepted.example": ACCEPTED,
     "named.example": NAMED,
@@ -71,6 +74,14 @@ table inet filter {{
     ip daddr {server(UNREACHED)} tcp dport 443 reject
     ip daddr {server(DROPPED)} drop
     ip6 daddr {server6(HALF)} tcp dport 443 drop
+  }}
+}}
+"""
+OWN_RULES = f"""
+table inet own {{
+  chain output {{
+    type filter hook output priority 0;
+    ip daddr {server(FORBIDDEN_HERE)} tcp dport 443 reject
   }}
 }}
 """
@@ -207,6 +218,7 @@ SITES = {
     BLOCK_PAGE: f"{_shown('block')} return 200 '{BLOCKED_PAGE}';",
     INSPECTED: f"{_shown('inspecting')} location / {{ {JSON} }}",
     VENDOR: f"{_shown('vendor')} location / {{ {JSON} }}",
+    UNNAMED: "ssl_reject_handshake on;",
     PORTAL: "return 302 http://portal.hotel.example/login;",
     PAGE: f"return 200 '{BLOCKED_PAGE}';",
     DENIED: f"return 403 '{BLOCKED_PAGE}';",
@@ -242,6 +254,7 @@ def start(made: Network, folder: Path) -> None:
     for name, content in files.items():
         (folder / name).write_text(content)
     made.call(made.router, "nft", "-f", "-", text=NFTABLES)
+    made.call(made.client, "nft", "-f", "-", text=OWN_RULES)
     made.start(made.router, "dnsmasq", "-d", "-C", f"{folder}/dnsmasq.conf")
     made.start(made.router, "unbound", "-d", "-c", f"{folder}/unbound.conf")
     made.start(made.router, "squid", "-N", "-n", f"btdiag{os.getpid()}", "-f", f"{folder}/squid.conf")

@@ -28,6 +28,9 @@ class Queue:
     def __init__(self, *messages: bytes) -> None:
         self._messages = messages
 
+    def getsockname(self) -> tuple[str, int]:
+        return "192.0.2.9", 40000
+
     def recvmsg(self, size: int, ancillary: int, flags: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, None]:
         if not self._messages:
             raise BlockingIOError
@@ -38,6 +41,7 @@ class Queue:
     ("message", "expected"),
     [
         (kept(2, 3, 13, "192.0.2.1"), Icmp(sender="192.0.2.1", version=4, code=13)),
+        (kept(2, 3, 3, "192.0.2.9"), Icmp(sender="192.0.2.9", version=4, code=3, own=True)),
         (kept(3, 1, 1, "2001:db8::1"), Icmp(sender="2001:db8::1", version=6, code=1)),
         (kept(2, 11, 0, "192.0.2.1"), None),  # time exceeded
         (kept(1, 0, 0, "0.0.0.0"), None),  # this machine's own error
