@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btdiag.judge import evidence
-from btdiag.judge.answers import words
+from btdiag.judge.egress_answers import own_words
 from btdiag.judge.egress_block import ADVICE, Block, Reading
 from btdiag.judge.egress_facts import Egress, HostTrial
 from btdiag.judge.egress_reading import readings
@@ -79,7 +79,7 @@ def how_many(number: int) -> str:
 
 def reached_words(reading: Reading) -> str:
     trial = reading.trial
-    said = [*([words(trial.answer)] if trial.answer is not None else []), *([reading.aside] if reading.aside else [])]
+    said = [part for part in (_answer(trial), reading.aside) if part]
     answer = f" ({'; '.join(said)})" if said else ""
     return f"{reading.name}{answer}{f' by proxy {trial.proxy}' if trial.proxy else ''}"
 
@@ -194,7 +194,7 @@ def _direct(trial: HostTrial) -> str:
 
 
 def _answer(trial: HostTrial) -> str:
-    return words(trial.answer) if trial.answer is not None else ""
+    return own_words(trial.answer) if trial.answer is not None else ""
 
 
 def tls_not_intercepted(egress: Egress, connections: Connections, target: Target) -> Finding:
@@ -203,13 +203,13 @@ def tls_not_intercepted(egress: Egress, connections: Connections, target: Target
     if not spoken:
         return Finding(verdict=Verdict.SKIP, summary="no TLS connection to another host came about")
     found = readings(spoken, target_reached=target_reached(connections))
-    opened = {reading.trial: vendor for reading in found if (vendor := interceptor(reading.trial))}
+    opened = {reading.trial: who for reading in found if (who := interceptor(reading.trial))}
     if opened:
         bad = [reading for reading in found if reading.trial in opened and reading.block is not None]
         names = names_of([reading for reading in found if reading.trial in opened])
         severe = any(_fails(reading, target) for reading in bad)
-        vendor = next(iter(opened.values()))
-        return intercepted(list(opened), [reading.trial for reading in bad], severe=severe, names=names, vendor=vendor)
+        who = next(iter(opened.values()))
+        return intercepted(list(opened), [reading.trial for reading in bad], severe=severe, names=names, who=who)
     doubted = [reading for reading in found if is_doubtful(reading.trial)]
     if doubted:
         return doubtful([reading.trial for reading in doubted], names_of(doubted))

@@ -57,6 +57,12 @@ def _is_its_own(seen: Exchange) -> bool:
     return well and (is_app(seen) or sender(seen).hop is HopName.CONTROL_PLANE or seen.body_truncated)
 
 
+def own_words(seen: Exchange) -> str:
+    """The answer of a host that was reached: a page is its own, whatever words are in it."""
+    shown = seen.failure is None and redirect(seen) is None and page(seen) in {Page.BLOCK, Page.PORTAL}
+    return f"{seen.status} with a web page" if shown and not is_block_page(seen) else words(seen)
+
+
 def _partly(trial: HostTrial) -> Reading | None:
     """What of the requests that the product makes does not get through, where some do."""
     login, small = trial.api, trial.answer

@@ -21,13 +21,12 @@ SOURCES = (
     "https://nodejs.org/api/tls.html#tlsrootcertificates",
     "https://requests.readthedocs.io/en/latest/user/advanced/#ca-certificates",
 )
-NO_CA_OF_ITS_OWN = "which is no public CA, as this host's is"
 
 
 def interceptor(trial: HostTrial) -> str | None:
-    """Who opens TLS to the host: the product whose name is in the certificates, trusted or not; the proxy, where the
-    same host shows a trusted certificate past it; or whoever shows a certificate for a hosted product's name that no
-    public CA issued. None where nothing speaks for it."""
+    """Who opens TLS to the host, as the end of "intercepted by ...": the product whose name is in the certificates,
+    trusted or not; the proxy, where the same host shows a trusted certificate past it; or whoever shows a certificate
+    for a hosted product's name that no public CA issued. None where nothing speaks for it."""
     names = [
         name
         for one in trial.connections
@@ -36,11 +35,11 @@ def interceptor(trial: HostTrial) -> str | None:
         for name in (entry.issuer, entry.subject)
     ]
     if vendor := inspection_vendor(*names):
-        return vendor
+        return f"what looks like {vendor} (issuer {issuer(trial)})"
     if _opened_by_proxy(trial):
-        return f"the proxy {trial.proxy}, for directly the certificate is trusted"
+        return f"the proxy {trial.proxy} (issuer {issuer(trial)}, while directly the certificate is trusted)"
     if trial.host.is_hosted and any(is_of_no_public_ca(one, trial) for one in trial.connections):
-        return f"an unknown product ({NO_CA_OF_ITS_OWN})"
+        return f"somebody unknown (issuer {issuer(trial)}, no public CA, as the host's own is)"
     return None
 
 
@@ -99,7 +98,7 @@ def acceptance(stores: Sequence[StoreTrial]) -> str:
 
 
 def intercepted(
-    trials: Sequence[HostTrial], untrusted: Sequence[HostTrial], *, severe: bool, names: str, vendor: str
+    trials: Sequence[HostTrial], untrusted: Sequence[HostTrial], *, severe: bool, names: str, who: str
 ) -> Finding:
     """The finding about hosts to which TLS is opened; `untrusted` are those that this run could not trust."""
     first = (list(untrusted) or list(trials))[0]
@@ -108,8 +107,7 @@ def intercepted(
     effect = "this machine does not trust it" if untrusted else "this machine trusts it"
     return Finding(
         verdict=Verdict.FAIL if severe else Verdict.WARN,
-        summary=f"TLS to {names} is intercepted by what looks like {vendor} (issuer {issuer(first)}); {effect}"
-        + (f": {told}" if told else ""),
+        summary=f"TLS to {names} is intercepted by {who}; {effect}" + (f": {told}" if told else ""),
         hop=HopName.PROXY if at_proxy else HopName.NETWORK,
         owner=Owner.PROXY if at_proxy else Owner.NETWORK,
         expected="the host's own certificate, from a public CA",

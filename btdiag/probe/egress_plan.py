@@ -24,8 +24,8 @@ def planned(target: Target, mode: Mode) -> list[str]:
     if any(host.url.startswith("https:") for host in every):
         lines.append(
             "where TLS to one of these hosts breaks off: a handshake without server name, one with TLS 1.0 or 1.1, one "
-            "that looks for a demanded client certificate, HEAD in plain HTTP on the same port, and one connection that "
-            "sends nothing"
+            "that looks for a demanded client certificate, HEAD in plain HTTP on the same port, and a connection on "
+            "which nothing is sent"
         )
         lines.append(
             "where the way is blocked or takes long: a connection on the other one, past the proxy or through the one "

@@ -256,7 +256,7 @@ def test_hosts_of_the_product_behind_an_unknown_inspection(world: World) -> None
     assert found["https://realtime.braintrustapi.com"][1:4] == [Block.UPGRADE, *NETWORK]
     assert done.verdicts[INTERCEPTED] == "warn"
     told = summary(done, INTERCEPTED)
-    assert "which is no public CA, as this host's is" in told
+    assert "no public CA, as the host's own is" in told
     assert "accepted by none of the system's store" in told
     assert "Python's certifi" in told
     assert "Node.js" in told

@@ -60,7 +60,7 @@ def test_a_proxy_past_which_the_certificate_is_trusted_opens_tls() -> None:
     both = replace(trial, other_way="directly", other=connected(names=("a.example",)))
     found = tls_not_intercepted(Egress(trials=(both,)), NONE, SDK)
     assert (found.verdict, found.owner) == (Verdict.FAIL, Owner.PROXY)
-    assert "the proxy http://proxy.example:3128, for directly the certificate is trusted" in found.summary
+    assert "the proxy http://proxy.example:3128 (issuer Example Corp Gateway CA, while directly" in found.summary
 
 
 def test_an_unknown_issuer_of_another_host_stays_in_doubt() -> None:
