@@ -183,8 +183,8 @@ async def _hangs_up(wire: Wire, route: Route) -> bool:
     """Whether the other side ends a connection on which nothing has been sent."""
     try:
         stream = await wire.dial(route, tls=False, timeout=SECOND_LOOK)
-    except DialError:
-        return False
+    except DialError as error:
+        return error.failure.trouble in {Trouble.RESET, Trouble.CLOSED}
     try:
         return not await asyncio.wait_for(stream.reader.read(1), UNASKED)
     except TimeoutError:

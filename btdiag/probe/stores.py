@@ -29,9 +29,9 @@ _NODE_LIMIT = 8 * 1024 * 1024  # characters of PEM; Mozilla's list has 0.2 milli
 _NODE_SETTINGS = ("PATH", "SYSTEMROOT", "NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _NODE_FLAGS = frozenset({"--use-openssl-ca", "--use-bundled-ca", "--use-system-ca"})
 _NODE_SCRIPT = """
-const tls = require('tls'), whole = Boolean(tls.getCACertificates)
-const pem = whole ? tls.getCACertificates('default') : tls.rootCertificates
-process.stdout.write(JSON.stringify({ version: process.version, whole, pem: pem.join('\\n') }))
+const tls = require('tls')
+const pem = tls.getCACertificates ? tls.getCACertificates('default') : tls.rootCertificates
+process.stdout.write(JSON.stringify({ version: process.version, pem: pem.join('\\n') }))
 """
 
 
@@ -128,11 +128,10 @@ def _certifi() -> tuple[str, Path] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Node:
-    """What Node.js says it trusts. `whole` tells that the list holds what the environment adds to it, too."""
+    """What Node.js says it trusts, as PEM."""
 
     version: str
     pem: str
-    whole: bool
 
 
 async def _node(environment: Mapping[str, str]) -> _Node | None:
@@ -168,23 +167,25 @@ async def _output(binary: str, settings: Mapping[str, str]) -> bytes:
 
 def _told(output: bytes) -> _Node:
     said = json.loads(output[:_NODE_LIMIT])
-    return _Node(version=str(said["version"])[:20], pem=str(said["pem"]), whole=bool(said["whole"]))
+    return _Node(version=str(said["version"])[:20], pem=str(said["pem"]))
 
 
 def _node_store(node: _Node, environment: Mapping[str, str]) -> Store:
-    """Its list with what the environment adds. Node.js before 22.15 tells its own list alone; what the variables do to
-    it is documented in node(1)."""
+    """Its list with what the environment adds (node(1)): before 22.15 Node.js tells no more than its own."""
     extra = environment.get("NODE_EXTRA_CA_CERTS", "")
-    by_openssl = "--use-openssl-ca" in environment.get("NODE_OPTIONS", "").split()
+    flags = _NODE_FLAGS.intersection(environment.get("NODE_OPTIONS", "").split())
+    by_system = "--use-system-ca" in flags or environment.get("NODE_USE_SYSTEM_CA") == "1"
+    by_openssl = "--use-openssl-ca" in flags
 
     def load(context: ssl.SSLContext) -> None:
-        if node.whole or not by_openssl:
-            context.load_verify_locations(cadata=node.pem)
-        else:
+        if by_openssl:
             context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-        if extra and not node.whole and os.path.isfile(extra):  # Node.js warns of a missing file and goes on
+        else:
+            context.load_verify_locations(cadata=node.pem)
+        if extra and os.path.isfile(extra):  # Node.js warns of a missing file and goes on
             context.load_verify_locations(cafile=extra)
 
-    source = "its own list" if not by_openssl else "OpenSSL's list"
+    source = "OpenSSL's list" if by_openssl else "its own list and the system's" if by_system else "its own list"
     source += f" and NODE_EXTRA_CA_CERTS={extra}" if extra else ""
-    return _store(f"Node.js {node.version}", source, load, public=not extra and not by_openssl and not node.whole)
+    public = not (extra or by_openssl or by_system)
+    return _store(f"Node.js {node.version}", source, load, public=public)

@@ -108,9 +108,9 @@ def test_whose_certificates_are_known_to_be_public(url: str, hosted: bool) -> No
 FAKE_NODE = """#!{python}
 import json, os, sys
 assert sys.argv[1] == "-e"
-assert os.environ.get("NODE_OPTIONS", "") in ("", "--use-openssl-ca"), os.environ["NODE_OPTIONS"]
+assert "--inspect" not in os.environ["NODE_OPTIONS"]
 assert "SECRET" not in os.environ
-print(json.dumps({{"version": "v99.0.0", "whole": {whole}, "pem": open({pem!r}).read()}}))
+print(json.dumps({{"version": "v99.0.0", "pem": open({pem!r}).read()}}))
 """
 
 
@@ -128,10 +128,10 @@ def judged(environment: dict[str, str], issuer: trustme.CA) -> dict[str, StoreTr
     return asyncio.run(run())
 
 
-def fake_node(folder: Path, pem: Path, *, whole: bool) -> str:
+def fake_node(folder: Path, pem: Path) -> str:
     """A folder for PATH with a Node.js that trusts one CA."""
     program = folder / "node"
-    program.write_text(FAKE_NODE.format(python=sys.executable, pem=str(pem), whole=whole))
+    program.write_text(FAKE_NODE.format(python=sys.executable, pem=str(pem)))
     program.chmod(0o755)
     return str(folder)
 
@@ -140,7 +140,7 @@ def test_each_store_judges_by_a_handshake_of_its_own(tmp_path: Path) -> None:
     issuer, other = trustme.CA(), trustme.CA()
     issuer.cert_pem.write_to_path(tmp_path / "ca.pem")
     other.cert_pem.write_to_path(tmp_path / "other.pem")
-    path = fake_node(tmp_path, tmp_path / "other.pem", whole=False)
+    path = fake_node(tmp_path, tmp_path / "other.pem")
     bare = judged({"PATH": path, "NODE_OPTIONS": "--inspect", "SECRET": "x"}, issuer)
     assert {name: store.accepts for name, store in bare.items()} == {
         "the system's store": False,
@@ -156,14 +156,22 @@ def test_each_store_judges_by_a_handshake_of_its_own(tmp_path: Path) -> None:
     assert given["Python's certifi"].accepts is False
 
 
-def test_what_node_says_of_itself_is_the_whole_truth_from_22_15_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "accepts", "source", "public"),
+    [
+        ({}, True, "its own list", True),
+        ({"NODE_OPTIONS": "--use-openssl-ca"}, False, "OpenSSL's list", False),
+        ({"NODE_OPTIONS": "--use-system-ca"}, True, "its own list and the system's", False),
+        ({"NODE_USE_SYSTEM_CA": "1"}, True, "its own list and the system's", False),
+    ],
+)
+def test_what_decides_whom_node_trusts(
+    settings: dict[str, str], accepts: bool, source: str, public: bool, tmp_path: Path
+) -> None:
     issuer = trustme.CA()
     issuer.cert_pem.write_to_path(tmp_path / "ca.pem")
-    path = fake_node(tmp_path, tmp_path / "ca.pem", whole=True)
-    assert judged({"PATH": path}, issuer)["Node.js v99.0.0"].accepts is True
-    old = fake_node(tmp_path, tmp_path / "ca.pem", whole=False)
-    by_openssl = judged({"PATH": old, "NODE_OPTIONS": "--use-openssl-ca"}, issuer)["Node.js v99.0.0"]
-    assert (by_openssl.accepts, by_openssl.source) == (False, "OpenSSL's list")
+    found = judged({"PATH": fake_node(tmp_path, tmp_path / "ca.pem"), **settings}, issuer)["Node.js v99.0.0"]
+    assert (found.accepts, found.source, found.public) == (accepts, source, public)
 
 
 def test_a_store_that_cannot_be_loaded_is_not_told(tmp_path: Path) -> None:
