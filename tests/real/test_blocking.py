@@ -22,8 +22,7 @@ from tests.support.blockers import HOSTS, PROXY, PROXY_WITH_LOGIN
 from tests.support.cli import Done, btdiag, run_json
 from tests.support.namespaces import ROUTER, SECOND, Network, missing, network, server
 
-WHY_NOT = missing("nginx", "haproxy", "squid", "tinyproxy", "dnsmasq", "unbound")
-pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)]
+pytestmark = pytest.mark.real
 
 TARGET = "https://api.good.example"
 REACHABLE, INTERCEPTED = "egress.required-hosts-reachable", "egress.tls-not-intercepted"
@@ -119,6 +118,8 @@ def certificates(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    if why_not := missing("nginx", "haproxy", "squid", "tinyproxy", "dnsmasq", "unbound"):
+        pytest.skip(why_not)
     folder = tmp_path_factory.mktemp("blocking")
     ca = certificates(folder)
     with network(folder, blockers.SERVERS) as made:
