@@ -81,17 +81,17 @@ def without_userinfo(text: str) -> str:
     return re.sub(r"(^|//)[^/?#]*@", r"\1", text)
 
 
-def no_proxy_exempts(exempt: str, host: str, port: int) -> bool:
-    """Does a NO_PROXY list take this host out? As curl reads it: *, a domain with all below it, an address, a network
-    in CIDR form, each with :PORT if only that port is meant."""
+def exempting_entry(exempt: str, host: str, port: int) -> str | None:
+    """The entry of a NO_PROXY list that takes this host out, None without one. As curl reads it: *, a domain with all
+    below it, an address, a network in CIDR form, each with :PORT if only that port is meant."""
     for entry in exempt.replace(",", " ").split():
         name, _, only_port = entry.rpartition(":") if re.search(r"[^:]:\d+$|]:\d+$", entry) else (entry, "", "")
         if only_port and int(only_port) != port:
             continue
         name = name.strip("[]").lower().lstrip(".")
         if name == "*" or host == name or host.endswith(f".{name}") or _in_network(host, name):
-            return True
-    return False
+            return entry
+    return None
 
 
 def _in_network(host: str, network: str) -> bool:

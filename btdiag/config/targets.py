@@ -14,7 +14,7 @@ from btdiag.config.settings import Settings
 from btdiag.config.values import UsageError, printable
 from btdiag.model import SYSTEM_RESOLVER, Proxy, Resolver, Secret, Target
 from btdiag.options import BY_KEY
-from btdiag.urls import UrlParts, no_proxy_exempts, url_parts, without_userinfo
+from btdiag.urls import UrlParts, exempting_entry, url_parts, without_userinfo
 
 
 def target(settings: Settings, name: str) -> Target:
@@ -218,9 +218,10 @@ def _proxy(values: Mapping[str, Any], environment: Mapping[str, str], parts: Url
     }[parts.scheme]
     for name in names:
         if raw := environment.get(name, ""):
-            exempt = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-            if no_proxy_exempts(exempt, parts.host, parts.port):
-                return None, f"{name} is set, but NO_PROXY exempts {parts.host}"
+            variable = "no_proxy" if environment.get("no_proxy") else "NO_PROXY"
+            entry = exempting_entry(environment.get(variable, ""), parts.host, parts.port)
+            if entry is not None:
+                return None, f"{name} is set, but {printable(entry)} in {variable} exempts {parts.host}"
             return _proxy_value(raw, name), ""
     return None, "no proxy is set"
 

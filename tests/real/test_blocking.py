@@ -217,7 +217,7 @@ def test_a_proxy_with_a_list_of_allowed_hosts(world: World) -> None:
     assert "ERR_ACCESS_DENIED" in found["https://looks.example"][-1]
     assert "directly a connection comes about" in found["https://looks.example"][-1]
     exempt = found["https://an.exempt.example"]
-    assert exempt[0] == "direct (https_proxy is set, but NO_PROXY exempts an.exempt.example)"
+    assert exempt[0] == "direct (https_proxy is set, but .exempt.example in NO_PROXY exempts an.exempt.example)"
     assert exempt[1:4] == [Block.REFUSED, *NETWORK]
     assert f"through the proxy {PROXY} (https_proxy) a connection comes about" in exempt[-1]
     assert "known-to-the-proxy.example" not in world.asked() - before

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from btdiag.config import Settings, UsageError, lab_target, settings, target
 from btdiag.config.values import duration
 from btdiag.model import Secret, Target
-from btdiag.urls import no_proxy_exempts, url, url_parts
+from btdiag.urls import exempting_entry, url, url_parts
 
 URL = "https://api.example"
 
@@ -233,19 +233,19 @@ def test_no_proxy_exempts_and_says_so(folder: Path) -> None:
     ],
 )
 def test_no_proxy_lists(exempt: str, expected: bool) -> None:
-    assert no_proxy_exempts(exempt, "api.example", 443) is expected
+    assert (exempting_entry(exempt, "api.example", 443) is not None) is expected
 
 
 @pytest.mark.parametrize(
     ("exempt", "expected"), [("10.0.0.0/8", True), ("10.1.2.3", True), ("::1", False), ("[fd00::1]:443", False)]
 )
 def test_no_proxy_lists_and_addresses(exempt: str, expected: bool) -> None:
-    assert no_proxy_exempts(exempt, "10.1.2.3", 443) is expected
+    assert (exempting_entry(exempt, "10.1.2.3", 443) is not None) is expected
 
 
 def test_no_proxy_knows_ipv6_with_a_port() -> None:
-    assert no_proxy_exempts("[fd00::1]:443", "fd00::1", 443)
-    assert not no_proxy_exempts("[fd00::1]:80", "fd00::1", 443)
+    assert exempting_entry("a.example [fd00::1]:443", "fd00::1", 443) == "[fd00::1]:443"
+    assert exempting_entry("[fd00::1]:80", "fd00::1", 443) is None
 
 
 @pytest.mark.parametrize(
