@@ -166,6 +166,20 @@ def test_a_connection_that_ends_after_the_client_hello_is_tried_without_a_name(c
     assert one.plain_status is None
 
 
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def hang_up_after_hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.close()
+
+
+def test_a_server_that_ends_every_connection_does_so_before_anything_is_sent(ca_file: Path) -> None:
+    assert connected(ca_file, hang_up).hangs_up
+    assert not connected(ca_file, hang_up_after_hello).hangs_up
+
+
 def test_a_name_that_is_filtered_shows_in_the_second_try(ca_file: Path) -> None:
     def refuse_the_name(made: ssl.SSLContext) -> None:
         def decide(_: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> int | None:
