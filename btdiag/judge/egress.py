@@ -13,7 +13,7 @@ from btdiag.judge.egress_trust import acceptance, doubtful, intercepted, interce
 from btdiag.judge.exchange import Phase
 from btdiag.judge.handshake import Connection
 from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
+from btdiag.model import Evidence, Finding, Remedy, Snippet, Target, Verdict
 
 NOT_INTERCEPTED = "egress.tls-not-intercepted"
 SOURCES = (
@@ -41,9 +41,9 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
         return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.proxy-lets-through")
     if elsewhere:
         return _blocked(elsewhere, found, connections, target)
-    notes = [reading.note for reading in found if reading.note]
-    if notes:
-        return _half_reached(notes, found)
+    noted = [reading for reading in found if reading.note]
+    if noted:
+        return _half_reached(noted, found)
     who = f"role {target.role}" if target.role else "any role"
     return Finding(
         verdict=Verdict.PASS,
@@ -153,18 +153,18 @@ def _advice(same: Sequence[Reading]) -> str:
     return ADVICE[first.block].format(names=names_of(same), port=port, proxy=first.trial.proxy)
 
 
-def _half_reached(notes: Sequence[str], found: Sequence[Reading]) -> Finding:
-    at_dns = all("withholds" in note for note in notes)
+def _half_reached(noted: Sequence[Reading], found: Sequence[Reading]) -> Finding:
+    told = "; ".join(reading.note for reading in noted)
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"every host is reached, but {'; '.join(notes)}",
-        hop=HopName.DNS if at_dns else HopName.NETWORK,
-        owner=Owner.DNS if at_dns else Owner.NETWORK,
+        summary=f"every host is reached, but {told}",
+        hop=noted[0].hop,
+        owner=noted[0].owner,
         expected="every resolver and both IP versions (or no IPv6 at all) lead there",
-        seen="; ".join(notes),
+        seen=told,
         evidence=(table_of(found),),
         remedy=Remedy(
-            text="Where a resolver withholds a name, allow it there, or let programs use the other resolver. Where "
+            text="Where a resolver denies a name, allow it there, or let programs use the other resolver. Where "
             "IPv6 is broken, mend its way out (route, firewall), or take it from this machine altogether: new "
             "connections may lose time before they fall back to IPv4."
         ),

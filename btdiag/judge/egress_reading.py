@@ -61,7 +61,9 @@ def _read(trial: HostTrial) -> Reading:
     if trusted:
         reading = answered(trial, trusted)
         withheld = _withheld(trial.resolution)
-        return replace(reading, note=withheld) if withheld and reading.block is None and not reading.note else reading
+        if not withheld or reading.block is not None or reading.note:
+            return reading
+        return replace(reading, note=withheld, hop=HopName.DNS, owner=Owner.DNS)
     return _distrusted(trial, working[0]) if working else _unconnected(trial)
 
 
@@ -127,9 +129,9 @@ def _withheld(resolution: Resolution) -> str:
     for view in resolution.views[1:]:
         denied = not view.addresses and any(server.outcome.denies for server in view.servers)
         if denied or (view.addresses and not _usable(view)):
-            told = ", ".join(view.addresses) or "that it does not exist"
+            told = f"gives {', '.join(view.addresses)} for" if view.addresses else "denies that there is"
             first = resolution.views[0].label
-            return f"the resolver {view.label} withholds {resolution.name} (it answers {told}), unlike {first}"
+            return f"the resolver {view.label} {told} {resolution.name}, unlike {first} (a filter, or another zone)"
     return ""
 
 

@@ -198,7 +198,7 @@ def test_a_resolver_that_filters_is_told_from_another_one(world: World) -> None:
     assert led[1:4] == [Block.STRANGER, *DNS]
     assert f"the resolver system answers {server(blockers.GOOD)} instead" in led[-1]
     assert withheld[1] == "reached"
-    assert "the resolver system withholds withheld.example" in withheld[-1]
+    assert "the resolver system denies that there is withheld.example" in withheld[-1]
 
 
 def test_a_proxy_with_a_list_of_allowed_hosts(world: World) -> None:
