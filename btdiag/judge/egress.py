@@ -47,7 +47,7 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     who = f"role {target.role}" if target.role else "any role"
     return Finding(
         verdict=Verdict.PASS,
-        summary=f"{how_many(len(found))} that {who} needs {'answers' if len(found) == 1 else 'answer'}: "
+        summary=f"{how_many(len(found))} that {who} needs answers: "
         f"{', '.join(reached_words(reading) for reading in found)}",
         evidence=(table_of(found),),
     )
