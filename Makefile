@@ -5,12 +5,12 @@ BIN    := $(VENV)/bin
 TARGET ?= lab:healthy
 ARGS   ?=
 
-.PHONY: run test lint types unit real system-packages examples bench wheel clean
+.PHONY: run test lint types unit real system-packages sdks examples bench wheel clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
 
-test: system-packages $(VENV)/.tested lint types  ## everything that CI runs
+test: system-packages $(VENV)/.tested sdks lint types  ## everything that CI runs
 	$(BIN)/pytest -q -m 'not alone' -n 3 --dist loadscope --cov --cov-report=
 	$(BIN)/pytest -q -m alone --cov --cov-append --cov-report=term:skip-covered
 	$(BIN)/python tests/coverage_floor.py
@@ -29,6 +29,9 @@ unit: $(VENV)/.tested  ## without real servers and browsers
 
 system-packages:
 	@sh tests/system-packages.sh
+
+sdks: $(VENV)/.tested
+	@PYTHON=$(BIN)/python sh tests/sdks.sh
 
 examples: $(VENV)/.tested  ## render reports/examples anew from the lab
 	$(BIN)/python tests/examples.py

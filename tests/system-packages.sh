@@ -10,6 +10,7 @@ need nginx nginx-light
 need haproxy haproxy
 need caddy caddy
 need node nodejs
+need npm npm
 need chromium chromium
 need certutil libnss3-tools
 need curl curl

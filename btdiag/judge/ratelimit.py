@@ -55,7 +55,10 @@ def gathered(
         direct += product.exchanges
     if isinstance(routes, RouteAnswers):
         direct += [seen for _, seen in routes.answers]
-    outbound = () if isinstance(plane, NotMeasured) else plane.exchanges
+    outbound: tuple[Exchange, ...] = ()
+    if isinstance(plane, ControlPlane):
+        direct += plane.direct
+        outbound = plane.exchanges
     return Answers(direct=tuple(seen for seen in direct if seen.status), outbound=outbound)
 
 

@@ -1,124 +1,72 @@
-"""What SDKs need of the control plane, version by version, and what the data plane answered in its place.
-
-An SDK whose BRAINTRUST_APP_URL is the data plane sends its control-plane calls there. Which calls those are was read in
-the published packages: Python 0.20 to 0.48.1, JavaScript 0.2.2 to 3.35.0.
-"""
+"""What the data plane answered to the calls of SDKs, and what each answer says."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.gateway import Confidence, page, redirect, sender
+from btdiag.judge.exchange import Exchange, Trouble
+from btdiag.judge.gateway import Confidence, json_body, page, redirect, sender
+from btdiag.judge.sdk_needs import SdkRoute
 from btdiag.model import HopName, Target
 from btdiag.urls import url_parts
 
-NEWEST = (("python", "0.48.1"), ("js", "3.35.0"))
-_PYTHON = frozenset({"python", "py"})
-_JAVASCRIPT = frozenset({"js", "javascript", "typescript", "ts", "node"})
-_REST_SINCE = (0, 35)  # from this version on, Python SDKs ask the data plane's own REST API for all but the login
-
-
-@dataclass(frozen=True, slots=True)
-class SdkRoute:
-    """One control-plane call."""
-
-    method: str
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-LOGIN = SdkRoute("POST", "/api/apikey/login")
-PROJECT = SdkRoute("GET", "/api/project")
-REGISTER_PROJECT = SdkRoute("POST", "/api/project/register")
-REGISTER_EXPERIMENT = SdkRoute("POST", "/api/experiment/register")
-REGISTER_DATASET = SdkRoute("POST", "/api/dataset/register")
-ROUTES = (PROJECT, REGISTER_PROJECT, REGISTER_EXPERIMENT, REGISTER_DATASET)
-
-
-class Flow(StrEnum):
-    """What a program does with an SDK. The first two raise when a call fails; loggers never do: what they log is lost
-    silently (Python prints to stderr, JavaScript prints nothing)."""
-
-    EXPERIMENT = "init()"
-    DATASET = "init_dataset()"
-    LOGGER = "init_logger() by project name"
-    LOGGER_BY_ID = "init_logger() by project id"
-
-    @property
-    def is_silent(self) -> bool:
-        """Failure is not seen by the program."""
-        return self in {Flow.LOGGER, Flow.LOGGER_BY_ID}
-
-
-_LEGACY = {
-    Flow.EXPERIMENT: (LOGIN, REGISTER_EXPERIMENT),
-    Flow.DATASET: (LOGIN, REGISTER_DATASET),
-    Flow.LOGGER: (LOGIN, REGISTER_PROJECT),
-    Flow.LOGGER_BY_ID: (LOGIN, PROJECT),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sdk:
-    """An SDK in one version."""
-
-    language: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.language} {self.version}"
-
-    @property
-    def needs(self) -> dict[Flow, tuple[SdkRoute, ...]]:
-        """The control-plane calls of each flow. Java and Go log in and use the REST API for the rest."""
-        number = tuple(int(part) for part in self.version.split("."))
-        legacy = self.language in _JAVASCRIPT or (self.language in _PYTHON and number < _REST_SINCE)
-        return dict(_LEGACY) if legacy else dict.fromkeys(Flow, (LOGIN,))
-
-
-def sdks_of(target: Target) -> tuple[Sdk, ...]:
-    """The SDKs to judge for: those declared with --sdk, or the newest known ones."""
-    declared = target.sdks or NEWEST
-    return tuple(Sdk(language=language.lower(), version=version) for language, version in declared)
+HOSTED = frozenset({"api.braintrust.dev", "api-eu.braintrust.dev", "gateway.braintrust.dev"})
+SOURCES = (
+    "https://www.braintrust.dev/docs/admin/self-hosting",
+    "https://github.com/braintrustdata/terraform-aws-braintrust-data-plane (routes of the API gateway)",
+    "https://pypi.org/project/braintrust/ and https://www.npmjs.com/package/braintrust (sources of the packages)",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
-    """One organisation as login describes it: where its SDKs are sent. None where login says nothing."""
+    """One organisation as login describes it: where its SDKs are sent. None where login says nothing. `is_complete`
+    tells that it has an id and a name, without which Python refuses the login (observed with 0.34.0 to 0.48.1)."""
 
     name: str
     api_url: str | None
     proxy_url: str | None = None
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
     """POST /api/apikey/login at the target. `keyed` tells if the API key went with it; `organisations` is None when the
-    answer is no login answer. The body of a success is not kept."""
+    answer is no login answer. `first` is the answer before it where that was 429, 50x or broken, so that it was asked
+    again. The body of a success is not kept."""
 
     exchange: Exchange
     keyed: bool
     organisations: tuple[Organisation, ...] | None = None
+    first: Exchange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
-    """What the target answers to control-plane calls. `routes` were asked without the key where they could write;
-    `unknown` is a POST to a path that does not exist, for comparison."""
+    """What the target answers to the calls of SDKs. `routes` are those to the control plane, asked without the key
+    where they could write, `data` the data plane's own, asked without it; `unknown` is a POST to a path that does not
+    exist, for comparison. `elsewhere` is GET /version at the api_url that login names, where that is another place on
+    the target's own host."""
 
     login: Login
     routes: tuple[tuple[SdkRoute, Exchange], ...]
     unknown: Exchange
+    data: tuple[tuple[SdkRoute, Exchange], ...] = ()
+    elsewhere: Exchange | None = None
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """All that passed on to the control plane, or should have."""
-        return (self.login.exchange, *(seen for _, seen in self.routes))
+        first = () if self.login.first is None else (self.login.first,)
+        return (*first, self.login.exchange, *(seen for _, seen in self.routes))
+
+    @property
+    def direct(self) -> tuple[Exchange, ...]:
+        """All that the data plane answers itself."""
+        return tuple(seen for _, seen in self.data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +76,13 @@ class SdkEnvironment:
     app_public_url: str | None = None
     api_url: str | None = None
     proxy_url: str | None = None
+    org_name: str | None = None
+
+
+def served(listed: Sequence[Organisation], environment: SdkEnvironment) -> Sequence[Organisation]:
+    """Those that SDKs may choose: all, of which they take the first, or the one that BRAINTRUST_ORG_NAME names."""
+    name = environment.org_name
+    return [one for one in listed if one.name == name] if name else listed
 
 
 def organisations(body: str) -> tuple[Organisation, ...] | None:
@@ -147,33 +102,67 @@ def _organisation(entry: dict[str, object]) -> Organisation:
         value = entry.get(key)
         return value[:300] if isinstance(value, str) and value else None
 
-    return Organisation(name=text("name") or "?", api_url=text("api_url"), proxy_url=text("proxy_url"))
+    return Organisation(
+        name=text("name") or "?",
+        api_url=text("api_url"),
+        proxy_url=text("proxy_url"),
+        is_complete=isinstance(entry.get("id"), str) and isinstance(entry.get("name"), str),
+    )
 
 
 class RouteState(StrEnum):
-    """What an answer says of a control-plane route at the data plane."""
+    """What an answer says of a route at the data plane."""
 
-    THERE = "proxied"
-    MISSING = "not proxied"
+    THERE = "answered"
+    MISSING = "missing"
     BROKEN = "broken"
     LIMITED = "rate limited"
     UNTOLD = "cannot be told"  # everything under the host is refused alike without a key
 
 
+_TELLS_NOTHING = frozenset({Trouble.TIMEOUT, Trouble.LOCAL})
+
+
 def state(seen: Exchange, unknown: Exchange) -> RouteState:
     """Whether the route is proxied. Without a key a refusal is the right answer, unless paths that do not exist are
-    refused in the same way."""
-    if seen.status is None:
-        return RouteState.BROKEN
-    if seen.status == 429:
+    refused in the same way. An answer that takes longer than we wait tells nothing: SDKs wait for 60 s."""
+    if seen.failure is not None:
+        return RouteState.UNTOLD if seen.failure.trouble in _TELLS_NOTHING else RouteState.BROKEN
+    status = seen.status or 0
+    if status == 429:
         return RouteState.LIMITED
-    if seen.status >= 500 or seen.status == 421 or redirect(seen) is not None:
-        return RouteState.MISSING if seen.status == 501 else RouteState.BROKEN
-    if seen.status in {404, 405} or _is_foreign_page(seen, unknown) or sender(seen).name == "AWS API Gateway":
+    if status >= 500 or status == 421 or redirect(seen) is not None:
+        return RouteState.MISSING if status == 501 else RouteState.BROKEN
+    if status in {404, 405} or _is_foreign_page(seen, unknown) or sender(seen).name == "AWS API Gateway":
         return RouteState.MISSING
-    if seen.status in {401, 403} and seen.status == unknown.status and not _from_control_plane(seen):
+    if status in {401, 403} and status == unknown.status and not _from_control_plane(seen):
         return RouteState.UNTOLD
     return RouteState.THERE
+
+
+def login_state(login: Login, unknown: Exchange, *, accepted: bool) -> RouteState:
+    """The same of the login, which is asked for as long as Python waits (20 s). A success must tell of organisations,
+    if only that there are none; with a key it must be one, and where the API itself took that key (`accepted`), a
+    refusal is this route's fault."""
+    seen = login.exchange
+    if seen.failure is not None:
+        return RouteState.UNTOLD if seen.failure.trouble is Trouble.LOCAL else RouteState.BROKEN
+    if 200 <= (seen.status or 0) < 300:
+        return RouteState.THERE if login.organisations is not None else RouteState.MISSING
+    if login.keyed and seen.status in {401, 403}:
+        return RouteState.BROKEN if accepted else RouteState.MISSING
+    return state(seen, unknown)
+
+
+def data_state(seen: Exchange, unknown: Exchange) -> RouteState:
+    """The same of a route of the data plane itself, where any refusal of the API will do."""
+    found = state(seen, unknown)
+    return RouteState.THERE if found is RouteState.UNTOLD and seen.status in {401, 403} else found
+
+
+def is_data_plane(seen: Exchange) -> bool:
+    """Whether GET /version was answered as a data plane does: in JSON."""
+    return seen.failure is None and seen.status == 200 and json_body(seen) is not None
 
 
 def _is_foreign_page(seen: Exchange, unknown: Exchange) -> bool:

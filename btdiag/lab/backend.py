@@ -107,7 +107,7 @@ class ApiServer:
                 return json_response(200, {"status": "ok"})
             case "/ping":
                 return _keyed(request, {"id": "lab-user", "email": "lab@lab.example", "auth_id": "lab"})
-            case "/v1/project":
+            case "/v1/project" | "/v1/experiment":
                 return _audited(request, _keyed(request, {"objects": []}))
             case "/sse":
                 return Response(status=200, headers=(("Content-Type", "text/event-stream"),), body=_events())
@@ -127,7 +127,10 @@ _KEYED = frozenset(
         "/otel/v1/traces",
         "/otel/v1/logs",
         "/attachment",
+        "/v1/dataset",
         "/v1/eval",
+        "/v1/experiment",
+        "/v1/project",
         "/function/invoke",
     }
 )

@@ -13,7 +13,7 @@ from btdiag.lab.plan import Plan
 
 # What a dead hop leaves nothing to see of, as globs for `skips`: the families that look at the target through its load
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
-_SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.login-points-here")
+_SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
     *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
     *_SDK_CALLS,

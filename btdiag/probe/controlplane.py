@@ -1,73 +1,132 @@
-"""The control-plane calls that a data plane passes on for SDKs: the login with the key, the others so that they change
-nothing: a read with the key, and what would write without it, with an empty object."""
+"""The calls that SDKs make, and that a data plane answers or passes on: the login with the key, the others so that they
+change nothing: a read with the key, and what would write without it, with an empty object."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
+from btdiag.judge.answers import is_gateway_hiccup
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.credential import logs_in
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.sdk_facts import LOGIN, ROUTES, ControlPlane, Login, SdkRoute, organisations
+from btdiag.judge.sdk_facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, same_place, served
+from btdiag.judge.sdk_needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
 from btdiag.measurement import measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.body import JSON
-from btdiag.probe.kept import kept
-from btdiag.probe.wire import Wire
+from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.kept import Kept, kept
+from btdiag.probe.wire import Limits, Wire
+from btdiag.urls import url_parts
+
+LOGIN_ANSWER = Limits(total=20.5)  # seconds; Python SDKs give up after 20
+LONGEST_PAUSE = 3.0  # seconds to wait before a login that was answered 429 is asked for once more
+Answers = tuple[tuple[SdkRoute, Exchange], ...]
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:
     key = "with the API key" if target.api_key else "without a key"
-    reads = [f"{route.method} {target.url_for(route.path)} ({key})" for route in (LOGIN, *ROUTES) if _is_safe(route)]
+    control = [f"{one.method} {target.url_for(one.path)} ({key})" for one in (LOGIN, *_asked(target)) if _is_safe(one)]
+    bare = [one for one in (*_asked(target), *_asked_data(target)) if not (_is_safe(one) and one in CONTROL_ROUTES)]
     return [
-        *reads,
-        *(f"POST {target.url_for(route.path)} (no key, empty JSON)" for route in _asked(target) if not _is_safe(route)),
+        *control,
+        *(f"{one.method} {target.url_for(one.path)} (no key{', empty JSON' * (one.method == 'POST')})" for one in bare),
         f"POST {target.url_for(UNKNOWN_PATH)} (no key)",
+        f"GET /version at the api_url that login names, where that is another place on {target.host} (no key)",
     ]
 
 
 @measurement(
-    budget=26,
-    why="each request at most four times, together two rounds of 6 s and more; six requests count towards the API "
-    "server's outbound limit of 100 a minute",
+    budget=75,
+    why="a login for as long as Python SDKs wait (20 s), a pause of 3 s and once more; beside it requests of 6 s, each "
+    "at most four times; at most nine of them count towards the API server's outbound limit of 100 a minute",
     sends=_planned,
 )
-async def control_plane(serving_way: Way, wire: Wire, target: Target) -> ControlPlane:
-    """What the target answers to the SDKs' control-plane calls."""
-
-    def ask(method: str, path: str, *, with_key: bool) -> Awaitable[Exchange]:
-        body, headers = (b"{}", (JSON,)) if method == "POST" else (b"", ())
-        return asker.ask(method, target.url_for(path), headers=headers, body=body, with_key=with_key)
-
-    keyed = target.api_key is not None
+async def control_plane(serving_way: Way, wire: Wire, target: Target, sdk_environment: SdkEnvironment) -> ControlPlane:
+    """What the target answers to the SDKs' calls."""
     async with kept(serving_way, wire) as asker:
-        login, unknown, *others = await asyncio.gather(
-            ask(LOGIN.method, LOGIN.path, with_key=keyed),
-            ask("POST", UNKNOWN_PATH, with_key=False),
-            *(ask(route.method, route.path, with_key=keyed and _is_safe(route)) for route in _asked(target)),
+        login, unknown, routes, data = await asyncio.gather(
+            _login(serving_way, wire, target),
+            asker.ask("POST", target.url_for(UNKNOWN_PATH), headers=(JSON,), body=b"{}"),
+            _answers(asker, target, _asked(target), with_key=target.api_key is not None),
+            _answers(asker, target, _asked_data(target), with_key=False),
         )
-    return ControlPlane(
-        login=_read(login, keyed=keyed and login.key_withheld is None),
-        routes=tuple((route, _without_body(seen)) for route, seen in zip(_asked(target), others, strict=True)),
-        unknown=unknown,
+    elsewhere = await _elsewhere(served(login.organisations or (), sdk_environment), serving_way, wire, target)
+    return ControlPlane(login=login, routes=routes, data=data, unknown=unknown, elsewhere=elsewhere)
+
+
+async def _answers(asker: Kept, target: Target, routes: tuple[SdkRoute, ...], *, with_key: bool) -> Answers:
+    def ask(route: SdkRoute) -> Awaitable[Exchange]:
+        body, headers = (b"{}", (JSON,)) if route.method == "POST" else (b"", ())
+        keyed = with_key and _is_safe(route)
+        return asker.ask(route.method, target.url_for(route.path), headers=headers, body=body, with_key=keyed)
+
+    found = await asyncio.gather(*(ask(route) for route in routes))
+    return tuple((route, _without_body(seen)) for route, seen in zip(routes, found, strict=True))
+
+
+async def _login(way: Way, wire: Wire, target: Target) -> Login:
+    """The login, asked for once more where it stumbled: SDKs differ in whether they do so."""
+    keyed = target.api_key is not None
+
+    def ask() -> Awaitable[Exchange]:
+        url = target.url_for(LOGIN.path)
+        return wire.exchange(way, "POST", url, headers=(JSON,), body=b"{}", with_key=keyed, limits=LOGIN_ANSWER)
+
+    first = seen = await ask()
+    pause = _pause(first)
+    if pause is not None:
+        await asyncio.sleep(pause)
+        seen = await ask()
+    elif is_gateway_hiccup(first):
+        seen = await settled(ask)
+    found = organisations(seen.body) if seen.status == 200 and seen.failure is None else None
+    return Login(
+        exchange=seen if found is None else _without_body(seen),
+        keyed=keyed and seen.key_withheld is None,
+        organisations=found,
+        first=None if first is seen else first,
     )
 
 
+def _pause(seen: Exchange) -> float | None:
+    """How long to wait before asking again after a 429; None where it says longer than we wait, or is none."""
+    if seen.status != 429:
+        return None
+    told = (seen.header("retry-after") or "1").strip()
+    return float(told) if told.isascii() and told.isdigit() and int(told[:6]) <= LONGEST_PAUSE else None
+
+
+async def _elsewhere(found: Sequence[Organisation], way: Way, wire: Wire, target: Target) -> Exchange | None:
+    """GET /version where the API of the SDKs' organisation is said to be, if that is on the target's own host."""
+    told = found[0].api_url if found else None
+    if told is None or same_place(told, target.url) or way.route.proxy is not None:
+        return None
+    try:
+        parts = url_parts(told)
+    except ValueError:
+        return None
+    if parts.host != target.host:
+        return None
+    there = replace(way, route=replace(way.route, port=parts.port))
+    return await wire.exchange(there, "GET", f"{parts.normal}/version", limits=HEALTH)
+
+
 def _asked(target: Target) -> tuple[SdkRoute, ...]:
-    """The calls that may be made: none that writes where --header logs in every request."""
-    return tuple(route for route in ROUTES if _is_safe(route)) if logs_in(target) else ROUTES
+    """The control-plane calls that may be made: none that writes where --header logs in every request."""
+    return tuple(route for route in CONTROL_ROUTES if _is_safe(route)) if logs_in(target) else CONTROL_ROUTES
+
+
+def _asked_data(target: Target) -> tuple[SdkRoute, ...]:
+    """The same of the data plane's own."""
+    return tuple(route for route in DATA_ROUTES if _is_safe(route)) if logs_in(target) else DATA_ROUTES
 
 
 def _is_safe(route: SdkRoute) -> bool:
     """Whether the call only reads, so that the key may go with it."""
     return route is LOGIN or route.method == "GET"
-
-
-def _read(seen: Exchange, *, keyed: bool) -> Login:
-    found = organisations(seen.body) if seen.status == 200 else None
-    return Login(exchange=seen if found is None else _without_body(seen), keyed=keyed, organisations=found)
 
 
 def _without_body(seen: Exchange) -> Exchange:

@@ -20,7 +20,7 @@ from btdiag.judge.egress_trust import wants_stores
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.handshake import Connection
 from btdiag.judge.resolution import Resolution, Source
-from btdiag.judge.sdk_facts import LOGIN
+from btdiag.judge.sdk_needs import LOGIN
 from btdiag.measurement import measurement
 from btdiag.model import Proxy, Route, Target, Way
 from btdiag.probe.body import JSON

@@ -12,13 +12,14 @@ from btdiag.urls import without_userinfo
 
 @measurement(budget=1, why="no I/O")
 async def sdk_environment(target: Target) -> SdkEnvironment:
-    """BRAINTRUST_APP_PUBLIC_URL, BRAINTRUST_API_URL and BRAINTRUST_PROXY_URL of this process; none for a lab."""
+    """BRAINTRUST_APP_PUBLIC_URL, _API_URL, _PROXY_URL and _ORG_NAME of this process; none for a lab."""
     if target.lab_scenario is not None:
         return SdkEnvironment()
     return SdkEnvironment(
         app_public_url=_value("BRAINTRUST_APP_PUBLIC_URL"),
         api_url=_value("BRAINTRUST_API_URL"),
         proxy_url=_value("BRAINTRUST_PROXY_URL"),
+        org_name=_value("BRAINTRUST_ORG_NAME"),
     )
 
 

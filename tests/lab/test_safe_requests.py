@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from btdiag.judge.limits_requests import MOST_BODY
+from btdiag.judge.sdk_facts import SdkEnvironment
 from btdiag.measurement import NotAsked, NotMeasured
 from btdiag.model import Mode, Secret, Target, Way
 from btdiag.probe.audit import audit
@@ -51,7 +52,7 @@ async def _everything(target_headers: tuple[tuple[str, Secret], ...] = ()) -> tu
         target = replace(http_target(port), api_key=Secret(KEY), lab_scenario="test", headers=target_headers)
         wire, way = Wire(target, user_agent="btdiag/test"), Way(route=route_to(port))
         await product_requests(way, wire, target, Mode(), NONE)
-        await control_plane(way, wire, target)
+        await control_plane(way, wire, target, SdkEnvironment())
         await audit(way, wire, target)
         await stream_seen(way, wire, target)
         if not target_headers:

@@ -1,146 +1,216 @@
-"""The verdict on constrained SDKs is what real SDKs do on the same data plane.
+"""What btdiag says of constrained SDKs is what the real SDKs do, in three Python versions and one of JavaScript.
 
-Runs the Python SDK in the versions that tests/sdks.sh fetches; without them the tests are skipped.
+Each data plane of tests/support/dataplanes.py has one fault. Eight things that programs do are done on it by the real
+SDK (sdks/run_python.py, run_node.mjs) and foretold by btdiag; every one must come out as foretold: works, raises, or
+loses its rows without an exception. tests/sdks.sh fetches the SDKs; only outside CI may they be missing.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
-from tests.support.cli import CLEAN, btdiag
+from tests.support.cli import CLEAN, Done, btdiag
+from tests.support.dataplane import Contexts, Plane, Stage
+from tests.support.dataplanes import PLANES
 
 pytestmark = pytest.mark.real
 
-SDKS = Path(os.environ.get("BTDIAG_SDKS", Path.home() / ".cache" / "btdiag-sdks"))
-VERSIONS = ("0.34.0", "0.36.0", "0.48.1")
-KEY = "sk-none-such"
-ID = "00000000-0000-4000-8000-000000000001"
-PROJECT = {"id": ID, "name": "p", "org_id": ID}
-EXPERIMENT = {"id": ID, "name": "e", "project_id": ID}
+SDKS = Path(os.environ.get("BTDIAG_SDKS") or Path.home() / ".cache" / "btdiag-sdks")
+VERSIONS = ("python 0.34.0", "python 0.36.0", "python 0.48.1", "js 3.35.0")
+SENDS = frozenset({"init_logger()", "init_logger() by project id", "init()", "init_dataset()", "Eval()"})
+LIMIT = 8.0  # seconds for one flow; what takes longer has failed
+AT_ONCE = 40  # targets in one run of btdiag, which takes at most 50
+HERE = Path(__file__).parent / "sdks"
 
-PROGRAM = """
-import os, sys, braintrust
-url, flow = sys.argv[1:]
-if flow == "experiment":
-    one = braintrust.init(project="p", experiment="e", app_url=url, api_key=os.environ["KEY"])
-    one.log(input="row-of-test", output="x", scores={})
-else:
-    one = braintrust.init_logger(project="p", app_url=url, api_key=os.environ["KEY"])
-    one.log(input="row-of-test", output="x")
-one.flush()
-"""
+if not all((SDKS / name.replace(" ", "-")).is_dir() for name in VERSIONS) and not os.environ.get("CI"):
+    pytest.skip("tests/sdks.sh has not fetched the SDKs", allow_module_level=True)
 
 
-@dataclass
-class DataPlane:
-    """A data plane that answers every SDK call, but for what is taken out or replaced (path to status and body)."""
+@dataclass(frozen=True)
+class Observed:
+    """What was seen: `lived` by plane, SDK and flow; the report by plane."""
 
-    replaced: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    received: list[bytes] = field(default_factory=list)
-    url: str = ""
+    lived: dict[tuple[str, str, str], str]
+    raised: dict[tuple[str, str, str], str]
+    abroad: list[str]
+    reports: dict[str, dict[str, Any]]
 
-    def answer(self, path: str, body: bytes) -> tuple[int, bytes]:
-        for prefix, answer in self.replaced.items():
-            if path.startswith(prefix):
-                return answer
-        if path.startswith("/logs3"):
-            self.received.append(body)
-        known: dict[str, object] = {
-            "/": "hello",
-            "/version": {"version": "1", "logs3_payload_max_bytes": None},
-            "/api/apikey/login": {"org_info": [{"id": ID, "name": "o", "api_url": self.url, "proxy_url": self.url}]},
-            "/api/project/register": {"project": PROJECT},
-            "/api/project": [PROJECT],
-            "/api/experiment/register": {"project": PROJECT, "experiment": EXPERIMENT},
-            "/api/dataset/register": {"project": PROJECT, "dataset": EXPERIMENT},
-            "/v1/project": PROJECT,
-            "/v1/experiment": EXPERIMENT,
-            "/logs3": {"ids": ["1"]},
+    def foretold(self, plane: Plane, sdk: str) -> dict[str, str]:
+        """What btdiag says of each flow that does not work."""
+        tables = [
+            entry["data"]["rows"]
+            for check in self.reports[plane.name]["checks"]
+            for entry in check["evidence"]
+            if entry["title"] == "What SDKs do here"
+        ]
+        rows = [(flow, outcome) for rows in tables for name, flow, outcome, _ in rows if name == sdk]
+        return dict(sorted(rows, key=lambda row: row[1] == "raises"))  # raises where two findings speak of a flow
+
+    def lives(self, plane: Plane, sdk: str) -> dict[str, str]:
+        """What became of each flow that does not work."""
+        return {
+            flow: outcome
+            for (name, language, flow), outcome in self.lived.items()
+            if (name, language) == (plane.name, sdk) and outcome != "works"
         }
-        found = known.get(path.partition("?")[0])
-        return (404, b'{"error":"Not Found"}') if found is None else (200, json.dumps(found).encode())
+
+    def verdict(self, plane: Plane, check_id: str) -> str:
+        """The verdict of a check."""
+        return next(str(c["verdict"]) for c in self.reports[plane.name]["checks"] if c["id"] == check_id)
 
 
-@contextmanager
-def serving(plane: DataPlane) -> Iterator[DataPlane]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, content = plane.answer(self.path, body)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json" if content[:1] != b"<" else "text/html")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-        do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = do_GET
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        plane.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield plane
-        finally:
-            server.shutdown()
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    """All SDKs and btdiag on all planes, at the same time: most of it is waiting."""
+    folder = tmp_path_factory.mktemp("sdks")
+    ca, foreign = trustme.CA(), trustme.CA()
+    ca_file = folder / "ca.pem"
+    ca.cert_pem.write_to_path(str(ca_file))
+    stage = Stage(PLANES, Contexts(trusted=_context(ca), foreign=_context(foreign)))
+    with stage.serving(), ThreadPoolExecutor(8) as pool:
+        runs = {sdk: pool.submit(_lived, sdk, stage, ca_file) for sdk in VERSIONS}
+        told = [pool.submit(_reports, group, stage, ca_file, folder) for group in _groups()]
+        reports = {name: report for future in told for name, report in future.result().items()}
+        yield _observed(runs, stage, reports)
 
 
-def sdk_works(version: str, plane: DataPlane, flow: str) -> bool:
-    """Whether the row that a program logs with the real SDK arrives."""
-    plane.received.clear()
+def _observed(runs: dict[str, Future[dict[str, Any]]], stage: Stage, reports: dict[str, dict[str, Any]]) -> Observed:
+    lived, raised, abroad = {}, {}, []
+    for sdk, future in runs.items():
+        for name, flows in future.result().items():
+            for flow, found in flows.items():
+                arrived = f"{_key(sdk, name)} {flow}".replace(" ", "-") in stage.arrived
+                lost = not arrived if flow in SENDS else bool(found.get("hangs"))
+                silent = "rows are lost silently" if flow in SENDS else "raises"
+                lived[name, sdk, flow] = "raises" if found["raised"] else silent if lost else "works"
+                raised[name, sdk, flow] = found["raised"]
+                abroad += found["abroad"]
+    return Observed(lived=lived, raised=raised, abroad=abroad, reports=reports)
+
+
+def _context(ca: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+def _key(sdk: str, plane: str) -> str:
+    return f"sk-{sdk}-{plane}"
+
+
+def _lived(sdk: str, stage: Stage, ca_file: Path) -> dict[str, Any]:
+    """What one SDK lives through on every plane."""
+    language, version = sdk.split(" ")
+    work = [
+        {
+            "name": plane.name,
+            "environment": stage.environment(plane),
+            "key": _key(sdk, plane.name),
+            "patience": plane.patience,
+            "limit": LIMIT,
+        }
+        for plane in stage.planes
+    ]
+    env = {name: value for name, value in CLEAN.items() if not name.startswith(("COVERAGE_", "BRAINTRUST_"))}
+    needs = SDKS / f"python-needs-{sys.implementation.cache_tag}"
+    env |= {
+        "PYTHONPATH": f"{SDKS / f'python-{version}'}{os.pathsep}{needs}",
+        "REQUESTS_CA_BUNDLE": str(ca_file),
+        "NODE_EXTRA_CA_CERTS": str(ca_file),
+    }
+    python = [sys.executable, str(HERE / "run_python.py")]
+    node = ["node", str(HERE / "run_node.mjs"), str(SDKS / f"js-{version}")]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, plane.url, flow],
-        env={**CLEAN, "PYTHONPATH": str(SDKS / f"python-{version}"), "KEY": KEY, "BRAINTRUST_HTTP_TIMEOUT": "5"},
+        python if language == "python" else node,
+        input=json.dumps({"planes": work}),
+        env=env,
         capture_output=True,
-        timeout=120,
+        text=True,
+        timeout=240,
         check=False,
     )
-    return done.returncode == 0 and any(b"row-of-test" in body for body in plane.received)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
-def verdict(version: str, plane: DataPlane) -> str:
-    """What btdiag says of the same SDK."""
+def _groups() -> list[list[Plane]]:
+    """The planes that one run of btdiag can look at: with the same variables and options, and not too many."""
+    groups: dict[str, list[Plane]] = {}
+    for plane in PLANES:
+        own = {name: value for name, value in plane.environment.items() if name != "BRAINTRUST_APP_URL"}
+        named = plane.name if any("{" in value for value in own.values()) else ""
+        groups.setdefault(json.dumps([own, named, plane.options]), []).append(plane)
+    return [group[i : i + AT_ONCE] for group in groups.values() for i in range(0, len(group), AT_ONCE)]
+
+
+def _reports(group: Sequence[Plane], stage: Stage, ca_file: Path, folder: Path) -> dict[str, dict[str, Any]]:
+    """What btdiag says of each plane of a group."""
+    first = group[0]
+    profile = folder / f"{first.name}.toml"
+    tables = [
+        f'[targets."{stage.url(plane)}"]\napp_url = "{stage.environment(plane)["BRAINTRUST_APP_URL"]}"\n'
+        for plane in group
+    ]
+    profile.write_text("\n".join(tables))
+    given = stage.environment(first) if first.environment else {}
     done = btdiag(
-        *("run", "--target", plane.url, "--app-url", plane.url, "--sdk", f"python={version}"),
-        *("--only", "sdk", "--quick", "--browser", "none", "--format", "json", "--no-files"),
+        *("run", "--profile", str(profile), "--ca", str(ca_file), "--quick", "--browser", "none", "--no-files"),
+        *(word for plane in group for word in ("--target", stage.url(plane))),
+        *("--only", "sdk", "--only", "ratelimit", "--only", "connection.tls-is-trusted", "--format", "json"),
+        *first.options,
+        env={**given, "BRAINTRUST_APP_URL": stage.url(first), "BRAINTRUST_API_KEY": "sk-of-btdiag"},
+        timeout=240,
     )
-    sdk = {name: found for name, found in done.verdicts.items() if name.startswith("sdk.") and "app-url" not in name}
-    return "fail" if "fail" in sdk.values() else "pass" if "pass" in sdk.values() else str(sdk)
+    return dict(zip((plane.name for plane in group), _each(done), strict=True))
 
 
-NOT_FOUND = (404, b'{"error":"Not Found"}')
-PLANES = {
-    "everything": {},
-    "nothing proxied": {"/api/": NOT_FOUND},
-    "only login": {"/api/project": NOT_FOUND, "/api/experiment": NOT_FOUND, "/api/dataset": NOT_FOUND},
-    "no project register": {"/api/project/register": NOT_FOUND},
-    "no version": {"/version": NOT_FOUND},
-    "login null": {"/api/apikey/login": (200, b"null")},
-    "login page": {"/api/apikey/login": (200, b"<html><body>Sign in</body></html>")},
-}
+def _each(done: Done) -> list[dict[str, Any]]:
+    assert done.out, done.err
+    report = done.report
+    found: list[dict[str, Any]] = report.get("reports", [report])
+    return found
 
 
-@pytest.mark.parametrize("name", PLANES)
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_verdict_is_what_the_sdk_does(version: str, name: str) -> None:
-    if not (SDKS / f"python-{version}").is_dir():
-        pytest.skip(f"tests/sdks.sh has not fetched braintrust {version}")
-    with serving(DataPlane(replaced=PLANES[name])) as plane:
-        works = all(sdk_works(version, plane, flow) for flow in ("experiment", "logger"))
-        assert verdict(version, plane) == ("pass" if works else "fail")
+def test_everything_works_where_nothing_is_wrong(observed: Observed) -> None:
+    whole = next(plane for plane in PLANES if plane.name == "everything")
+    told = {key: why for key, why in observed.raised.items() if key[0] == whole.name and why}
+    assert [observed.lives(whole, sdk) for sdk in VERSIONS] == [{}] * len(VERSIONS), told
+
+
+def test_nothing_but_loopback_was_contacted(observed: Observed) -> None:
+    assert observed.abroad == []
+
+
+@pytest.mark.parametrize("plane", [p for p in PLANES if not p.told_by], ids=lambda plane: plane.name)
+@pytest.mark.parametrize("sdk", VERSIONS)
+def test_each_sdk_does_what_is_foretold(observed: Observed, sdk: str, plane: Plane) -> None:
+    assert observed.foretold(plane, sdk) == observed.lives(plane, sdk)
+
+
+@pytest.mark.parametrize("plane", PLANES, ids=lambda plane: plane.name)
+def test_the_verdict_is_what_sdks_do(observed: Observed, plane: Plane) -> None:
+    """Where something is lost or raised btdiag fails (or says why it cannot tell), elsewhere no check of SDKs does."""
+    hurt = [sdk for sdk in VERSIONS if observed.lives(plane, sdk)]
+    found = {c["id"]: c["verdict"] for c in observed.reports[plane.name]["checks"]}
+    of_sdks = [verdict for check_id, verdict in found.items() if check_id.startswith("sdk.")]
+    if plane.told_by:
+        assert (bool(hurt), found[plane.told_by]) == (plane.hurts, plane.told_as)
+    elif plane.told_as == "fail":
+        assert ("fail" in of_sdks) == bool(hurt)
+    else:
+        assert hurt
+        assert plane.told_as in of_sdks
+        assert "fail" not in of_sdks

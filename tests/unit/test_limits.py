@@ -27,7 +27,8 @@ from btdiag.judge.limits_requests import (
 )
 from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, is_lost, routes_reach_their_backend
 from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
-from btdiag.judge.sdk_facts import LOGIN, ControlPlane, Login
+from btdiag.judge.sdk_facts import ControlPlane, Login
+from btdiag.judge.sdk_needs import LOGIN
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, Mode, Target, Verdict
 

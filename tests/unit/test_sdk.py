@@ -7,34 +7,40 @@ from dataclasses import replace
 
 import pytest
 
+from btdiag.judge import sdk_login
 from btdiag.judge.exchange import Exchange, Failure, Phase, Trouble
-from btdiag.judge.sdk import (
-    app_url_consistent,
-    broken_flows,
-    control_plane_routes_proxied,
-    login_points_here,
-    route_states,
-)
+from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers
+from btdiag.judge.sdk import control_plane_routes_proxied, route_states
+from btdiag.judge.sdk_data import data_plane_routes_answered
 from btdiag.judge.sdk_facts import (
+    ControlPlane,
+    Login,
+    RouteState,
+    SdkEnvironment,
+    organisations,
+    state,
+)
+from btdiag.judge.sdk_needs import (
+    BASE_EXPERIMENT,
+    CONTROL_ROUTES,
+    CREATE_DATASET,
+    DATA_ROUTES,
+    EXPERIMENT,
     LOGIN,
+    LOGS,
     PROJECT,
     REGISTER_DATASET,
     REGISTER_EXPERIMENT,
     REGISTER_PROJECT,
-    ROUTES,
-    ControlPlane,
     Flow,
-    Login,
-    RouteState,
     Sdk,
-    SdkEnvironment,
     SdkRoute,
-    organisations,
+    losses,
     sdks_of,
-    state,
 )
+from btdiag.judge.sdk_urls import app_url_consistent
 from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Target, Verdict
+from btdiag.model import Finding, Target, Verdict
 
 URL = "https://api.example.com"
 TARGET = Target(url=URL, scheme="https", host="api.example.com", port=443)
@@ -68,11 +74,13 @@ def seen(
 
 
 NOT_FOUND = seen(404, '{"error":"Not Found"}')
-ALL = dict.fromkeys(ROUTES, seen())
+ALL = dict.fromkeys(CONTROL_ROUTES, seen())
+ALL_DATA = dict.fromkeys(DATA_ROUTES, seen())
+NO_ROUTES = NotMeasured(reason="not asked", skipped=True)
 
 
-def org(api_url: object) -> str:
-    return json.dumps({"org_info": [{"name": "acme", "api_url": api_url}]})
+def org(api_url: object, **more: object) -> str:
+    return json.dumps({"org_info": [{"id": "1", "name": "acme", "api_url": api_url, **more}]})
 
 
 def logged_in(body: str = org(URL), status: int = 200, *, keyed: bool = True) -> Login:
@@ -81,19 +89,36 @@ def logged_in(body: str = org(URL), status: int = 200, *, keyed: bool = True) ->
 
 
 def plane(
-    login: Login | None = None, unknown: Exchange = NOT_FOUND, routes: dict[SdkRoute, Exchange] | None = None
+    login: Login | None = None,
+    unknown: Exchange = NOT_FOUND,
+    routes: dict[SdkRoute, Exchange] | None = None,
+    data: dict[SdkRoute, Exchange] | None = None,
+    elsewhere: Exchange | None = None,
 ) -> ControlPlane:
-    answers = {**ALL, **(routes or {})}
-    return ControlPlane(login=login or logged_in(), routes=tuple(answers.items()), unknown=unknown)
+    return ControlPlane(
+        login=login or logged_in(),
+        routes=tuple({**ALL, **(routes or {})}.items()),
+        data=tuple({**ALL_DATA, **(data or {})}.items()),
+        unknown=unknown,
+        elsewhere=elsewhere,
+    )
+
+
+def login_points_here(
+    found: ControlPlane, ping: PerAddress[Exchange] | NotMeasured, target: Target, **variables: str
+) -> Finding:
+    return sdk_login.login_points_here(found, ping, SdkEnvironment(**variables), target)
 
 
 def outcome(sdk: Sdk, data_plane: ControlPlane) -> set[str]:
-    """What a program with that SDK lives through."""
-    flows = broken_flows(sdk, route_states(data_plane))
-    return {"loses" if flow.is_silent else "fails" for flow in flows}
+    """What a program with that SDK lives through in login(), init_logger(), init() and Eval()."""
+    bad = {
+        route for route, found in route_states(data_plane).items() if found in {RouteState.MISSING, RouteState.BROKEN}
+    }
+    return {"fails" if loss.raises else "loses" for flow, loss in losses(sdk, bad).items() if not flow.is_rare}
 
 
-NOTHING = {PROJECT, REGISTER_PROJECT, REGISTER_EXPERIMENT, REGISTER_DATASET}
+NOTHING = set(CONTROL_ROUTES)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +130,21 @@ NOTHING = {PROJECT, REGISTER_PROJECT, REGISTER_EXPERIMENT, REGISTER_DATASET}
         (plane(logged_in(HTML)), {"fails", "loses"}, {"fails", "loses"}, {"fails", "loses"}),
         (plane(routes=dict.fromkeys(NOTHING, NOT_FOUND)), {"fails", "loses"}, set(), {"fails", "loses"}),
         (plane(routes={REGISTER_PROJECT: NOT_FOUND}), {"loses"}, set(), {"loses"}),
-        (plane(routes={REGISTER_EXPERIMENT: NOT_FOUND}), {"fails"}, set(), {"fails"}),
+        (plane(routes={REGISTER_EXPERIMENT: NOT_FOUND}), {"fails", "loses"}, set(), {"fails", "loses"}),
+        (plane(routes={REGISTER_DATASET: NOT_FOUND}), {"loses"}, set(), {"loses"}),
+        (plane(routes={BASE_EXPERIMENT: NOT_FOUND}), {"fails"}, set(), {"fails"}),
     ],
-    ids=["all", "login null", "login 401", "login page", "only login", "no project/register", "no experiment/register"],
+    ids=[
+        "all",
+        "login null",
+        "login 401",
+        "login page",
+        "only login",
+        "no project/register",
+        "no experiment/register",
+        "no dataset/register",
+        "no base_experiment/get_id",
+    ],
 )
 def test_outcomes_are_those_of_the_real_sdks(
     data_plane: ControlPlane, old: set[str], new: set[str], js: set[str]
@@ -116,10 +153,11 @@ def test_outcomes_are_those_of_the_real_sdks(
 
 
 def test_python_needs_only_the_login_from_0_35_on() -> None:
-    needs = {
-        version: len(set(Sdk(language="python", version=version).needs.values())) for version in ("0.9", "0.35", "1.0")
-    }
-    assert needs == {"0.9": 4, "0.35": 1, "1.0": 1}
+    def calls(version: str) -> set[SdkRoute]:
+        needs = Sdk(language="python", version=version).needs
+        return {route for flow, routes in needs.items() if not flow.is_rare for route in routes} & NOTHING
+
+    assert [len(calls(version)) for version in ("0.9", "0.34.0", "0.35", "1.0")] == [5, 5, 0, 0]
     assert set(Sdk(language="java", version="0.2.0").needs[Flow.LOGGER]) == {LOGIN}
 
 
@@ -162,7 +200,7 @@ def test_missing_routes_fail_only_where_sdks_are_constrained() -> None:
     new = replace(CONSTRAINED, sdks=(("python", "0.48.1"),))
     assert control_plane_routes_proxied(broken, NO_PING, new).verdict is Verdict.PASS
     summary = control_plane_routes_proxied(broken, NO_PING, CONSTRAINED).summary
-    assert "lose their logs without an exception (js 3.35.0)" in summary
+    assert "with js 3.35.0 init_logger() loses what it is given without an exception" in summary
     assert "init()" not in summary
 
 
@@ -194,8 +232,6 @@ def test_a_rate_limit_leaves_both_undecided() -> None:
         (f"{URL}:443/", False, Verdict.PASS),
         ("HTTPS://API.example.com", False, Verdict.PASS),
         ("https://api.braintrust.dev", False, Verdict.FAIL),
-        ("http://api.example.com", False, Verdict.FAIL),
-        (f"{URL}/api", False, Verdict.FAIL),
         (None, False, Verdict.FAIL),
         ("nonsense", False, Verdict.FAIL),
         ("https://d111.cloudfront.net", False, Verdict.WARN),
@@ -207,13 +243,142 @@ def test_where_login_sends_sdks(api_url: str | None, constrained: bool, verdict:
     assert login_points_here(plane(logged_in(org(api_url))), NO_PING, target).verdict is verdict
 
 
-def test_one_of_several_organisations_served_here_is_a_warning() -> None:
+def test_sdks_take_the_first_of_several_organisations() -> None:
     body = json.dumps(
-        {"org_info": [{"name": "a", "api_url": "https://api.braintrust.dev"}, {"name": "b", "api_url": URL}]}
+        {
+            "org_info": [
+                {"id": "1", "name": "a", "api_url": "https://api.braintrust.dev"},
+                {"id": "2", "name": "b", "api_url": URL},
+            ]
+        }
     )
     found = login_points_here(plane(logged_in(body)), NO_PING, CONSTRAINED)
-    assert found.verdict is Verdict.WARN
+    assert found.verdict is Verdict.FAIL
     assert "only b is served here" in found.summary
+    assert found.remedy is not None
+    assert [snippet.code for snippet in found.remedy.snippets] == ["export BRAINTRUST_ORG_NAME=b"]
+    assert login_points_here(plane(logged_in(body)), NO_PING, TARGET).verdict is Verdict.WARN
+    assert login_points_here(plane(logged_in(body)), NO_PING, CONSTRAINED, org_name="b").verdict is Verdict.PASS
+    gone = login_points_here(plane(logged_in(body)), NO_PING, CONSTRAINED, org_name="c")
+    assert gone.verdict is Verdict.FAIL
+    assert "login knows this key in a, b alone" in gone.summary
+
+
+@pytest.mark.parametrize(
+    ("api_url", "answer", "verdict", "part"),
+    [
+        ("http://api.example.com", seen(301, "", Location=f"{URL}/version"), Verdict.FAIL, "301 to"),
+        ("http://api.example.com", seen(None), Verdict.FAIL, "a reset"),
+        (f"{URL}/api", NOT_FOUND, Verdict.FAIL, "404"),
+        (f"{URL}:8443", seen(421), Verdict.FAIL, "421"),
+        (f"{URL}:8443", seen(200, '{"version":"1"}'), Verdict.WARN, "whatever is tested here"),
+        (f"{URL}:8443", None, Verdict.FAIL, "whatever is tested here"),
+    ],
+)
+def test_another_place_on_the_same_host_is_judged_by_its_answer(
+    api_url: str, answer: Exchange | None, verdict: Verdict, part: str
+) -> None:
+    found = login_points_here(plane(logged_in(org(api_url)), elsewhere=answer), NO_PING, CONSTRAINED)
+    assert found.verdict is verdict
+    assert part in found.summary
+
+
+def test_a_variable_saves_the_sdks_that_have_it() -> None:
+    elsewhere = plane(logged_in(org("https://api.braintrust.dev")))
+    found = login_points_here(elsewhere, NO_PING, CONSTRAINED, api_url=URL + "/")
+    assert found.verdict is Verdict.WARN
+    assert "saved by BRAINTRUST_API_URL" in found.summary
+
+
+def test_an_api_url_elsewhere_is_told_with_what_each_sdk_does() -> None:
+    """Observed with 0.34.0 and 3.35.0, which register at the app URL, and with 0.48.1, which does so at the API."""
+    both = replace(CONSTRAINED, sdks=(("python", "0.48.1"), ("js", "3.35.0")))
+    summary = login_points_here(plane(logged_in(org("https://api.braintrust.dev"))), NO_PING, both).summary
+    assert "with python 0.48.1 Eval() raises, and init_logger(), init() and init_dataset() lose" in summary
+    assert "with js 3.35.0 init_logger(), init(), init_dataset() and Eval() lose" in summary
+
+
+def test_a_key_of_no_organisation_fails_at_the_login() -> None:
+    nobody = plane(logged_in('{"org_info": []}'))
+    assert control_plane_routes_proxied(nobody, NO_PING, CONSTRAINED).verdict is Verdict.PASS
+    assert login_points_here(nobody, NO_PING, TARGET).verdict is Verdict.FAIL
+
+
+def test_python_refuses_an_organisation_without_an_id() -> None:
+    nameless = plane(logged_in(org(URL, id=None)))
+    js = replace(CONSTRAINED, sdks=(("js", "3.35.0"),))
+    assert login_points_here(nameless, NO_PING, CONSTRAINED).verdict is Verdict.FAIL
+    assert login_points_here(nameless, NO_PING, js).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("first", "sdk", "verdict"),
+    [
+        (seen(502), "js", Verdict.WARN),
+        (seen(429), "js", Verdict.INCONCLUSIVE),
+        (seen(429), "python", Verdict.PASS),
+        (seen(None), "python", Verdict.PASS),
+    ],
+)
+def test_a_login_that_succeeds_when_asked_again(first: Exchange, sdk: str, verdict: Verdict) -> None:
+    target = replace(CONSTRAINED, sdks=((sdk, "3.35.0" if sdk == "js" else "0.48.1"),))
+    found = control_plane_routes_proxied(plane(replace(logged_in(), first=first)), NO_PING, target)
+    assert found.verdict is verdict
+    if sdk == "js":
+        assert "login() and Eval() raise" in found.summary
+
+
+def test_rare_calls_only_warn() -> None:
+    old = replace(CONSTRAINED, sdks=(("python", "0.34.0"),))
+    found = control_plane_routes_proxied(plane(routes={EXPERIMENT: NOT_FOUND}), NO_PING, old)
+    assert (found.verdict, "init(open=True) raises" in found.summary) == (Verdict.WARN, True)
+    new = replace(CONSTRAINED, sdks=(("python", "0.48.1"),))
+    found = control_plane_routes_proxied(plane(routes={BASE_EXPERIMENT: NOT_FOUND}), NO_PING, new)
+    assert (found.verdict, "Eval() on BaseExperiment() raises" in found.summary) == (Verdict.WARN, True)
+
+
+def test_a_plane_that_proxies_nothing_is_no_fault_where_nobody_needs_it() -> None:
+    bare = plane(logged_in(status=404, body="{}"), routes=dict.fromkeys(CONTROL_ROUTES, NOT_FOUND))
+    assert control_plane_routes_proxied(bare, NO_PING, TARGET).verdict is Verdict.SKIP
+    assert control_plane_routes_proxied(bare, NO_PING, CONSTRAINED).verdict is Verdict.FAIL
+
+
+def test_a_late_answer_is_not_blamed_on_the_data_plane() -> None:
+    late = replace(seen(None), failure=Failure(phase=Phase.HEADERS, trouble=Trouble.TIMEOUT, detail="late"))
+    found = control_plane_routes_proxied(plane(routes={REGISTER_PROJECT: late}), NO_PING, CONSTRAINED)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "while SDKs wait for up to 60 s" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("data", "old", "new"),
+    [
+        ({}, Verdict.PASS, Verdict.PASS),
+        ({LOGS: NOT_FOUND}, Verdict.FAIL, Verdict.FAIL),
+        ({CREATE_DATASET: NOT_FOUND}, Verdict.PASS, Verdict.FAIL),
+        ({CREATE_DATASET: seen(421)}, Verdict.PASS, Verdict.FAIL),
+        ({CREATE_DATASET: seen(429)}, Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_calls_of_the_data_plane_itself(data: dict[SdkRoute, Exchange], old: Verdict, new: Verdict) -> None:
+    targets = [replace(TARGET, sdks=(("python", version),)) for version in ("0.34.0", "0.48.1")]
+    found = [data_plane_routes_answered(plane(data=data), NO_ROUTES, target).verdict for target in targets]
+    assert found == [old, new]
+
+
+def test_a_refusal_of_the_api_is_an_answer() -> None:
+    refused = plane(unknown=seen(401))
+    assert data_plane_routes_answered(refused, NO_ROUTES, TARGET).verdict is Verdict.PASS
+
+
+def test_routes_that_reach_no_backend_are_another_checks_finding() -> None:
+    down = seen(503, HTML)
+    answers = tuple((one, down if one.path == "/logs3" else seen()) for one in ROUTE_CLASSES)
+    routes = RouteAnswers(answers=answers, unknown=NOT_FOUND)
+    found = data_plane_routes_answered(plane(data={LOGS: down}), routes, TARGET)
+    assert (found.verdict, found.because) == (Verdict.SKIP, "gateway.routes-reach-their-backend")
+    both = plane(data={LOGS: down, CREATE_DATASET: NOT_FOUND})
+    assert data_plane_routes_answered(both, routes, TARGET).verdict is Verdict.FAIL
 
 
 def test_login_needs_the_key() -> None:

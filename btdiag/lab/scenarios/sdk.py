@@ -46,8 +46,7 @@ NOTHING_PROXIED_UNCONSTRAINED = Scenario(
     name="sdk-nothing-proxied-unconstrained",
     summary="The data plane passes no control-plane call on, and nobody says that SDKs need it.",
     faults=(_missing("/api/*"),),
-    warns=(ROUTES,),
-    skips=(LOGIN,),
+    skips=(ROUTES, LOGIN),
 )
 
 ONLY_LOGIN_NEW = Scenario(
@@ -71,6 +70,21 @@ REGISTER_MISSING = Scenario(
     faults=(_missing("/api/project/register"),),
     options=("--sdk", "js=3.35.0"),
     fails=(ROUTES,),
+)
+
+HOLE = Scenario(
+    name="sdk-hole-unconstrained",
+    summary="The data plane passes control-plane calls on, but not all, and nobody says that SDKs need them.",
+    faults=(_missing("/api/base_experiment/get_id"),),
+    warns=(ROUTES,),
+)
+
+NO_REST_API = Scenario(
+    name="sdk-no-rest-api",
+    summary="Experiments cannot be created over the REST API, which Python SDKs from 0.35 on need.",
+    faults=(_missing("/v1/experiment*"),),
+    options=("--sdk", "python=0.48.1"),
+    fails=("sdk.data-plane-routes-answered",),
 )
 
 LOGIN_NULL = Scenario(

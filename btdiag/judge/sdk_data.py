@@ -1,0 +1,83 @@
+"""Does the data plane answer the calls of its own that SDKs make: without /logs3 all rows are lost silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from btdiag.judge.answers import proofs, rate_limited, words
+from btdiag.judge.limits_routes import RouteAnswers, is_lost
+from btdiag.judge.sdk import (
+    States,
+    answer_to,
+    bad,
+    calls,
+    culprits_of,
+    hurt_by,
+    is_serious,
+    listed,
+    outcomes,
+    untold,
+)
+from btdiag.judge.sdk_facts import SOURCES, ControlPlane, RouteState, data_state
+from btdiag.judge.sdk_needs import DATA_ROUTES, Losses, Sdk, consequences, sdks_of
+from btdiag.judge.statuses import explain
+from btdiag.measurement import NotMeasured
+from btdiag.model import Finding, HopName, Remedy, Target, Verdict
+
+ROUTES_REACH = "gateway.routes-reach-their-backend"
+
+
+def data_plane_routes_answered(plane: ControlPlane, routes: RouteAnswers | NotMeasured, target: Target) -> Finding:
+    """The claim of sdk.data-plane-routes-answered."""
+    states = dict.fromkeys(DATA_ROUTES, RouteState.UNTOLD)
+    states |= {route: data_state(seen, plane.unknown) for route, seen in plane.data}
+    if RouteState.LIMITED in states.values():
+        return rate_limited(next(seen for seen in plane.direct if seen.status == 429))
+    hurt = hurt_by(bad(states), target)
+    if not hurt:
+        return untold(plane, states, target) or _answered(plane, states, target)
+    culprits = culprits_of(hurt)
+    if all(_first_segment(route.path) in _lost(routes) for route in culprits):
+        return Finding(verdict=Verdict.SKIP, summary=f"{listed(culprits)} do not reach the API", because=ROUTES_REACH)
+    return _unanswered(plane, states, hurt, target)
+
+
+def _answered(plane: ControlPlane, states: States, target: Target) -> Finding:
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"{target.url} answers all {len(states)} calls that {', '.join(map(str, sdks_of(target)))} make to it",
+        evidence=(calls(plane, states),),
+    )
+
+
+def _lost(routes: RouteAnswers | NotMeasured) -> set[str]:
+    """What does not reach its backend, by the first segment of the path."""
+    if isinstance(routes, NotMeasured):
+        return set()
+    return {_first_segment(route.path) for route, seen in routes.answers if is_lost(seen, routes.unknown)}
+
+
+def _first_segment(path: str) -> str:
+    return path.split("/")[1]
+
+
+def _unanswered(plane: ControlPlane, states: States, hurt: Mapping[Sdk, Losses], target: Target) -> Finding:
+    culprits = culprits_of(hurt)
+    first = answer_to(plane, culprits[0])
+    story = explain(first)
+    return Finding(
+        verdict=Verdict.FAIL if is_serious(hurt) else Verdict.WARN,
+        summary=f"{listed(culprits)} of {target.url} {'is' if len(culprits) == 1 else 'are'} answered {words(first)}: "
+        f"{consequences(hurt)}",
+        hop=HopName.LOAD_BALANCER if first.status == 404 else story.hop,
+        owner=story.owner,
+        expected="an answer of the API to each call (401 without a key)",
+        seen="; ".join(f"{route}: {words(answer_to(plane, route))}" for route in culprits),
+        evidence=(calls(plane, states), outcomes(hurt), *proofs(first)),
+        remedy=Remedy(
+            text=f"Let the load balancer send {', '.join(sorted({route.path for route in culprits}))} and what is "
+            f"below to the API server, whose own routes they are. {story.remedy.text}",
+            snippets=story.remedy.snippets,
+        ),
+        sources=SOURCES,
+    )

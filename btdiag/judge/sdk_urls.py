@@ -1,0 +1,78 @@
+"""Do the URLs that SDKs are given fit together: nothing is sent, and the public URL is never contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from btdiag.judge import evidence
+from btdiag.judge.sdk_facts import HOSTED, SOURCES, SdkEnvironment, same_place
+from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
+
+
+def app_url_consistent(environment: SdkEnvironment, target: Target) -> Finding:
+    """The claim of sdk.app-url-consistent: the URLs that SDKs are given fit together."""
+    host = urlsplit(target.app_url).hostname or ""
+    if host in HOSTED:
+        return _wrong_app_url(target, host)
+    notes = _link_notes(environment, target)
+    if environment.api_url and not same_place(environment.api_url, target.url):
+        notes.append(
+            f"BRAINTRUST_API_URL is {environment.api_url}, which SDKs started here use instead of {target.url}"
+        )
+    if notes:
+        return _inconsistent(notes, environment, target)
+    if same_place(target.app_url, target.url):
+        text = (
+            f"SDKs are constrained to {target.url}; summaries link to {environment.app_public_url}, while permalink() "
+            "and link() still point at the data plane"
+        )
+    else:
+        text = f"the app URL is {target.app_url}, apart from the data plane, and links of SDKs lead there"
+    return Finding(verdict=Verdict.PASS, summary=text)
+
+
+def _link_notes(environment: SdkEnvironment, target: Target) -> list[str]:
+    public = environment.app_public_url
+    if public == "":
+        return ["BRAINTRUST_APP_PUBLIC_URL is set but empty: Python prints links without a host"]
+    constrained = same_place(target.app_url, target.url)
+    if constrained and (public is None or same_place(public, target.url)):
+        return [
+            f"the app URL is the data plane itself ({target.url}), and BRAINTRUST_APP_PUBLIC_URL names no web app: all "
+            "links that SDKs print lead to the data plane, where there is no page"
+        ]
+    return []
+
+
+def _inconsistent(notes: Sequence[str], environment: SdkEnvironment, target: Target) -> Finding:
+    return Finding(
+        verdict=Verdict.WARN,
+        summary="; ".join(notes),
+        hop=HopName.CONFIG,
+        owner=Owner.CLIENT,
+        expected="BRAINTRUST_APP_URL for calls, BRAINTRUST_APP_PUBLIC_URL for links, BRAINTRUST_API_URL the data plane",
+        seen=f"app URL {target.app_url}; public {environment.app_public_url!r}; API URL {environment.api_url!r}",
+        evidence=(evidence.facts("Variables of SDKs where btdiag runs", environment),),
+        remedy=Remedy(
+            text="Set BRAINTRUST_APP_PUBLIC_URL to the web app that people open (it is only printed, never called), or "
+            "unset it; permalink() and link() follow BRAINTRUST_APP_URL whatever is set.",
+            snippets=(Snippet(product="shell", code="export BRAINTRUST_APP_PUBLIC_URL=https://www.braintrust.dev"),),
+        ),
+        sources=SOURCES,
+    )
+
+
+def _wrong_app_url(target: Target, host: str) -> Finding:
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"the app URL is {target.app_url}, but {host} is an API of the hosted product and no web app: login "
+        "fails there",
+        hop=HopName.CONFIG,
+        owner=Owner.CLIENT,
+        expected="https://www.braintrust.dev, or the data plane",
+        seen=target.app_url,
+        evidence=(evidence.text("App URL", target.app_url),),
+        remedy=Remedy(text="Set BRAINTRUST_APP_URL to https://www.braintrust.dev, or to the data plane; or unset it."),
+        sources=SOURCES,
+    )
