@@ -80,9 +80,11 @@ def check_app_url_consistent(sdk_environment: SdkEnvironment, target: Target) ->
 
     SDKs call BRAINTRUST_APP_URL and print links to BRAINTRUST_APP_PUBLIC_URL. With the data plane as app URL and no
     public URL all links lead to a host that has no pages; an empty public URL makes Python print links without a host.
+    An empty app URL stops Python, an empty API URL JavaScript: both take it for the URL.
 
-    Measured: nothing is sent. --app-url and the variables BRAINTRUST_APP_PUBLIC_URL and BRAINTRUST_API_URL, as set
-    where btdiag runs, are held against each other and the target; the public URL need not be reachable from here.
+    Measured: nothing is sent. --app-url and the variables BRAINTRUST_APP_URL, BRAINTRUST_APP_PUBLIC_URL,
+    BRAINTRUST_API_URL and BRAINTRUST_PROXY_URL, as set where btdiag runs, are held against each other and the target;
+    the public URL need not be reachable from here.
 
     Remedy: set BRAINTRUST_APP_PUBLIC_URL to the web app, or unset it.
 

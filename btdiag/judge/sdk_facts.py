@@ -73,6 +73,7 @@ class ControlPlane:
 class SdkEnvironment:
     """The SDKs' variables as set where btdiag runs; None where unset ("" is set to nothing). Without userinfo."""
 
+    app_url: str | None = None
     app_public_url: str | None = None
     api_url: str | None = None
     proxy_url: str | None = None
@@ -80,9 +81,10 @@ class SdkEnvironment:
 
 
 def served(listed: Sequence[Organisation], environment: SdkEnvironment) -> Sequence[Organisation]:
-    """Those that SDKs may choose: all, of which they take the first, or the one that BRAINTRUST_ORG_NAME names."""
+    """Those that SDKs may choose: all, of which they take the first, or the one that BRAINTRUST_ORG_NAME names. An
+    empty name is one too, which no organisation has (observed with all four versions)."""
     name = environment.org_name
-    return [one for one in listed if one.name == name] if name else listed
+    return listed if name is None else [one for one in listed if one.name == name]
 
 
 def organisations(body: str) -> tuple[Organisation, ...] | None:

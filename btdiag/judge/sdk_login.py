@@ -59,7 +59,11 @@ def _no_organisation(
         if listed
         else "login knows this key in no organisation"
     )
-    advice = "set BRAINTRUST_ORG_NAME to one of them" if listed else "use a key of an organisation of this data plane"
+    advice = (
+        "set BRAINTRUST_ORG_NAME to one of them, or unset it"
+        if listed
+        else "use a key of an organisation of this data plane"
+    )
     hurt = hurt_by({LOGIN}, target)
     return Finding(
         verdict=Verdict.FAIL,

@@ -115,12 +115,17 @@ class Sdk:
     @property
     def needs(self) -> Mapping[Flow, tuple[SdkRoute, ...]]:
         """The calls of each flow, in order. Of Java and Go no more is known than that they log in."""
-        if self.language in _JAVASCRIPT:
+        if self.is_javascript:
             return _LEGACY
         if self.language not in _PYTHON:
             return _OTHER
         number = tuple(int(part) for part in self.version.split("."))
         return _LEGACY if number < _REST_SINCE else _REST
+
+    @property
+    def is_javascript(self) -> bool:
+        """JavaScript and Python differ in what they take an empty variable for."""
+        return self.language in _JAVASCRIPT
 
     @property
     def tries_again(self) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from btdiag.judge import evidence
-from btdiag.judge.sdk_facts import HOSTED, SOURCES, SdkEnvironment, same_place
+from btdiag.judge.sdk import hurt_by, outcomes
+from btdiag.judge.sdk_facts import HOSTED, SOURCES, SdkEnvironment, is_constrained, same_place
+from btdiag.judge.sdk_needs import LOGIN, Losses, Sdk, consequences
 from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
 
@@ -15,11 +17,17 @@ def app_url_consistent(environment: SdkEnvironment, target: Target) -> Finding:
     host = urlsplit(target.app_url).hostname or ""
     if host in HOSTED:
         return _wrong_app_url(target, host)
+    empty = _empty(environment, target)
+    if empty is not None:
+        return empty
     notes = _link_notes(environment, target)
     if environment.api_url and not same_place(environment.api_url, target.url):
         notes.append(
             f"BRAINTRUST_API_URL is {environment.api_url}, which SDKs started here use instead of {target.url}"
         )
+    proxy = environment.proxy_url
+    if proxy and is_constrained(target) and not same_place(proxy.removesuffix("/v1/proxy"), target.url):
+        notes.append(f"BRAINTRUST_PROXY_URL is {proxy}, where SDKs started here call functions, and not {target.url}")
     if notes:
         return _inconsistent(notes, environment, target)
     if same_place(target.app_url, target.url):
@@ -30,6 +38,39 @@ def app_url_consistent(environment: SdkEnvironment, target: Target) -> Finding:
     else:
         text = f"the app URL is {target.app_url}, apart from the data plane, and links of SDKs lead there"
     return Finding(verdict=Verdict.PASS, summary=text)
+
+
+def _empty(environment: SdkEnvironment, target: Target) -> Finding | None:
+    """The finding for variables that are set to nothing: Python takes an empty BRAINTRUST_APP_URL for the URL,
+    JavaScript an empty BRAINTRUST_API_URL (observed with Python 0.34.0 and 0.48.1, JavaScript 3.35.0)."""
+    without_login = hurt_by({LOGIN}, target)
+    told: list[str] = []
+    hurt: dict[Sdk, Losses] = {}
+    for name, value, javascript in (
+        ("BRAINTRUST_APP_URL", environment.app_url, False),
+        ("BRAINTRUST_API_URL", environment.api_url, True),
+    ):
+        taken_in = {sdk: lost for sdk, lost in without_login.items() if value == "" and sdk.is_javascript is javascript}
+        told += [name] if taken_in else []
+        hurt |= taken_in
+    if not told:
+        return None
+    names = " and ".join(told)
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{names} {'is' if len(told) == 1 else 'are'} set but empty where btdiag runs, which is not the same "
+        f"as unset: {consequences(hurt)}",
+        hop=HopName.CONFIG,
+        owner=Owner.CLIENT,
+        expected=f"{names} set to a URL, or unset",
+        seen="empty",
+        evidence=(evidence.facts("Variables of SDKs where btdiag runs", environment), outcomes(hurt)),
+        remedy=Remedy(
+            text=f"Unset {names}, or set it to a URL.",
+            snippets=(Snippet(product="shell", code=f"unset {' '.join(told)}"),),
+        ),
+        sources=SOURCES,
+    )
 
 
 def _link_notes(environment: SdkEnvironment, target: Target) -> list[str]:

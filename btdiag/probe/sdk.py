@@ -12,10 +12,11 @@ from btdiag.urls import without_userinfo
 
 @measurement(budget=1, why="no I/O")
 async def sdk_environment(target: Target) -> SdkEnvironment:
-    """BRAINTRUST_APP_PUBLIC_URL, _API_URL, _PROXY_URL and _ORG_NAME of this process; none for a lab."""
+    """BRAINTRUST_APP_URL, _APP_PUBLIC_URL, _API_URL, _PROXY_URL and _ORG_NAME of this process; none for a lab."""
     if target.lab_scenario is not None:
         return SdkEnvironment()
     return SdkEnvironment(
+        app_url=_value("BRAINTRUST_APP_URL"),
         app_public_url=_value("BRAINTRUST_APP_PUBLIC_URL"),
         api_url=_value("BRAINTRUST_API_URL"),
         proxy_url=_value("BRAINTRUST_PROXY_URL"),

@@ -135,6 +135,8 @@ PLANES = (
         organisations=({"name": "a", "api_url": "{closed}"}, {"name": "b"}),
         environment={"BRAINTRUST_ORG_NAME": "b"},
     ),
+    Plane(name="org-name-empty", environment={"BRAINTRUST_ORG_NAME": ""}),
+    Plane(name="api-url-variable-empty", environment={"BRAINTRUST_API_URL": ""}),
     Plane(name="org-not-there", environment={"BRAINTRUST_ORG_NAME": "other"}),
     Plane(name="org-without-name", organisations=({"name": None},)),
     Plane(name="org-without-id", organisations=({"id": None},)),

@@ -259,6 +259,8 @@ def test_sdks_take_the_first_of_several_organisations() -> None:
     assert [snippet.code for snippet in found.remedy.snippets] == ["export BRAINTRUST_ORG_NAME=b"]
     assert login_points_here(plane(logged_in(body)), NO_PING, TARGET).verdict is Verdict.WARN
     assert login_points_here(plane(logged_in(body)), NO_PING, CONSTRAINED, org_name="b").verdict is Verdict.PASS
+    empty = login_points_here(plane(logged_in(body)), NO_PING, CONSTRAINED, org_name="")
+    assert "BRAINTRUST_ORG_NAME is ''" in empty.summary
     gone = login_points_here(plane(logged_in(body)), NO_PING, CONSTRAINED, org_name="c")
     assert gone.verdict is Verdict.FAIL
     assert "login knows this key in a, b alone" in gone.summary
@@ -407,6 +409,12 @@ def test_no_login_answer(body: str) -> None:
         (SdkEnvironment(app_public_url=""), TARGET, Verdict.WARN, "without a host"),
         (SdkEnvironment(app_public_url="https://www.braintrust.dev"), CONSTRAINED, Verdict.PASS, "permalink()"),
         (SdkEnvironment(api_url=URL), TARGET, Verdict.PASS, "apart"),
+        (SdkEnvironment(api_url=""), TARGET, Verdict.FAIL, "with js 3.35.0 login() and Eval() raise"),
+        (SdkEnvironment(app_url=""), TARGET, Verdict.FAIL, "with python 0.48.1 login() and Eval() raise"),
+        (SdkEnvironment(app_url=""), replace(TARGET, sdks=(("js", "3.35.0"),)), Verdict.PASS, "apart"),
+        (SdkEnvironment(proxy_url="https://other.example"), TARGET, Verdict.PASS, "apart"),
+        (SdkEnvironment(proxy_url="https://other.example"), CONSTRAINED, Verdict.WARN, "call functions"),
+        (SdkEnvironment(proxy_url=URL), replace(TARGET, role="sdk"), Verdict.PASS, "apart"),
         (SdkEnvironment(api_url="https://api.braintrust.dev"), TARGET, Verdict.WARN, "instead of"),
         (SdkEnvironment(), replace(TARGET, app_url="https://api.braintrust.dev"), Verdict.FAIL, "no web app"),
     ],
