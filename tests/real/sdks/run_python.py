@@ -1,7 +1,7 @@
 """Runs the Python SDK that PYTHONPATH names on many data planes, and prints what a program lives through on each.
 
-The SDK is imported once; every flow runs in a fork, with a hard limit. The SDK's pauses between attempts are shortened,
-not left out. Nothing but loopback is looked up or connected to, and what was tried is told.
+The SDK is imported once; every plane has a fork, every flow a state of its own. The SDK's pauses between attempts are
+shortened, not left out. Nothing but loopback is looked up or connected to, and what was tried is told.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from typing import Any
 
 ROW = "row-of-test"
 ID = "00000000-0000-4000-8000-000000000001"
-AT_ONCE = 6  # forks
+AT_ONCE = 4  # forks
 PAUSE = 0.005  # seconds, at most
 
 _sleep = time.sleep
 time.sleep = lambda seconds: _sleep(min(seconds, PAUSE))  # before the SDK keeps a reference to it
 braintrust: Any = importlib.import_module("braintrust")
+logger_module: Any = importlib.import_module("braintrust.logger")
 adapters: Any = importlib.import_module("requests.adapters")
 IMPORTED = set(sys.modules)
 
@@ -113,67 +114,69 @@ def guarded(plane: dict[str, Any], abroad: list[str]) -> None:
     adapters.HTTPAdapter.send = sending
 
 
-def child(flow: str, plane: dict[str, Any], out: int) -> None:
-    """One flow on one plane; what it raised goes to the pipe."""
+def child(plane: dict[str, Any], out: int) -> None:
+    """Every flow on one plane, each with a state of its own; what it raised goes to the pipe, a line each."""
     abroad: list[str] = []
     guarded(plane, abroad)
     sys.stdout = sys.stderr = io.StringIO()
     os.environ.update(plane["environment"])
-    raised = ""
-    try:
-        FLOWS[flow](f"{plane['key']} {flow}".replace(" ", "-"))
-    except BaseException as error:
-        raised = f"{type(error).__name__}: {str(error)[:300]}"
-    found = {"raised": raised, "abroad": abroad, "modules": sorted(set(sys.modules) - IMPORTED)}
-    os.write(out, json.dumps(found).encode())
+    for flow, work in FLOWS.items():
+        logger_module._internal_reset_global_state()
+        raised = ""
+        try:
+            work(f"{plane['key']} {flow}".replace(" ", "-"))
+        except BaseException as error:
+            raised = f"{type(error).__name__}: {str(error)[:300]}"
+        os.environ.pop("BRAINTRUST_API_KEY", None)
+        os.write(out, json.dumps([flow, {"raised": raised, "abroad": abroad}]).encode() + b"\n")
+    os.write(out, json.dumps(["modules", sorted(set(sys.modules) - IMPORTED)]).encode() + b"\n")
     os._exit(0)
 
 
-def start(plane: dict[str, Any], flow: str) -> tuple[int, int]:
-    """A fork that runs the flow: where its answer will come, and its id."""
+def start(plane: dict[str, Any]) -> tuple[int, int]:
+    """A fork that runs the flows: where its answers will come, and its id."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        child(flow, plane, writing)
+        child(plane, writing)
     os.close(writing)
     return reading, pid
+
+
+def lived(planes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What becomes of each flow on each plane; a flow that was not over within the plane's limit hangs."""
+    waiting, running, told = list(planes), {}, {plane["name"]: b"" for plane in planes}
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            plane = waiting.pop(0)
+            reading, pid = start(plane)
+            running[reading] = (plane["name"], pid, time.monotonic() + plane["limit"])
+        ready, _, _ = select.select(list(running), [], [], 0.2)
+        for reading, (name, pid, until) in list(running.items()):
+            piece = os.read(reading, 65536) if reading in ready else b""
+            told[name] += piece
+            if piece or (reading not in ready and time.monotonic() < until):
+                continue
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(reading)
+            del running[reading]
+    hangs = {flow: {"raised": "", "hangs": True, "abroad": []} for flow in FLOWS}
+    return {name: {**hangs, **dict(map(json.loads, lines.splitlines()))} for name, lines in told.items()}
 
 
 def main() -> None:
     """Reads {"planes": [...]} from stdin, writes {plane: {flow: {"raised", "hangs", "abroad"}}} to stdout."""
     planes = json.load(sys.stdin)["planes"]
-    warm = lived([(planes[0], flow) for flow in FLOWS])
-    for name in sorted({name for flows in warm.values() for found in flows.values() for name in found["modules"]}):
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)  # what the SDK imports when it is used: once, not in every fork
+    for flows in lived(planes[:1]).values():
+        for name in flows.pop("modules", ()):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)  # what the SDK imports when it is used: once, not in every fork
     IMPORTED.update(sys.modules)
     gc.freeze()
-    json.dump(lived([(plane, flow) for plane in planes for flow in FLOWS]), sys.stdout)
-
-
-def lived(waiting: list[tuple[dict[str, Any], str]]) -> dict[str, dict[str, Any]]:
-    """What becomes of each flow on its plane, by the plane's name and the flow."""
-    running: dict[int, tuple[str, str, int, float]] = {}
-    outcomes: dict[str, dict[str, Any]] = {}
-    while waiting or running:
-        while waiting and len(running) < AT_ONCE:
-            plane, flow = waiting.pop(0)
-            reading, pid = start(plane, flow)
-            running[reading] = (plane["name"], flow, pid, time.monotonic() + plane["limit"])
-        ready, _, _ = select.select(list(running), [], [], 0.2)
-        for reading, (name, flow, pid, until) in list(running.items()):
-            if reading not in ready and time.monotonic() < until:
-                continue
-            told = os.read(reading, 65536) if reading in ready else b""
-            if not told:
-                os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            os.close(reading)
-            del running[reading]
-            found = json.loads(told or b'{"raised": "", "hangs": true, "abroad": [], "modules": []}')
-            outcomes.setdefault(name, {})[flow] = found
-    return outcomes
+    found = lived(planes)
+    json.dump({name: {flow: flows[flow] for flow in FLOWS} for name, flows in found.items()}, sys.stdout)
 
 
 if __name__ == "__main__":
