@@ -49,20 +49,21 @@ class Done:
 def btdiag(
     *arguments: str,
     cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     timeout: float = 60,
     traced: bool = False,
     prefix: Sequence[str] = (),
 ) -> Done:
-    """Call `btdiag` with these arguments in a clean environment (plus `env`); `traced` counts what it covers, which
-    takes nearly twice as long: for what no test reaches within this process. `prefix` is a command that runs it
-    elsewhere, in a namespace."""
+    """Call `btdiag` with these arguments in a clean environment (plus `env`, less what is None there); `traced` counts
+    what it covers, which takes nearly twice as long: for what no test reaches within this process. `prefix` is a
+    command that runs it elsewhere, in a namespace."""
+    given = {**CLEAN, **(TRACED if traced else {}), **(env or {})}
     done = subprocess.run(
         [*prefix, sys.executable, "-m", "btdiag", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**CLEAN, **(TRACED if traced else {}), **(env or {})},
+        env={name: value for name, value in given.items() if value is not None},
         timeout=timeout,
         errors="strict",
         check=False,
