@@ -22,7 +22,7 @@ from btdiag.judge.sdk_facts import SOURCES, ControlPlane, RouteState, data_state
 from btdiag.judge.sdk_needs import DATA_ROUTES, Losses, Sdk, consequences, sdks_of
 from btdiag.judge.statuses import explain
 from btdiag.measurement import NotMeasured
-from btdiag.model import Finding, HopName, Remedy, Target, Verdict
+from btdiag.model import Finding, Remedy, Target, Verdict
 
 ROUTES_REACH = "gateway.routes-reach-their-backend"
 
@@ -69,7 +69,7 @@ def _unanswered(plane: ControlPlane, states: States, hurt: Mapping[Sdk, Losses],
         verdict=Verdict.FAIL if is_serious(hurt) else Verdict.WARN,
         summary=f"{listed(culprits)} of {target.url} {'is' if len(culprits) == 1 else 'are'} answered {words(first)}: "
         f"{consequences(hurt)}",
-        hop=HopName.LOAD_BALANCER if first.status == 404 else story.hop,
+        hop=story.hop,
         owner=story.owner,
         expected="an answer of the API to each call (401 without a key)",
         seen="; ".join(f"{route}: {words(answer_to(plane, route))}" for route in culprits),
