@@ -28,7 +28,7 @@ def check_not_throttled(
 
     Measured: all answers of the run, none sent for this check. A 429 to everything fails, one that only bursts meet
     warns. On the control-plane calls it comes from the API server's outbound limiter (100 a minute and key by default)
-    or the control plane; a run sends at most nine of those.
+    or the control plane; a run sends seven of those, and a few more where some fail.
 
     Remedy: raise the limit at the hop that is named, count by key instead of by address; for the outbound limiter
     OUTBOUND_RATE_LIMIT_MAX_REQUESTS (0 turns it off) and OUTBOUND_RATE_LIMIT_WINDOW_MINUTES.
