@@ -41,8 +41,8 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 @measurement(
     budget=75,
     why="a login for as long as Python SDKs wait (20 s), a pause of 3 s and once more; beside it requests of 6 s, each "
-    "at most four times; seven of them, and a few more where some fail, count towards the API server's outbound limit of "
-    "100 a minute",
+    "at most four times; seven of them, and a few more where some fail, count towards the API server's outbound limit "
+    "of 100 a minute",
     sends=_planned,
 )
 async def control_plane(serving_way: Way, wire: Wire, target: Target, sdk_environment: SdkEnvironment) -> ControlPlane:
