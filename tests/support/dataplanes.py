@@ -114,7 +114,7 @@ PLANES = (
         rules=(Rule(path=LOGIN, answer=Answer(status=307, headers=(("Location", "{url}/api/project"),))),),
     ),
     Plane(name="login-slow", rules=(Rule(path=LOGIN, answer=Answer(delay=1.0)),)),
-    Plane(name="login-hangs", rules=(Rule(path=LOGIN, answer=Answer(silent=True)),), patience=0.5),
+    Plane(name="login-hangs", rules=(Rule(path=LOGIN, answer=Answer(silent=True)),), patience=0.1),
     Plane(name="login-drops", rules=(Rule(path=LOGIN, answer=Answer(drops=True)),)),
     Plane(name="login-drops-once", told_as="warn", rules=(Rule(path=LOGIN, answer=Answer(drops=True, times=1)),)),
     Plane(name="login-cut", rules=(Rule(path=LOGIN, answer=Answer(cut=True)),)),
