@@ -227,7 +227,7 @@ def untold(plane: ControlPlane, states: States, target: Target) -> Finding | Non
     )
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"whether {listed(open_)} {'is' if len(open_) == 1 else 'are'} passed on cannot be told: {why}",
+        summary=f"whether {listed(open_)} {'is' if len(open_) == 1 else 'are'} there cannot be told: {why}",
         hop=HopName.API,
         owner=Owner.API,
         expected="an answer that differs from that of an unknown path",
