@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btdiag.judge.egress_facts import LARGER, Host, hosts
-from btdiag.judge.sdk_facts import LOGIN
+from btdiag.judge.sdk_needs import LOGIN
 from btdiag.model import Mode, Target
 from btdiag.urls import url_parts
 
