@@ -7,6 +7,7 @@ from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import RouteAnswers
+from btdiag.judge.ratelimit import OutboundLimit
 from btdiag.judge.sdk_facts import ControlPlane
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, conclude
@@ -20,6 +21,7 @@ def check_not_throttled(
     product_requests: ProductRequests | NotMeasured,
     route_answers: RouteAnswers | NotMeasured,
     control_plane: ControlPlane | NotMeasured,
+    outbound_limit: OutboundLimit,
 ) -> Finding:
     """No request of the run is answered 429.
 
@@ -28,7 +30,8 @@ def check_not_throttled(
 
     Measured: all answers of the run, none sent for this check. A 429 to everything fails, one that only bursts meet
     warns. On the control-plane calls it comes from the API server's outbound limiter (100 a minute and key by default)
-    or the control plane; a run sends seven of those, and a few more where some fail.
+    or the control plane; a run sends seven of those, and a few more where some fail. Where btdiag runs in the API
+    server's own container, the limiter's settings are held against what they may be.
 
     Remedy: raise the limit at the hop that is named, count by key instead of by address; for the outbound limiter
     OUTBOUND_RATE_LIMIT_MAX_REQUESTS (0 turns it off) and OUTBOUND_RATE_LIMIT_WINDOW_MINUTES.
@@ -36,4 +39,4 @@ def check_not_throttled(
     Sources: RFC 6585 section 4; RFC 9110 section 10.2.3; https://www.braintrust.dev/docs/admin/self-hosting
     """
     answers = ratelimit.gathered(roots, (version, ping, status), product_requests, route_answers, control_plane)
-    return conclude(ratelimit.not_throttled(answers, roots, version))
+    return conclude(ratelimit.not_throttled(answers, roots, version, outbound_limit))

@@ -41,6 +41,31 @@ class Answers:
         return (*self.direct, *self.outbound)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundLimit:
+    """OUTBOUND_RATE_LIMIT_MAX_REQUESTS and _WINDOW_MINUTES as set where btdiag runs; None where unset."""
+
+    max_requests: str | None = None
+    window_minutes: str | None = None
+
+
+def unsound(limit: OutboundLimit) -> str | None:
+    """What is wrong with the declared limiter: a setting that is no number, or a window of nothing. 0 requests turns
+    the limiter off, and then the window does not matter (the product's guide to self-hosting)."""
+    requests, window = limit.max_requests, limit.window_minutes
+    if requests is not None and not _is_number(requests):
+        return "OUTBOUND_RATE_LIMIT_MAX_REQUESTS is set, but is no number (0 turns the limiter off)"
+    if requests is not None and float(requests) == 0:
+        return None
+    if window is not None and not (_is_number(window) and float(window) > 0):
+        return "OUTBOUND_RATE_LIMIT_WINDOW_MINUTES is set, but is no number above 0"
+    return None
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.replace(".", "", 1).isdigit() and len(value) < 12
+
+
 def gathered(
     roots: PerAddress[Roots] | NotMeasured,
     per_address: Sequence[PerExchange],
@@ -62,25 +87,55 @@ def gathered(
     return Answers(direct=tuple(seen for seen in direct if seen.status), outbound=outbound)
 
 
-def not_throttled(answers: Answers, roots: PerAddress[Roots] | NotMeasured, version: PerExchange) -> Finding:
+def not_throttled(
+    answers: Answers, roots: PerAddress[Roots] | NotMeasured, version: PerExchange, limit: OutboundLimit
+) -> Finding:
     """The claim of ratelimit.not-throttled."""
     limited = [seen for seen in answers.all if seen.status == 429]
     if not limited:
         found = readings(roots, version)
-        return (unanswered(found) if found else None) or _free(answers)
+        return (unanswered(found) if found else None) or _misdeclared(limit) or _free(answers, limit)
     outbound = [seen for seen in answers.outbound if seen.status == 429]
     if len(outbound) == len(limited):
         return _outbound(outbound, answers)
     return _inbound([seen for seen in limited if seen not in outbound], answers)
 
 
-def _free(answers: Answers) -> Finding:
+def _misdeclared(limit: OutboundLimit) -> Finding | None:
+    wrong = unsound(limit)
+    if wrong is None:
+        return None
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"nothing was answered 429, but where btdiag runs {wrong}",
+        hop=HopName.API,
+        owner=Owner.API,
+        expected="a number of requests, and a window of more than 0 minutes",
+        seen=wrong,
+        remedy=Remedy(
+            text="Set OUTBOUND_RATE_LIMIT_MAX_REQUESTS to a number (the API's default is 100; 0 turns the limiter off) "
+            "and OUTBOUND_RATE_LIMIT_WINDOW_MINUTES to 1 or more."
+        ),
+        sources=SOURCES,
+    )
+
+
+def _free(answers: Answers, limit: OutboundLimit) -> Finding:
     used = sum(1 for seen in answers.outbound if seen.status)
     low = _nearly_used_up(answers.all)
     if low is not None:
         return low
-    spent = f"; {used} of them count towards the outbound limit of {OUTBOUND_LIMIT} a minute" if used else ""
+    spent = f"; {used} of them count towards the outbound limit ({_declared(limit)})" if used else ""
     return Finding(verdict=Verdict.PASS, summary=f"none of {len(answers.all)} requests was answered 429{spent}")
+
+
+def _declared(limit: OutboundLimit) -> str:
+    requests, window = limit.max_requests, limit.window_minutes
+    if requests is None:
+        return f"by default {OUTBOUND_LIMIT} a minute"
+    if float(requests) == 0:
+        return "turned off where btdiag runs"
+    return f"{requests} in {window or 1} min, as set where btdiag runs"
 
 
 def _nearly_used_up(answers: Sequence[Exchange]) -> Finding | None:

@@ -1,9 +1,10 @@
-"""The variables that SDKs read, as they are set where btdiag runs."""
+"""The variables that SDKs and the API server read, as they are set where btdiag runs."""
 
 from __future__ import annotations
 
 import os
 
+from btdiag.judge.ratelimit import OutboundLimit
 from btdiag.judge.sdk_facts import SdkEnvironment
 from btdiag.measurement import measurement
 from btdiag.model import Target
@@ -21,6 +22,18 @@ async def sdk_environment(target: Target) -> SdkEnvironment:
         api_url=_value("BRAINTRUST_API_URL"),
         proxy_url=_value("BRAINTRUST_PROXY_URL"),
         org_name=_value("BRAINTRUST_ORG_NAME"),
+    )
+
+
+@measurement(budget=1, why="no I/O")
+async def outbound_limit(target: Target) -> OutboundLimit:
+    """OUTBOUND_RATE_LIMIT_MAX_REQUESTS and _WINDOW_MINUTES of this process, which are the API server's own when btdiag
+    runs in its container; none for a lab."""
+    if target.lab_scenario is not None:
+        return OutboundLimit()
+    return OutboundLimit(
+        max_requests=_value("OUTBOUND_RATE_LIMIT_MAX_REQUESTS"),
+        window_minutes=_value("OUTBOUND_RATE_LIMIT_WINDOW_MINUTES"),
     )
 
 

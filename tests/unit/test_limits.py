@@ -27,6 +27,7 @@ from btdiag.judge.limits_requests import (
 )
 from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, is_lost, routes_reach_their_backend
 from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
+from btdiag.judge.ratelimit import OutboundLimit
 from btdiag.judge.sdk_facts import ControlPlane, Login
 from btdiag.judge.sdk_needs import LOGIN
 from btdiag.measurement import NotMeasured, PerAddress
@@ -390,6 +391,7 @@ def test_streams(
 
 GOOD_ROOTS = PerAddress({"192.0.2.1": Roots(exchanges=(seen(200, "hi"),) * 6)})
 LIMITED = seen(429, NGINX, Retry_After="30")
+NO_LIMIT = OutboundLimit()
 
 
 def login(exchange: Exchange) -> ControlPlane:
@@ -397,10 +399,13 @@ def login(exchange: Exchange) -> ControlPlane:
 
 
 def throttled(
-    roots: PerAddress[Roots] = GOOD_ROOTS, version: Exchange | None = None, plane: ControlPlane | NotMeasured = NONE
+    roots: PerAddress[Roots] = GOOD_ROOTS,
+    version: Exchange | None = None,
+    plane: ControlPlane | NotMeasured = NONE,
+    limit: OutboundLimit = NO_LIMIT,
 ) -> Finding:
     versions = PerAddress({"192.0.2.1": version}) if version else NONE
-    return ratelimit.not_throttled(ratelimit.gathered(roots, (versions,), NONE, NONE, plane), roots, versions)
+    return ratelimit.not_throttled(ratelimit.gathered(roots, (versions,), NONE, NONE, plane), roots, versions, limit)
 
 
 def test_a_429_to_everything_fails_and_one_to_bursts_warns() -> None:
@@ -420,6 +425,30 @@ def test_a_429_on_the_way_to_the_control_plane_names_the_outbound_limiter() -> N
     assert "17 s" in found.summary
     assert throttled(plane=login(LIMITED)).hop == "load balancer"
     assert "2 of them count towards the outbound limit" in throttled(plane=login(seen(200))).summary
+
+
+@pytest.mark.parametrize(
+    ("requests", "window", "words"),
+    [
+        ("0", "0", "turned off where btdiag runs"),
+        ("500", None, "500 in 1 min, as set where btdiag runs"),
+        ("500", "5", "500 in 5 min"),
+        (None, "1", "by default 100 a minute"),
+        ("many", None, "MAX_REQUESTS is set, but is no number"),
+        ("-1", None, "MAX_REQUESTS is set, but is no number"),
+        ("", None, "MAX_REQUESTS is set, but is no number"),
+        ("100", "0", "WINDOW_MINUTES is set, but is no number above 0"),
+        (None, "1m", "WINDOW_MINUTES is set, but is no number above 0"),
+    ],
+)
+def test_the_declared_outbound_limit_is_held_against_what_it_may_be(
+    requests: str | None, window: str | None, words: str
+) -> None:
+    limit = OutboundLimit(max_requests=requests, window_minutes=window)
+    found = throttled(plane=login(seen(200)), limit=limit)
+    assert words in found.summary
+    assert found.verdict is (Verdict.WARN if "set, but" in words else Verdict.PASS)
+    assert (found.remedy is not None) == (found.verdict is Verdict.WARN)
 
 
 def test_a_nearly_used_up_limit_warns() -> None:
