@@ -18,7 +18,7 @@ from tests.support.loaded import Loaded
 SCENARIOS = {entry["name"]: entry for entry in json.loads(btdiag("lab", "--list", "--format", "json").out)}
 CHECKS = {entry["id"] for entry in json.loads(btdiag("checks", "--format", "json").out)}
 WORKERS = 6
-CAREFUL_WORKERS = 2
+CAREFUL_WORKERS = 3
 WORST = {"fails": "fail", "warns": "warn", "inconclusive": "inconclusive", "skips": "skip"}
 
 
