@@ -91,7 +91,7 @@ def _curl_config(folder: Path, target: dict[str, Any]) -> Path:
 
 
 def _requests(measurements: dict[str, Any]) -> list[tuple[str, str, str, list[list[str]]]]:
-    """Every exchange that stands in the report's facts."""
+    """Every exchange that stands in the report's facts, but streams: curl would wait for their end, btdiag does not."""
     found = []
 
     def visit(value: object) -> None:
@@ -110,7 +110,7 @@ def _requests(measurements: dict[str, Any]) -> list[tuple[str, str, str, list[li
                 visit(item)
 
     visit(measurements)
-    return [entry for entry in found if _is_address(entry[2])]
+    return [entry for entry in found if _is_address(entry[2]) and not entry[1].endswith("/sse")]
 
 
 def _is_address(label: str) -> bool:
