@@ -20,7 +20,7 @@ from btdiag.judge.limits_headers import preserves_headers
 from btdiag.judge.limits_requests import Trait
 from btdiag.judge.limits_routes import routes_reach_their_backend
 from btdiag.judge.limits_streams import streams_unbuffered
-from btdiag.judge.ratelimit import gathered, not_throttled
+from btdiag.judge.ratelimit import OutboundLimit, gathered, not_throttled
 from btdiag.measurement import NotMeasured, PerAddress
 from btdiag.model import Finding, Mode, Target, Verdict, Way
 from btdiag.probe.body import backend_unknown, product_requests
@@ -138,7 +138,7 @@ async def _judged(port: int, backend: int, mode: Mode) -> dict[str, Finding]:
         "routes": routes_reach_their_backend(routes, NONE, NONE),
         "headers": preserves_headers(product, direct, NONE, NONE, NONE, target),
         "streams": streams_unbuffered(front, beside, NONE, NONE),
-        "limits": not_throttled(gathered(NONE, (versions,), product, routes, NONE), NONE, NONE),
+        "limits": not_throttled(gathered(NONE, (versions,), product, routes, NONE), NONE, NONE, OutboundLimit()),
     }
 
 
