@@ -217,11 +217,29 @@ def race_is_contained(race: Race | NotMeasured) -> Finding:
         reason = Stop.OVERLOADED if after else race.stop
         return Finding(verdict=Verdict.SKIP, summary=f"no race was seen: {reason.value}")
     period, recovery = max(after, key=lambda pair: pair[1].out_s)
+    if recovery.failed and race.stop is not Stop.PROVED:
+        return _seen_once(period, recovery, race)
     if recovery.failed:
         return _uncontained(period, recovery, race)
     asked = sum(recovery.asked for _, recovery in after)
     return Finding(
         verdict=Verdict.PASS, summary=f"{asked} of {asked} single GETs passed right after a volley that lost requests"
+    )
+
+
+def _seen_once(period: Period, recovery: Recovery, race: Race) -> Finding:
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"a volley lost {period.hits} requests, and {recovery.failed} of {recovery.asked} single GETs failed "
+        f"in the {recovery.out_s:.1f} s after it: a race that takes servers out, or a backend that was down just then; "
+        "a run with a longer --budget has more idle periods to tell",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="requests after a volley are answered at once",
+        seen=f"{recovery.failed} of {recovery.asked} single GETs failed",
+        evidence=(strips(race),),
+        remedy=CONTAINMENT,
+        sources=SOURCES,
     )
 
 

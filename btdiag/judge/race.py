@@ -147,17 +147,20 @@ def hangs_when_idle(race: Race) -> bool:
     return fisher_exact(hung, sent, sum(one.hung for one in controls), sum(one.sent for one in controls)) < SIGNIFICANT
 
 
-def periods_needed(keepalive: Keepalive | None, sound_order: bool | None) -> int:
+def periods_needed(race: Race, sound_order: bool | None) -> int:
     """In how many idle periods hits must be seen before they prove the race: the requests of one volley share their
     fate, so the period is the unit. One will do where K was measured or declared, for then the hits came when
-    foretold; two where K was a guess, or where the timeouts as known contradict it (`sound_order` True)."""
-    foretold = keepalive is not None and keepalive.source is not Source.DEFAULT
-    return 1 if sound_order is False or (foretold and sound_order is None) else 2
+    foretold; two where K was a guess, where the timeouts as known contradict it (`sound_order` True), or where single
+    GETs failed after the hits as well: that is what a load balancer does that takes servers out, and what a backend
+    looks like that was down just then."""
+    foretold = race.keepalive is not None and race.keepalive.source is not Source.DEFAULT
+    alone = not any(period.recovery and period.recovery.failed for period in race.with_hits)
+    return 1 if sound_order is False or (foretold and alone and sound_order is None) else 2
 
 
 def proved(race: Race, sound_order: bool | None) -> bool:
     """Did the volleys prove the race? Hits in enough periods, no chance, and not one in any control."""
-    needed = periods_needed(race.keepalive, sound_order)
+    needed = periods_needed(race, sound_order)
     return len(race.with_hits) >= needed and controls_clean(race) and chance(race) < SIGNIFICANT
 
 

@@ -196,7 +196,7 @@ def test_a_guess_or_a_contradiction_needs_two_periods() -> None:
     assert not proved(race(period(lost=90), keepalive=guessed), None)
     assert proved(race(period(lost=90), period(lost=90), keepalive=guessed), None)
     assert not proved(race(period(lost=90)), True)
-    assert periods_needed(guessed, False) == 1
+    assert periods_needed(race(keepalive=guessed), False) == 1
 
 
 @pytest.mark.parametrize("overloaded", [race(period(20, controls=(1,))), race(period(20), warm_lost=1)])
@@ -380,12 +380,23 @@ def test_a_race_that_could_not_be_looked_for_is_open_and_one_nobody_asked_for_is
 
 def test_an_outage_after_a_race_is_a_finding_of_its_own() -> None:
     out = replace(period(20), recovery=Recovery(asked=30, failed=20, out_s=10.1, recovered=True))
-    finding = race_is_contained(race(out))
+    finding = race_is_contained(race(out, stop=Stop.PROVED))
     assert finding.verdict is Verdict.FAIL
     assert "10.1 s" in finding.summary
     assert race_is_contained(race(period(20))).verdict is Verdict.PASS
     assert race_is_contained(race(period(0))).verdict is Verdict.SKIP
     assert race_is_contained(SKIPPED).verdict is Verdict.SKIP
+
+
+def test_a_backend_that_was_down_just_then_is_not_called_a_race() -> None:
+    down = replace(period(200), recovery=Recovery(asked=5, failed=2, out_s=0.3, recovered=True))
+    assert not proved(race(down), None)
+    assert proved(race(down), False), "the order of timeouts is known to be wrong"
+    assert proved(race(down, down), None)
+    finding = backend_outlives(target(), SKIPPED, race(down))
+    assert (finding.verdict, "seen once" in finding.summary) == (Verdict.INCONCLUSIVE, True)
+    contained = race_is_contained(race(down))
+    assert (contained.verdict, "down just then" in contained.summary) == (Verdict.INCONCLUSIVE, True)
 
 
 def test_signatures_count_only_what_was_lost() -> None:
