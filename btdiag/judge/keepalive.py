@@ -228,31 +228,31 @@ def race_is_contained(race: Race | NotMeasured) -> Finding:
 
 
 def _seen_once(period: Period, recovery: Recovery, race: Race) -> Finding:
-    return Finding(
-        verdict=Verdict.INCONCLUSIVE,
-        summary=f"a volley lost {period.hits} requests, and {recovery.failed} of {recovery.asked} single GETs failed "
-        f"in the {recovery.out_s:.1f} s after it: a race that takes servers out, or a backend that was down just then; "
-        "a run with a longer --budget has more idle periods to tell",
-        hop=HopName.LOAD_BALANCER,
-        owner=Owner.LOAD_BALANCER,
-        expected="requests after a volley are answered at once",
-        seen=f"{recovery.failed} of {recovery.asked} single GETs failed",
-        evidence=(strips(race),),
-        remedy=CONTAINMENT,
-        sources=SOURCES,
+    failed = f"{recovery.failed} of {recovery.asked} single GETs failed"
+    summary = (
+        f"a volley lost {period.hits} requests, and {failed} in the {recovery.out_s:.1f} s after it: a race that takes "
+        "servers out, or a backend that was down just then; a run with a longer --budget has more idle periods to tell"
     )
+    return _outage(Verdict.INCONCLUSIVE, summary, failed, race)
 
 
 def _uncontained(period: Period, recovery: Recovery, race: Race) -> Finding:
     until = f"for {recovery.out_s:.1f} s" + ("" if recovery.recovered else " and still at the end")
+    summary = (
+        f"after one race, with {period.hits} lost requests, every request failed {until}: {recovery.failed} of "
+        f"{recovery.asked} single GETs, each on a connection of its own"
+    )
+    return _outage(Verdict.FAIL, summary, f"{recovery.failed} of {recovery.asked} single GETs failed {until}", race)
+
+
+def _outage(verdict: Verdict, summary: str, seen: str, race: Race) -> Finding:
     return Finding(
-        verdict=Verdict.FAIL,
-        summary=f"after one race, with {period.hits} lost requests, every request failed {until}: {recovery.failed} of "
-        f"{recovery.asked} single GETs, each on a connection of its own",
+        verdict=verdict,
+        summary=summary,
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="requests after the race are answered at once",
-        seen=f"{recovery.failed} of {recovery.asked} single GETs failed {until}",
+        seen=seen,
         evidence=(strips(race),),
         remedy=CONTAINMENT,
         sources=(

@@ -117,9 +117,14 @@ def next_volley(keepalive: Keepalive, history: Sequence[Period], volley_s: float
     return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
 
 
-def budget_for(periods: int, keepalive_s: float) -> float:
+def period_of(keepalive_s: float) -> float:
+    """Seconds of one idle period, with the volleys around the wait."""
+    return keepalive_s + 1.0
+
+
+def budget_for(periods: float, keepalive_s: float) -> float:
     """Seconds of budget in which a run has so many idle periods."""
-    return RESERVE_S + periods * (keepalive_s + 1.0)
+    return RESERVE_S + periods * period_of(keepalive_s)
 
 
 def controls_clean(race: Race) -> bool:

@@ -27,6 +27,7 @@ from btdiag.probe.body import JSON
 from btdiag.probe.connection import connect, connection
 from btdiag.probe.dns import resolution
 from btdiag.probe.egress_plan import planned
+from btdiag.probe.protocols import UPGRADE
 from btdiag.probe.stores import Stores
 from btdiag.probe.trust import Contexts
 from btdiag.probe.wire import DialError, Limits, Wire
@@ -36,12 +37,6 @@ ANSWER = Limits(total=6.0)  # seconds, connecting included
 PATIENCE = 1.0  # seconds; most hosts are connected to in a tenth of that
 OTHER_WAY = 2.0  # seconds; whether there is another way is worth no more
 ADDRESSES = 2  # of each IP version: whether a network lets a host through is the same for all of a pool
-_UPGRADE = (
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "YnRkaWFnIGxvb2tzIG9uIQ=="),  # any 16 bytes (RFC 6455 section 4.1)
-)
 _LOGIN_WITH_MORE = b'{"padding": "' + b"x" * (LARGER - 15) + b'"}'
 
 
@@ -124,7 +119,7 @@ async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange 
     except DialError:
         return None  # it took connections a moment ago: says nothing of upgrades
     try:
-        return await wire.send_on(stream, "GET", there.url_for("/"), headers=_UPGRADE, limits=ANSWER)
+        return await wire.send_on(stream, "GET", there.url_for("/"), headers=UPGRADE, limits=ANSWER)
     finally:
         stream.abort()
 

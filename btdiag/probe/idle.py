@@ -63,6 +63,14 @@ async def backend_way(target: Target, wire: Wire) -> Way:
     raise Blocked(BACKEND_AGREES, f"no connection to the backend {target.backend}: {detail}")
 
 
+async def backend_way_if_any(target: Target, wire: Wire) -> Way | None:
+    """The way to --backend for a comparison that does without it: None where there is none, or none that works."""
+    try:
+        return await backend_way(target, wire)
+    except (NotAsked, Blocked, Unknown):
+        return None
+
+
 async def open_and_ask(
     wire: Wire, way: Way, url: str, path: str, count: int, stagger_s: float
 ) -> list[TimedConnection]:

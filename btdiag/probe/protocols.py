@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 from btdiag.judge.answers import is_gateway_hiccup
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
-from btdiag.measurement import Blocked, NotAsked, Unknown, measurement
+from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.failures import Header
 from btdiag.probe.health import HEALTH, RETRIES, settled
-from btdiag.probe.idle import backend_way
+from btdiag.probe.idle import backend_way_if_any
 from btdiag.probe.wire import DialError, Limits, Wire
 
 H2 = ("h2", "http/1.1")
 TIMES = 3  # over HTTP/2: one failure may be chance
 ACCEPTED = "gzip, deflate"  # what the SDKs' HTTP libraries all unpack
 REALTIME = "/v1/proxy/realtime"  # the product's only WebSocket route on a data plane
-_UPGRADE: tuple[Header, ...] = (
+UPGRADE: tuple[Header, ...] = (
     ("Connection", "Upgrade"),
     ("Upgrade", "websocket"),
     ("Sec-WebSocket-Version", "13"),
@@ -97,11 +97,8 @@ async def upgrade(serving_way: Way, wire: Wire, target: Target) -> Upgrade:
 
 
 async def _upgraded_beside(wire: Wire, target: Target) -> Exchange | None:
-    try:
-        way = await backend_way(target, wire)
-    except (NotAsked, Blocked, Unknown):
-        return None
-    return await _upgraded(way, wire, f"{target.backend}{REALTIME}")
+    way = await backend_way_if_any(target, wire)
+    return None if way is None else await _upgraded(way, wire, f"{target.backend}{REALTIME}")
 
 
 async def _upgraded(way: Way, wire: Wire, url: str) -> Exchange:
@@ -117,6 +114,6 @@ async def _asked_to_upgrade(way: Way, wire: Wire, url: str) -> Exchange:
     except DialError as error:
         raise Unknown(f"no connection to open a WebSocket on: {error.failure.detail}") from error
     try:
-        return await wire.send_on(stream, "GET", url, headers=_UPGRADE, limits=Limits(total=HEALTH.total, body=4096))
+        return await wire.send_on(stream, "GET", url, headers=UPGRADE, limits=Limits(total=HEALTH.total, body=4096))
     finally:
         stream.abort()

@@ -22,11 +22,13 @@ from btdiag.judge.race import (
     PERIODS,
     RESERVE_S,
     answered_by,
+    budget_for,
     hangs_when_idle,
     keepalive_measured,
     keepalive_of,
     may_stream,
     next_volley,
+    period_of,
     proved,
 )
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
@@ -66,14 +68,14 @@ def race_wait(target: Target, mode: Mode) -> float:
     """The longest wait of `race`: as many periods as the budget holds, at most --periods or four, at least one."""
     if not consented(target, mode):
         return 0.0
-    period, extra = expected_keepalive(target) + 1.0, HALF_WAY if with_half_way(target, mode) else 0.0
+    period, extra = period_of(expected_keepalive(target)), HALF_WAY if with_half_way(target, mode) else 0.0
     fit = int((mode.budget - RESERVE_S) / period - extra)
     return period * (max(1, min(mode.periods or PERIODS, fit)) + extra)
 
 
 def with_half_way(target: Target, mode: Mode) -> bool:
     """Is there to be a control at half the age (--deep, if the budget holds it beside one period)?"""
-    return mode.deep and (expected_keepalive(target) + 1.0) * (HALF_WAY + 1) <= mode.budget - RESERVE_S
+    return mode.deep and budget_for(HALF_WAY + 1, expected_keepalive(target)) <= mode.budget
 
 
 def _volleys(target: Target, mode: Mode) -> list[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 
 from btdiag.judge.limits_streams import FLOWING_S, STREAM_PATH, Held, Silence, StreamSeen
-from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
+from btdiag.measurement import NotAsked, Waits, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.health import RETRIES
-from btdiag.probe.idle import backend_way, front_wait, while_idle
+from btdiag.probe.idle import backend_way_if_any, front_wait, while_idle
 from btdiag.probe.streaming import GATEWAY, watch
 from btdiag.probe.wire import Wire
 
@@ -51,11 +51,8 @@ async def silence(
 
 
 async def _beside(wire: Wire, target: Target, seconds: float) -> Held | None:
-    try:
-        way = await backend_way(target, wire)
-    except (NotAsked, Blocked, Unknown):
-        return None
-    return await _hold(way, wire, f"{target.backend}{STREAM_PATH}", seconds, 0.0)
+    way = await backend_way_if_any(target, wire)
+    return None if way is None else await _hold(way, wire, f"{target.backend}{STREAM_PATH}", seconds, 0.0)
 
 
 async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) -> Held:
