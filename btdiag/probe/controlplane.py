@@ -28,8 +28,16 @@ Answers = tuple[tuple[SdkRoute, Exchange], ...]
 
 def _planned(target: Target, mode: Mode) -> list[str]:
     key = "with the API key" if target.api_key else "without a key"
-    control = [f"{one.method} {target.url_for(one.path)} ({key})" for one in (LOGIN, *_asked(target)) if _is_safe(one)]
-    bare = [one for one in (*_asked(target), *_asked_data(target)) if not (_is_safe(one) and one in CONTROL_ROUTES)]
+    control = [
+        f"{one.method} {target.url_for(one.path)} ({key})"
+        for one in (LOGIN, *_asked(CONTROL_ROUTES, target))
+        if _is_safe(one)
+    ]
+    bare = [
+        one
+        for one in (*_asked(CONTROL_ROUTES, target), *_asked(DATA_ROUTES, target))
+        if not (_is_safe(one) and one in CONTROL_ROUTES)
+    ]
     return [
         *control,
         *(f"{one.method} {target.url_for(one.path)} (no key{', empty JSON' * (one.method == 'POST')})" for one in bare),
@@ -51,8 +59,8 @@ async def control_plane(serving_way: Way, wire: Wire, target: Target, sdk_enviro
         login, unknown, routes, data = await asyncio.gather(
             _login(serving_way, wire, target),
             asker.ask("POST", target.url_for(UNKNOWN_PATH), headers=(JSON,), body=b"{}"),
-            _answers(asker, target, _asked(target), with_key=target.api_key is not None),
-            _answers(asker, target, _asked_data(target), with_key=False),
+            _answers(asker, target, _asked(CONTROL_ROUTES, target), with_key=target.api_key is not None),
+            _answers(asker, target, _asked(DATA_ROUTES, target), with_key=False),
         )
     elsewhere = await _elsewhere(served(login.organisations or (), sdk_environment), serving_way, wire, target)
     return ControlPlane(login=login, routes=routes, data=data, unknown=unknown, elsewhere=elsewhere)
@@ -115,14 +123,9 @@ async def _elsewhere(found: Sequence[Organisation], way: Way, wire: Wire, target
     return await wire.exchange(there, "GET", f"{parts.normal}/version", limits=HEALTH)
 
 
-def _asked(target: Target) -> tuple[SdkRoute, ...]:
-    """The control-plane calls that may be made: none that writes where --header logs in every request."""
-    return tuple(route for route in CONTROL_ROUTES if _is_safe(route)) if logs_in(target) else CONTROL_ROUTES
-
-
-def _asked_data(target: Target) -> tuple[SdkRoute, ...]:
-    """The same of the data plane's own."""
-    return tuple(route for route in DATA_ROUTES if _is_safe(route)) if logs_in(target) else DATA_ROUTES
+def _asked(routes: tuple[SdkRoute, ...], target: Target) -> tuple[SdkRoute, ...]:
+    """Those of the calls that may be made: none that writes where --header logs in every request."""
+    return tuple(route for route in routes if _is_safe(route)) if logs_in(target) else routes
 
 
 def _is_safe(route: SdkRoute) -> bool:
