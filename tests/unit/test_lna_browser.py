@@ -24,7 +24,7 @@ from btdiag.probe.browser_plan import Plan, switches
 from btdiag.probe.browser_process import BrowserProcess
 from btdiag.probe.browser_profile import stored_decision
 from btdiag.probe.browser_trust import MOST, authorities, can_import
-from btdiag.probe.chromium.events import read_events
+from btdiag.probe.chromium.events import ended, read_events
 
 ORIGIN = "https://www.braintrust.dev"
 URL = "https://api.corp.example/version"
@@ -185,6 +185,28 @@ def test_a_websocket_is_refused_without_a_cors_code() -> None:
     )
     assert seen.refused
     assert seen.net_error == "net::ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS"
+
+
+def test_what_the_network_service_says_of_an_answer_is_waited_for_though_the_page_has_ended() -> None:
+    """On a busy machine it came after the page's last event, and the address space was missed."""
+    received = ("Network.responseReceived", {"requestId": "1", "response": {"status": 200}, "hasExtraInfo": True})
+    extra = ("Network.responseReceivedExtraInfo", {"requestId": "1", "resourceIPAddressSpace": "Local"})
+    finished = ("Network.loadingFinished", {"requestId": "1"})
+    assert not ended([sent("1"), received], URL)
+    assert not ended([sent("1"), received, finished], URL)
+    assert ended([sent("1"), received, finished, extra], URL)
+    assert ended([sent("1"), finished], URL)  # from a cache or a data URL: nothing will be said
+
+
+def test_an_error_in_the_answer_has_an_answer_and_one_before_it_none() -> None:
+    extra = ("Network.responseReceivedExtraInfo", {"requestId": "1", "resourceIPAddressSpace": "Local"})
+    for code, complete in (
+        ("WildcardOriginNotAllowed", False),
+        ("PreflightMissingAllowOriginHeader", True),
+        (REFUSED, True),
+    ):
+        assert ended([sent("1"), failed("1", code=code)], URL) is complete
+    assert ended([sent("1"), failed("1", code="WildcardOriginNotAllowed"), extra], URL)
 
 
 # --- what a profile has stored ----------------------------------------------------------------------------------------
