@@ -185,9 +185,13 @@ class _Redactor(Rewriter):
         return match["name"] + match["between"] + self.header(name, value)
 
     def by_pattern(self, rule: str, pattern: re.Pattern[str], accept: Callable[[str], bool], text: str) -> str:
+        done = re.compile(rf"redacted-{rule}-\d")  # by this rule; what is glued to it was no part of the secret
+
         def put(match: re.Match[str]) -> str:
             value = match["value"]
-            return match["before"] + self._replace(rule, value) if accept(value) else match.group()
+            if done.match(value) or not accept(value):
+                return match.group()
+            return match["before"] + self._replace(rule, value)
 
         return pattern.sub(put, text)
 

@@ -197,6 +197,14 @@ def test_a_report_without_secrets_is_unchanged(failing: Report) -> None:
     assert redact(failing, KNOWN) == failing
 
 
+@pytest.mark.parametrize("glued", ["=cmd|' /C calc'", "=Ax", "==abcdefghij"])
+def test_what_is_glued_to_a_removed_token_is_not_taken_for_another(glued: str) -> None:
+    for secret in ("sent Bearer abc123def456.", "Basic dXNlcjpwYXNz"):
+        once = redact_text(secret + glued)
+        assert "redacted-authorization-1" in once
+        assert redact_text(once) == once
+
+
 @given(data=st.data(), secret=st.sampled_from([text for text, _ in BY_RULE]))
 def test_redacting_twice_changes_nothing(
     hostile_texts: st.SearchStrategy[str], data: st.DataObject, secret: str
