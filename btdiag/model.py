@@ -174,11 +174,24 @@ SYSTEM_RESOLVER = Resolver(label="system")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredSetting:
+    """A setting of the data plane as a configuration file (--config) has it; `where`: "values.yaml line 7"."""
+
+    name: str
+    value: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.value} in {self.where}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One data plane to be tested, with all that belongs to it alone. Times in seconds.
 
     `host` is lower-case ASCII (IDNA), an IPv6 literal without brackets; `path` is "" or a prefix such as "/braintrust"
     without a slash at its end. `resolvers` are asked side by side; the first one is what this machine's programs use.
+    `settings` are what the files of --config declare, of which `lb_idle_timeout` and `backend_keepalive` may come.
     `resolve` holds addresses that replace DNS (`--resolve`); `plain_port` is where http:// would be served (80 beside
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
     address itself (as Chromium's --ip-address-space-overrides does). Of a lab's users only: `browser_profile` is their
@@ -209,7 +222,7 @@ class Target:
     backend_keepalive: float | None = None
     app_url: str = "https://www.braintrust.dev"
     origins: tuple[str, ...] = ()
-    config_paths: tuple[Path, ...] = ()
+    settings: tuple[DeclaredSetting, ...] = ()
     sdks: tuple[tuple[str, str], ...] = ()
     role: str | None = None
     allow: tuple[str, ...] = ()
@@ -218,6 +231,10 @@ class Target:
     address_spaces: tuple[tuple[str, str], ...] = ()
     browser_profile: Path | None = None
     page: str = ""
+
+    def setting(self, name: str) -> DeclaredSetting | None:
+        """What a file of --config declares of this setting, if that counts."""
+        return next((one for one in self.settings if one.name == name), None)
 
     @property
     def authority(self) -> str:

@@ -167,7 +167,7 @@ OPTIONS: tuple[Option, ...] = (
         "config",
         Kind.PATH,
         DECLARED,
-        "Helm, Terraform or env files to hold against what is measured",
+        "Helm, Terraform or env files (or a folder) to hold against what is measured",
         metavar="PATH",
         repeatable=True,
     ),

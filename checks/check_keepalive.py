@@ -18,11 +18,12 @@ def check_backend_outlives_load_balancer(
     client sees a 502, 503 or an empty reply, though the API server is healthy and logs nothing. It happens to any
     request after a pause of the backend's keep-alive time; proxies retry a GET, so mostly POSTs are lost.
 
-    Measured: the order of both timeouts as measured (--backend), declared (--lb-idle-timeout, --backend-keepalive) or
-    by default (65 s, and Node.js closes one second later). Equal values count as wrong and a margin below two seconds
-    as a risk, which is stricter than "match or exceed": timers that run out together are the race itself. With
-    --induce the race is provoked: 200 harmless POSTs at once as idle connections reach that age, against the same
-    volley on fresh connections. That can cost real requests, and make a load balancer take servers out for seconds.
+    Measured: the order of both timeouts as measured (--backend), declared (--lb-idle-timeout, --backend-keepalive, or
+    the files of --config) or by default (65 s, and Node.js closes one second later). Equal values count as wrong and a
+    margin below two seconds as a risk, which is stricter than "match or exceed": timers that run out together are the
+    race itself. With --induce the race is provoked: 200 harmless POSTs at once as idle connections reach that age,
+    against the same volley on fresh connections. That can cost real requests, and make a load balancer take servers
+    out for seconds.
 
     Remedy: set TS_API_KEEP_ALIVE_TIMEOUT_SECONDS at least five seconds above the load balancer's idle timeout, or
     lower the load balancer's idle timeout below it.
@@ -39,7 +40,7 @@ def check_declared_timeout_is_effective(target: Target, backend_idle: BackendIdl
     it.
 
     Measured: four connections to --backend, each idle after one request, until the backend closes them, against
-    --backend-keepalive; Node.js closes one second after its setting.
+    --backend-keepalive, or the file of --config that sets it; Node.js closes one second after its setting.
 
     Remedy: set TS_API_KEEP_ALIVE_TIMEOUT_SECONDS on the API's own container (api.extraEnvVars in Helm) and restart
     it.

@@ -31,7 +31,7 @@ def check_not_throttled(
     Measured: all answers of the run, none sent for this check. A 429 to everything fails, one that only bursts meet
     warns. On the control-plane calls it comes from the API server's outbound limiter (100 a minute and key by default)
     or the control plane; a run sends seven of those, and a few more where some fail. Where btdiag runs in the API
-    server's own container, the limiter's settings are held against what they may be.
+    server's own container, or --config names its files, the limiter's settings are held against what they may be.
 
     Remedy: raise the limit at the hop that is named, count by key instead of by address; for the outbound limiter
     OUTBOUND_RATE_LIMIT_MAX_REQUESTS (0 turns it off) and OUTBOUND_RATE_LIMIT_WINDOW_MINUTES.

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from btdiag.config.declared import KEEPALIVE, LB_IDLE, OPTION, found, in_effect
+from btdiag.config.files import leaves
 from btdiag.config.settings import Settings
 from btdiag.config.values import UsageError, printable
-from btdiag.model import SYSTEM_RESOLVER, Proxy, Resolver, Secret, Target
+from btdiag.model import SYSTEM_RESOLVER, DeclaredSetting, Proxy, Resolver, Secret, Target
 from btdiag.options import BY_KEY
 from btdiag.urls import UrlParts, exempting_entry, url_parts, without_userinfo
 
@@ -77,6 +79,9 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         **{k: tuple(lab[k]) for k in ("origin", "allow", "expect_blocked") if lab.get(k)},
         **flags,
     }
+    for name in _files(flags):
+        if name in OPTION and OPTION[name] not in flags:
+            values.pop(OPTION[name], None)  # the lab says it too, but the files were named by a person
     lab_resolvers = tuple(Resolver(label=item["label"], address=item["address"]) for item in lab.get("resolvers", ()))
     resolve = flags["resolve"] if "resolve" in flags else tuple(lab.get("resolve") or ())
     return Target(
@@ -105,9 +110,7 @@ def _declared(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict
     for key in ("ca", "client_cert", "client_key"):
         if values.get(key) is not None and not os.access(values[key], os.R_OK):
             raise UsageError(f"--{BY_KEY[key].name} {values[key]}: cannot be read")
-    for path in values.get("config", ()):
-        if not path.exists():
-            raise UsageError(f"--config {path}: does not exist")
+    files = _files(values)
     app_url = values.get("app_url", "https://www.braintrust.dev")
     return {
         "ca_file": values.get("ca"),
@@ -118,16 +121,25 @@ def _declared(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict
         "brainstore": values.get("brainstore"),
         "gateway": values.get("gateway"),
         "bucket": values.get("bucket"),
-        "lb_idle_timeout": values.get("lb_idle_timeout"),
-        "backend_keepalive": values.get("backend_keepalive"),
+        "lb_idle_timeout": values.get("lb_idle_timeout") or _seconds(files.get(LB_IDLE)),
+        "backend_keepalive": values.get("backend_keepalive") or _seconds(files.get(KEEPALIVE)),
         "app_url": app_url,
         "origins": tuple(_origin(entry) for entry in values.get("origin", ())),
-        "config_paths": values.get("config", ()),
+        "settings": tuple(files.values()),
         "sdks": tuple(_sdk(entry) for entry in values.get("sdk", ())),
         "role": values.get("role"),
         "allow": values.get("allow", ()),
         "expect_blocked": values.get("expect_blocked", ()),
     }
+
+
+def _files(values: Mapping[str, Any]) -> dict[str, DeclaredSetting]:
+    """What the files of --config declare, by name."""
+    return in_effect([found(leaves(path)) for path in values.get("config", ())], given=values)
+
+
+def _seconds(setting: DeclaredSetting | None) -> float | None:
+    return float(setting.value) if setting else None
 
 
 def _header(entry: str, environment: Mapping[str, str]) -> tuple[str, Secret]:

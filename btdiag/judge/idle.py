@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from btdiag.config.declared import KEEPALIVE, LB_IDLE
 from btdiag.judge.race import NODE_EXTRA_S
 from btdiag.judge.volley import BackendIdle, Source
 from btdiag.measurement import NotMeasured
@@ -63,18 +64,20 @@ class FrontIdle:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
     """An idle timeout as far as it is known. `closes_after_s` is when the connection really ends, Node's second
-    included; `at_least` marks a lower bound (still open then); `setting_s` is what the configuration says."""
+    included; `at_least` marks a lower bound (still open then); `setting_s` is what the configuration says, and
+    `where` in which file."""
 
     closes_after_s: float
     source: Source
     setting_s: float | None = None
     at_least: bool = False
+    where: str = ""
 
     def __str__(self) -> str:
         bound = "more than " if self.at_least else ""
         if self.setting_s is None:
             return f"{bound}{self.closes_after_s:.4g} s ({self.source.value})"
-        return f"{self.setting_s:g} s ({self.source.value})"
+        return f"{self.setting_s:g} s ({self.source.value}{f' in {self.where}' if self.where else ''})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,15 +121,28 @@ def order_of(target: Target, measured: BackendIdle | NotMeasured | None) -> Orde
     """The order of timeouts from the best source of each: measured (the earliest closing, for load only delays),
     declared, default. Nothing stands in for an undeclared load balancer's timeout: it cannot be measured from
     outside."""
+    return Order(backend=_backend(target, measured), balancer=_balancer(target))
+
+
+def _balancer(target: Target) -> Timeout | None:
     declared = target.lb_idle_timeout
-    balancer = Timeout(closes_after_s=declared, source=Source.DECLARED, setting_s=declared) if declared else None
-    return Order(backend=_backend(target.backend_keepalive, measured), balancer=balancer)
+    if not declared:
+        return None
+    where = _where(target, LB_IDLE)
+    return Timeout(closes_after_s=declared, source=Source.DECLARED, setting_s=declared, where=where)
 
 
-def _backend(declared: float | None, measured: BackendIdle | NotMeasured | None) -> Timeout:
+def _backend(target: Target, measured: BackendIdle | NotMeasured | None) -> Timeout:
     if isinstance(measured, BackendIdle) and measured.closings_s:
         return Timeout(closes_after_s=min(measured.closings_s), source=Source.MEASURED)
     if isinstance(measured, BackendIdle) and measured.open_until_s is not None:
         return Timeout(closes_after_s=measured.open_until_s, source=Source.MEASURED, at_least=True)
+    declared = target.backend_keepalive
     setting, source = (DEFAULT_KEEPALIVE_S, Source.DEFAULT) if declared is None else (declared, Source.DECLARED)
-    return Timeout(closes_after_s=setting + NODE_EXTRA_S, source=source, setting_s=setting)
+    where = _where(target, KEEPALIVE)
+    return Timeout(closes_after_s=setting + NODE_EXTRA_S, source=source, setting_s=setting, where=where)
+
+
+def _where(target: Target, name: str) -> str:
+    setting = target.setting(name)
+    return setting.where if setting else ""

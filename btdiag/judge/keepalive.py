@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from btdiag.config.declared import KEEPALIVE
 from btdiag.judge import evidence
 from btdiag.judge.idle import MARGIN_S, Order, contradiction_s, order_of
 from btdiag.judge.keepalive_evidence import race_evidence, strips
@@ -28,7 +29,9 @@ from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
 BUSY_S = 5.0  # seconds by which a machine without a free processor may be late, as observed
 _UNUSABLE = {Stop.OVERLOADED, Stop.THROTTLED, Stop.UNHEALTHY, Stop.NO_CONNECTIONS}
-_SETTLE = "give --lb-idle-timeout, and --backend-keepalive or --backend, to settle it"
+_SETTLE = (
+    "give --lb-idle-timeout, and --backend-keepalive or --backend, to settle it (or --config with files that say so)"
+)
 _MASKS = (
     "a retry in the load balancer would hide it (nginx proxy_next_upstream non_idempotent, HAProxy retry-on "
     "all-retryable-errors, Envoy retry_on: reset, Apache ping=), but not for bodies too large to be kept for it"
@@ -172,10 +175,13 @@ def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
     """Does the backend close when its declared setting says: at that age, or Node's second later?"""
     declared = target.backend_keepalive
     if declared is None:
-        return Finding(verdict=Verdict.SKIP, summary="no --backend-keepalive was declared to compare with")
+        summary = "nothing to compare with was declared, by --backend-keepalive or in a file of --config"
+        return Finding(verdict=Verdict.SKIP, summary=summary)
     order = order_of(target, measured)
     closed = "had not closed after" if measured.open_until_s else "closed after"
-    text = f"the backend's keep-alive is declared as {declared:g} s, and the backend itself {closed} {order.backend}"
+    setting = target.setting(KEEPALIVE)
+    said = f"declared as {declared:g} s" + (f" in {setting.where}" if setting else "")
+    text = f"the backend's keep-alive is {said}, and the backend itself {closed} {order.backend}"
     off_s = contradiction_s(declared, measured.closings_s or (measured.open_until_s or 0.0,))
     if off_s == 0 or (off_s < 0 and order.backend.at_least):
         return Finding(verdict=Verdict.PASS, summary=text)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from btdiag.config.declared import MAX_REQUESTS, WINDOW_MINUTES
 from btdiag.judge import evidence
 from btdiag.judge.answers import Roots, facts_of, proofs, readings, unanswered, words
 from btdiag.judge.exchange import Exchange
@@ -42,23 +43,31 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundLimit:
-    """OUTBOUND_RATE_LIMIT_MAX_REQUESTS and _WINDOW_MINUTES as set where btdiag runs; None where unset."""
+class Limit:
+    """A setting of the limiter as text, and where it is set: "where btdiag runs", "in values.yaml line 7"."""
 
-    max_requests: str | None = None
-    window_minutes: str | None = None
+    value: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundLimit:
+    """OUTBOUND_RATE_LIMIT_MAX_REQUESTS and _WINDOW_MINUTES as far as they are declared; None where unset."""
+
+    max_requests: Limit | None = None
+    window_minutes: Limit | None = None
 
 
 def unsound(limit: OutboundLimit) -> str | None:
     """What is wrong with the declared limiter: a setting that is no number, or a window of nothing. 0 requests turns
     the limiter off, and then the window does not matter (the product's guide to self-hosting)."""
     requests, window = limit.max_requests, limit.window_minutes
-    if requests is not None and not _is_number(requests):
-        return "OUTBOUND_RATE_LIMIT_MAX_REQUESTS is set, but is no number (0 turns the limiter off)"
-    if requests is not None and float(requests) == 0:
+    if requests is not None and not _is_number(requests.value):
+        return f"{requests.where} {MAX_REQUESTS} is set, but is no number (0 turns the limiter off)"
+    if requests is not None and float(requests.value) == 0:
         return None
-    if window is not None and not (_is_number(window) and float(window) > 0):
-        return "OUTBOUND_RATE_LIMIT_WINDOW_MINUTES is set, but is no number above 0"
+    if window is not None and not (_is_number(window.value) and float(window.value) > 0):
+        return f"{window.where} {WINDOW_MINUTES} is set, but is no number above 0"
     return None
 
 
@@ -107,14 +116,14 @@ def _misdeclared(limit: OutboundLimit) -> Finding | None:
         return None
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"nothing was answered 429, but where btdiag runs {wrong}",
+        summary=f"nothing was answered 429, but {wrong}",
         hop=HopName.API,
         owner=Owner.API,
         expected="a number of requests, and a window of more than 0 minutes",
         seen=wrong,
         remedy=Remedy(
-            text="Set OUTBOUND_RATE_LIMIT_MAX_REQUESTS to a number (the API's default is 100; 0 turns the limiter off) "
-            "and OUTBOUND_RATE_LIMIT_WINDOW_MINUTES to 1 or more."
+            text=f"Set {MAX_REQUESTS} to a number (the API's default is {OUTBOUND_LIMIT}; 0 turns the limiter off) "
+            f"and {WINDOW_MINUTES} to 1 or more."
         ),
         sources=SOURCES,
     )
@@ -133,9 +142,9 @@ def _declared(limit: OutboundLimit) -> str:
     requests, window = limit.max_requests, limit.window_minutes
     if requests is None:
         return f"by default {OUTBOUND_LIMIT} a minute"
-    if float(requests) == 0:
-        return "turned off where btdiag runs"
-    return f"{requests} in {window or 1} min, as set where btdiag runs"
+    if float(requests.value) == 0:
+        return f"turned off {requests.where}"
+    return f"{requests.value} in {window.value if window else 1} min, as set {requests.where}"
 
 
 def _nearly_used_up(answers: Sequence[Exchange]) -> Finding | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from btdiag.judge.ratelimit import OutboundLimit
+from btdiag.config.declared import MAX_REQUESTS, WINDOW_MINUTES
+from btdiag.judge.ratelimit import Limit, OutboundLimit
 from btdiag.judge.sdk_facts import SdkEnvironment
 from btdiag.measurement import measurement
 from btdiag.model import Target
@@ -27,14 +28,17 @@ async def sdk_environment(target: Target) -> SdkEnvironment:
 
 @measurement(budget=1, why="no I/O")
 async def outbound_limit(target: Target) -> OutboundLimit:
-    """OUTBOUND_RATE_LIMIT_MAX_REQUESTS and _WINDOW_MINUTES of this process, which are the API server's own when btdiag
-    runs in its container; none for a lab."""
-    if target.lab_scenario is not None:
-        return OutboundLimit()
-    return OutboundLimit(
-        max_requests=_value("OUTBOUND_RATE_LIMIT_MAX_REQUESTS"),
-        window_minutes=_value("OUTBOUND_RATE_LIMIT_WINDOW_MINUTES"),
-    )
+    """OUTBOUND_RATE_LIMIT_MAX_REQUESTS and _WINDOW_MINUTES: of this process, which are the API server's own when btdiag
+    runs in its container (never for a lab), else what a file of --config declares."""
+    return OutboundLimit(max_requests=_limit(target, MAX_REQUESTS), window_minutes=_limit(target, WINDOW_MINUTES))
+
+
+def _limit(target: Target, name: str) -> Limit | None:
+    value = None if target.lab_scenario is not None else _value(name)
+    if value is not None:
+        return Limit(value=value, where="where btdiag runs")
+    declared = target.setting(name)
+    return Limit(value=declared.value[:300], where=f"in {declared.where}") if declared else None
 
 
 def _value(name: str) -> str | None:

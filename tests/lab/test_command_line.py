@@ -116,6 +116,25 @@ def test_a_broken_file_of_the_users_is_one_line(tmp_path: Path) -> None:
     assert "check_own.py" in done.err
 
 
+def test_files_of_the_deployment_are_judged_by_line_and_their_secrets_stay_out(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(
+        "api:\n  extraEnvVars:\n    - {name: PG_URL, value: canary-1}\n"
+        '    - {name: TS_API_KEEP_ALIVE_TIMEOUT_SECONDS, value: "70"}\n'
+    )
+    (tmp_path / "main.tf").write_text('resource "aws_lb" "api" {\n  idle_timeout = 900 # canary-2\n}\n')
+    files = ("--config", str(values), "--config", str(tmp_path / "main.tf"))
+    done = cli.btdiag(
+        "run", "--target", "lab:healthy", "--quick", "--only", "keepalive", "--format", "json", "--no-files", *files
+    )
+    found = next(check for check in done.report["checks"] if check["id"] == "keepalive.backend-outlives-load-balancer")
+    assert (done.code, found["verdict"]) == (1, "fail")
+    assert "70 s (declared in values.yaml line 4)" in found["summary"]
+    assert "900 s (declared in main.tf at resource.aws_lb.api.idle_timeout)" in found["summary"]
+    assert len(done.report["target"]["config"]) == 2
+    assert "canary" not in done.out + done.err
+
+
 def test_reports_are_files_of_their_own_and_never_overwritten(tmp_path: Path) -> None:
     arguments = ("run", "--target", "lab:healthy", "--only", "dns", "-o", str(tmp_path))
     assert [btdiag(*arguments).code for _ in range(2)] == [0, 0]

@@ -27,7 +27,7 @@ from btdiag.judge.limits_requests import (
 )
 from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, is_lost, routes_reach_their_backend
 from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
-from btdiag.judge.ratelimit import OutboundLimit
+from btdiag.judge.ratelimit import Limit, OutboundLimit
 from btdiag.judge.sdk_facts import ControlPlane, Login
 from btdiag.judge.sdk_needs import LOGIN
 from btdiag.measurement import NotMeasured, PerAddress
@@ -394,6 +394,10 @@ LIMITED = seen(429, NGINX, Retry_After="30")
 NO_LIMIT = OutboundLimit()
 
 
+def setting(value: str | None) -> Limit | None:
+    return Limit(value=value, where="in values.yaml line 7") if value is not None else None
+
+
 def login(exchange: Exchange) -> ControlPlane:
     return ControlPlane(login=Login(exchange=exchange, keyed=True), routes=((LOGIN, seen(401)),), unknown=NOT_FOUND)
 
@@ -430,11 +434,11 @@ def test_a_429_on_the_way_to_the_control_plane_names_the_outbound_limiter() -> N
 @pytest.mark.parametrize(
     ("requests", "window", "words"),
     [
-        ("0", "0", "turned off where btdiag runs"),
-        ("500", None, "500 in 1 min, as set where btdiag runs"),
+        ("0", "0", "turned off in values.yaml line 7"),
+        ("500", None, "500 in 1 min, as set in values.yaml line 7"),
         ("500", "5", "500 in 5 min"),
         (None, "1", "by default 100 a minute"),
-        ("many", None, "MAX_REQUESTS is set, but is no number"),
+        ("many", None, "in values.yaml line 7 OUTBOUND_RATE_LIMIT_MAX_REQUESTS is set, but is no number"),
         ("-1", None, "MAX_REQUESTS is set, but is no number"),
         ("", None, "MAX_REQUESTS is set, but is no number"),
         ("100", "0", "WINDOW_MINUTES is set, but is no number above 0"),
@@ -444,7 +448,7 @@ def test_a_429_on_the_way_to_the_control_plane_names_the_outbound_limiter() -> N
 def test_the_declared_outbound_limit_is_held_against_what_it_may_be(
     requests: str | None, window: str | None, words: str
 ) -> None:
-    limit = OutboundLimit(max_requests=requests, window_minutes=window)
+    limit = OutboundLimit(max_requests=setting(requests), window_minutes=setting(window))
     found = throttled(plane=login(seen(200)), limit=limit)
     assert words in found.summary
     assert found.verdict is (Verdict.WARN if "set, but" in words else Verdict.PASS)
