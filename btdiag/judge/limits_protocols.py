@@ -54,12 +54,6 @@ class Upgrade:
     direct: Exchange | None
 
 
-def certificate_fits(names: Sequence[str], host: str) -> bool:
-    """Whether one of a certificate's names is the host, or a wildcard for its first label (RFC 9525 section 6.3)."""
-    parent = host.partition(".")[2]
-    return any(name.lower() in {host, f"*.{parent}"} for name in names)
-
-
 def http2_works_where_offered(found: Http2, other: Shared | NotMeasured) -> Finding:
     """The claim of gateway.http2-works-where-offered."""
     limited = [seen for seen in (found.plain, *found.answers) if seen.status == 429]

@@ -14,7 +14,7 @@ from btdiag.judge import evidence
 from btdiag.judge.clock import Reading, reading_of
 from btdiag.judge.connection import blocked, share_of
 from btdiag.judge.handshake import Certificate, Connection
-from btdiag.judge.tls_names import default_certificate, inspection_vendor, is_public_ca, short_name
+from btdiag.judge.tls_names import default_certificate, inspection_vendor, is_public_ca, short_name, speaks_for
 from btdiag.judge.tls_remedy import Cause, remedy_for
 from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
 
@@ -53,6 +53,8 @@ def diagnose(connection: Connection, host: str) -> Diagnosis:
     if code == _SELF_SIGNED:
         return _self_signed(leaf)
     if code in _NO_ISSUER or code == _SELF_SIGNED_ROOT:
+        if not speaks_for(leaf.names, host):  # OpenSSL stops at the chain: the name was not looked at
+            return _wrong_name(leaf, host, f", and its issuer {short_name(leaf.issuer)} is not trusted here")
         return _unknown_issuer(connection, leaf)
     said = connection.distrust.message if connection.distrust else ""
     return Diagnosis(cause=Cause.WEAK if code in _WEAK else Cause.OTHER, sentence=said, certificate=leaf)
@@ -88,14 +90,13 @@ def _clock_sentence(culprit: Certificate, now: datetime, reading: Reading) -> st
     )
 
 
-def _wrong_name(leaf: Certificate, host: str) -> Diagnosis:
+def _wrong_name(leaf: Certificate, host: str, more_wrong: str = "") -> Diagnosis:
     names = ", ".join(leaf.names[:8]) or f"no host name at all (subject {short_name(leaf.subject)})"
     more = f" and {len(leaf.names) - 8} more" if len(leaf.names) > 8 else ""
     product = default_certificate(leaf.subject, leaf.names)
     hint = f" ({product})" if product else ""
-    return Diagnosis(
-        cause=Cause.WRONG_NAME, sentence=f"it is for {names}{more}{hint}, not for {host}", certificate=leaf
-    )
+    sentence = f"it is for {names}{more}{hint}, not for {host}{more_wrong}"
+    return Diagnosis(cause=Cause.WRONG_NAME, sentence=sentence, certificate=leaf)
 
 
 def _self_signed(leaf: Certificate) -> Diagnosis:

@@ -9,7 +9,8 @@ from btdiag.judge.exchange import Exchange
 from btdiag.measurement import NotAsked, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import routes_to
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.health import HEALTH
+from btdiag.probe.retry import settled
 from btdiag.probe.wire import Wire
 
 PATH = "/v1/project?limit=1"

@@ -34,9 +34,10 @@ from btdiag.measurement import NotAsked, NotMeasured, PerAddress, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import get
 from btdiag.probe.failures import Header
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.health import HEALTH
 from btdiag.probe.idle import backend_way
 from btdiag.probe.kept import Kept, kept
+from btdiag.probe.retry import settled
 from btdiag.probe.wire import Limits, Wire
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s

@@ -16,8 +16,9 @@ from btdiag.judge.sdk_needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
 from btdiag.measurement import measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.body import JSON
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.health import HEALTH
 from btdiag.probe.kept import Kept, kept
+from btdiag.probe.retry import settled
 from btdiag.probe.wire import Limits, Wire
 from btdiag.urls import url_parts
 

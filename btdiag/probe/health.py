@@ -4,22 +4,21 @@ directly where their URLs were given. Nothing is written anywhere, and no redire
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 
-from btdiag.judge.answers import Roots, is_gateway_hiccup
+from btdiag.judge.answers import Roots
 from btdiag.judge.exchange import Exchange
 from btdiag.measurement import NotAsked, Scope, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import get
+from btdiag.probe.retry import settled
 from btdiag.probe.wire import Limits, Wire
 
 HEALTH = Limits(total=6.0)  # seconds; the platforms' health checks give up after 5, one more shows what came late
 TIMES = 6  # requests for GET /: one of three backends broken stays unseen in 9 % of runs on one address
 TIMES_DEEP = 30  # the same for one of ten: 4 %
 HEAD_START = 1.0  # seconds for the first request alone, so that its time is not that of a burst
-QUICK_ENOUGH = 2.0  # seconds; a failure that took longer is not tried again
-RETRIES = 3
 
 _WHY = "two rounds of at most 6 s each, the health checks' 5 s and one more"
 
@@ -93,13 +92,3 @@ async def brainstore_root(wire: Wire, target: Target) -> Exchange:
     if target.brainstore is None:
         raise NotAsked("no --brainstore URL was given", "--brainstore http://HOST:4000")
     return await settled(lambda: get(f"{target.brainstore}/", target, wire, HEALTH))
-
-
-async def settled(ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
-    """The answer, asked for again when a gateway hiccup came in its place: how steady the target is, `roots` tells."""
-    seen = await ask()
-    for _ in range(RETRIES):
-        if not is_gateway_hiccup(seen) or seen.timing.total_s > QUICK_ENOUGH:
-            break
-        seen = await ask()
-    return seen

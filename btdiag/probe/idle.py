@@ -10,7 +10,6 @@ import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, Fate, FrontIdle, Held, contradiction_s
@@ -50,16 +49,16 @@ async def backend_way(target: Target, wire: Wire) -> Way:
     connection."""
     if target.backend is None:
         raise NotAsked("no --backend was given", f"btdiag run --target {target.url} --backend URL")
-    parts = urlsplit(target.backend)
     detail = ""
     for route in await routes_to(target.backend, target):
+        way = Way(route=route, verify=False)
         try:
-            stream = await wire.dial(route, tls=parts.scheme == "https", server_name=parts.hostname, verify=False)
+            stream = await wire.dial_url(way, target.backend)
         except DialError as error:
             detail = error.failure.detail
         else:
             await stream.close()
-            return Way(route=route, verify=False)
+            return way
     raise Blocked(BACKEND_AGREES, f"no connection to the backend {target.backend}: {detail}")
 
 
@@ -75,15 +74,12 @@ async def open_and_ask(
     wire: Wire, way: Way, url: str, path: str, count: int, stagger_s: float
 ) -> list[TimedConnection]:
     """Open connections one after the other and ask once on each; only those that were answered and stayed open."""
-    parts = urlsplit(url)
     opened: list[TimedConnection] = []
     try:
         for number in range(count):
             if number:
                 await asyncio.sleep(stagger_s)
-            stream = await wire.dial(
-                way.route, tls=parts.scheme == "https", server_name=parts.hostname, verify=way.verify
-            )
+            stream = await wire.dial_url(way, url)
             connection = TimedConnection(stream)
             opened.append(connection)
             connection.send("GET", wire.prepared(stream, "GET", url + path))

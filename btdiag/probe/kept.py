@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from btdiag.judge.exchange import Exchange, Trouble
 from btdiag.model import Way
 from btdiag.probe.failures import Header
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.health import HEALTH
+from btdiag.probe.retry import settled
 from btdiag.probe.wire import DialError, Stream, Wire
 
 CONNECTIONS = 2
@@ -51,14 +51,10 @@ class Kept:
         """A connection to ask on; None where there is none, or where only whole exchanges work (http by proxy)."""
         if self._idle:
             return self._idle.pop()
-        parts = urlsplit(url)
-        tls = parts.scheme == "https"
-        if self._way.route.proxy is not None and not tls:
+        if self._way.route.proxy is not None and url.startswith("http:"):
             return None
         try:
-            return await self._wire.dial(
-                self._way.route, tls=tls, server_name=parts.hostname or "", verify=self._way.verify
-            )
+            return await self._wire.dial_url(self._way, url)
         except DialError:
             return None
 

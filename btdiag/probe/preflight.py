@@ -85,19 +85,18 @@ async def cors_bucket(target: Target, wire: Wire) -> CorsSurvey:
 
 async def _way_to(url: str, target: Target, wire: Wire) -> Way:
     """The first address of a URL's host that takes a connection; its certificate may be made out to another name."""
-    parts = urlsplit(url)
-    routes = await routes_to(url, target)
-    for route in routes:
+    for route in await routes_to(url, target):
         for verify in (True, False):
+            way = Way(route=route, verify=verify)
             try:
-                stream = await wire.dial(route, tls=parts.scheme == "https", server_name=parts.hostname, verify=verify)
+                stream = await wire.dial_url(way, url)
             except DialError as error:
                 if error.failure.trouble is Trouble.UNTRUSTED:
                     continue
                 break
             await stream.close()
-            return Way(route=route, verify=verify)
-    raise Unknown(f"no connection to {parts.hostname} for {url}")
+            return way
+    raise Unknown(f"no connection to {urlsplit(url).hostname} for {url}")
 
 
 def _heard(survey: CorsSurvey, url: str) -> CorsSurvey:
@@ -162,11 +161,10 @@ async def _opened(wire: Wire, way: Way, base: str, spent: Stream | None) -> Stre
     """A fresh connection; None where there is none, or where only whole exchanges work (http through a proxy)."""
     if spent is not None:
         await spent.close()
-    tls = base.startswith("https:")
-    if way.route.proxy is not None and not tls:
+    if way.route.proxy is not None and base.startswith("http:"):
         return None
     try:
-        return await wire.dial(way.route, tls=tls, server_name=urlsplit(base).hostname, verify=way.verify)
+        return await wire.dial_url(way, base)
     except DialError:
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
 
 from btdiag.judge.answers import is_gateway_hiccup
 from btdiag.judge.exchange import Exchange
@@ -11,8 +10,9 @@ from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
 from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.failures import Header
-from btdiag.probe.health import HEALTH, RETRIES, settled
+from btdiag.probe.health import HEALTH
 from btdiag.probe.idle import backend_way_if_any
+from btdiag.probe.retry import again_while, settled
 from btdiag.probe.wire import DialError, Limits, Wire
 
 H2 = ("h2", "http/1.1")
@@ -46,12 +46,9 @@ async def http2(serving_way: Way, wire: Wire, target: Target) -> Http2:
 
 async def _over_http2(way: Way, wire: Wire, url: str) -> Exchange | None:
     """The answer over HTTP/2, asked for again after a hiccup, as over HTTP/1.1; None where it is not agreed on."""
-    seen = await _once_over_http2(way, wire, url)
-    for _ in range(RETRIES):
-        if seen is None or not is_gateway_hiccup(seen):
-            break
-        seen = await _once_over_http2(way, wire, url)
-    return seen
+    return await again_while(
+        lambda seen: seen is not None and is_gateway_hiccup(seen), lambda: _once_over_http2(way, wire, url)
+    )
 
 
 async def _once_over_http2(way: Way, wire: Wire, url: str) -> Exchange | None:
@@ -108,9 +105,8 @@ async def _upgraded(way: Way, wire: Wire, url: str) -> Exchange:
 
 
 async def _asked_to_upgrade(way: Way, wire: Wire, url: str) -> Exchange:
-    parts = urlsplit(url)
     try:
-        stream = await wire.dial(way.route, tls=parts.scheme == "https", server_name=parts.hostname, verify=way.verify)
+        stream = await wire.dial_url(way, url)
     except DialError as error:
         raise Unknown(f"no connection to open a WebSocket on: {error.failure.detail}") from error
     try:

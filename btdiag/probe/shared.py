@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from btdiag.judge.limits_protocols import Shared, certificate_fits
+from btdiag.judge.limits_protocols import Shared
+from btdiag.judge.tls_names import speaks_for
 from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import routes_to
-from btdiag.probe.health import HEALTH, settled
+from btdiag.probe.health import HEALTH
 from btdiag.probe.protocols import H2
+from btdiag.probe.retry import settled
 from btdiag.probe.wire import DialError, Stream, Wire
 
 HEALTH_PATH = "/health"  # of the AI gateway
@@ -39,7 +41,7 @@ async def shared_connection(serving_way: Way, wire: Wire, target: Target) -> Sha
     except DialError as error:
         raise Unknown(f"no connection to {target.host}: {error.failure.detail}") from error
     try:
-        if stream.alpn != "h2" or not certificate_fits(_names(stream), other):
+        if stream.alpn != "h2" or not speaks_for(_names(stream), other):
             raise NotAsked(f"browsers share no connection between {target.host} and {other} (certificate, HTTP/2)")
         shared = await wire.send_on(stream, "GET", url, limits=HEALTH)
     finally:

@@ -11,8 +11,8 @@ import asyncio
 from btdiag.judge.limits_streams import FLOWING_S, STREAM_PATH, Held, Silence, StreamSeen
 from btdiag.measurement import NotAsked, Waits, measurement
 from btdiag.model import Mode, Target, Way
-from btdiag.probe.health import RETRIES
 from btdiag.probe.idle import backend_way_if_any, front_wait, while_idle
+from btdiag.probe.retry import again_while
 from btdiag.probe.streaming import GATEWAY, watch
 from btdiag.probe.wire import Wire
 
@@ -58,11 +58,10 @@ async def _beside(wire: Wire, target: Target, seconds: float) -> Held | None:
 async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) -> Held:
     """One stream, from `after` until the end of the wait; asked for again where a gateway's error comes at once."""
     await asyncio.sleep(after)
-    seen = await watch(way, wire, url, seconds - after, _ALL)
-    for _ in range(RETRIES):
-        if seen.exchange.status not in GATEWAY or seen.over_s > FLOWING_S:
-            break
-        seen = await watch(way, wire, url, seconds - after, _ALL)
+    seen = await again_while(
+        lambda one: one.exchange.status in GATEWAY and one.over_s <= FLOWING_S,
+        lambda: watch(way, wire, url, seconds - after, _ALL),
+    )
     return Held(
         exchange=seen.exchange,
         last_s=seen.last_s,

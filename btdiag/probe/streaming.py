@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
 from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
-from btdiag.probe.endpoint import routes_to
-from btdiag.probe.health import RETRIES
+from btdiag.probe.idle import backend_way
+from btdiag.probe.retry import again_while
 from btdiag.probe.wire import DialError, Limits, Stream, Wire
 
 WATCH = 4.0  # seconds; a hop that buffers holds a live stream back for longer
@@ -33,12 +32,10 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 @measurement(budget=25, why="5 s to connect, 4 s of watching, and again after a gateway's error", sends=_planned)
 async def stream_seen(serving_way: Way, wire: Wire, target: Target) -> StreamSeen:
     """When the pieces of the API's event stream arrive through the load balancer."""
-    seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
-    for _ in range(RETRIES):
-        if seen.exchange.status not in GATEWAY:
-            break
-        seen = await _watch(serving_way, wire, target.url_for(STREAM_PATH))
-    return seen
+    return await again_while(
+        lambda seen: seen.exchange.status in GATEWAY,
+        lambda: _watch(serving_way, wire, target.url_for(STREAM_PATH)),
+    )
 
 
 def _planned_direct(target: Target, mode: Mode) -> list[str]:
@@ -48,15 +45,7 @@ def _planned_direct(target: Target, mode: Mode) -> list[str]:
 @measurement(budget=15, why="5 s to connect for each of two addresses, 4 s of watching", sends=_planned_direct)
 async def backend_stream(wire: Wire, target: Target) -> StreamSeen:
     """When they arrive from the API server itself."""
-    if target.backend is None:
-        raise NotAsked("no --backend URL was given", "--backend http://HOST:8000")
-    routes = await routes_to(target.backend, target)
-    for route in routes[:-1]:
-        try:
-            return await _watch(Way(route=route, verify=False), wire, target.backend + STREAM_PATH)
-        except Unknown:
-            continue
-    return await _watch(Way(route=routes[-1], verify=False), wire, target.backend + STREAM_PATH)
+    return await _watch(await backend_way(target, wire), wire, f"{target.backend}{STREAM_PATH}")
 
 
 async def _watch(way: Way, wire: Wire, url: str) -> StreamSeen:
@@ -80,13 +69,10 @@ class Watched:
 
 async def watch(way: Way, wire: Wire, url: str, seconds: float, enough: int) -> Watched:
     """GET a stream of events and note when its bytes come, for at most so long or until so many pieces are there."""
-    parts = urlsplit(url)
-    if way.route.proxy is not None and parts.scheme == "http":
+    if way.route.proxy is not None and url.startswith("http:"):
         raise NotAsked("a stream is not watched on plain http:// through a proxy, which may hold it back itself")
     try:
-        stream = await wire.dial(
-            way.route, tls=parts.scheme == "https", server_name=parts.hostname or "", verify=way.verify
-        )
+        stream = await wire.dial_url(way, url)
     except DialError as error:
         raise Unknown(f"no connection to watch {url} on: {error.failure.detail}") from error
     reader = _Timed(stream, enough)

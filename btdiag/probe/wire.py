@@ -85,6 +85,13 @@ class Wire:
         chosen = context or self._context(host, tls, verify, tuple(alpn))
         return await self._open(route, host, chosen if tls else None, timeout)
 
+    async def dial_url(self, way: Way, url: str) -> Stream:
+        """Open a connection as a URL wants it: TLS and the server's name are the URL's, whatever the way's address."""
+        parts = urlsplit(url)
+        return await self.dial(
+            way.route, tls=parts.scheme == "https", server_name=parts.hostname or "", verify=way.verify
+        )
+
     async def exchange(
         self,
         way: Way | Route,

@@ -14,7 +14,6 @@ from btdiag.judge.limits_protocols import (
     Http2,
     Shared,
     Upgrade,
-    certificate_fits,
     compressed_answers_unpack,
     http2_works_where_offered,
     websockets_pass,
@@ -145,12 +144,6 @@ def test_two_hosts_on_one_connection(shared: Exchange, alone: Exchange, verdict:
     offered = Http2(plain=seen(), answers=(over_http2(),))
     other = Shared(host="gateway.example.com", shared=shared, alone=alone)
     assert http2_works_where_offered(offered, other).verdict is verdict
-
-
-def test_which_hosts_a_certificate_fits() -> None:
-    assert certificate_fits(["*.example.com"], "gateway.example.com")
-    assert certificate_fits(["Gateway.example.com"], "gateway.example.com")
-    assert not certificate_fits(["*.example.com", "example.com"], "a.gateway.example.com")
 
 
 # Compression

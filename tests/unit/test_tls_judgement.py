@@ -150,6 +150,12 @@ ZSCALER = "CN=Zscaler Intermediate Root CA (zscaler.net),O=Zscaler Inc."
             id="default name",
         ),
         pytest.param(
+            connection(certificate(names=("other.example.com",)), code=20),
+            Cause.WRONG_NAME,
+            f"not for {HOST}, and its issuer Example Issuing CA (Example Corp) is not trusted here",
+            id="wrong name and unknown issuer",
+        ),
+        pytest.param(
             connection(certificate(issuer=f"CN={HOST}"), code=18),
             Cause.SELF_SIGNED,
             f"it is self-signed by {HOST}",

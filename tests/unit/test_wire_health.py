@@ -13,6 +13,7 @@ from btdiag.judge.exchange import Exchange, Phase, Trouble
 from btdiag.measurement import NotAsked, Unknown
 from btdiag.model import Mode, Secret, Target, Way
 from btdiag.probe import health
+from btdiag.probe.retry import RETRIES
 from btdiag.probe.wire import Wire
 from tests.serving import Handler, http_target, resetting, route_to, saying, serving
 
@@ -62,7 +63,7 @@ def test_hiccups_are_asked_again(measure: Callable[[Way, Wire, Target], Awaitabl
 def test_asking_again_has_an_end() -> None:
     server = Scripted(BAD)
     assert with_server(server, health.version).status == 502
-    assert len(server.heads) == 1 + health.RETRIES
+    assert len(server.heads) == 1 + RETRIES
     seen = with_server(resetting, health.version)
     assert seen.failure is not None
     assert seen.failure.trouble is Trouble.RESET

@@ -1,0 +1,33 @@
+"""Asking again when a gateway hiccup came in an answer's place: how steady the target is, other measurements tell."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from btdiag.judge.answers import is_gateway_hiccup
+from btdiag.judge.exchange import Exchange
+
+QUICK_ENOUGH = 2.0  # seconds; a failure that took longer is not tried again
+RETRIES = 3
+
+Seen = TypeVar("Seen")
+
+
+async def settled(ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
+    """The answer, asked for again when a quick gateway hiccup came in its place."""
+    return await again_while(_is_quick_hiccup, ask)
+
+
+async def again_while(passing: Callable[[Seen], bool], ask: Callable[[], Awaitable[Seen]]) -> Seen:
+    """What is seen, looked for again at most RETRIES times while it is something that passes."""
+    seen = await ask()
+    for _ in range(RETRIES):
+        if not passing(seen):
+            break
+        seen = await ask()
+    return seen
+
+
+def _is_quick_hiccup(seen: Exchange) -> bool:
+    return is_gateway_hiccup(seen) and seen.timing.total_s <= QUICK_ENOUGH
