@@ -20,14 +20,15 @@ from btdiag.judge.gateway import Confidence, sender
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
 from btdiag.model import HopName
 
-OFFSETS = (-0.4, -0.55, -0.25, -0.45)
+OFFSETS = (-0.5, -0.6, -0.4, -0.55)
 """Where to aim, relative to K, as parts of the time that a volley takes: its requests must reach the backend while that
-is busy with the first of them, and the timers of the others run out. Observed on loopback with 200 connections (13 to
-16 ms a volley), nginx 1.22 before Node 20, median answer to median sending: at -8 to -3 ms eight of nine volleys had
-hits, at -16 to -11 ms none, at -2 ms and later one of four. Spreading the ages of the pool over 30 ms was worse: it is
-the connections that run out together that are caught together."""
+is busy with the first of them, and the timers of the others run out. Observed on loopback with 200 connections (9 to 16
+ms a volley), nginx 1.22 before Node 20 and before uvicorn, median answer to median sending: from -7 to -5 ms two of
+three volleys had hits, -4 ms and later one of three; with these offsets 40 of 40 runs had them within three periods.
+Spreading the ages of the pool over 30 ms was worse: it is the connections that run out together that are caught
+together."""
 
-VOLLEY_LIMIT_S = 0.016  # no volley is taken for longer when aiming: a slow machine must not move the aim far ahead
+VOLLEY_LIMIT_S = 0.012  # no volley is taken for longer when aiming: a slow machine must not move the aim far ahead
 
 COARSE_OFFSETS_S = (0.010, 0.030, 0.060, 0.100)
 """The same for a backend that looks at its timers only now and then (gunicorn's threads: once a second): connections
@@ -44,16 +45,34 @@ PERIODS = 4  # a period finds the race on loopback in two of three tries, four o
 TURNS = (0, 0, 1, 0)  # which candidate for K each of them tests
 COMB_AT = 1  # which of them is the comb
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
+UVICORN_REFUSES = "Invalid HTTP request received."
 NOT_NODE = ("uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "waitress", "werkzeug", "python", "tornado")
 READ_FIRST = ("nginx", "apache", "openresty")  # they read a body before they pass on any of it: no comb there
 MISS_AT_ONCE = 0.5  # a period without a hit in spite of a race: 0.10 to 0.50 on loopback when aimed to the millisecond
 
 
-def keepalive_of(setting_s: float, source: Source, server: str = "") -> Keepalive:
-    """K of a setting: Node's second later is likelier than the bare value, for the API server is one, unless the
-    `Server` that answered names itself as another (Node's does not name itself)."""
-    candidates = (setting_s + NODE_EXTRA_S, setting_s)
-    return Keepalive(candidates=candidates[::-1] if server.lower().startswith(NOT_NODE) else candidates, source=source)
+def is_node(usual: Exchange, odd: Exchange) -> bool | None:
+    """Is the server behind the load balancer Node.js? Told by its answer to a method that nobody knows (`odd`) beside
+    the ordinary answer of the same path (`usual`).
+
+    Node's parser refuses such a method by itself: 400 with neither body nor type. Other servers hand it to the
+    application, which answers as usual, or name themselves. None where a hop in front refused it, or may have.
+    Observed with Node 20, uvicorn (h11, httptools) and gunicorn behind nginx, Apache, Caddy, Varnish and HAProxy; Envoy
+    refuses it itself.
+    """
+    servers = [value.lower() for name, value in (*usual.headers, *odd.headers) if name.lower() == "server"]
+    as_usual = (odd.status, odd.header("content-type")) == (usual.status, usual.header("content-type"))
+    if any(server.startswith(NOT_NODE) for server in servers) or as_usual or UVICORN_REFUSES in odd.body:
+        return False
+    empty = odd.status == 400 and not odd.body and odd.header("content-type") is None
+    return True if empty and odd.header("date") else None  # Node sends no Date with it: a hop behind us added one
+
+
+def keepalive_of(setting_s: float, source: Source, node: bool | None = None) -> Keepalive:
+    """K of a setting: Node closes a second later, others at the bare value; both where nobody knows which it is, the
+    likelier one first, for the API server is Node."""
+    candidates = {True: (setting_s + NODE_EXTRA_S,), False: (setting_s,), None: (setting_s + NODE_EXTRA_S, setting_s)}
+    return Keepalive(candidates=candidates[node], source=source)
 
 
 def keepalive_measured(closings_s: Sequence[float], open_s: Sequence[float] = ()) -> Keepalive:

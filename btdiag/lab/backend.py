@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import TypeAlias
 
 from btdiag.lab import cors
@@ -59,6 +59,8 @@ class ApiServer:
 
     async def answer(self, request: Request, _visit: Visit) -> Answer:
         """The response to one request, with CORS headers; at REALTIME a WebSocket that is closed at once."""
+        if self.plan.grace and request.method not in HTTPMethod.__members__:
+            return Response(status=400, closes=True)  # as Node's parser does
         if request.path == REALTIME and (request.header("upgrade") or "").lower() == "websocket":
             return _websocket(request.header("sec-websocket-key") or "")
         if request.path.startswith("/v1/proxy"):

@@ -138,7 +138,7 @@ class Balancer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """The API server. `keepalive` is its setting (seconds); like Node it announces that in its Keep-Alive header and
-    closes `grace` seconds later."""
+    closes `grace` seconds later. Without any grace it is no Node: a method that it does not know reaches the routes."""
 
     keepalive: float = 2.0
     grace: float = 1.0

@@ -2,11 +2,12 @@
 
 Sent: N requests at once to a path nobody knows (404), each with a two-byte body; one in eight is a GET. The front
 connections are held, so that the load balancer's pool holds N connections of one age. W and C fill and use the pool, A
-is due at the age K, B follows at once; once in four periods bodies are held back for 0.3 s at most (H). judge/race.py
-has the plan, and what follows from it. Bounds: --connections, the limit of open files, four periods, 15 s a volley; it
-stops at once when throttled, when a control fails, and when the
-race is proved. Nothing is written to the target; but it can cause the very 502s that it looks for, and a load balancer
-may take servers out for that (nginx: 10 s): hence opt-in (--induce) for all but lab targets.
+is due at the age K, B follows at once; once in four periods bodies are held back for 0.3 s at most (H). Where the
+backend cannot be asked directly, one request with a method that nobody knows tells Node.js from other servers, and so
+which K is meant. judge/race.py has the plan, and what follows from it. Bounds: --connections, the limit of open files,
+four periods, 15 s a volley; it stops at once when throttled, when a control fails, and when the race is proved. Nothing
+is written to the target; but it can cause the very 502s that it looks for, and a load balancer may take servers out for
+that (nginx: 10 s): hence opt-in (--induce) for all but lab targets.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from btdiag.judge.race import (
     answered_by,
     budget_for,
     hangs_when_idle,
+    is_node,
     keepalive_measured,
     keepalive_of,
     may_stream,
@@ -48,6 +50,7 @@ from btdiag.probe.idle import (
 from btdiag.probe.timed import TimedConnection, close_all
 from btdiag.probe.wire import Limits, Wire
 
+ODD_METHOD = "BTDIAG"  # a token that no server knows (RFC 9110 section 9.1), to a path that nobody has
 FEWEST = 10  # a volley of fewer is no better than single requests
 WITNESSES = 4  # connections that stay out of A: when they end with it, it is the load balancer's own front timeout
 PAUSE_S = 0.2  # between W and C, A and B: the pool has its connections back, and none has been idle for long
@@ -83,8 +86,10 @@ def _volleys(target: Target, mode: Mode) -> list[str]:
         return []
     url, count = target.url_for(mode.probe_path or "/btdiag-RANDOM"), connection_limit(mode.connections)
     periods = mode.periods or PERIODS
+    odd = [] if target.backend else [f"{ODD_METHOD} {url}, to see whether Node.js answers"]
     lines = [
         f"POST {url}, to see who answers",
+        *odd,
         f"POST {url} (one in {GET_EVERY} a GET) on {count} connections at once: a volley",
         f"the volley again: warm-up and controls, and {periods} times at most at the age of the backend's keep-alive",
     ]
@@ -127,7 +132,7 @@ class _Induction:
     usual: int | None = None
     answerer: Answerer = Answerer.UNCLEAR
     combs: bool = False
-    server: str = ""
+    node: bool | None = None
     keepalive: Keepalive | None = None
     direct: list[TimedConnection] = field(default_factory=list)
     warm_up: tuple[Volley, ...] = ()
@@ -181,7 +186,9 @@ class _Induction:
             url = self.target.backend.rstrip("/") + path
             direct = await self.wire.exchange(self.backend, "POST", url, headers=HEADERS, body=BODY, limits=limits)
         self.usual, self.answerer, self.combs = front.status, answered_by(front, direct), may_stream(front)
-        self.server = front.header("server") or ""
+        if not self.backend:
+            odd = await self.wire.exchange(self.battery.way, ODD_METHOD, self.target.url_for(path), limits=limits)
+            self.node = is_node(front, odd)
         if front.status == 429:
             return Stop.THROTTLED
         return Stop.UNHEALTHY if front.status is None or front.status >= 500 else None
@@ -251,7 +258,7 @@ class _Induction:
         if not self.direct:
             setting = self.target.backend_keepalive
             source = Source.DEFAULT if setting is None else Source.DECLARED
-            self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, self.server)
+            self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, self.node)
             return None
         limit = max(0.0, self.waits.remaining() - RESERVE_S)
         expected = expected_keepalive(self.target)

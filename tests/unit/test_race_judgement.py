@@ -18,6 +18,7 @@ from btdiag.judge.race import (
     chance,
     fisher_exact,
     hangs_when_idle,
+    is_node,
     keepalive_measured,
     keepalive_of,
     may_stream,
@@ -133,7 +134,8 @@ def test_throttling_is_429_or_an_unusual_403() -> None:
     ("keepalive", "tested"),
     [
         (keepalive_of(65.0, Source.DECLARED), [66.0, 66.0, 65.0, 66.0]),
-        (keepalive_of(65.0, Source.DECLARED, "uvicorn"), [65.0, 65.0, 66.0, 65.0]),
+        (keepalive_of(65.0, Source.DECLARED, True), [66.0, 66.0, 66.0, 66.0]),
+        (keepalive_of(65.0, Source.DECLARED, False), [65.0, 65.0, 65.0, 65.0]),
         (Keepalive(candidates=(3.0, 3.4), source=Source.MEASURED, coarse=True), [3.0, 3.4, 3.0, 3.4]),
     ],
 )
@@ -259,6 +261,27 @@ def test_who_answers_is_told_by_the_direct_answer_else_by_the_answer_itself() ->
     assert answered_by(page, None) is Answerer.BALANCER
     assert answered_by(exchange(404, "{}"), None) is Answerer.BACKEND
     assert answered_by(exchange(404, "nothing here", "text/plain"), None) is Answerer.UNCLEAR
+
+
+REFUSED = replace(exchange(400), headers=(("Date", "x"), ("Server", "nginx")))
+
+
+@pytest.mark.parametrize(
+    ("odd", "node"),
+    [
+        (REFUSED, True),
+        (replace(REFUSED, headers=()), None),  # a proxy that is Node itself
+        (replace(REFUSED, headers=(("Date", "x"), ("Server", "Caddy"), ("Server", "gunicorn"))), False),
+        (exchange(404, "{}"), False),
+        (exchange(405, "{}"), None),
+        (exchange(400, "Bad Request", "text/plain"), None),  # Envoy itself
+        (exchange(400, "Invalid HTTP request received.", "text/plain; charset=utf-8"), False),
+        (exchange(403, "<html>", "text/html"), None),
+        (exchange(None), None),
+    ],
+)
+def test_node_is_told_by_its_answer_to_a_method_that_nobody_knows(odd: Exchange, node: bool | None) -> None:
+    assert is_node(exchange(404, "{}"), odd) is node
 
 
 VERDICTS = [

@@ -82,6 +82,18 @@ RACE_GUESSED = Scenario(
     faults=(Balancer(upstream_idle=20.0, link_delay=LINK), SHORT_LIVED, UNDECLARED, Omits(("backend",))),
     fails=(ORDER,),
 )
+RACE_NOT_NODE = Scenario(
+    name="keepalive-race-not-node",
+    summary="An API that is no Node.js closes at its declared keep-alive, without a second more; one idle period.",
+    faults=(
+        Balancer(upstream_idle=20.0, link_delay=LINK),
+        Backend(keepalive=2.0, grace=0.0),
+        UNDECLARED,
+        Omits(("backend",)),
+    ),
+    fails=(ORDER,),
+    options=("--periods", "1"),
+)
 RACE_OUTAGE = Scenario(
     name="keepalive-race-outage",
     summary="One lost race, and the load balancer answers 502 to everything for 2 s.",
