@@ -18,6 +18,7 @@ WINDOW_MINUTES = "OUTBOUND_RATE_LIMIT_WINDOW_MINUTES"
 LB_IDLE = "the load balancer's idle timeout"
 ECS_ALB_IDLE_S = "900"  # hard-coded for the API's own ALB (terraform-aws-braintrust-data-plane, modules/api-ecs/alb.tf)
 
+SHOWN = 200  # characters kept of a value and of its place
 OPTION = {KEEPALIVE: "backend_keepalive", LB_IDLE: "lb_idle_timeout"}
 """The options that declare the same as a setting."""
 
@@ -52,7 +53,7 @@ def _of(leaf: Leaf, leaves: Sequence[Leaf]) -> Iterator[tuple[str, DeclaredSetti
         if name == KEEPALIVE and _LAMBDA in leaf.path:
             continue
         place = f"{leaf.file} {'.'.join(leaf.path[:-depth])}"
-        yield place, DeclaredSetting(name=name, value=_evaluated(value, leaves), where=leaf.where)
+        yield place, DeclaredSetting(name=name, value=_evaluated(value, leaves)[:SHOWN], where=leaf.where[:SHOWN])
 
 
 def _read(leaf: Leaf, leaves: Sequence[Leaf]) -> Iterator[tuple[str, str, int]]:

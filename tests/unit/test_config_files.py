@@ -207,6 +207,10 @@ def test_aliases_that_multiply_are_given_up(tmp_path: Path) -> None:
         leaves(write(tmp_path, "values.yaml", "\n".join(lines)))
 
 
+def test_an_endless_value_is_cut(tmp_path: Path) -> None:
+    assert len(declared(write(tmp_path, "a.env", f"{MAX_REQUESTS}={'9' * 100_000}"))[MAX_REQUESTS]) == 200
+
+
 def test_an_empty_folder_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="directly in this folder"):
         leaves(tmp_path)
