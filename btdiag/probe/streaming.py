@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from btdiag.judge.exchange import Exchange
-from btdiag.judge.limits_streams import STREAM_PATH, StreamSeen
+from btdiag.judge.limits_streams import FLOWING, STREAM_PATH, StreamSeen
 from btdiag.measurement import NotAsked, Unknown, measurement
 from btdiag.model import Mode, Target, Way
 from btdiag.probe.idle import backend_way
@@ -93,7 +93,8 @@ async def watch(way: Way, wire: Wire, url: str, seconds: float, enough: int) -> 
 
 
 class _Timed(asyncio.StreamReader):
-    """Reads from a stream's own reader and notes when bytes came; ends it after `enough` pieces of the body."""
+    """Reads from a stream's own reader and notes when bytes came; ends it after `enough` pieces of the body that did
+    not all come at once."""
 
     def __init__(self, stream: Stream, enough: int) -> None:
         super().__init__()
@@ -106,8 +107,8 @@ class _Timed(asyncio.StreamReader):
 
     async def read(self, n: int = -1) -> bytes:
         """The next bytes; none once enough is known."""
-        if len(self.pieces) >= self._enough:
-            return b""
+        if len(self.pieces) >= self._enough and self.pieces[-1] - self.pieces[0] > FLOWING:
+            return b""  # less apart, they may be one event that came in several packets
         data = await self._source.read(n)
         if data:
             now = time.perf_counter() - self.started
