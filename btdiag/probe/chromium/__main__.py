@@ -27,7 +27,8 @@ from btdiag.probe.chromium.survey import survey
 
 ALL_DAY = 26.0  # seconds; a survey that hangs ends itself
 CLOSING = 3.0  # seconds to close the browsers when it is told to end
-REMOVALS = 20  # tries to remove the profiles: a browser that is just ending writes to them
+REMOVALS = 60  # tries to remove the profiles: a browser that is just ending writes to them
+LAST_WRITES = 0.3  # seconds in which one that is being killed may make its profile anew
 
 
 def main() -> int:
@@ -36,14 +37,16 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="btdiag-browser-"))
     for name in ("TMPDIR", "TEMP", "TMP", "HOME"):  # the driver makes its profiles there, Chromium looks for its CAs
         os.environ[name] = str(folder)
+    settle = 0.0
     try:
         result = asyncio.run(_bounded(plan, folder))
     except (PlaywrightError, TimeoutError) as error:
         result = {"error": " ".join(str(error).split())[:600] or "the browser did not answer in time"}
     except asyncio.CancelledError:
+        settle = LAST_WRITES
         return 1
     finally:
-        _remove(folder)
+        _remove(folder, settle)
     sys.stdout.write(json.dumps(to_json(result)) + "\n")
     sys.stdout.flush()
     return 0
@@ -69,9 +72,10 @@ def _wait_for_end_of_input(loop: asyncio.AbstractEventLoop, task: asyncio.Task[d
     os._exit(1)  # the driver sees its own stdin close, and kills the browsers
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: Path, settle: float) -> None:
     for _ in range(REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(settle)
         if not folder.exists():
             break
         time.sleep(0.05)
