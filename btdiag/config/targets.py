@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from btdiag.config.declared import KEEPALIVE, LB_IDLE, OPTION, found, in_effect
+from btdiag.config.declared import KEEPALIVE, LB_IDLE, found, in_effect
 from btdiag.config.files import leaves
 from btdiag.config.settings import Settings
 from btdiag.config.values import UsageError, printable
@@ -45,7 +45,7 @@ def target(settings: Settings, name: str) -> Target:
         proxy_note=proxy_note,
         api_key=Secret(key) if key else None,
         api_key_source=key_name if key else "",
-        **_declared(values, settings.environment),
+        **_declared(values, settings.environment, _files(values)),
     )
 
 
@@ -79,9 +79,6 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         **{k: tuple(lab[k]) for k in ("origin", "allow", "expect_blocked") if lab.get(k)},
         **flags,
     }
-    for name in _files(flags):
-        if name in OPTION and OPTION[name] not in flags:
-            values.pop(OPTION[name], None)  # the lab says it too, but the files were named by a person
     lab_resolvers = tuple(Resolver(label=item["label"], address=item["address"]) for item in lab.get("resolvers", ()))
     resolve = flags["resolve"] if "resolve" in flags else tuple(lab.get("resolve") or ())
     return Target(
@@ -101,16 +98,18 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         address_spaces=tuple((network, space) for network, space in lab.get("address_spaces", ())),
         browser_profile=Path(lab["browser_profile"]) if lab.get("browser_profile") else None,
         page=lab.get("page", ""),
-        **_declared(values, settings.environment),
+        **_declared(values, settings.environment, _files(flags)),
     )
 
 
-def _declared(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of Target that are the same whether a lab or a person gives them."""
+def _declared(
+    values: Mapping[str, Any], environment: Mapping[str, str], files: Mapping[str, DeclaredSetting]
+) -> dict[str, Any]:
+    """The fields of Target that are the same whether a lab or a person gives them. `files` has only what no option of
+    a person says, so that it outweighs what a lab says of itself."""
     for key in ("ca", "client_cert", "client_key"):
         if values.get(key) is not None and not os.access(values[key], os.R_OK):
             raise UsageError(f"--{BY_KEY[key].name} {values[key]}: cannot be read")
-    files = _files(values)
     app_url = values.get("app_url", "https://www.braintrust.dev")
     return {
         "ca_file": values.get("ca"),
@@ -121,8 +120,8 @@ def _declared(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict
         "brainstore": values.get("brainstore"),
         "gateway": values.get("gateway"),
         "bucket": values.get("bucket"),
-        "lb_idle_timeout": values.get("lb_idle_timeout") or _seconds(files.get(LB_IDLE)),
-        "backend_keepalive": values.get("backend_keepalive") or _seconds(files.get(KEEPALIVE)),
+        "lb_idle_timeout": _seconds(files.get(LB_IDLE)) or values.get("lb_idle_timeout"),
+        "backend_keepalive": _seconds(files.get(KEEPALIVE)) or values.get("backend_keepalive"),
         "app_url": app_url,
         "origins": tuple(_origin(entry) for entry in values.get("origin", ())),
         "settings": tuple(files.values()),

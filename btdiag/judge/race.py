@@ -45,7 +45,7 @@ PERIODS = 4  # a period finds the race on loopback in two of three tries, four o
 TURNS = (0, 0, 1, 0)  # which candidate for K each of them tests
 COMB_AT = 1  # which of them is the comb
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
-UVICORN_REFUSES = "Invalid HTTP request received."
+UVICORN_REFUSES = "Invalid HTTP request received."  # uvicorn with httptools, by its source
 NOT_NODE = ("uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "waitress", "werkzeug", "python", "tornado")
 READ_FIRST = ("nginx", "apache", "openresty")  # they read a body before they pass on any of it: no comb there
 MISS_AT_ONCE = 0.5  # a period without a hit in spite of a race: 0.10 to 0.50 on loopback when aimed to the millisecond
@@ -57,7 +57,7 @@ def is_node(usual: Exchange, odd: Exchange) -> bool | None:
 
     Node's parser refuses such a method by itself: 400 with neither body nor type. Other servers hand it to the
     application, which answers as usual, or name themselves. None where a hop in front refused it, or may have.
-    Observed with Node 20, uvicorn (h11, httptools) and gunicorn behind nginx, Apache, Caddy, Varnish and HAProxy; Envoy
+    Observed with Node 20, uvicorn (h11) and gunicorn behind nginx, Apache, Caddy, Varnish and HAProxy; Envoy
     refuses it itself.
     """
     servers = [value.lower() for name, value in (*usual.headers, *odd.headers) if name.lower() == "server"]

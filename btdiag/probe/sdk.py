@@ -38,7 +38,7 @@ def _limit(target: Target, name: str) -> Limit | None:
     if value is not None:
         return Limit(value=value, where="where btdiag runs")
     declared = target.setting(name)
-    return Limit(value=declared.value[:300], where=f"in {declared.where}") if declared else None
+    return Limit(value=declared.value, where=f"in {declared.where}") if declared else None
 
 
 def _value(name: str) -> str | None:
