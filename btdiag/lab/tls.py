@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from btdiag.lab.plan import HOST, CertificateKind, Tls
+from btdiag.openssl import tidy
 
 DAY = timedelta(days=1)
 
@@ -115,7 +116,7 @@ class Certificates:
 
     def client_context(self) -> ssl.SSLContext:
         """For the lab's own hops as clients of each other."""
-        return ssl.create_default_context(cadata=self.own.root.pem.decode())
+        return tidy(ssl.create_default_context(cadata=self.own.root.pem.decode()))
 
     def _loaded(self, kind: CertificateKind) -> ssl.SSLContext:
         match kind:
@@ -136,7 +137,7 @@ class Certificates:
                 return self._context(leaf, self.own.intermediate)
 
     def _context(self, leaf: Issued, *chain: Issued) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = tidy(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         pem = leaf.key_pem + leaf.pem + b"".join(issued.pem for issued in chain)
         context.load_cert_chain(self._write(f"{leaf.certificate.serial_number:x}.pem", pem))
         context.set_alpn_protocols(["http/1.1"])

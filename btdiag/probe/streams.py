@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from btdiag.judge.exchange import Failure, Icmp, Phase, Timing, Trouble
 from btdiag.model import Proxy, Route
+from btdiag.openssl import tidy
 from btdiag.probe import icmp
 from btdiag.probe.failures import EXPECTED, Broken, failure_of
 from btdiag.probe.tunnel import Line, ProxyAnswer, ask_for_tunnel, require_open
@@ -227,7 +228,7 @@ async def _wrapped(
         return await asyncio.open_connection(
             sock=sock,
             limit=READ_SIZE,
-            ssl=context,
+            ssl=tidy(context),
             server_hostname=server_name,
             ssl_shutdown_timeout=CLOSE_BUDGET,
         )
@@ -267,7 +268,7 @@ async def _tunnel_on_stream(
     try:
         await _tunnel(dial, proxy, progress, Line(send=send, receive=receive))
         if dial.context:
-            await writer.start_tls(dial.context, server_hostname=dial.server_name)
+            await writer.start_tls(tidy(dial.context), server_hostname=dial.server_name)
     except BaseException:
         cut(writer.transport)
         raise
