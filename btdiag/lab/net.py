@@ -34,12 +34,18 @@ def loopback_addresses() -> tuple[str, ...]:
     return found if any("." in address for address in found) else ("127.0.0.1", *found)
 
 
-def bound(address: str, port: int = 0, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-    """A non-blocking socket bound to the address; OSError when the port is taken."""
+def bound(
+    address: str, port: int = 0, kind: socket.SocketKind = socket.SOCK_STREAM, *, reuse: bool = False
+) -> socket.socket:
+    """A non-blocking socket bound to the address; OSError when the port is taken.
+
+    Only a port that was asked for is reused, by a lab that is started again: SO_REUSEADDR lets two processes have the
+    same port for as long as neither listens, and then one lab would answer where another one refuses.
+    """
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     try:
         sock.setblocking(False)
-        if kind == socket.SOCK_STREAM:
+        if reuse:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
     except OSError:
@@ -57,7 +63,7 @@ def on_one_port(
         chosen = port
         try:
             for address, kind in places:
-                sockets.append(bound(address, chosen, kind))
+                sockets.append(bound(address, chosen, kind, reuse=bool(port)))
                 chosen = sockets[0].getsockname()[1]
         except OSError:
             for sock in sockets:

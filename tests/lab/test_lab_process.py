@@ -148,9 +148,10 @@ def test_commands_work_as_printed() -> None:
 
 
 def test_lab_imports_nothing_of_the_rest() -> None:
+    """But for a cure of Python's ssl module, which both sides need alike."""
     code = (
         "import sys, btdiag.lab.world, btdiag.lab.serve; from btdiag.lab.scenario import scenarios; scenarios();"
         "print([name for name in sys.modules if name.startswith('btdiag.') and not name.startswith('btdiag.lab')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "['btdiag.openssl']"
