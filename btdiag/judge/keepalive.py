@@ -22,6 +22,7 @@ from btdiag.judge.race import (
     proved,
     signatures,
 )
+from btdiag.judge.step import step
 from btdiag.judge.volley import BackendIdle, Period, Race, Recovery, Source, Stop
 from btdiag.measurement import NotMeasured
 from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
@@ -139,6 +140,7 @@ def _beside(race: Race | NotMeasured) -> str:
     return (
         f"0 of {sent} requests lost at idle ages of {ages} s ({race.stop.value}{_more_time(race)}; a race that nothing "
         f"hides stays unseen with a probability of {miss_probability(race):.2g}; {_MASKS})"
+        + (f"; {closed}" if (closed := step(race)) else "")
     )
 
 

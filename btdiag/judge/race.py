@@ -20,19 +20,25 @@ from btdiag.judge.gateway import Confidence, sender
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
 from btdiag.model import HopName
 
-OFFSETS = (-0.5, -0.6, -0.4, -0.55)
+OFFSETS = (-0.6, -0.5, -0.65, -0.55)
 """Where to aim, relative to K, as parts of the time that a volley takes: its requests must reach the backend while that
 is busy with the first of them, and the timers of the others run out. Observed on loopback with 200 connections (9 to 16
-ms a volley), nginx 1.22 before Node 20 and before uvicorn, median answer to median sending: from -7 to -5 ms two of
-three volleys had hits, -4 ms and later one of three; with these offsets 40 of 40 runs had them within three periods.
-Spreading the ages of the pool over 30 ms was worse: it is the connections that run out together that are caught
-together."""
+ms a volley), nginx 1.22, periods with hits: before Node 20 at -0.5 and -0.6 in 18 of 24, at -0.7 in 8 of 13; before
+uvicorn at -0.5 in 8 of 15, at -0.6 and -0.7 in 16 of 21, at -0.8 in 8 of 15, at -0.95 in 6 of 21. Spreading the ages of
+the pool over 30 ms was worse: it is the connections that run out together that are caught together."""
+
+STREAMED_OFFSETS = (-0.5, -0.3, -0.4)
+"""The same where a comb may take turns with the volleys: HAProxy before uvicorn was hit in 5 of 11 periods at -0.5 and
+in 11 of 11 at -0.35 to -0.2; Caddy, the other way round, in 8 of 11 at -0.5 and in 9 of 17 at -0.3."""
 
 VOLLEY_LIMIT_S = 0.012  # no volley is taken for longer when aiming: a slow machine must not move the aim far ahead
 
-COARSE_OFFSETS_S = (0.010, 0.030, 0.060, 0.100)
+COARSE_OFFSETS_S = (0.030, 0.010, 0.060, 0.100)
 """The same for a backend that looks at its timers only now and then (gunicorn's threads: once a second): connections
-are overdue, and still open, for a while after K; what makes it look is the volley itself."""
+are overdue, and still open, for a while after K; what makes it look is the volley itself. Observed with a K of 2 s
+behind nginx, periods with hits: 30 ms late in 4 of 5, 10 ms in 3 of 6, 6 ms early in 3 of 10."""
+
+COARSE_AT = 2  # which period tries that where the backend is no Node.js and its timers are not known
 
 COARSE_SPREAD_S = (
     0.05  # closings that differ by more come from such a backend; Node's and uvicorn's differ by 1 to 3 ms
@@ -40,6 +46,7 @@ COARSE_SPREAD_S = (
 NODE_EXTRA_S = 1.0  # observed with Node 20: keepAliveTimeout 65 closes at 66.000 s, 2 at 3.000 s
 SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are no chance
 MANY = 7  # hits in one volley of 200 that can be no chance against two controls
+MORE_CONTROLS = 8  # at a fifth of a second each they are cheaper than a further idle period
 RESERVE_S = 15.0  # of a run's budget, for everything around the idle periods
 PERIODS = 4  # a period finds the race on loopback in two of three tries, four of them in 99 of 100
 TURNS = (0, 0, 1, 0)  # which candidate for K each of them tests
@@ -72,7 +79,7 @@ def keepalive_of(setting_s: float, source: Source, node: bool | None = None) -> 
     """K of a setting: Node closes a second later, others at the bare value; both where nobody knows which it is, the
     likelier one first, for the API server is Node."""
     candidates = {True: (setting_s + NODE_EXTRA_S,), False: (setting_s,), None: (setting_s + NODE_EXTRA_S, setting_s)}
-    return Keepalive(candidates=candidates[node], source=source)
+    return Keepalive(candidates=candidates[node], source=source, coarse=None if node is False else False)
 
 
 def keepalive_measured(closings_s: Sequence[float], open_s: Sequence[float] = ()) -> Keepalive:
@@ -131,9 +138,12 @@ def next_volley(keepalive: Keepalive, history: Sequence[Period], volley_s: float
     tried = sum(period.aim.keepalive_s == candidate and not period.aim.spread_s for period in history)
     if keepalive.coarse:
         return Aim(keepalive_s=candidate, offset_s=COARSE_OFFSETS_S[tried % len(COARSE_OFFSETS_S)])
+    if keepalive.coarse is None and not combs and number == COARSE_AT and not (last and last.hits):
+        return Aim(keepalive_s=candidate, offset_s=COARSE_OFFSETS_S[0])
     if combs and number == COMB_AT and not (last and last.hits):
         return Aim(keepalive_s=candidate, offset_s=0.0, spread_s=COMB_S)
-    return Aim(keepalive_s=candidate, offset_s=OFFSETS[tried % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
+    offsets = STREAMED_OFFSETS if combs else OFFSETS
+    return Aim(keepalive_s=candidate, offset_s=offsets[tried % len(offsets)] * min(volley_s, VOLLEY_LIMIT_S))
 
 
 def period_of(keepalive_s: float) -> float:
@@ -152,13 +162,18 @@ def controls_clean(race: Race) -> bool:
     return all(volley.lost == 0 for volley in race.controls)
 
 
-def chance(race: Race) -> float:
-    """Fisher's exact p of all volleys against all controls; 1.0 without a volley."""
+def chance(race: Race, passed: int = 0) -> float:
+    """Fisher's exact p of the hits against all controls, and `passed` further requests; 1.0 without a volley.
+
+    The smaller one of all volleys together and of the one with the most hits, times their number (Bonferroni): volleys
+    that missed the moment speak neither for nor against the one that met it.
+    """
     if not race.periods:
         return 1.0
+    lost, fine = sum(one.lost for one in race.controls), sum(one.sent for one in race.controls) + passed
     hits, sent = sum(period.hits for period in race.periods), sum(period.volley.sent for period in race.periods)
-    controls = race.controls
-    return fisher_exact(hits, sent, sum(one.lost for one in controls), sum(one.sent for one in controls))
+    each = (fisher_exact(period.hits, period.volley.sent, lost, fine) for period in race.periods)
+    return min(fisher_exact(hits, sent, lost, fine), len(race.periods) * min(each))
 
 
 def hangs_when_idle(race: Race) -> bool:
@@ -201,6 +216,16 @@ def _miss(period: Period, candidates: int) -> float:
     on_time = abs(period.late_s) <= 0.01 and not period.aim.spread_s
     likely = min(period.volley.sent / 200, 1.0) / candidates if on_time else 0.0
     return 1 - (1 - MISS_AT_ONCE) * likely
+
+
+def controls_missing(race: Race) -> int:
+    """How many further control volleys, if none of them loses a request, would prove hits that were seen in more than
+    one idle period and are too few beside the controls so far; 0 where none are missing, or more than MORE_CONTROLS."""
+    if len(race.with_hits) < 2 or not controls_clean(race) or chance(race) < SIGNIFICANT:
+        return 0
+    size = race.periods[-1].volley.sent
+    enough = (number for number in range(1, MORE_CONTROLS + 1) if chance(race, number * size) < SIGNIFICANT)
+    return next(enough, 0)
 
 
 def signatures(race: Race) -> dict[str, int]:

@@ -158,11 +158,12 @@ class Source(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keepalive:
     """What is known of K, the backend's idle timeout. `candidates` are the ages (seconds) at which it may close, the
-    most likely first; `coarse` marks a backend that closes up to half a second or more after the first of them."""
+    most likely first; `coarse` marks a backend that closes up to half a second or more after the first of them, None
+    one that may."""
 
     candidates: tuple[float, ...]
     source: Source
-    coarse: bool = False
+    coarse: bool | None = False
 
 
 class Answerer(StrEnum):

@@ -10,7 +10,8 @@ from btdiag.lab.http import CHUNK
 
 
 class Link:
-    """Carries connections to (host, port). `delay` is one way, in seconds; a flow in which nothing passed for
+    """Carries connections to (host, port). `delay` is one way, in seconds, and a connection takes a round trip to be
+    made, as far as its client can tell: what it sends waits for that. A flow in which nothing passed for
     `drops_idle_after` seconds is forgotten without a word: whatever is sent on it then disappears."""
 
     def __init__(self, host: str, port: int, *, delay: float, drops_idle_after: float | None) -> None:
@@ -23,7 +24,8 @@ class Link:
         far_reader, far_writer = await asyncio.open_connection(*self._address)
         flow = _Flow(self._delay, self._drops_idle_after)
         try:
-            await asyncio.gather(flow.carry(reader, far_writer), flow.carry(far_reader, writer))
+            made = asyncio.get_running_loop().time() + 2 * self._delay
+            await asyncio.gather(flow.carry(reader, far_writer, made), flow.carry(far_reader, writer))
         finally:
             far_writer.close()
 
@@ -37,8 +39,9 @@ class _Flow:
         self._drops_idle_after = drops_idle_after
         self._last = self._loop.time()
 
-    async def carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        arrival = 0.0
+    async def carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, not_before: float = 0.0) -> None:
+        """Carry one direction; what comes sooner leaves at the loop time `not_before`."""
+        arrival = not_before + self._delay
         while True:
             piece = await _received(source)
             if self._forgotten():

@@ -5,9 +5,9 @@ connections are held, so that the load balancer's pool holds N connections of on
 is due at the age K, B follows at once; once in four periods bodies are held back for 0.3 s at most (H). Where the
 backend cannot be asked directly, one request with a method that nobody knows tells Node.js from other servers, and so
 which K is meant. judge/race.py has the plan, and what follows from it. Bounds: --connections, the limit of open files,
-four periods, 15 s a volley; it stops at once when throttled, when a control fails, and when the race is proved. Nothing
-is written to the target; but it can cause the very 502s that it looks for, and a load balancer may take servers out for
-that (nginx: 10 s): hence opt-in (--induce) for all but lab targets.
+four periods, 22 volleys of 15 s; it stops at once when throttled, when a control fails, and when the race is proved.
+Nothing is written to the target; but it can cause the very 502s that it looks for, and a load balancer may take servers
+out for that (nginx: 10 s): hence opt-in (--induce) for all but lab targets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import asyncio
 import math
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
 from btdiag.judge.race import (
@@ -24,6 +24,7 @@ from btdiag.judge.race import (
     RESERVE_S,
     answered_by,
     budget_for,
+    controls_missing,
     hangs_when_idle,
     is_node,
     keepalive_measured,
@@ -98,7 +99,7 @@ def _volleys(target: Target, mode: Mode) -> list[str]:
 
 @measurement(
     budget=60,
-    why="up to 14 volleys, each over in a second or cut off at 15 s, and 40 s until servers taken out are back",
+    why="up to 22 volleys, each over in a second or cut off at 15 s, and 40 s until servers taken out are back",
     idle=race_wait,
     sends=_volleys,
 )
@@ -281,7 +282,7 @@ class _Induction:
             aim = next_volley(self.keepalive, self.periods, volley_s, combs=self.combs)
             if self._due(aim) - self._now() + VOLLEY_S / 2 > self.waits.remaining():
                 return Stop.NO_TIME
-            if stop := await self._period(aim):
+            if stop := await self._period(aim) or await self._more_controls():
                 return stop
             fact = self.fact(Stop.PROVED)
             sound = order_of(self.target, fact.direct).sound
@@ -348,6 +349,17 @@ class _Induction:
         if hangs_when_idle(self.fact(Stop.HUNG)):
             return Stop.HUNG
         return Stop.OVERLOADED if any(control.lost for control in period.controls) else None
+
+    async def _more_controls(self) -> Stop | None:
+        """What a few hits in several periods need beside them to be no chance."""
+        if not (missing := controls_missing(self.fact(Stop.ALL_PERIODS))):
+            return None
+        async with self.waits.alone(within=FIRST_WITHIN_S):
+            more = await self._controls("B", missing)
+        self.periods[-1] = replace(self.periods[-1], controls=(*self.periods[-1].controls, *more))
+        if any(one.throttled(self.usual) for one in more):
+            return Stop.THROTTLED
+        return Stop.OVERLOADED if any(one.lost for one in more) else None
 
     async def _recovery(self) -> Recovery:
         """Single GETs, each on a connection of its own, until three in a row pass."""

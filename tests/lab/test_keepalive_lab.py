@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.cli import btdiag, run_json
@@ -29,3 +31,13 @@ def test_every_request_is_announced() -> None:
     done = btdiag("run", "--target", "https://api.example", "--induce", "--dry-run", "--only", "keepalive")
     assert "on 200 connections at once" in done.out
     assert "on 8 connections" in done.out
+
+
+@pytest.mark.alone
+def test_slower_answers_tell_that_the_pool_was_closed_and_not_by_whom() -> None:
+    done = run_json("lab:keepalive-undeclared", *ONLY, timeout=120)
+    assert done.verdicts[ORDER] == "inconclusive"
+    summary = next(check["summary"] for check in done.report["checks"] if check["id"] == ORDER)
+    assert re.search(r"as on new connections: the pool was closed before 1\.\d+ s", summary), summary
+    assert "which of them this does not tell" in summary
+    assert "--lb-idle-timeout" in summary

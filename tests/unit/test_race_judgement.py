@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from btdiag.judge.exchange import Exchange
 from btdiag.judge.keepalive import backend_outlives, declared_is_effective, race_is_contained
 from btdiag.judge.race import (
+    COARSE_OFFSETS_S,
     COMB_S,
-    OFFSETS,
+    STREAMED_OFFSETS,
     answered_by,
     chance,
+    controls_missing,
     fisher_exact,
     hangs_when_idle,
     is_node,
@@ -148,6 +150,15 @@ def test_the_candidates_take_turns(keepalive: Keepalive, tested: list[float]) ->
     assert tries == sorted(set(tries), key=tries.index), "each with another offset"
 
 
+def test_a_backend_that_is_no_node_may_look_at_its_timers_late() -> None:
+    """One period of four is for that, unless hits have shown where the closings are."""
+    keepalive, history = keepalive_of(65.0, Source.DECLARED, False), [period(), period()]
+    assert next_volley(keepalive, history, 0.010).offset_s == COARSE_OFFSETS_S[0]
+    assert next_volley(keepalive, [*history, period()], 0.010).offset_s < 0
+    assert next_volley(keepalive, [period(), period(lost=2)], 0.010).offset_s < 0
+    assert next_volley(keepalive_of(65.0, Source.DECLARED, True), history, 0.010).offset_s < 0
+
+
 def test_one_period_in_four_is_a_comb_where_bodies_may_be_streamed() -> None:
     history: list[Period] = []
     for _ in range(6):
@@ -171,7 +182,7 @@ def test_after_hits_the_same_age_is_tried_again() -> None:
     assert next_volley(keepalive_of(65.0, Source.DECLARED), [seen], 0.01) == seen.aim
     few = replace(period(lost=1), aim=Aim(keepalive_s=65.0, offset_s=-0.005))
     assert next_volley(keepalive_of(65.0, Source.DECLARED), [few], 0.01, combs=True) == Aim(
-        keepalive_s=65.0, offset_s=0.01 * OFFSETS[1]
+        keepalive_s=65.0, offset_s=0.01 * STREAMED_OFFSETS[1]
     )
 
 
@@ -193,6 +204,18 @@ def test_hits_that_came_when_foretold_prove_in_one_period() -> None:
     assert proved(race(period(lost=3), period(lost=4)), None)
 
 
+def test_few_hits_in_several_periods_are_worth_more_controls() -> None:
+    few = race(period(lost=1), period(lost=3))
+    missing = controls_missing(few)
+    assert 0 < missing <= 8
+    assert not proved(race(period(lost=1), period(lost=3, controls=(0,) * missing)), None)
+    assert proved(race(period(lost=1), period(lost=3, controls=(0,) * (missing + 1))), None)
+    assert controls_missing(race(period(lost=1), period(lost=1))) == 0, "too few for any number"
+    assert controls_missing(race(period(lost=4))) == 0, "one period may have been unlucky"
+    assert controls_missing(race(period(lost=9), period(lost=9))) == 0, "proved already"
+    assert controls_missing(race(period(lost=1), period(lost=3, controls=(1,)))) == 0
+
+
 def test_a_guess_or_a_contradiction_needs_two_periods() -> None:
     guessed = keepalive_of(65.0, Source.DEFAULT)
     assert not proved(race(period(lost=90), keepalive=guessed), None)
@@ -212,6 +235,12 @@ def test_an_empty_close_with_a_witness_is_the_front_timeout_and_a_502_is_not() -
     assert period(lost=50, shot=empty, witness=True).hits == 0
     assert period(lost=50, shot=empty).hits == 50
     assert period(lost=50, witness=True).hits == 50
+
+
+def test_volleys_that_missed_the_moment_do_not_speak_for_the_others() -> None:
+    assert proved(race(period(5)), None)
+    assert proved(race(period(0), period(0), period(5), period(0)), None)
+    assert not proved(race(period(0), period(0), period(3), period(0)), None), "the best of four is no single one"
 
 
 def test_the_chance_of_no_volley_is_one() -> None:
