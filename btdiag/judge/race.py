@@ -125,9 +125,10 @@ def next_volley(keepalive: Keepalive, history: Sequence[Period], volley_s: float
     """Where to aim in the next period; `volley_s` is what a volley takes behind the load balancer, `combs` allows one
     for each four periods.
 
-    After many hits: the same again; after a few: the next offset. Else the candidates for K take turns, the likelier
-    one three times in four, each with its next offset: whether the pool was open at an age, which would tell them
-    apart, showed in what a volley took hardly more often than not on one host.
+    After many hits: the same again; after a few: the next offset. One period is for timers that are looked at late,
+    where they may be. Else the candidates for K take turns, the likelier one three times in four, each with its next
+    offset: whether the pool was open at an age, which would tell them apart, showed in what a volley took hardly more
+    often than not on one host (judge/step.py).
     """
     last = history[-1] if history else None
     if last and (last.hits >= MANY or (last.hits and last.aim.spread_s)):

@@ -26,17 +26,18 @@ VOLLEYS = 2  # one volley may have been slow for any reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """The pool was closed at the idle age `age_s`, and all later ones that were tried. `share`: of all pairs of an
-    answer at such an age and one of a control, those in which the former took longer (1.0: all; 0.5: no difference)."""
+    """The pool seems to have been closed at the idle age `age_s`, the smallest at which that showed. `share`: of all
+    pairs of an answer at such an age and one of a control, those in which the former took longer (0.5: no difference;
+    the median of the volleys)."""
 
     age_s: float
     share: float
 
     def __str__(self) -> str:
         return (
-            f"{self.share:.0%} of comparisons have answers at such ages slower than in the controls, as on new "
-            f"connections: the pool was closed before {self.age_s:.3f} s, by the load balancer or by the backend, "
-            "which of them this does not tell"
+            f"answers at such ages were slower than in the controls, in {self.share:.0%} of all pairs, as they were on "
+            f"new connections: it seems that the pool had been closed before {self.age_s:.3f} s, by the load balancer "
+            "or by the backend, which of them this does not tell"
         )
 
 
