@@ -20,6 +20,10 @@ SLOWER = 0.9
 Caddy, Envoy, Apache, HAProxy; 40 volleys and 130 controls): 0.84 at most. On closed ones, behind a relay that takes a
 millisecond: 0.9 and more in 15 of 16 volleys of the first four; on one host in 6 of 16; behind HAProxy never."""
 
+OPEN = 0.65
+"""With less the pool was more likely open than not, enough to aim by: on one host 18 of 20 volleys on open pools had
+less, and 15 of 16 on closed ones more (behind HAProxy, which tells nothing, 2 of 4)."""
+
 VISIBLE = 0.75  # of the warm-up, whose connections are new: with less, connecting does not show at this target
 VOLLEYS = 2  # one volley may have been slow for any reason
 
@@ -43,13 +47,18 @@ class Step:
 
 def step(race: Race) -> Step | None:
     """The latency step in the volleys of a run without hits; None where it does not show, or not often enough."""
-    usual = sorted(took for volley in race.controls if volley.name in {"C", "B"} for took in volley.durations)
+    usual = durations(race)
     if race.with_hits or not usual or slower(race.warm_up[0], usual) < VISIBLE:
         return None
     aged = [*(one for one in race.warm_up if one.name == "M"), *(period.volley for period in race.periods)]
     shares = [(slower(one, usual), one.age_s) for one in aged if one.age_s is not None]
     middle = median(share for share, _ in shares) if len(shares) >= VOLLEYS else 0.0
     return Step(age_s=min(age for share, age in shares if share >= SLOWER), share=middle) if middle >= SLOWER else None
+
+
+def durations(race: Race) -> list[float]:
+    """What answers took on connections only just used (seconds, sorted)."""
+    return sorted(took for volley in race.controls if volley.name in {"C", "B"} for took in volley.durations)
 
 
 def slower(volley: Volley, usual: Sequence[float]) -> float:

@@ -34,6 +34,7 @@ from btdiag.judge.race import (
     period_of,
     proved,
 )
+from btdiag.judge.step import durations
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
 from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
 from btdiag.model import Mode, Target, Way
@@ -279,7 +280,8 @@ class _Induction:
         while len(self.periods) < (self.mode.periods or PERIODS):
             assert self.keepalive is not None
             volley_s = self.quickest_s - self.battery.rtt_s
-            aim = next_volley(self.keepalive, self.periods, volley_s, combs=self.combs)
+            usual = durations(self.fact(Stop.ALL_PERIODS))
+            aim = next_volley(self.keepalive, self.periods, volley_s, combs=self.combs, usual=usual)
             if self._due(aim) - self._now() + VOLLEY_S / 2 > self.waits.remaining():
                 return Stop.NO_TIME
             if stop := await self._period(aim) or await self._more_controls():

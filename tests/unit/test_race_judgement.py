@@ -159,6 +159,15 @@ def test_a_backend_that_is_no_node_may_look_at_its_timers_late() -> None:
     assert next_volley(keepalive_of(65.0, Source.DECLARED, True), history, 0.010).offset_s < 0
 
 
+def test_a_volley_that_missed_tells_whether_to_aim_later_or_earlier() -> None:
+    keepalive, missed = keepalive_of(65.0, Source.DECLARED, False), period()
+    first = next_volley(keepalive, [], 0.010).offset_s
+    assert next_volley(keepalive, [missed], 0.010, usual=[0.02]).offset_s > first, "its answers were quick: still open"
+    assert next_volley(keepalive, [missed], 0.010, usual=[0.001]).offset_s < first, "they were slow: closed before"
+    assert next_volley(keepalive, [period(lost=2)], 0.010, usual=[0.02]).offset_s == first, "it did not miss"
+    assert next_volley(keepalive, [missed] * 7, 0.010, usual=[0.02]).offset_s == 0, "never beyond K"
+
+
 def test_one_period_in_four_is_a_comb_where_bodies_may_be_streamed() -> None:
     history: list[Period] = []
     for _ in range(6):
