@@ -138,13 +138,12 @@ def next_volley(
     """Where to aim in the next period; `volley_s` is what a volley takes behind the load balancer, `combs` allows one
     for each four periods, `usual` is what answers in the controls took (sorted).
 
-    After many hits: the same again; after a few: the next offset. One period is for timers that are looked at late,
-    where they may be. Else the candidates for K take turns, the likelier one three times in four, each with its next
-    offset: whether the pool was open at an age, which would tell them apart, showed in what a volley took hardly more
-    often than not on one host (judge/step.py).
+    After many hits, or any with a comb or past K: the same again; after a few: the next offset. Else the candidates
+    for K take turns, the likelier one three times in four, each with its next offset. Where timers are not known, and
+    there are no combs, one period is for such as are looked at late, and the others are steered by what was seen.
     """
     last = history[-1] if history else None
-    if last and (last.hits >= MANY or (last.hits and last.aim.spread_s)):
+    if last and (last.hits >= MANY or (last.hits and (last.aim.spread_s or last.aim.offset_s > 0))):
         return last.aim
     number = len(history) % PERIODS
     turn = number % 2 if keepalive.coarse else TURNS[number]

@@ -155,6 +155,8 @@ def test_a_backend_that_is_no_node_may_look_at_its_timers_late() -> None:
     keepalive, history = keepalive_of(65.0, Source.DECLARED, False), [period(), period()]
     assert next_volley(keepalive, history, 0.010).offset_s == COARSE_OFFSETS_S[0]
     assert next_volley(keepalive, [*history, period()], 0.010).offset_s < 0
+    late = replace(period(lost=1), aim=Aim(keepalive_s=65.0, offset_s=COARSE_OFFSETS_S[0]))
+    assert next_volley(keepalive, [*history, late], 0.010) == late.aim
     assert next_volley(keepalive, [period(), period(lost=2)], 0.010).offset_s < 0
     assert next_volley(keepalive_of(65.0, Source.DECLARED, True), history, 0.010).offset_s < 0
 
