@@ -227,6 +227,13 @@ def test_few_hits_in_several_periods_are_worth_more_controls() -> None:
     assert controls_missing(race(period(lost=1), period(lost=3, controls=(1,)))) == 0
 
 
+def test_a_volley_that_is_lost_as_a_whole_may_have_met_a_restart() -> None:
+    assert not proved(race(period(lost=200)), None)
+    assert proved(race(period(lost=200), period(lost=200)), None)
+    assert proved(race(period(lost=180)), None)
+    assert not proved(race(period(lost=200), keepalive=keepalive_of(65.0, Source.DECLARED)), None)
+
+
 def test_a_guess_or_a_contradiction_needs_two_periods() -> None:
     guessed = keepalive_of(65.0, Source.DEFAULT)
     assert not proved(race(period(lost=90), keepalive=guessed), None)
