@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag.judge.step import slower, step
-from btdiag.judge.volley import Aim, Answerer, Ending, Period, Race, Shot, Stop, Volley
+from btdiag.judge.volley import Aim, Ending, Period, Race, Shot, Volley
+from tests.unit.test_race_judgement import race as run_of
 
 REUSED = tuple(0.010 + number / 10_000 for number in range(50))  # seconds to the first byte: the queue of a volley
 ANEW = tuple(took + 0.004 for took in REUSED)
@@ -21,22 +23,14 @@ def volley(name: str, age_s: float | None, *took: float, lost: int = 0) -> Volle
 
 
 def period(age_s: float, *took: float, lost: int = 0) -> Period:
-    volleys = volley("A", age_s, *took, lost=lost), (volley("B", 0.2, *REUSED),)
-    return Period(aim=Aim(keepalive_s=age_s, offset_s=0.0), volley=volleys[0], controls=volleys[1])
+    aim, control = Aim(keepalive_s=age_s, offset_s=0.0), volley("B", 0.2, *REUSED)
+    return Period(aim=aim, volley=volley("A", age_s, *took, lost=lost), controls=(control,))
 
 
 def race(*periods: Period, first: tuple[float, ...] = ANEW, half: tuple[float, ...] | None = None) -> Race:
     middle = () if half is None else (volley("M", 1.5, *half),)
-    return Race(
-        label="127.0.0.2",
-        path="/btdiag-1",
-        usual=404,
-        answerer=Answerer.BACKEND,
-        keepalive=None,
-        warm_up=(volley("W", None, *first), volley("C", 0.2, *REUSED), *middle),
-        periods=periods,
-        stop=Stop.ALL_PERIODS,
-    )
+    warm_up = (volley("W", None, *first), volley("C", 0.2, *REUSED), *middle)
+    return replace(run_of(*periods), warm_up=warm_up)
 
 
 CLOSED = period(2.99, *ANEW)
