@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from btdiag import __version__
-from btdiag.options import FORMAT_NAMES, OPTIONS, Kind, Option
+from btdiag.config.options import FORMAT_NAMES, OPTIONS, Option, ValueKind
 
 EXIT_CODES = """\b
 Exit codes, the same for every format:
@@ -40,12 +40,12 @@ class Grouped(click.Command):
 def _decorator(option: Option) -> Callable[[Any], Any]:
     """The click option for one row of the table; click checks nothing but the form, config.py the values."""
     names = [f"-{option.short}"] if option.short else []
-    names.append(f"--{option.name}/--no-{option.name}" if option.kind is Kind.SWITCH else f"--{option.name}")
+    names.append(f"--{option.name}/--no-{option.name}" if option.kind is ValueKind.SWITCH else f"--{option.name}")
     hint = f" [{option.env}]" if option.env else ""
     more: dict[str, Any] = {"help": option.help + hint, "default": None}
-    if option.kind is Kind.FLAG:
+    if option.kind is ValueKind.FLAG:
         more |= {"is_flag": True, "flag_value": True}
-    elif option.kind is not Kind.SWITCH:
+    elif option.kind is not ValueKind.SWITCH:
         more |= {"metavar": option.metavar or "|".join(option.choices) or "VALUE", "multiple": option.repeatable}
     return click.option(*names, option.key, **more)
 

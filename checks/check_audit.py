@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured
 from btdiag.judge import audit as judged
 from btdiag.judge.audit import Audit
-from btdiag.measurement import NotMeasured
-from btdiag.model import Finding, conclude
 
 
 def check_headers_arrive(audit: Audit, backend_audit: Audit | NotMeasured) -> Finding:

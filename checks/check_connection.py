@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.handshake import Connection, TlsVersions
+from btdiag.core.measurement import PerAddress
+from btdiag.core.resolution import Resolution
+from btdiag.core.target import Target
 from btdiag.judge import clock, expiry, proxy, tls, tls_handshake
 from btdiag.judge import connection as judge
 from btdiag.judge import plain_http as plain
 from btdiag.judge.dns_addresses import misleading
-from btdiag.judge.handshake import Connection, TlsVersions
 from btdiag.judge.plain_http import PlainHttp
-from btdiag.judge.resolution import Resolution
-from btdiag.measurement import PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_tcp_connects(connection: PerAddress[Connection], resolution: Resolution, target: Target) -> Finding:

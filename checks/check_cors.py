@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
 from btdiag.judge.cors_survey import CorsSurvey, origins
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_web_app_may_call(

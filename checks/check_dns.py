@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.handshake import Connection
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.resolution import Resolution
+from btdiag.core.target import Target
 from btdiag.judge import dns, dns_addresses
-from btdiag.judge.handshake import Connection
-from btdiag.judge.resolution import Resolution
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_resolves(resolution: Resolution) -> Finding:

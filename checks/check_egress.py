@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.handshake import Connection
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge import egress as judged
 from btdiag.judge.egress_facts import Egress
 from btdiag.judge.egress_isolation import blocked_hosts_stay_blocked
-from btdiag.judge.handshake import Connection
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_required_hosts_reachable(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from btdiag.core.answers import Roots
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge import (
     limits,
     limits_headers,
@@ -11,16 +16,12 @@ from btdiag.judge import (
     limits_silence,
     limits_streams,
 )
-from btdiag.judge.answers import Roots
-from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits import DirectTrials
 from btdiag.judge.limits_paths import PathAnswers
 from btdiag.judge.limits_protocols import Compressed, Http2, Shared, Upgrade
 from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import MoreAnswers, RouteAnswers
 from btdiag.judge.limits_streams import Silence, StreamSeen
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_routes_reach_their_backend(

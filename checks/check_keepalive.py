@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge import front, keepalive
 from btdiag.judge.idle import FrontIdle
 from btdiag.judge.volley import BackendIdle, Race
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_backend_outlives_load_balancer(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.resolution import Resolution
+from btdiag.core.target import Target
 from btdiag.judge import lna, lna_page, lna_space
 from btdiag.judge.lna_facts import BrowserSurvey
-from btdiag.judge.resolution import Resolution
-from btdiag.model import Finding, Target, conclude
 
 
 def check_web_app_reaches_target(browser_survey: BrowserSurvey, target: Target) -> Finding:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from btdiag.core.answers import Roots
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.judge import ratelimit
-from btdiag.judge.answers import Roots
-from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.ratelimit import OutboundLimit
 from btdiag.judge.sdk_facts import ControlPlane
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, conclude
 
 
 def check_not_throttled(

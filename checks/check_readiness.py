@@ -1,10 +1,11 @@
 """Does the API answer, on every address, every time, soon, as itself; and so do what stands behind it and its key."""
 
+from btdiag.core.answers import Roots
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge import api, readiness
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.readiness import Roots
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_root_answers(

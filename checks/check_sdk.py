@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge import sdk, sdk_data, sdk_login, sdk_urls
-from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.sdk_facts import ControlPlane, SdkEnvironment
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, conclude
 
 
 def check_control_plane_routes_proxied(

@@ -19,8 +19,8 @@ from tabulate import tabulate
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from btdiag.core.target import Mode, Route, Target, Way  # noqa: E402
 from btdiag.lab.link import Link  # noqa: E402
-from btdiag.model import Mode, Route, Target, Way  # noqa: E402
 from btdiag.probe.battery import Battery  # noqa: E402
 from btdiag.probe.wire import Wire  # noqa: E402
 from tests.real.test_keepalive_gateways import Rig  # noqa: E402

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from btdiag.config.files import Leaf
 from btdiag.config.values import UsageError, printable
-from btdiag.model import DeclaredSetting
+from btdiag.core.target import DeclaredSetting
 
 KEEPALIVE = "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS"
 MAX_REQUESTS = "OUTBOUND_RATE_LIMIT_MAX_REQUESTS"

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from btdiag.config.options import BY_KEY
 from btdiag.config.values import UsageError, printable, read, target_name
-from btdiag.options import BY_KEY
 
 DEFAULT_PROFILE = "btdiag.toml"
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from btdiag.config.options import BY_KEY, FORMAT_NAMES, OPTIONS, ValueKind
 from btdiag.config.profile import Waiver, load_profile
 from btdiag.config.values import UsageError, printable, read, target_name
-from btdiag.model import Json, Mode
-from btdiag.options import BY_KEY, FORMAT_NAMES, OPTIONS, Kind
-from btdiag.urls import without_userinfo
+from btdiag.core.finding import Json
+from btdiag.core.target import Mode
+from btdiag.core.urls import without_userinfo
 
 MAX_TARGETS = 50
 
@@ -95,7 +96,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         raw = environment.get(option.env, "") if option.env else ""
         if not raw or option.key == "proxy":
             continue
-        values[option.key] = True if option.kind is Kind.FLAG else read(option, raw, option.env)
+        values[option.key] = True if option.kind is ValueKind.FLAG else read(option, raw, option.env)
     return values
 
 

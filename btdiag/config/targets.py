@@ -12,11 +12,11 @@ from urllib.parse import unquote, urlsplit
 
 from btdiag.config.declared import KEEPALIVE, LB_IDLE, found, in_effect
 from btdiag.config.files import leaves
+from btdiag.config.options import BY_KEY
 from btdiag.config.settings import Settings
 from btdiag.config.values import UsageError, printable
-from btdiag.model import SYSTEM_RESOLVER, DeclaredSetting, Proxy, Resolver, Secret, Target
-from btdiag.options import BY_KEY
-from btdiag.urls import UrlParts, exempting_entry, url_parts, without_userinfo
+from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Proxy, Resolver, Secret, Target
+from btdiag.core.urls import UrlParts, exempting_entry, url_parts, without_userinfo
 
 
 def target(settings: Settings, name: str) -> Target:

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from btdiag.options import Kind, Option
-from btdiag.urls import url
+from btdiag.config.options import Option, ValueKind
+from btdiag.core.urls import url
 
 
 class UsageError(Exception):
@@ -41,23 +41,23 @@ def read(option: Option, raw: Any, where: str) -> Any:
 def _read_one(option: Option, raw: Any, where: str) -> Any:
     try:
         match option.kind:
-            case Kind.FLAG | Kind.SWITCH:
+            case ValueKind.FLAG | ValueKind.SWITCH:
                 if not isinstance(raw, bool):
                     raise ValueError("is true or false")
                 return raw
-            case Kind.DURATION:
+            case ValueKind.DURATION:
                 return duration(str(raw))
-            case Kind.SECONDS:
+            case ValueKind.SECONDS:
                 return _positive(float(raw))
-            case Kind.NUMBER:
+            case ValueKind.NUMBER:
                 return _count(raw)
-            case Kind.CHOICE:
+            case ValueKind.CHOICE:
                 if raw not in option.choices:
                     raise ValueError(f"is one of {', '.join(option.choices)}")
                 return raw
-            case Kind.PATH:
+            case ValueKind.PATH:
                 return Path(_text(raw)).expanduser()
-            case Kind.URL:
+            case ValueKind.URL:
                 return url(_text(raw))
             case _:
                 return _text(raw)

@@ -12,12 +12,12 @@ from pathlib import Path
 from tabulate import tabulate
 
 from btdiag.config import UsageError
+from btdiag.core.target import Mode, Target
 from btdiag.engine import labhost
 from btdiag.engine.checks import Check
 from btdiag.engine.registry import Registry
 from btdiag.engine.run import collect
 from btdiag.engine.session import Attempt
-from btdiag.model import Mode, Target
 from btdiag.report.verdicts import FAMILIES
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from btdiag.config import Settings, settings
+from btdiag.core.report import Report, ReportSet
 from btdiag.engine import labhost
 from btdiag.engine.interrupt import Interrupt
-from btdiag.model import Report, ReportSet
 
 
 def run_command(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from btdiag.config import Settings, UsageError
-from btdiag.model import Report, ReportSet
+from btdiag.core.report import Report, ReportSet
 from btdiag.report.documents import Context, reports_of
 from btdiag.report.formats import render
 from btdiag.report.verdicts import exit_code

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from btdiag.config import Settings
+from btdiag.core.measurement import MeasurementSpec, Scope
+from btdiag.core.target import Target
 from btdiag.engine.catalogue import Catalogue, catalogue
 from btdiag.engine.run import chosen
-from btdiag.measurement import MeasurementSpec, Scope
-from btdiag.model import Target
 
 _HOW_OFTEN = {Scope.RUN: "once", Scope.TARGET: "once", Scope.ADDRESS: "every address"}
 

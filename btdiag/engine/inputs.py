@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from btdiag.measurement import NotMeasured, PerAddress
+from btdiag.core.measurement import NotMeasured, PerAddress
 
 
 def admits(function: Callable[..., Any], parameter: str) -> bool:

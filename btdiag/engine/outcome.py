@@ -11,11 +11,12 @@ from dataclasses import replace
 from datetime import date
 
 from btdiag.config import Waiver
+from btdiag.core.finding import Evidence, Finding, Remedy, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.report import CheckResult
 from btdiag.engine.checks import Check
 from btdiag.engine.inputs import weightiest
 from btdiag.engine.session import Attempt
-from btdiag.measurement import NotMeasured
-from btdiag.model import CheckResult, Evidence, Finding, Remedy, Verdict
 
 
 def result(check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rerun: str) -> CheckResult:

@@ -1,13 +1,14 @@
-"""All measurements by name, those of btdiag.probe and a user's own: what a set of checks needs, and what is wrong."""
+"""All measurements by name, those of the families and a user's own: what a set of checks needs, and what is wrong."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
 
-import btdiag.probe
-from btdiag.measurement import BUILT_INS, MeasurementSpec, Scope, spec_of
+import btdiag.families
+from btdiag.core.measurement import BUILT_INS, MeasurementSpec, Scope, spec_of
 
 
 class RegistryError(Exception):
@@ -92,12 +93,26 @@ def _inputs(spec: MeasurementSpec) -> tuple[str, ...]:
 
 
 def shipped() -> Registry:
-    """The measurements of every module in btdiag.probe."""
+    """The measurements of every family: all that `btdiag.families.<family>.probe` defines."""
     registry = Registry()
-    for module in pkgutil.iter_modules(btdiag.probe.__path__):
-        contents = vars(importlib.import_module(f"btdiag.probe.{module.name}"))
-        for thing in contents.values():
+    for module in _probes():
+        for thing in vars(module).values():
             spec = spec_of(thing)
-            if spec is not None and thing.__module__ == f"btdiag.probe.{module.name}":
+            if spec is not None and thing.__module__ == module.__name__:
                 registry.add(spec)
     return registry
+
+
+def _probes() -> Iterator[ModuleType]:
+    """Each family's probe: a module, or a package of modules (what runs in a process of its own is a package in it)."""
+    for name in ("btdiag.probe",):
+        folder = importlib.import_module(name)
+        for part in pkgutil.iter_modules(folder.__path__):
+            if not part.ispkg:
+                yield importlib.import_module(f"{name}.{part.name}")
+    for family in pkgutil.iter_modules(btdiag.families.__path__):
+        probe = importlib.import_module(f"btdiag.families.{family.name}.probe")
+        yield probe
+        for part in pkgutil.iter_modules(getattr(probe, "__path__", ())):
+            if not part.ispkg:
+                yield importlib.import_module(f"{probe.__name__}.{part.name}")

@@ -12,8 +12,8 @@ from time import monotonic
 from typing import TextIO
 
 from btdiag.config import Settings
+from btdiag.core.report import Report, ReportSet
 from btdiag.engine.interrupt import Interrupt
-from btdiag.model import Report, ReportSet
 from btdiag.report.documents import reports_of, url_of
 from btdiag.report.escape import plain
 from btdiag.report.verdicts import exit_code

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Collection, Sequence
 
 from btdiag.config import Settings
-from btdiag.model import Target
-from btdiag.options import OPTIONS, OUTPUT, Kind
+from btdiag.config.options import OPTIONS, OUTPUT, ValueKind
+from btdiag.core.target import Target
 
 # What is not part of what was tested: targets and selection are given anew, how results were shown does not matter.
 _LEFT_OUT = {"target", "targets", "only", "skip", "dry_run", "wait", "watch", "header", "proxy"}
@@ -29,8 +29,8 @@ def command(settings: Settings, target: Target, only: Sequence[str], without: Co
     return shlex.join(words)
 
 
-def _words(name: str, kind: Kind, value: object) -> list[str]:
-    if kind in (Kind.FLAG, Kind.SWITCH):
-        return [f"--{name}"] if value else ([f"--no-{name}"] if kind is Kind.SWITCH else [])
+def _words(name: str, kind: ValueKind, value: object) -> list[str]:
+    if kind in (ValueKind.FLAG, ValueKind.SWITCH):
+        return [f"--{name}"] if value else ([f"--no-{name}"] if kind is ValueKind.SWITCH else [])
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return [f"--{name}", text]

@@ -15,6 +15,11 @@ from typing import Any
 
 from btdiag import __version__, config
 from btdiag.config import Settings, UsageError
+from btdiag.core.evidence import to_json
+from btdiag.core.finding import Evidence, Verdict, worst
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet, RunInfo, Vantage
+from btdiag.core.target import Target
 from btdiag.engine import outcome
 from btdiag.engine.checks import Check, checks_folder, select
 from btdiag.engine.inputs import weightiest
@@ -26,20 +31,6 @@ from btdiag.engine.schedule import Events, Schedule
 from btdiag.engine.session import Attempt, CollectionError
 from btdiag.engine.session import run as run_session
 from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
-from btdiag.judge.evidence import to_json
-from btdiag.measurement import NotMeasured
-from btdiag.model import (
-    CheckResult,
-    Evidence,
-    MeasurementRecord,
-    Report,
-    ReportSet,
-    RunInfo,
-    Target,
-    Vantage,
-    Verdict,
-    worst,
-)
 from btdiag.report import verdicts
 from btdiag.report.redact import redact
 

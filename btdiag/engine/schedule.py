@@ -11,12 +11,21 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from btdiag.core.measurement import (
+    BUILT_INS,
+    Blocked,
+    MeasurementSpec,
+    NotAsked,
+    NotMeasured,
+    PerAddress,
+    Scope,
+    Unknown,
+)
+from btdiag.core.target import Mode, Route, Target
 from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
 from btdiag.engine.registry import Registry
 from btdiag.engine.waits import Quiet, WaitLog
-from btdiag.measurement import BUILT_INS, Blocked, MeasurementSpec, NotAsked, NotMeasured, PerAddress, Scope, Unknown
-from btdiag.model import Mode, Route, Target
 from btdiag.probe.wire import Wire
 
 # Time kept back from the run's budget to judge and to write the report.

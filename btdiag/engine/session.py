@@ -17,12 +17,12 @@ from typing import Protocol
 
 import pytest
 
+from btdiag.core.finding import Finding, NotHeldError
+from btdiag.core.measurement import NotMeasured, spec_of
 from btdiag.engine.checks import Check, check_of
 from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import not_admitted
 from btdiag.engine.registry import Registry, RegistryError
-from btdiag.measurement import NotMeasured, spec_of
-from btdiag.model import Finding, NotHeldError
 
 # Each of these was seen to matter: without it the user's configuration, plugins or conftest.py get in.
 GUARDS = (

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from btdiag.judge.evidence import to_json
-from btdiag.model import Json, MeasurementRecord, Secret, Target
+from btdiag.core.evidence import to_json
+from btdiag.core.finding import Json
+from btdiag.core.report import MeasurementRecord
+from btdiag.core.target import Secret, Target
 
 
 def shown_target(target: Target) -> dict[str, Json]:

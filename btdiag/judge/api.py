@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from btdiag.judge.answers import (
-    State,
+from btdiag.core.answers import (
+    AnswerState,
     facts_of,
     grouped,
     proofs,
@@ -17,11 +17,12 @@ from btdiag.judge.answers import (
     unanswered,
     words,
 )
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.judge.gateway import Confidence, json_body, sender
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.sender import Confidence, json_body, sender
+from btdiag.core.statuses import SOURCES, StatusExplanation, explain
+from btdiag.core.target import Target
 from btdiag.judge.readiness import PerExchange, PerRoots, version_name
-from btdiag.judge.statuses import SOURCES, Explanation, explain
-from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
 HELM_PROBES = Snippet(
     product="Helm",
@@ -48,7 +49,7 @@ def _at_answering(
     return (rate_limited(limited[0]) if limited else None), seen
 
 
-def _fails(claim: str, seen: Mapping[str, Exchange], of: int, story: Explanation, expected: str) -> Finding:
+def _fails(claim: str, seen: Mapping[str, Exchange], of: int, story: StatusExplanation, expected: str) -> Finding:
     shown = next(iter(seen.values()))
     return Finding(
         verdict=Verdict.FAIL,
@@ -233,12 +234,12 @@ def backend_agrees(roots: PerRoots, version: PerExchange, backend: Exchange) -> 
     if gate is not None:
         return gate
     state = state_of(backend, page_allowed=True)
-    if state is State.GOOD:
+    if state is AnswerState.GOOD:
         return Finding(
             verdict=Verdict.PASS,
             summary=f"the API server itself answers {backend.status} at {backend.url}, as in front",
         )
-    if state is State.LIMITED:
+    if state is AnswerState.LIMITED:
         return rate_limited(backend)
     if backend.failure is not None and backend.failure.phase in {Phase.TCP, Phase.TLS, Phase.PROXY}:
         return _backend_out_of_reach(backend)
@@ -279,11 +280,11 @@ def brainstore_answers(brainstore: Exchange) -> Finding:
     """The claim of readiness.brainstore-answers: GET / at Brainstore is answered 200-399, as its readiness probe "
     "wants."""
     state = state_of(brainstore, page_allowed=True)
-    if state is State.GOOD:
+    if state is AnswerState.GOOD:
         return Finding(verdict=Verdict.PASS, summary=f"Brainstore answers {brainstore.status} at {brainstore.url}")
-    if state is State.LIMITED:
+    if state is AnswerState.LIMITED:
         return rate_limited(brainstore)
-    local = state is State.LOCAL
+    local = state is AnswerState.LOCAL
     return Finding(
         verdict=Verdict.INCONCLUSIVE if local else Verdict.FAIL,
         summary=f"Brainstore at {brainstore.url} gives {words(brainstore)}: {_brainstore_cause(brainstore)}",

@@ -13,11 +13,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import proofs, rate_limited, words
-from btdiag.judge.exchange import Exchange
-from btdiag.measurement import NotMeasured
-from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core import evidence
+from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured
 
 PREFIX = "x-bt-audit-"
 REQUEST_HEADER = "x-bt-enable-audit"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.handshake import Connection
 from btdiag.judge.connection import blocked
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.handshake import Connection
-from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 TOLERANCE = timedelta(minutes=1)  # clocks kept by NTP agree within a second; tokens and signatures allow minutes
 SIGNATURES_FAIL = timedelta(minutes=15)  # S3 refuses requests signed that far off (RequestTimeTooSkewed)

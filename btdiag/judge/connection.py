@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
 
-from btdiag.judge import evidence
-from btdiag.judge.address import is_ipv6
-from btdiag.judge.exchange import Failure, Phase, Trouble
-from btdiag.judge.handshake import Connection
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
+from btdiag.core import evidence
+from btdiag.core.address import is_ipv6
+from btdiag.core.exchange import Failure, Phase, Trouble
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.handshake import Connection
+from btdiag.core.target import Target
 
 _NO_ROUTE = frozenset({101, 51, 10051})  # ENETUNREACH on Linux, macOS and Windows
 

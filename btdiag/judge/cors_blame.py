@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from btdiag.core import sender
+from btdiag.core.finding import HopName, Owner, Remedy, Snippet
 from btdiag.judge import cors_snippets as snippets
-from btdiag.judge import gateway
 from btdiag.judge.cors_hops import Cause, Problem, allowed_origin, answered_by_gateway, passes, twin
 from btdiag.judge.cors_survey import HEADERS, CorsSurvey, Purpose
-from btdiag.model import HopName, Owner, Remedy, Snippet
 
 FETCH = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 
@@ -56,7 +56,7 @@ def blame(problem: Problem, names: Sequence[str], survey: CorsSurvey, backend: C
 
 def _nearest_first(found: tuple[Snippet, ...], problem: Problem) -> tuple[Snippet, ...]:
     """The snippets, those for a product seen on the way before all others."""
-    who = gateway.sender(problem.trial.exchange)
+    who = sender.sender(problem.trial.exchange)
     seen = {word for name in (who.name, *who.passed) for word in name.lower().split() if len(word) > 3}
     server = (problem.trial.exchange.header("server") or "").lower()
     return tuple(
@@ -70,9 +70,9 @@ def _nearest_first(found: tuple[Snippet, ...], problem: Problem) -> tuple[Snippe
 
 
 def _sender(problem: Problem) -> str:
-    who = gateway.sender(problem.trial.exchange)
+    who = sender.sender(problem.trial.exchange)
     server = problem.trial.exchange.header("server")
-    if who.confidence is not gateway.Confidence.UNKNOWN and who.hop is not HopName.API:
+    if who.confidence is not sender.Confidence.UNKNOWN and who.hop is not HopName.API:
         return who.words
     return f"Server: {server}" if server else who.words
 
@@ -98,7 +98,7 @@ def _doubled(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advice:
 
 
 def _authentication(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advice:
-    leads = gateway.redirect(problem.trial.exchange)
+    leads = sender.redirect(problem.trial.exchange)
     where = f", which leads to {leads.url}" if leads else ""
     return _Advice(
         what=f"authentication in front of the API (auth proxy; {_sender(problem)}) asks for credentials{where}, and a "
@@ -109,7 +109,7 @@ def _authentication(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advi
 
 
 def _redirect(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advice:
-    leads = gateway.redirect(problem.trial.exchange)
+    leads = sender.redirect(problem.trial.exchange)
     url = leads.url if leads else "another URL"
     return _Advice(
         what=f"a gateway redirects to {url} ({_sender(problem)}), and browsers follow no redirect of a preflight",

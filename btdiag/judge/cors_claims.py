@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from btdiag.core import evidence
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.judge import cors_snippets as snippets
-from btdiag.judge import evidence
 from btdiag.judge.cors import CorsError, cors_preflight_fetch
 from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.judge.cors_blame import FETCH, Blame, blame
 from btdiag.judge.cors_ground import ground, proof, spoken, where
 from btdiag.judge.cors_hops import Cause, Problem, is_absent_route, is_doubled, parts_at_fault, problems, twin
 from btdiag.judge.cors_survey import HEADERS, CorsSurvey, Purpose, Trial
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
 
 NOT_DOUBLED = "cors.headers-not-doubled"
 STEADILY = "readiness.answers-steadily"

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from btdiag.judge import evidence, gateway
+from btdiag.core import evidence, sender
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Finding, Verdict
 from btdiag.judge.cors_survey import CorsSurvey, Purpose, Trial
-from btdiag.judge.exchange import Exchange
-from btdiag.model import Evidence, Finding, Verdict
 
 ROOT = "readiness.root-answers"
 MAY_CALL = "cors.web-app-may-call"
 _STRANGE_PAGES = frozenset(
-    {gateway.Page.LOGIN, gateway.Page.APP, gateway.Page.BLOCK, gateway.Page.PORTAL, gateway.Page.CHALLENGE}
+    {sender.Page.LOGIN, sender.Page.APP, sender.Page.BLOCK, sender.Page.PORTAL, sender.Page.CHALLENGE}
 )
 _SHOWN = (
     "location",
@@ -67,12 +67,12 @@ def _is_alive(survey: CorsSurvey) -> bool:
 
 
 def _serves(seen: Exchange) -> bool:
-    leads = gateway.redirect(seen)
-    if seen.failure is not None or not 200 <= (seen.status or 0) <= 399 or gateway.has_control_characters(seen):
+    leads = sender.redirect(seen)
+    if seen.failure is not None or not 200 <= (seen.status or 0) <= 399 or sender.has_control_characters(seen):
         return False
     if leads is not None and (leads.to_login or not leads.same_host):
         return False
-    return gateway.page(seen) not in _STRANGE_PAGES
+    return sender.page(seen) not in _STRANGE_PAGES
 
 
 def where(trials: Sequence[Trial], surveys: Mapping[str, CorsSurvey]) -> str:

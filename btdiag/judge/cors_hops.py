@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from btdiag.judge import gateway
+from btdiag.core import sender
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import HopName
 from btdiag.judge.cors import CorsError, Refusal, cors_check
 from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.judge.cors.fields import get
 from btdiag.judge.cors_halving import refused_alike, refused_headers
 from btdiag.judge.cors_survey import PROXY_PATH, CorsSurvey, Purpose, Trial, refusal_of
-from btdiag.judge.exchange import Exchange
-from btdiag.model import HopName
 
 _LISTS = (
     "Access-Control-Allow-Methods",
@@ -86,7 +86,7 @@ def cause_of(trial: Trial, refusal: Refusal, survey: CorsSurvey) -> Cause:
         return Cause.UPSTREAM
     if refusal.error in _BY_ERROR:
         return _BY_ERROR[refusal.error]
-    if gateway.redirect(seen) is not None:
+    if sender.redirect(seen) is not None:
         return _redirect_cause(seen)
     if status >= 400:
         return _by_status(trial, survey)
@@ -122,7 +122,7 @@ _BY_ERROR = {
 
 
 def _redirect_cause(seen: Exchange) -> Cause:
-    leads = gateway.redirect(seen)
+    leads = sender.redirect(seen)
     marked = any(seen.header(name) for name in _ACCESS_MARKS)
     return Cause.AUTHENTICATION if marked or (leads is not None and leads.to_login) else Cause.REDIRECT
 
@@ -163,8 +163,8 @@ def _forbidden(trial: Trial, survey: CorsSurvey) -> Cause:
     if trial.path == PROXY_PATH and seen.body.strip() == "Forbidden":
         return Cause.ORIGIN_REFUSED
     reachable = any(other.exchange.status == 200 for other in survey.of(Purpose.ACTUAL))
-    known = gateway.sender(seen)
-    if not reachable and known.confidence is gateway.Confidence.CERTAIN and known.name == "nginx":
+    known = sender.sender(seen)
+    if not reachable and known.confidence is sender.Confidence.CERTAIN and known.name == "nginx":
         return Cause.AUTHENTICATION
     return Cause.FIREWALL
 
@@ -176,9 +176,9 @@ def _is_missing_route(seen: Exchange) -> bool:
 
 def is_gateway_page(seen: Exchange) -> bool:
     """Did a gateway write this response itself, or is it HTML, which the API never sends?"""
-    who = gateway.sender(seen)
-    known = who.confidence is gateway.Confidence.CERTAIN and who.hop is not HopName.API
-    return known or gateway.page(seen) is not None
+    who = sender.sender(seen)
+    known = who.confidence is sender.Confidence.CERTAIN and who.hop is not HopName.API
+    return known or sender.page(seen) is not None
 
 
 def parts_at_fault(trial: Trial, survey: CorsSurvey) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ def _without_origin(trial: Trial, survey: CorsSurvey) -> Cause:
 
 def _simple_without_origin(trial: Trial, survey: CorsSurvey, has_others: bool) -> Cause:
     """A simple request: dropped after good preflights, or bare for the reason that the preflights tell."""
-    if gateway.page(trial.exchange) is gateway.Page.LOGIN:
+    if sender.page(trial.exchange) is sender.Page.LOGIN:
         return Cause.AUTHENTICATION
     preflights = survey.of(Purpose.PREFLIGHT)
     if any(passes(other) for other in preflights):
@@ -256,7 +256,7 @@ def _refusal(trial: Trial, with_credentials: bool) -> Refusal | None:
     if trial.preflight:
         return refusal_of(trial, with_credentials=with_credentials)
     refusal = cors_check(trial.page.origin, with_credentials, trial.exchange.headers)
-    leads = gateway.redirect(trial.exchange)
+    leads = sender.redirect(trial.exchange)
     if refusal is None and leads is not None and leads.to_login:
         return Refusal(error=CorsError.MISSING_ALLOW_ORIGIN, step="HTTP-redirect fetch")
     return refusal

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from btdiag.core import evidence
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.judge import cors_snippets as snippets
-from btdiag.judge import evidence
 from btdiag.judge.cors import cors_check
 from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.judge.cors_blame import FETCH
 from btdiag.judge.cors_ground import cors_headers, ground, proof, spoken, where
 from btdiag.judge.cors_hops import is_doubled, passes, twin
 from btdiag.judge.cors_survey import PROXY_PATH, CorsSurvey, Purpose, Trial
-from btdiag.judge.exchange import Exchange
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
 
 _LAMBDA_MARKS = ("x-amzn-requestid", "x-amzn-trace-id")
 _POISONED_BY = "https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches"

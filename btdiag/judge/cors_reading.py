@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.judge import cors_snippets as snippets
 from btdiag.judge.cors.check import ALLOW_ORIGIN
 from btdiag.judge.cors.fields import extract_list, get
@@ -11,7 +12,6 @@ from btdiag.judge.cors.response import exposes
 from btdiag.judge.cors_ground import MAY_CALL, ground, proof, spoken, where
 from btdiag.judge.cors_hops import passes, twin
 from btdiag.judge.cors_survey import EXPOSED, CorsSurvey, Purpose, Trial
-from btdiag.model import Finding, HopName, Owner, Remedy, Verdict
 
 _EXPOSE = "Access-Control-Expose-Headers"
 _FILTERED = "Fetch standard, CORS filtered response"

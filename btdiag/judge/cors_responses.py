@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from btdiag.core import sender
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.judge import cors_snippets as snippets
-from btdiag.judge import gateway
 from btdiag.judge.cors import cors_check, max_age
 from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.judge.cors_blame import FETCH
 from btdiag.judge.cors_ground import MAY_CALL, ground, proof, spoken, where
 from btdiag.judge.cors_hops import is_absent_route, is_doubled, is_gateway_page, passes, problems, twin
 from btdiag.judge.cors_survey import LARGE_BODY, CorsSurvey, Purpose, Trial
-from btdiag.judge.exchange import Exchange
-from btdiag.model import Finding, HopName, Owner, Remedy, Verdict
 
 SHORTEST_MAX_AGE = 60  # seconds; below it a page that is used at a normal pace preflights every call again
 
@@ -87,8 +87,8 @@ def _why_unreadable(hidden: Sequence[Trial]) -> str:
     if seen.status == 413:
         return f"the gateway itself refuses a body of {LARGE_BODY} bytes (nginx: client_max_body_size)"
     server = (seen.header("server") or "").lower()
-    who = gateway.sender(seen)
-    if gateway.page(seen) is not None or (who.confidence is gateway.Confidence.CERTAIN and who.hop is not HopName.API):
+    who = sender.sender(seen)
+    if sender.page(seen) is not None or (who.confidence is sender.Confidence.CERTAIN and who.hop is not HopName.API):
         return f"the gateway's own error page ({who.words}) has no CORS headers"
     if "nginx" in server or "openresty" in server:
         return "nginx adds its headers to 2xx and 3xx only, for `always` is missing from add_header"

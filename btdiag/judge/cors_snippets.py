@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btdiag.model import Snippet
+from btdiag.core.finding import Snippet
 
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 

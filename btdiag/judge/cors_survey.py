@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.target import Target
 from btdiag.judge.cors import Credentials, PageRequest, Refusal, cors_preflight_fetch
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.model import Target
 
 WEB_APP = "https://www.braintrust.dev"
 OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")

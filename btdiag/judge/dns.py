@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from btdiag.judge import evidence
-from btdiag.judge.address import space
+from btdiag.core import evidence
+from btdiag.core.address import space
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.resolution import TESTED_ADDRESSES, AddressSource, LookupOutcome, Resolution, ServerLookup, View
+from btdiag.core.target import Target
 from btdiag.judge.dns_failure import why_unresolved
-from btdiag.judge.resolution import TESTED_ADDRESSES, Outcome, Resolution, ServerLookup, Source, View
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Target, Verdict
 
-_SILENT = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE})
+_SILENT = frozenset({LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE})
 
 
 def is_local_name(name: str) -> bool:
@@ -20,9 +21,9 @@ def is_local_name(name: str) -> bool:
 
 def resolves(resolution: Resolution) -> Finding:
     """The claim of dns.resolves: the first resolver, which this machine's programs use, gives an address."""
-    if resolution.source is not Source.RESOLVER:
+    if resolution.source is not AddressSource.RESOLVER:
         given = f"is given by --resolve as {some(resolution.addresses)}"
-        how = "is an address itself" if resolution.source is Source.LITERAL else given
+        how = "is an address itself" if resolution.source is AddressSource.LITERAL else given
         return Finding(verdict=Verdict.PASS, summary=f"{resolution.name} {how}: no DNS involved")
     if resolution.addresses:
         return _resolved(resolution)
@@ -85,7 +86,7 @@ def resolvers_agree(resolution: Resolution, target: Target) -> Finding:
 
     Different addresses of one space are what a load balancer's rotating pool gives, and no disagreement.
     """
-    if resolution.source is not Source.RESOLVER:
+    if resolution.source is not AddressSource.RESOLVER:
         return Finding(
             verdict=Verdict.SKIP, summary=f"no resolver was asked: the address comes from {resolution.source}"
         )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from btdiag.judge.address import Kind, declared, describe, kind, space
+from btdiag.core.address import AddressKind, declared, describe, kind, space
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.resolution import AddressSource, Resolution
+from btdiag.core.target import Target
 from btdiag.judge.dns import answers, is_local_name, some
-from btdiag.judge.resolution import Resolution, Source
-from btdiag.model import Finding, HopName, Owner, Remedy, Target, Verdict
 
-_NEVER = frozenset({Kind.UNSPECIFIED, Kind.MULTICAST})
-_NOT_ROUTED = frozenset({Kind.LINK_LOCAL, Kind.DOCUMENTATION, Kind.RESERVED, Kind.THIS_NETWORK})
+_NEVER = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST})
+_NOT_ROUTED = frozenset(
+    {AddressKind.LINK_LOCAL, AddressKind.DOCUMENTATION, AddressKind.RESERVED, AddressKind.THIS_NETWORK}
+)
 
 
 def unusable(resolution: Resolution) -> tuple[str, ...]:
     """The addresses that a resolver gave and nobody can connect to: 0.0.0.0, ::, multicast. What the user wrote
     himself (a literal, --resolve) is taken as it is."""
-    if resolution.source is not Source.RESOLVER:
+    if resolution.source is not AddressSource.RESOLVER:
         return ()
     return tuple(address for address in resolution.addresses if kind(address) in _NEVER)
 
@@ -25,10 +28,12 @@ def misleading(resolution: Resolution, target: Target) -> tuple[str, ...]:
     """The loopback addresses that DNS gives for a name that is not this machine's: the mark of a DNS filter or of a
     record left from development. None for a lab, whose hosts are on loopback, nor where the hosts file says so."""
     local = target.lab_scenario is not None or is_local_name(resolution.name)
-    if local or resolution.source is not Source.RESOLVER:
+    if local or resolution.source is not AddressSource.RESOLVER:
         return ()
     by_dns = {address for server in resolution.views[0].servers for address in server.addresses}
-    return tuple(address for address in resolution.addresses if address in by_dns and kind(address) is Kind.LOOPBACK)
+    return tuple(
+        address for address in resolution.addresses if address in by_dns and kind(address) is AddressKind.LOOPBACK
+    )
 
 
 def addresses_share_a_space(resolution: Resolution, target: Target) -> Finding:
@@ -82,7 +87,7 @@ def addresses_are_usable(resolution: Resolution, target: Target, working: Iterab
 
 
 def _is_odd(address: str, resolution: Resolution, target: Target) -> bool:
-    if resolution.source is not Source.RESOLVER or declared(address, target.address_spaces) is not None:
+    if resolution.source is not AddressSource.RESOLVER or declared(address, target.address_spaces) is not None:
         return False
     return kind(address) in _NOT_ROUTED or address in misleading(resolution, target)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from btdiag.judge.resolution import Outcome, Resolution, ServerLookup, SystemLookup
-from btdiag.model import Owner, Remedy, Snippet, Verdict
+from btdiag.core.finding import Owner, Remedy, Snippet, Verdict
+from btdiag.core.resolution import LookupOutcome, Resolution, ServerLookup, SystemLookup
 
 _DNSSEC_CODES = frozenset({"5", "6", "7", "8", "9", "10", "11", "12"})  # RFC 8914 sections 4.6 to 4.13
 _POLICY_CODES = frozenset({"15", "16", "17", "18"})  # RFC 8914 sections 4.16 to 4.19
@@ -39,7 +39,7 @@ def why_unresolved(resolution: Resolution) -> Unresolved:
 
 def _spokesman(servers: tuple[ServerLookup, ...]) -> ServerLookup | None:
     """The first server that answered anything; else the first one."""
-    silent = {Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.LOCAL}
+    silent = {LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE, LookupOutcome.LOCAL}
     return next((server for server in servers if server.outcome not in silent), servers[0] if servers else None)
 
 
@@ -235,12 +235,12 @@ def _with_elsewhere(resolution: Resolution, reason: Unresolved) -> Unresolved:
 
 
 _REASONS = {
-    Outcome.NXDOMAIN: _nonexistent,
-    Outcome.NO_DATA: _no_data,
-    Outcome.SERVFAIL: _server_failure,
-    Outcome.REFUSED: _refused,
-    Outcome.TIMEOUT: _silent,
-    Outcome.UNREACHABLE: _silent,
-    Outcome.LOCAL: _not_sent,
-    Outcome.ERROR: _unusable_answer,
+    LookupOutcome.NXDOMAIN: _nonexistent,
+    LookupOutcome.NO_DATA: _no_data,
+    LookupOutcome.SERVFAIL: _server_failure,
+    LookupOutcome.REFUSED: _refused,
+    LookupOutcome.TIMEOUT: _silent,
+    LookupOutcome.UNREACHABLE: _silent,
+    LookupOutcome.LOCAL: _not_sent,
+    LookupOutcome.ERROR: _unusable_answer,
 }

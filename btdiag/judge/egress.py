@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.exchange import Phase
+from btdiag.core.finding import Evidence, Finding, Remedy, Snippet, Verdict
+from btdiag.core.handshake import Connection
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge.egress_answers import own_words
 from btdiag.judge.egress_block import ADVICE, Block, Reading
 from btdiag.judge.egress_facts import Egress, HostTrial
 from btdiag.judge.egress_reading import readings
 from btdiag.judge.egress_trust import acceptance, doubtful, intercepted, interceptor, is_doubtful, issuer, stores_table
-from btdiag.judge.exchange import Phase
-from btdiag.judge.handshake import Connection
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Evidence, Finding, Remedy, Snippet, Target, Verdict
 
 NOT_INTERCEPTED = "egress.tls-not-intercepted"
 SOURCES = (

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from btdiag.judge import evidence
-from btdiag.judge.address import is_ipv6
-from btdiag.judge.answers import words
+from btdiag.core import evidence
+from btdiag.core.address import is_ipv6
+from btdiag.core.answers import words
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.finding import HopName, Owner
+from btdiag.core.handshake import Connection
+from btdiag.core.sender import Page, is_app, page, redirect, sender
 from btdiag.judge.connection import lacks_route
 from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import LARGER, HostTrial
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import Page, is_app, page, redirect, sender
-from btdiag.judge.handshake import Connection
-from btdiag.model import HopName, Owner
 
 SLOW_START = 1.0  # seconds; a handshake and a first byte over the ocean take half of that
 _TURNED_DOWN = frozenset({403, 451, 511})  # forbidden, for legal reasons (RFC 7725), network login (RFC 6585)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from btdiag.core.finding import Evidence, HopName, Owner
 from btdiag.judge.egress_facts import HostTrial
-from btdiag.model import Evidence, HopName, Owner
 
 
 class Block(StrEnum):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.handshake import Connection
-from btdiag.judge.resolution import Resolution
+from btdiag.core.exchange import Exchange
+from btdiag.core.handshake import Connection
+from btdiag.core.resolution import Resolution
+from btdiag.core.target import Target
+from btdiag.core.urls import url_parts
 from btdiag.judge.sdk_facts import same_place
-from btdiag.model import Target
-from btdiag.urls import url_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

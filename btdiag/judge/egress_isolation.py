@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.judge.egress import SOURCES, Connections, how_many, names_of, reached_words, table_of, target_reached
 from btdiag.judge.egress_answers import is_block_page
 from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import Egress
 from btdiag.judge.egress_reading import readings
-from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 # Ways in which the host itself answered after all, though a client would not be content with it.
 _ANSWERS_ALL_THE_SAME = frozenset({Block.UNTRUSTED, Block.PATH, Block.METHOD, Block.BODY, Block.UPGRADE})

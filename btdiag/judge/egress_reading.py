@@ -12,9 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from btdiag.judge import evidence
-from btdiag.judge.address import Kind, kind
-from btdiag.judge.answers import words
+from btdiag.core import evidence
+from btdiag.core.address import AddressKind, kind
+from btdiag.core.answers import words
+from btdiag.core.certificate_names import speaks_for
+from btdiag.core.exchange import Failure, Phase, Trouble
+from btdiag.core.finding import HopName, Owner, Verdict
+from btdiag.core.handshake import Connection
+from btdiag.core.resolution import Resolution, View
+from btdiag.core.target import Proxy, Target
 from btdiag.judge.connection import got_furthest, lacks_route, phases
 from btdiag.judge.dns import answers as dns_answers
 from btdiag.judge.dns_failure import why_unresolved
@@ -22,17 +28,12 @@ from btdiag.judge.egress_answers import answered, is_block_page
 from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import HostTrial
 from btdiag.judge.egress_trust import interceptor, is_doubtful, issuer
-from btdiag.judge.exchange import Failure, Phase, Trouble
-from btdiag.judge.handshake import Connection
 from btdiag.judge.proxy import kind_of_refusal, proxy_lets_through
-from btdiag.judge.resolution import Resolution, View
 from btdiag.judge.tls import chains, diagnose
 from btdiag.judge.tls_handshake import is_alert, speaks_plain
-from btdiag.judge.tls_names import speaks_for
 from btdiag.judge.tls_remedy import Cause
-from btdiag.model import HopName, Owner, Proxy, Target, Verdict
 
-_NOWHERE = frozenset({Kind.UNSPECIFIED, Kind.MULTICAST, Kind.LOOPBACK})
+_NOWHERE = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST, AddressKind.LOOPBACK})
 _ENETUNREACH = 101  # on Linux
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from btdiag.core.certificate_names import short_name
+from btdiag.core.finding import Finding, HopName, Owner, Verdict
+from btdiag.core.handshake import Certificate, Connection
+from btdiag.core.target import Target
 from btdiag.judge.connection import blocked
-from btdiag.judge.handshake import Certificate, Connection
 from btdiag.judge.tls import EXPIRED, chains, day, moment_of, span
-from btdiag.judge.tls_names import short_name
 from btdiag.judge.tls_remedy import Cause, remedy_for
-from btdiag.model import Finding, HopName, Owner, Target, Verdict
 
 EXPIRY_WARNING = timedelta(days=14)  # a renewal at one third of 90 days that failed has been failing for 16 days then
 SHORT_LIVED_SHARE = 4  # a certificate of few days is in danger in the last quarter of its life: renewal is at a third

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from btdiag.config.declared import KEEPALIVE, LB_IDLE
+from btdiag.core.finding import Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.target import Target
 from btdiag.judge.race import NODE_EXTRA_S
 from btdiag.judge.volley import BackendIdle, Source
-from btdiag.measurement import NotMeasured
-from btdiag.model import Target, Verdict
 
 DEFAULT_KEEPALIVE_S = 65.0  # TS_API_KEEP_ALIVE_TIMEOUT_SECONDS unless set (Braintrust, Advanced self-hosting)
 MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets

@@ -8,7 +8,10 @@ from __future__ import annotations
 from math import ceil
 
 from btdiag.config.declared import KEEPALIVE
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.target import Target
 from btdiag.judge.idle import MARGIN_S, Order, contradiction_s, order_of
 from btdiag.judge.keepalive_evidence import race_evidence, strips
 from btdiag.judge.keepalive_remedy import CONTAINMENT, SOURCES, order_remedy
@@ -24,8 +27,6 @@ from btdiag.judge.race import (
 )
 from btdiag.judge.step import step
 from btdiag.judge.volley import BackendIdle, Period, Race, Recovery, Source, Stop
-from btdiag.measurement import NotMeasured
-from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
 
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
 BUSY_S = 5.0  # seconds by which a machine without a free processor may be late, as observed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from statistics import median
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.finding import Evidence, Json
 from btdiag.judge.idle import Order
 from btdiag.judge.volley import Ending, Race, Volley, strip
-from btdiag.model import Evidence, Json
 
 CONTROL_STEP = 5  # of the controls every fifth request is plotted, and each lost one
 _NAMES = {"W": "warmup", "C": "control", "M": "control", "H": "control", "A": "race", "B": "control"}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import proofs, rate_limited, words
+from btdiag.core import evidence
+from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.sender import Confidence, sender
 from btdiag.judge.cors_survey import UNKNOWN_PATH
-from btdiag.judge.gateway import Confidence, sender
 from btdiag.judge.limits_requests import (
     DEEP_COUNT,
     DEEP_HEADERS,
@@ -24,8 +26,6 @@ from btdiag.judge.limits_requests import (
     same_outcome,
     size,
 )
-from btdiag.measurement import NotMeasured
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 WEB_APP_MAY_CALL = "cors.web-app-may-call"
 _FATAL = frozenset({Trait.METHOD, Trait.OPTIONS, Trait.BODY})

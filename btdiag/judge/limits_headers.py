@@ -6,15 +6,16 @@ import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import Roots, facts_of, proofs
+from btdiag.core import evidence
+from btdiag.core.answers import Roots, facts_of, proofs
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.sender import Confidence, sender
+from btdiag.core.target import Target
 from btdiag.judge.cors_survey import UNKNOWN_PATH
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.gateway import Confidence, sender
 from btdiag.judge.limits_paths import PathAnswers
 from btdiag.judge.limits_requests import ProductRequests
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
 # Headers that belong to one connection (RFC 9110 section 7.6.1), or that a hop may rightly make anew.
 _A_HOPS_OWN = frozenset(

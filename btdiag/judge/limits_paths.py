@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import proofs, rate_limited, words
-from btdiag.judge.exchange import Exchange
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core import evidence
+from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 DOUBLED, TRAILING, ENCODED = "//version", "/version/", "/v1%2Fproject"
 PATHS = (DOUBLED, TRAILING, ENCODED)

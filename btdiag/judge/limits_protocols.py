@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import is_gateway_hiccup, proofs, rate_limited, words
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import json_body
+from btdiag.core import evidence
+from btdiag.core.answers import is_gateway_hiccup, proofs, rate_limited, words
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.sender import json_body
 from btdiag.judge.limits_routes import RouteAnswers, is_lost
-from btdiag.measurement import NotMeasured
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 ROUTES_REACH_THEIR_BACKEND = "gateway.routes-reach-their-backend"
 ACCEPTED = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import Confidence, json_body, page, redirect, sender
-from btdiag.model import HopName, Mode
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.finding import HopName
+from btdiag.core.sender import Confidence, json_body, page, redirect, sender
+from btdiag.core.target import Mode
 
 KIB = 1024
 MIB = 1024 * KIB

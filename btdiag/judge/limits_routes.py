@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import proofs, rate_limited, words
+from btdiag.core import evidence
+from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.sender import Confidence, page, redirect, sender
+from btdiag.core.signatures import ORIGINS_TOO
+from btdiag.core.statuses import SOURCES, explain
 from btdiag.judge.cors_survey import UNKNOWN_PATH
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import Confidence, page, redirect, sender
-from btdiag.judge.signatures import ORIGINS_TOO
-from btdiag.judge.statuses import SOURCES, explain
-from btdiag.measurement import NotMeasured
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
 
 LATE_S = 6.0  # an answer that took longer has its time told
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import rate_limited, words
+from btdiag.core import evidence
+from btdiag.core.answers import rate_limited, words
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.judge.limits_streams import AGREES_S, GIVEN_UP, STREAM_PATH, Held, Silence
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 FUNCTIONS_S = 900.0  # how long a function may run by default on Kubernetes, and at most on AWS Lambda
 LEAST_S = 29.0  # AWS API Gateway's limit, the shortest of any platform that the product's own modules set up

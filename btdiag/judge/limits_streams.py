@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import Roots, facts_of, rate_limited, words
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core import evidence
+from btdiag.core.answers import Roots, facts_of, rate_limited, words
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
 
 STREAM_PATH = "/sse"
 LATE = 1.0  # seconds that a first event may take longer through the load balancer than any other answer does

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
+from btdiag.core.target import Target
 from btdiag.judge import lna_remedy as remedy
 from btdiag.judge.lna_facts import BrowserSurvey, Kind, PageTrial, StoredDecision
 from btdiag.judge.lna_reading import (
@@ -14,7 +16,6 @@ from btdiag.judge.lna_reading import (
     proof,
     worst,
 )
-from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
 
 REACHES = "lna.web-app-reaches-target"
 CONTEXT = "lna.page-context-allows"

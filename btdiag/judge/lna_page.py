@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.target import Target
 from btdiag.judge import lna_remedy as remedy
 from btdiag.judge.lna_facts import BrowserSurvey, Situation
 from btdiag.judge.lna_reading import Reading, Standing, place, proof, worst
-from btdiag.model import Finding, HopName, Owner, Remedy, Target, Verdict
 
 
 def page_context_allows(survey: BrowserSurvey, target: Target) -> Finding:

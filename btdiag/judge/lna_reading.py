@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from btdiag.judge import evidence
-from btdiag.judge.address import parse
-from btdiag.judge.address import space as space_of
+from btdiag.core import evidence
+from btdiag.core.address import parse
+from btdiag.core.address import space as space_of
+from btdiag.core.finding import Evidence, Finding
+from btdiag.core.target import Target
 from btdiag.judge.lna_facts import BrowserSurvey, Kind, PageRequest, PageTrial, PageVisit, Situation
-from btdiag.model import Evidence, Finding, Target
 
 FIRST_ENFORCING = 142
 MAY_CALL = "cors.web-app-may-call"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from btdiag.judge import evidence
-from btdiag.model import Evidence, Remedy, Snippet
+from btdiag.core import evidence
+from btdiag.core.finding import Evidence, Remedy, Snippet
 
 SOURCES = (
     "https://wicg.github.io/local-network-access/",

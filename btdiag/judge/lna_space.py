@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from btdiag.core.address import Space
+from btdiag.core.address import space as space_of
+from btdiag.core.finding import Finding, HopName, Owner, Verdict
+from btdiag.core.resolution import Resolution
+from btdiag.core.target import Target
 from btdiag.judge import lna_remedy as remedy
-from btdiag.judge.address import Space
-from btdiag.judge.address import space as space_of
 from btdiag.judge.dns import answers
 from btdiag.judge.dns_addresses import unusable
 from btdiag.judge.lna_facts import BrowserSurvey
 from btdiag.judge.lna_reading import proof, readings
-from btdiag.judge.resolution import Resolution
-from btdiag.model import Finding, HopName, Owner, Target, Verdict
 
 
 def address_space_is_stable(survey: BrowserSurvey, resolution: Resolution, target: Target) -> Finding:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from btdiag.judge import evidence
-from btdiag.judge.exchange import Exchange
-from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
+from btdiag.core import evidence
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.target import Target
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SNIPPETS = (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.exchange import Failure, Phase, Trouble
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.handshake import Connection, ProxyReply
+from btdiag.core.target import Target
 from btdiag.judge.connection import phases
-from btdiag.judge.exchange import Failure, Phase, Trouble
-from btdiag.judge.handshake import Connection, ProxyReply
-from btdiag.model import Finding, HopName, Owner, Remedy, Target, Verdict
 
 
 def proxy_lets_through(connections: Mapping[str, Connection], target: Target) -> Finding:

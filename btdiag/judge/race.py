@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from math import comb, floor, prod
 from statistics import median
 
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.gateway import Confidence, sender
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import HopName
+from btdiag.core.sender import Confidence, sender
 from btdiag.judge.step import OPEN, slower
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
-from btdiag.model import HopName
 
 OFFSETS = (-0.6, -0.5, -0.65, -0.4)
 """Where to aim, relative to K, as parts of the time that a volley takes: its requests must reach the backend while that
@@ -108,7 +108,7 @@ def keepalive_measured(closings_s: Sequence[float], open_s: Sequence[float] = ()
 
 def answered_by(front: Exchange, direct: Exchange | None) -> Answerer:
     """Who answers the probe path: the backend, if it gives the same answer when asked directly; without a direct path
-    what the answer itself tells (judge/gateway.py)."""
+    what the answer itself tells (core/sender.py)."""
     if direct is not None and direct.status is not None:
         same = (front.status, front.header("content-type")) == (direct.status, direct.header("content-type"))
         return Answerer.BACKEND if same else Answerer.BALANCER

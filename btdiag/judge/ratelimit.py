@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from btdiag.config.declared import MAX_REQUESTS, WINDOW_MINUTES
-from btdiag.judge import evidence
-from btdiag.judge.answers import Roots, facts_of, proofs, readings, unanswered, words
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.gateway import Confidence, Sender, retry_after, sender
+from btdiag.core import evidence
+from btdiag.core.answers import Roots, facts_of, proofs, readings, unanswered, words
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.sender import Confidence, Sender, retry_after, sender
 from btdiag.judge.limits_requests import ProductRequests
 from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.sdk_facts import ControlPlane
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 
 SOURCES = (
     "RFC 6585 section 4",

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from statistics import median
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import (
-    Reading,
-    State,
+from btdiag.core import evidence
+from btdiag.core.answers import (
+    AnswerState,
+    RootReading,
+    Roots,
     facts_of,
     grouped,
     listed,
@@ -22,12 +23,11 @@ from btdiag.judge.answers import (
     unanswered,
     words,
 )
-from btdiag.judge.answers import Roots as Roots
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.gateway import json_body
-from btdiag.judge.statuses import SOURCES, Explanation, explain
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.sender import json_body
+from btdiag.core.statuses import SOURCES, StatusExplanation, explain
 
 EXPECTED = "200-399 to GET / on every address, from the API server itself: no login, no web page, no other host"
 SLOW_S = 2.0  # a first byte later than this is felt by every user of the web app, which asks for many things in turn
@@ -49,7 +49,7 @@ def root_answers(roots: PerRoots, version: PerExchange, backend: Exchange | NotM
     return _no_root(found, backend)
 
 
-def _root_answers(found: Mapping[str, Reading], answering: list[str]) -> Finding:
+def _root_answers(found: Mapping[str, RootReading], answering: list[str]) -> Finding:
     status = found[answering[0]].good[0].status
     others = len(found) - len(answering)
     note = f"; {others} not, see readiness.every-address-agrees" if others else ""
@@ -59,7 +59,7 @@ def _root_answers(found: Mapping[str, Reading], answering: list[str]) -> Finding
     )
 
 
-def _no_root(found: Mapping[str, Reading], backend: Exchange | NotMeasured) -> Finding:
+def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured) -> Finding:
     worst = {label: reading.bad[0] for label, reading in found.items() if reading.bad}
     shown = next(iter(worst.values()))
     story = _with_backend(explain(shown), shown, backend)
@@ -76,16 +76,16 @@ def _no_root(found: Mapping[str, Reading], backend: Exchange | NotMeasured) -> F
     )
 
 
-def _with_backend(story: Explanation, shown: Exchange, backend: Exchange | NotMeasured) -> Explanation:
+def _with_backend(story: StatusExplanation, shown: Exchange, backend: Exchange | NotMeasured) -> StatusExplanation:
     """The story, sharpened by what the API server itself says when it is asked past the load balancer."""
     if isinstance(backend, NotMeasured) or story.hop not in {HopName.LOAD_BALANCER, HopName.API}:
         return story
-    if state_of(backend) is State.GOOD:
+    if state_of(backend) is AnswerState.GOOD:
         so = "the load balancer reaches another server" if story.hop is HopName.API else "the load balancer is at fault"
         cause = f"{story.cause}; the API server itself answers {backend.status} at {backend.url}, so {so}"
         remedy = _reach(backend) if shown.failure or shown.status in _ON_BEHALF else story.remedy
         return replace(story, cause=cause, hop=HopName.LOAD_BALANCER, owner=Owner.LOAD_BALANCER, remedy=remedy)
-    if state_of(backend) is State.BAD:
+    if state_of(backend) is AnswerState.BAD:
         return replace(
             story,
             cause=f"{story.cause}; the API server itself gives {words(backend)} at {backend.url}, so start there",
@@ -132,7 +132,7 @@ def every_address_agrees(roots: PerRoots, version: PerExchange) -> Finding:
     return _statuses_differ(found) or _versions_differ(found, facts_of(version)) or _agree(found)
 
 
-def _disagree(found: Mapping[str, Reading], broken: Mapping[str, Exchange]) -> Finding:
+def _disagree(found: Mapping[str, RootReading], broken: Mapping[str, Exchange]) -> Finding:
     shown = next(iter(broken.values()))
     story = explain(shown)
     fine = [label for label, reading in found.items() if reading.answers]
@@ -154,7 +154,7 @@ def _disagree(found: Mapping[str, Reading], broken: Mapping[str, Exchange]) -> F
     )
 
 
-def _statuses_differ(found: Mapping[str, Reading]) -> Finding | None:
+def _statuses_differ(found: Mapping[str, RootReading]) -> Finding | None:
     statuses = {label: reading.good[0].status for label, reading in found.items() if reading.answers}
     if len(set(statuses.values())) < 2:
         return None
@@ -174,7 +174,7 @@ def _statuses_differ(found: Mapping[str, Reading]) -> Finding | None:
     )
 
 
-def _versions_differ(found: Mapping[str, Reading], versions: Mapping[str, Exchange]) -> Finding | None:
+def _versions_differ(found: Mapping[str, RootReading], versions: Mapping[str, Exchange]) -> Finding | None:
     known = {label: name for label, seen in versions.items() if label in found and (name := version_name(seen))}
     if len(set(known.values())) < 2:
         return None
@@ -203,7 +203,7 @@ def version_name(seen: Exchange) -> str:
     return " ".join(str(body[key]) for key in ("version", "commit") if body.get(key))
 
 
-def _agree(found: Mapping[str, Reading]) -> Finding:
+def _agree(found: Mapping[str, RootReading]) -> Finding:
     if len(found) == 1:
         return Finding(
             verdict=Verdict.PASS, summary=f"there is one address, {next(iter(found))}: nothing to disagree with"
@@ -235,7 +235,7 @@ def answers_steadily(roots: PerRoots, version: PerExchange) -> Finding:
     )
 
 
-def _flaps(answering: Mapping[str, Reading], flapping: Mapping[str, Reading]) -> Finding:
+def _flaps(answering: Mapping[str, RootReading], flapping: Mapping[str, RootReading]) -> Finding:
     bad = sum(len(reading.bad) for reading in flapping.values())
     asked = sum(reading.asked for reading in answering.values())
     shown = next(iter(flapping.values())).bad[0]
@@ -297,5 +297,5 @@ def answers_promptly(roots: PerRoots, version: PerExchange) -> Finding:
     )
 
 
-def _first_byte(reading: Reading) -> float:
+def _first_byte(reading: RootReading) -> float:
     return median(seen.timing.first_byte_s or 0.0 for seen in reading.good)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import facts_of, proofs, rate_limited, words
-from btdiag.judge.exchange import Exchange
+from btdiag.core import evidence
+from btdiag.core.answers import facts_of, proofs, rate_limited, words
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.statuses import explain
+from btdiag.core.target import Target
 from btdiag.judge.sdk_facts import (
     SOURCES,
     ControlPlane,
@@ -30,9 +34,6 @@ from btdiag.judge.sdk_needs import (
     losses,
     sdks_of,
 )
-from btdiag.judge.statuses import explain
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Target, Verdict
 
 KEY_IS_ACCEPTED, ROUTES_PROXIED = "readiness.key-is-accepted", "sdk.control-plane-routes-proxied"
 _REFUSED, _UNREACHABLE = frozenset({401, 403}), frozenset({502, 503, 504})

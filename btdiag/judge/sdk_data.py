@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from btdiag.judge.answers import proofs, rate_limited, words
+from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.finding import Finding, Remedy, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.statuses import explain
+from btdiag.core.target import Target
 from btdiag.judge.limits_routes import RouteAnswers, is_lost
 from btdiag.judge.sdk import (
     States,
@@ -20,9 +24,6 @@ from btdiag.judge.sdk import (
 )
 from btdiag.judge.sdk_facts import SOURCES, ControlPlane, RouteState, data_state
 from btdiag.judge.sdk_needs import DATA_ROUTES, Losses, Sdk, consequences, sdks_of
-from btdiag.judge.statuses import explain
-from btdiag.measurement import NotMeasured
-from btdiag.model import Finding, Remedy, Target, Verdict
 
 ROUTES_REACH = "gateway.routes-reach-their-backend"
 

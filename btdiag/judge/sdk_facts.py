@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.judge.gateway import Confidence, json_body, page, redirect, sender
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.finding import HopName
+from btdiag.core.sender import Confidence, json_body, page, redirect, sender
+from btdiag.core.target import Target
+from btdiag.core.urls import url_parts
 from btdiag.judge.sdk_needs import SdkRoute
-from btdiag.model import HopName, Target
-from btdiag.urls import url_parts
 
 HOSTED = frozenset({"api.braintrust.dev", "api-eu.braintrust.dev", "gateway.braintrust.dev"})
 SOURCES = (

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from btdiag.judge import evidence
-from btdiag.judge.answers import rate_limited, words
-from btdiag.judge.exchange import Exchange
+from btdiag.core import evidence
+from btdiag.core.answers import rate_limited, words
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.target import Target
+from btdiag.core.urls import url_parts
 from btdiag.judge.sdk import KEY_IS_ACCEPTED, ROUTES_PROXIED, Ping, hurt_by, key_refused, outcomes
 from btdiag.judge.sdk_facts import (
     HOSTED,
@@ -20,8 +23,6 @@ from btdiag.judge.sdk_facts import (
     served,
 )
 from btdiag.judge.sdk_needs import DATA_ROUTES, LOGIN, Losses, Sdk, consequences
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
-from btdiag.urls import url_parts
 
 
 def login_points_here(plane: ControlPlane, ping: Ping, environment: SdkEnvironment, target: Target) -> Finding:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.model import Target
+from btdiag.core.target import Target
 
 NEWEST = (("python", "0.48.1"), ("js", "3.35.0"))
 _PYTHON = frozenset({"python", "py"})

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.target import Target
 from btdiag.judge.sdk import hurt_by, outcomes
 from btdiag.judge.sdk_facts import HOSTED, SOURCES, SdkEnvironment, is_constrained, same_place
 from btdiag.judge.sdk_needs import LOGIN, Losses, Sdk, consequences
-from btdiag.model import Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
 
 def app_url_consistent(environment: SdkEnvironment, target: Target) -> Finding:

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.certificate_names import default_certificate, inspection_vendor, is_public_ca, short_name, speaks_for
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
+from btdiag.core.handshake import Certificate, Connection
+from btdiag.core.target import Target
 from btdiag.judge.clock import Reading, reading_of
 from btdiag.judge.connection import blocked, share_of
-from btdiag.judge.handshake import Certificate, Connection
-from btdiag.judge.tls_names import default_certificate, inspection_vendor, is_public_ca, short_name, speaks_for
 from btdiag.judge.tls_remedy import Cause, remedy_for
-from btdiag.model import Evidence, Finding, HopName, Owner, Target, Verdict
 
 CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be right
 

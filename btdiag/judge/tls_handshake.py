@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from btdiag.judge import evidence
+from btdiag.core import evidence
+from btdiag.core.exchange import Failure, Phase, Trouble
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
+from btdiag.core.target import Target
 from btdiag.judge.connection import blocked, demands_certificate, every, phases, share_of
-from btdiag.judge.exchange import Failure, Phase, Trouble
-from btdiag.judge.handshake import Connection, TlsVersions, VersionTrial
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Snippet, Target, Verdict
 
 _NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
 MODERN = frozenset({"TLS 1.2", "TLS 1.3"})

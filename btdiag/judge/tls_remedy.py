@@ -6,9 +6,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeAlias
 
-from btdiag.judge.handshake import Certificate
-from btdiag.judge.tls_names import short_name
-from btdiag.model import Remedy, Snippet, Target
+from btdiag.core.certificate_names import short_name
+from btdiag.core.finding import Remedy, Snippet
+from btdiag.core.handshake import Certificate
+from btdiag.core.target import Target
 
 Advice: TypeAlias = tuple[str, tuple[Snippet, ...]]
 

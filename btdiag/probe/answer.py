@@ -6,7 +6,7 @@ import time
 import zlib
 from dataclasses import dataclass, field
 
-from btdiag.judge.exchange import Failure, Phase, Trouble
+from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.probe.failures import Broken, Header, legible
 from btdiag.probe.streams import Limits
 

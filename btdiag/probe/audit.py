@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import NotAsked, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.audit import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, decode_resources
-from btdiag.judge.exchange import Exchange
-from btdiag.measurement import NotAsked, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import routes_to
 from btdiag.probe.health import HEALTH
 from btdiag.probe.retry import settled

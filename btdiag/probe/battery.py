@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from btdiag.core.target import Target, Way
 from btdiag.judge.volley import Volley
-from btdiag.model import Target, Way
 from btdiag.probe.timed import TimedConnection, answers, close_all
 from btdiag.probe.wire import DialError, Wire
 

@@ -10,8 +10,10 @@ import asyncio
 import gzip
 from dataclasses import dataclass
 
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.cors_survey import UNKNOWN_PATH, origins
-from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits import DirectTrials
 from btdiag.judge.limits_requests import (
     DEEP_COUNT,
@@ -30,8 +32,6 @@ from btdiag.judge.limits_requests import (
     next_size,
     size,
 )
-from btdiag.measurement import NotAsked, NotMeasured, PerAddress, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import get
 from btdiag.probe.failures import Header
 from btdiag.probe.health import HEALTH

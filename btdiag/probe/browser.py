@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from btdiag.judge.address import Space, space
+from btdiag.core.address import Space, space
+from btdiag.core.measurement import NotAsked, PerAddress, Unknown, Waits, measurement
+from btdiag.core.resolution import AddressSource, Resolution
+from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.judge.cors_survey import origins
 from btdiag.judge.lna_facts import (
     Browser,
@@ -26,9 +29,6 @@ from btdiag.judge.lna_facts import (
     Situation,
     StoredDecision,
 )
-from btdiag.judge.resolution import Resolution, Source
-from btdiag.measurement import NotAsked, PerAddress, Unknown, Waits, measurement
-from btdiag.model import Mode, Route, Target, Way
 from btdiag.probe.browser_find import HOW_TO_GET_ONE, find_browser
 from btdiag.probe.browser_plan import Plan, switches
 from btdiag.probe.browser_process import BrowserProcess
@@ -131,8 +131,8 @@ async def _plan(target: Target, mode: Mode, wire: Wire, resolution: Resolution, 
 
 def _pinned(target: Target, resolution: Resolution, used: Way) -> str:
     """The address that the browser is told, where it could not find it by itself: no system DNS gives it."""
-    own = resolution.source is Source.RESOLVER and target.resolvers[0].address is None
-    return "" if own or resolution.source is Source.LITERAL or target.proxy else used.route.address or ""
+    own = resolution.source is AddressSource.RESOLVER and target.resolvers[0].address is None
+    return "" if own or resolution.source is AddressSource.LITERAL or target.proxy else used.route.address or ""
 
 
 async def _surveyed(plan: Plan, waits: Waits) -> Mapping[str, Any]:

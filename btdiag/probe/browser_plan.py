@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
-from btdiag.model import Target
+from btdiag.core.target import Target
 
 QUIET = (
     "--disable-gpu",

@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from btdiag.model import Way
+from btdiag.core.target import Way
 from btdiag.probe.wire import DialError, Wire
 
 MOST = 8  # certificates imported; a file with more is a whole trust store, which takes seconds to import

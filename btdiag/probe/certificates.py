@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from btdiag.judge.handshake import Certificate, Handshake
+from btdiag.core.handshake import Certificate, Handshake
 from btdiag.probe.failures import legible
 
 CHAIN_LIMIT = 10  # certificates read; OpenSSL verifies no longer chains by default than about that

@@ -11,14 +11,14 @@ import ssl
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from btdiag.judge.address import parse
+from btdiag.core.address import parse
+from btdiag.core.exchange import Phase, Trouble
+from btdiag.core.handshake import Connection, Distrust, ProxyReply
+from btdiag.core.measurement import Blocked, Scope, Unknown, measurement
+from btdiag.core.resolution import Resolution
+from btdiag.core.target import Route, Target, Way
 from btdiag.judge.connection import lacks_route
 from btdiag.judge.dns_addresses import misleading
-from btdiag.judge.exchange import Phase, Trouble
-from btdiag.judge.handshake import Connection, Distrust, ProxyReply
-from btdiag.judge.resolution import Resolution
-from btdiag.measurement import Blocked, Scope, Unknown, measurement
-from btdiag.model import Route, Target, Way
 from btdiag.probe.certificates import handshake_of
 from btdiag.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
 from btdiag.probe.wire import DialError, Limits, ProxyAnswer, Stream, Wire

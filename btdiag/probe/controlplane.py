@@ -7,20 +7,20 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
-from btdiag.judge.answers import is_gateway_hiccup
+from btdiag.core.answers import is_gateway_hiccup
+from btdiag.core.credential import logs_in
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import measurement
+from btdiag.core.target import Mode, Target, Way
+from btdiag.core.urls import url_parts
 from btdiag.judge.cors_survey import UNKNOWN_PATH
-from btdiag.judge.credential import logs_in
-from btdiag.judge.exchange import Exchange
 from btdiag.judge.sdk_facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, same_place, served
 from btdiag.judge.sdk_needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
-from btdiag.measurement import measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.body import JSON
 from btdiag.probe.health import HEALTH
 from btdiag.probe.kept import Kept, kept
 from btdiag.probe.retry import settled
 from btdiag.probe.wire import Limits, Wire
-from btdiag.urls import url_parts
 
 LOGIN_ANSWER = Limits(total=20.5)  # seconds; Python SDKs give up after 20
 LONGEST_PAUSE = 3.0  # seconds to wait before a login that was answered 429 is asked for once more

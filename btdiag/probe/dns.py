@@ -13,13 +13,14 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from btdiag.judge.address import is_ipv6, parse
+from btdiag.core.address import is_ipv6, parse
+from btdiag.core.finding import Verdict
+from btdiag.core.measurement import Blocked, Unknown, measurement
+from btdiag.core.resolution import TESTED_ADDRESSES, AddressSource, Resolution, ServerLookup, SystemLookup, View
+from btdiag.core.target import Mode, Resolver, Route, Target
 from btdiag.judge.dns import is_local_name
 from btdiag.judge.dns_addresses import unusable
 from btdiag.judge.dns_failure import why_unresolved
-from btdiag.judge.resolution import TESTED_ADDRESSES, Resolution, ServerLookup, Source, SystemLookup, View
-from btdiag.measurement import Blocked, Unknown, measurement
-from btdiag.model import Mode, Resolver, Route, Target, Verdict
 from btdiag.probe.nameserver import NameServer, ask
 
 SYSTEM_TIMEOUT = 3.0  # as long as the direct questions may take: silence from both is an answer
@@ -39,16 +40,16 @@ async def resolution(target: Target) -> Resolution:
     """What every resolver says about the target's name: A and AAAA, aliases, time to live, errors."""
     proxy = urlsplit(target.proxy.url).netloc if target.proxy else ""
     if target.resolve:
-        return Resolution(name=target.host, source=Source.OVERRIDE, addresses=target.resolve, proxy=proxy)
+        return Resolution(name=target.host, source=AddressSource.OVERRIDE, addresses=target.resolve, proxy=proxy)
     if parse(target.host):
-        return Resolution(name=target.host, source=Source.LITERAL, addresses=(target.host,), proxy=proxy)
+        return Resolution(name=target.host, source=AddressSource.LITERAL, addresses=(target.host,), proxy=proxy)
     views = tuple(await asyncio.gather(*(_view(resolver, target.host) for resolver in target.resolvers)))
     addresses = views[0].addresses if views else ()
     if views and views[0].system is None:
         addresses = in_system_order(addresses)
     return Resolution(
         name=target.host,
-        source=Source.RESOLVER,
+        source=AddressSource.RESOLVER,
         addresses=tuple(dict.fromkeys(addresses)),
         views=views,
         proxy=proxy,

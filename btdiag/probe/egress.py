@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.config.targets import environment_proxy
-from btdiag.judge.address import is_ipv6
+from btdiag.core.address import is_ipv6
+from btdiag.core.exchange import Exchange
+from btdiag.core.handshake import Connection
+from btdiag.core.measurement import measurement
+from btdiag.core.resolution import AddressSource, Resolution
+from btdiag.core.target import Proxy, Route, Target, Way
+from btdiag.core.urls import url_parts
 from btdiag.judge.dns_addresses import misleading, unusable
 from btdiag.judge.egress_answers import is_stopped
 from btdiag.judge.egress_facts import LARGER, Egress, Host, HostTrial, hosts
 from btdiag.judge.egress_trust import wants_stores
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.handshake import Connection
-from btdiag.judge.resolution import Resolution, Source
 from btdiag.judge.sdk_needs import LOGIN
-from btdiag.measurement import measurement
-from btdiag.model import Proxy, Route, Target, Way
 from btdiag.probe.body import JSON
 from btdiag.probe.connection import connect, connection
 from btdiag.probe.dns import resolution
@@ -31,7 +32,6 @@ from btdiag.probe.protocols import UPGRADE
 from btdiag.probe.stores import Stores
 from btdiag.probe.trust import Contexts
 from btdiag.probe.wire import DialError, Limits, Wire
-from btdiag.urls import url_parts
 
 ANSWER = Limits(total=6.0)  # seconds, connecting included
 PATIENCE = 1.0  # seconds; most hosts are connected to in a tenth of that
@@ -200,7 +200,7 @@ def _proxy_for(url: str, target: Target) -> tuple[Proxy | None, str]:
 
 
 def _by_proxy(there: Target, proxy: Proxy) -> Resolution:
-    return Resolution(name=there.host, source=Source.RESOLVER, addresses=(), proxy=proxy.url)
+    return Resolution(name=there.host, source=AddressSource.RESOLVER, addresses=(), proxy=proxy.url)
 
 
 def _routes(found: Resolution, bad: Sequence[str], there: Target) -> tuple[Route, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from btdiag.core.target import Mode, Target
+from btdiag.core.urls import url_parts
 from btdiag.judge.egress_facts import LARGER, Host, hosts
 from btdiag.judge.sdk_needs import LOGIN
-from btdiag.model import Mode, Target
-from btdiag.urls import url_parts
 
 
 def planned(target: Target, mode: Mode) -> list[str]:

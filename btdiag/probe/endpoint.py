@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.measurement import Unknown
-from btdiag.model import Route, Target, Way
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.measurement import Unknown
+from btdiag.core.target import Route, Target, Way
 from btdiag.probe.dns import resolution
 from btdiag.probe.wire import Limits, Wire
 

@@ -10,7 +10,7 @@ import ssl
 
 import h11
 
-from btdiag.judge.exchange import Failure, Phase, Trouble
+from btdiag.core.exchange import Failure, Phase, Trouble
 
 Header = tuple[str, str]
 

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 
-from btdiag.judge.answers import Roots
-from btdiag.judge.exchange import Exchange
-from btdiag.measurement import NotAsked, Scope, measurement
-from btdiag.model import Mode, Target, Way
+from btdiag.core.answers import Roots
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import NotAsked, Scope, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.probe.endpoint import get
 from btdiag.probe.retry import settled
 from btdiag.probe.wire import Limits, Wire

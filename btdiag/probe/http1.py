@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import h11
 
-from btdiag.judge.exchange import Trouble
+from btdiag.core.exchange import Trouble
 from btdiag.probe.answer import Answer
 from btdiag.probe.failures import EXPECTED, Broken, Header, legible, received_headers
 from btdiag.probe.streams import READ_SIZE, Stream

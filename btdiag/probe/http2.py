@@ -9,7 +9,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from btdiag.judge.exchange import Trouble
+from btdiag.core.exchange import Trouble
 from btdiag.probe.answer import Answer
 from btdiag.probe.failures import Broken, Header, legible
 from btdiag.probe.http1 import INTERIM_LIMIT, Outgoing

@@ -12,7 +12,7 @@ import struct
 import sys
 from dataclasses import replace
 
-from btdiag.judge.exchange import Icmp
+from btdiag.core.exchange import Icmp
 
 _OPTIONS = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 _ORIGINS = {2: (4, 3), 3: (6, 1)}  # SO_EE_ORIGIN_ICMP and _ICMP6: IP version, type "destination unreachable"

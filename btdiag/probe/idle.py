@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from btdiag.judge.exchange import Exchange
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, Waits, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, Fate, FrontIdle, Held, contradiction_s
 from btdiag.judge.race import NODE_EXTRA_S
 from btdiag.judge.volley import BackendIdle, Ending
-from btdiag.measurement import Blocked, NotAsked, Scope, Unknown, Waits, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.battery import HUNG_S
 from btdiag.probe.endpoint import routes_to
 from btdiag.probe.timed import TimedConnection, answers, close_all

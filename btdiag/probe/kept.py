@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from btdiag.judge.exchange import Exchange, Trouble
-from btdiag.model import Way
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.target import Way
 from btdiag.probe.failures import Header
 from btdiag.probe.health import HEALTH
 from btdiag.probe.retry import settled

@@ -19,7 +19,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 
-from btdiag.judge.resolution import Answer, Outcome
+from btdiag.core.resolution import DnsAnswer, LookupOutcome
 from btdiag.probe.failures import legible
 
 UDP_TIMEOUT = 1.0  # a resolver that needs longer than that for a cached or existing name is as good as dead
@@ -31,10 +31,10 @@ PAYLOAD = 1232  # bytes; the DNS flag day's figure, which fits every path
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _BROKEN = (dns.exception.DNSException, ValueError, IndexError, struct.error)
 _RCODES = {
-    dns.rcode.NXDOMAIN: Outcome.NXDOMAIN,
-    dns.rcode.SERVFAIL: Outcome.SERVFAIL,
-    dns.rcode.REFUSED: Outcome.REFUSED,
-    dns.rcode.NOTAUTH: Outcome.REFUSED,
+    dns.rcode.NXDOMAIN: LookupOutcome.NXDOMAIN,
+    dns.rcode.SERVFAIL: LookupOutcome.SERVFAIL,
+    dns.rcode.REFUSED: LookupOutcome.REFUSED,
+    dns.rcode.NOTAUTH: LookupOutcome.REFUSED,
 }
 
 
@@ -60,14 +60,14 @@ class NameServer:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-async def ask(server: NameServer, name: str, qtype: str) -> Answer:
+async def ask(server: NameServer, name: str, qtype: str) -> DnsAnswer:
     """What the server answers; never raises for anything that the network or the server does. At most 3 seconds."""
     started = time.monotonic()
     answer = await _ask_udp(server, name, qtype)
     return replace(answer, duration_s=round(time.monotonic() - started, 6))
 
 
-async def _ask_udp(server: NameServer, name: str, qtype: str) -> Answer:
+async def _ask_udp(server: NameServer, name: str, qtype: str) -> DnsAnswer:
     query = dns.message.make_query(name, qtype, use_edns=0, payload=PAYLOAD)
     detail = ""
     for _ in range(UDP_TRIES):
@@ -83,11 +83,11 @@ async def _ask_udp(server: NameServer, name: str, qtype: str) -> Answer:
                 continue
             return await _ask_tcp(server, query, qtype) if reply.flags & dns.flags.TC else _read(reply, qtype, "udp")
     if detail:
-        return Answer(qtype=qtype, outcome=Outcome.ERROR, detail=detail)
+        return DnsAnswer(qtype=qtype, outcome=LookupOutcome.ERROR, detail=detail)
     return await _ask_tcp(server, query, qtype)
 
 
-async def _ask_tcp(server: NameServer, query: dns.message.Message, qtype: str) -> Answer:
+async def _ask_tcp(server: NameServer, query: dns.message.Message, qtype: str) -> DnsAnswer:
     try:
         return _read(await asyncio.wait_for(_tcp(server, query), TCP_TIMEOUT), qtype, "tcp")
     except TimeoutError:
@@ -95,8 +95,8 @@ async def _ask_tcp(server: NameServer, query: dns.message.Message, qtype: str) -
     except (OSError, asyncio.IncompleteReadError) as error:
         detail = f"no usable answer over UDP; over TCP: {_said(error)}"
     except _BROKEN as error:
-        return Answer(qtype=qtype, outcome=Outcome.ERROR, detail=_said(error), transport="tcp")
-    return Answer(qtype=qtype, outcome=Outcome.TIMEOUT, detail=detail)
+        return DnsAnswer(qtype=qtype, outcome=LookupOutcome.ERROR, detail=_said(error), transport="tcp")
+    return DnsAnswer(qtype=qtype, outcome=LookupOutcome.TIMEOUT, detail=detail)
 
 
 class _Inbox(asyncio.DatagramProtocol):
@@ -158,32 +158,34 @@ async def _tcp(server: NameServer, query: dns.message.Message) -> dns.message.Me
     return reply
 
 
-def _unsent(qtype: str, error: OSError) -> Answer:
+def _unsent(qtype: str, error: OSError) -> DnsAnswer:
     """ECONNREFUSED and no route are the network's word; whatever else forbids to send is this machine's."""
     heard = isinstance(error, ConnectionError) or error.errno in _UNREACHABLE
-    return Answer(qtype=qtype, outcome=Outcome.UNREACHABLE if heard else Outcome.LOCAL, detail=_said(error))
+    return DnsAnswer(
+        qtype=qtype, outcome=LookupOutcome.UNREACHABLE if heard else LookupOutcome.LOCAL, detail=_said(error)
+    )
 
 
-def _read(reply: dns.message.Message, qtype: str, transport: str) -> Answer:
+def _read(reply: dns.message.Message, qtype: str, transport: str) -> DnsAnswer:
     """The reply in our terms. A chain that the server left unfinished counts as no data: the client would not go on."""
     extended = "; ".join(_extended_error(option) for option in reply.options if isinstance(option, dns.edns.EDEOption))
     rcode = reply.rcode()
     if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
-        outcome = _RCODES.get(rcode, Outcome.ERROR)
+        outcome = _RCODES.get(rcode, LookupOutcome.ERROR)
         detail = dns.rcode.to_text(rcode)
-        return Answer(qtype=qtype, outcome=outcome, detail=detail, extended_error=extended, transport=transport)
+        return DnsAnswer(qtype=qtype, outcome=outcome, detail=detail, extended_error=extended, transport=transport)
     try:
         if not isinstance(reply, dns.message.QueryMessage):
             raise ValueError(f"opcode {reply.opcode().name}")
         chaining = reply.resolve_chaining()
     except _BROKEN as error:
-        return Answer(qtype=qtype, outcome=Outcome.ERROR, detail=_said(error), transport=transport)
+        return DnsAnswer(qtype=qtype, outcome=LookupOutcome.ERROR, detail=_said(error), transport=transport)
     addresses = tuple(record.to_text() for record in chaining.answer)[:MOST_ADDRESSES] if chaining.answer else ()
     chain = tuple(rrset[0].to_text().rstrip(".") for rrset in chaining.cnames)
-    known = Outcome.NXDOMAIN if rcode == dns.rcode.NXDOMAIN else Outcome.NO_DATA
-    return Answer(
+    known = LookupOutcome.NXDOMAIN if rcode == dns.rcode.NXDOMAIN else LookupOutcome.NO_DATA
+    return DnsAnswer(
         qtype=qtype,
-        outcome=Outcome.ADDRESSES if addresses else known,
+        outcome=LookupOutcome.ADDRESSES if addresses else known,
         addresses=addresses,
         chain=chain,
         ttl=chaining.minimum_ttl if addresses or chain else None,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from btdiag.core.measurement import measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_paths import PATHS, PathAnswers
-from btdiag.measurement import measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.idle import backend_way
 from btdiag.probe.kept import kept
 from btdiag.probe.wire import Wire

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from btdiag.judge.exchange import Phase
-from btdiag.judge.handshake import Connection
+from btdiag.core.exchange import Phase
+from btdiag.core.handshake import Connection
+from btdiag.core.measurement import NotAsked, PerAddress, measurement
+from btdiag.core.target import Route, Target
 from btdiag.judge.plain_http import PlainHttp
-from btdiag.measurement import NotAsked, PerAddress, measurement
-from btdiag.model import Route, Target
 from btdiag.probe.tls_versions import blocked_measurement, speaks_tls
 from btdiag.probe.wire import Limits, Wire
 

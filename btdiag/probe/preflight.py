@@ -11,6 +11,9 @@ from collections import deque
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from btdiag.core.exchange import Trouble
+from btdiag.core.measurement import NotAsked, Scope, Unknown, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.cors import preflight_request
 from btdiag.judge.cors_halving import next_questions
 from btdiag.judge.cors_survey import (
@@ -27,9 +30,6 @@ from btdiag.judge.cors_survey import (
     large_question,
     origins,
 )
-from btdiag.judge.exchange import Trouble
-from btdiag.measurement import NotAsked, Scope, Unknown, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import routes_to
 from btdiag.probe.wire import DialError, Limits, Stream, Wire
 

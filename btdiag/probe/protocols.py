@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from btdiag.judge.answers import is_gateway_hiccup
-from btdiag.judge.exchange import Exchange
+from btdiag.core.answers import is_gateway_hiccup
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import NotAsked, Unknown, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
-from btdiag.measurement import NotAsked, Unknown, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.failures import Header
 from btdiag.probe.health import HEALTH
 from btdiag.probe.idle import backend_way_if_any

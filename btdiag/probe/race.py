@@ -18,6 +18,8 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from btdiag.core.measurement import Blocked, NotAsked, Unknown, Waits, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
 from btdiag.judge.race import (
     PERIODS,
@@ -36,8 +38,6 @@ from btdiag.judge.race import (
 )
 from btdiag.judge.step import durations
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
-from btdiag.measurement import Blocked, NotAsked, Unknown, Waits, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.battery import BODY, GET_EVERY, HEADERS, VOLLEY_S, Battery, connection_limit
 from btdiag.probe.idle import (
     BACKEND,

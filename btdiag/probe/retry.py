@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from btdiag.judge.answers import is_gateway_hiccup
-from btdiag.judge.exchange import Exchange
+from btdiag.core.answers import is_gateway_hiccup
+from btdiag.core.exchange import Exchange
 
 QUICK_ENOUGH = 2.0  # seconds; a failure that took longer is not tried again
 RETRIES = 3

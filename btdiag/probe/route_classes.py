@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from btdiag.core.credential import logs_in
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import NotAsked, Waits, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.cors_survey import UNKNOWN_PATH
-from btdiag.judge.credential import logs_in
-from btdiag.judge.exchange import Exchange
 from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, RouteClass, silent, unreached
-from btdiag.measurement import NotAsked, Waits, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.body import JSON
 from btdiag.probe.failures import Header
 from btdiag.probe.idle import backend_way, front_wait, while_idle

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from btdiag.config.declared import MAX_REQUESTS, WINDOW_MINUTES
+from btdiag.core.measurement import measurement
+from btdiag.core.target import Target
+from btdiag.core.urls import without_userinfo
 from btdiag.judge.ratelimit import Limit, OutboundLimit
 from btdiag.judge.sdk_facts import SdkEnvironment
-from btdiag.measurement import measurement
-from btdiag.model import Target
-from btdiag.urls import without_userinfo
 
 
 @measurement(budget=1, why="no I/O")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from btdiag.judge.answers import ROOT_ANSWERS, Reading, Roots, readings, unanswered
-from btdiag.judge.exchange import Exchange
-from btdiag.measurement import Blocked, NotMeasured, PerAddress, Scope, Unknown, measurement
-from btdiag.model import Verdict, Way
+from btdiag.core.answers import ROOT_ANSWERS, RootReading, Roots, readings, unanswered
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Verdict
+from btdiag.core.measurement import Blocked, NotMeasured, PerAddress, Scope, Unknown, measurement
+from btdiag.core.target import Way
 
 
 @measurement(budget=1, why="no I/O")
@@ -25,7 +26,7 @@ async def answering_way(way: Way, roots: Roots, version: Exchange | NotMeasured)
     return _first(readings(PerAddress({label: roots}), PerAddress({label: version})), {label: way})
 
 
-def _first(found: Mapping[str, Reading], ways: Mapping[str, Way]) -> Way:
+def _first(found: Mapping[str, RootReading], ways: Mapping[str, Way]) -> Way:
     for label, reading in found.items():
         if reading.answers and label in ways:
             return ways[label]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from btdiag.core.certificate_names import speaks_for
+from btdiag.core.measurement import NotAsked, Unknown, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_protocols import Shared
-from btdiag.judge.tls_names import speaks_for
-from btdiag.measurement import NotAsked, Unknown, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.endpoint import routes_to
 from btdiag.probe.health import HEALTH
 from btdiag.probe.protocols import H2

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
+from btdiag.core.measurement import NotAsked, Waits, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_streams import FLOWING_S, STREAM_PATH, Held, Silence, StreamSeen
-from btdiag.measurement import NotAsked, Waits, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.idle import backend_way_if_any, front_wait, while_idle
 from btdiag.probe.retry import again_while
 from btdiag.probe.streaming import GATEWAY, watch

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from btdiag.core.exchange import Phase, Trouble
+from btdiag.core.target import Route
 from btdiag.judge.egress_facts import StoreTrial
-from btdiag.judge.exchange import Phase, Trouble
-from btdiag.model import Route
 from btdiag.probe.wire import DialError, Wire
 
 NODE_PATIENCE = 3.0  # seconds for a start of Node.js, which takes 0.05 s here

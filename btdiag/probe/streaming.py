@@ -6,10 +6,10 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from btdiag.judge.exchange import Exchange
+from btdiag.core.exchange import Exchange
+from btdiag.core.measurement import NotAsked, Unknown, measurement
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_streams import FLOWING, STREAM_PATH, StreamSeen
-from btdiag.measurement import NotAsked, Unknown, measurement
-from btdiag.model import Mode, Target, Way
 from btdiag.probe.idle import backend_way
 from btdiag.probe.retry import again_while
 from btdiag.probe.wire import DialError, Limits, Stream, Wire

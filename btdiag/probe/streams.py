@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from btdiag.judge.exchange import Failure, Icmp, Phase, Timing, Trouble
-from btdiag.model import Proxy, Route
+from btdiag.core.exchange import Failure, Icmp, Phase, Timing, Trouble
+from btdiag.core.target import Proxy, Route
 from btdiag.openssl import tidy
 from btdiag.probe import icmp
 from btdiag.probe.failures import EXPECTED, Broken, failure_of

@@ -8,11 +8,11 @@ import ssl
 import warnings
 from collections.abc import Callable, Mapping
 
+from btdiag.core.exchange import Phase, Trouble
+from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
+from btdiag.core.measurement import Blocked, NotAsked, PerAddress, measurement
+from btdiag.core.target import Route, Target
 from btdiag.judge.connection import demands_certificate, got_furthest
-from btdiag.judge.exchange import Phase, Trouble
-from btdiag.judge.handshake import Connection, TlsVersions, VersionTrial
-from btdiag.measurement import Blocked, NotAsked, PerAddress, measurement
-from btdiag.model import Route, Target
 from btdiag.probe.wire import DialError, Wire
 
 _VERSIONS = {

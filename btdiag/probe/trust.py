@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from btdiag.model import Target
+from btdiag.core.target import Target
 
 
 class Contexts:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import h11
 
-from btdiag.judge.exchange import Trouble
-from btdiag.model import Proxy
+from btdiag.core.exchange import Trouble
+from btdiag.core.target import Proxy
 from btdiag.probe.failures import Broken, Header, legible, received_headers
 
 ANSWER_LIMIT = 64 * 1024  # bytes of the proxy's status line and headers

@@ -12,9 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
-from btdiag.judge.credential import WITHHELD, headers_withheld, is_secret_header, key_withheld
-from btdiag.judge.exchange import Exchange, Phase, Timing, Trouble
-from btdiag.model import Route, Target, Way
+from btdiag.core.credential import WITHHELD, headers_withheld, is_secret_header, key_withheld
+from btdiag.core.exchange import Exchange, Phase, Timing, Trouble
+from btdiag.core.target import Route, Target, Way
 from btdiag.probe import http1
 from btdiag.probe.answer import Answer
 from btdiag.probe.failures import EXPECTED, Broken, Header, failure_of

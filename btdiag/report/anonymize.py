@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TypeVar, cast
 
-from btdiag.model import Report
+from btdiag.core.report import Report
 from btdiag.report.documents import Document, reports_of
 from btdiag.report.walk import Rewriter
 

@@ -12,7 +12,8 @@ from itertools import islice
 
 from tabulate import tabulate
 
-from btdiag.model import Json, Secret
+from btdiag.core.finding import Json
+from btdiag.core.target import Secret
 from btdiag.report import json_
 from btdiag.report.anonymize import anonymize as with_pseudonyms
 from btdiag.report.documents import Context, Document, reports_of

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.model import CheckResult, Report, Verdict
+from btdiag.core.finding import Verdict
+from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Document, ReportFileError, reports_of, url_of
 from btdiag.report.merge import place_of

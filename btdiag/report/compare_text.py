@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tabulate import tabulate
 
-from btdiag.model import Json
+from btdiag.core.finding import Json
 from btdiag.report import json_, markdown
 from btdiag.report.compare import Change, Comparison, Kind, TimeChange, got_worse
 from btdiag.report.escape import plain

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from btdiag.model import Report, ReportSet, Verdict
+from btdiag.core.finding import Verdict
+from btdiag.core.report import Report, ReportSet
 
 
 class ReportFileError(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from tabulate import tabulate
 
-from btdiag.model import Evidence, Json
+from btdiag.core.finding import Evidence, Json
 from btdiag.report.escape import block, plain
 
 BODY_LINES = 12

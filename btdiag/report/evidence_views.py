@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from btdiag.model import Evidence, Json
+from btdiag.core.finding import Evidence, Json
 from btdiag.report import evidence_lines, picture
 from btdiag.report.evidence_lines import a_list, a_table, an_object, cell
 

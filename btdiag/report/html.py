@@ -15,7 +15,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from btdiag.model import CheckResult, Report, ReportSet, Verdict
+from btdiag.core.finding import Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet
 from btdiag.report import picture, verdicts, words
 from btdiag.report.documents import Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain

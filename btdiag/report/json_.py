@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from btdiag.model import CheckResult, Json, MeasurementRecord, Remedy, Report, ReportSet
+from btdiag.core.finding import Json, Remedy
+from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet
 from btdiag.report.documents import Difference, Document, Merged, ReportFileError
 from btdiag.report.read_json import read_merged, read_report, read_set
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from btdiag.model import CheckResult, Report, Verdict
+from btdiag.core.finding import Verdict
+from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import block, plain

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from btdiag.model import CheckResult, Report, Verdict, worst
+from btdiag.core.finding import Verdict, worst
+from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Difference, Document, Merged, ReportFileError, reports_of, url_of
 

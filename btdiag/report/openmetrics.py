@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from btdiag.model import Report
+from btdiag.core.report import Report
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import plain
 

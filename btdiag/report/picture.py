@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from btdiag.model import Json, MeasurementRecord
+from btdiag.core.finding import Json
+from btdiag.core.report import MeasurementRecord
 from btdiag.report.evidence_lines import a_list, an_object, number
 
 WIDTH, HEIGHT = 640, 240

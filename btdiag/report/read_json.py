@@ -9,7 +9,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from btdiag.model import MeasurementRecord, Remedy, Report, ReportSet, Snippet, Verdict
+from btdiag.core.finding import Remedy, Snippet, Verdict
+from btdiag.core.report import MeasurementRecord, Report, ReportSet
 from btdiag.report.documents import Difference, Merged, ReportFileError
 
 Made = TypeVar("Made")

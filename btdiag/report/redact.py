@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar, cast
 
-from btdiag.model import Report, Secret
+from btdiag.core.report import Report
+from btdiag.core.target import Secret
 from btdiag.report.documents import Document
 from btdiag.report.spellings import CUT, pattern, spellings
 from btdiag.report.walk import Rewriter

@@ -10,7 +10,8 @@ import hashlib
 import re
 from urllib.parse import quote
 
-from btdiag.model import CheckResult, Json, Report, Verdict
+from btdiag.core.finding import Json, Verdict
+from btdiag.core.report import CheckResult, Report
 from btdiag.report import json_, verdicts
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import plain

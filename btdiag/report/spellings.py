@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
-from btdiag.model import Secret
+from btdiag.core.target import Secret
 
 _LONG = 6
 """Known values of at least this many characters are removed wherever they occur; shorter ones only as whole words, lest

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from btdiag.model import CheckResult, Hop, Remedy, Report, Verdict
+from btdiag.core.finding import Remedy, Verdict
+from btdiag.core.report import CheckResult, Hop, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from btdiag.model import CheckResult, Hop, HopName, Report, Verdict, worst
+from btdiag.core.finding import HopName, Verdict, worst
+from btdiag.core.report import CheckResult, Hop, Report
 from btdiag.report.documents import Document, reports_of
 
 FAMILIES = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from btdiag.model import Report, Verdict
+from btdiag.core.finding import Verdict
+from btdiag.core.report import Report
 
 GLYPHS: Mapping[str, str] = {"pass": "✓", "warn": "!", "fail": "✗", "inconclusive": "?", "skip": "-", "waived": "~"}
 """A sign for each verdict, shown beside its word and never alone."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from btdiag.options import FORMAT_NAMES
+from btdiag.config.options import FORMAT_NAMES
 from tests.support import cli
 from tests.support.cli import CLEAN, TRACED
 
@@ -24,7 +24,7 @@ btdiag = partial(cli.btdiag, traced=True)
 run_json = partial(cli.run_json, traced=True)
 
 SLOW_CHECK = """
-from btdiag.measurement import measurement
+from btdiag.core.measurement import measurement
 def check_patience(patience): assert patience == 1
 def check_at_once(): pass
 @measurement(budget=5, why="a test", idle=lambda target, mode: 30)
@@ -40,7 +40,7 @@ def own(tmp_path: Path) -> Path:
     folder = tmp_path / "own"
     folder.mkdir()
     (folder / "check_own.py").write_text(
-        "from btdiag.model import *\n"
+        "from btdiag.core.finding import *\n"
         "def check_passes(): pass\n"
         "def check_fails(): assert 1 == 2, 'one is not two'\n"
         "def check_warns(): return conclude(Finding(verdict=Verdict.WARN, summary='careful'))\n"
@@ -194,7 +194,7 @@ def test_an_interrupt_writes_the_partial_report(tmp_path: Path, number: signal.S
 
 def test_the_budget_holds_for_the_whole_run(tmp_path: Path) -> None:
     (tmp_path / "check_own.py").write_text(
-        "from btdiag.measurement import measurement\n"
+        "from btdiag.core.measurement import measurement\n"
         "def check_stubborn(stubborn): pass\n"
         "def check_at_once(): pass\n"
         "@measurement(budget=60, why='a test')\n"

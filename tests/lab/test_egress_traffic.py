@@ -12,13 +12,13 @@ import dns.rcode
 import pytest
 
 from btdiag.config.targets import environment_proxy
+from btdiag.core.measurement import spec_of
+from btdiag.core.target import Mode, Proxy, Resolver, Target
 from btdiag.judge.egress_facts import Egress
 from btdiag.judge.egress_reading import Block, read
-from btdiag.measurement import spec_of
-from btdiag.model import Mode, Proxy, Resolver, Target
 from btdiag.probe.egress import egress
 from btdiag.probe.wire import Wire
-from tests.serving import saying, serving
+from tests.support.serving import saying, serving
 
 
 class _Recorder(asyncio.DatagramProtocol):

@@ -14,7 +14,7 @@ from btdiag.lab.faults.http import Delays
 from btdiag.lab.plan import Backend, Balancer, Broken, Hop, Plan, PoolOrder
 from btdiag.lab.pool import Pool, Upstream
 from btdiag.lab.scenario import Scenario
-from tests.labclient import Target, staged, url_port
+from tests.support.labclient import Target, staged, url_port
 
 # The race: for `delay` either side of `keepalive` the backend's FIN and the request pass each other.
 KEEPALIVE = 0.4

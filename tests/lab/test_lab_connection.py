@@ -17,7 +17,18 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from btdiag.lab.plan import HOST, Plan
-from tests.labclient import Target, ask, ask_plain, careless, connect, exchange, port_of, staged, trusting, url_port
+from tests.support.labclient import (
+    Target,
+    ask,
+    ask_plain,
+    careless,
+    connect,
+    exchange,
+    port_of,
+    staged,
+    trusting,
+    url_port,
+)
 
 
 def seen(what: str | Plan, look: Callable[[Target], Any]) -> Any:

@@ -17,7 +17,7 @@ import dns.rdatatype
 import pytest
 
 from btdiag.lab.plan import APP_HOST, HOST, Plan
-from tests.labclient import Target, staged
+from tests.support.labclient import Target, staged
 
 
 async def query(target: Target, rdtype: str = "A", *, server: int = 0, name: str = HOST, tcp: bool = False) -> Any:

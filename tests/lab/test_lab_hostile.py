@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from btdiag.lab.faults.hostile import Kind
-from tests.labclient import Target, ask, connect, staged
+from tests.support.labclient import Target, ask, connect, staged
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: api.lab.example\r\n\r\n"
 ENOUGH = 2 * 1024 * 1024

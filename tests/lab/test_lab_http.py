@@ -17,7 +17,7 @@ from btdiag.lab.plan import API_KEY, APP_HOST, Backend, Hop, Plan
 from btdiag.lab.rules import Rule
 from btdiag.lab.scenario import Scenario, find
 from btdiag.lab.styles import page
-from tests.labclient import Answer, Target, ask, ask_plain, careless, exchange, staged, trusting, url_port
+from tests.support.labclient import Answer, Target, ask, ask_plain, careless, exchange, staged, trusting, url_port
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
 ORIGIN = "https://www.braintrust.dev"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from btdiag.lab.scenario import Scenario, scenarios
-from tests.labclient import ask, ask_plain, port_of, process, staged, url_port
+from tests.support.labclient import ask, ask_plain, port_of, process, staged, url_port
 
 ALL = scenarios()
 

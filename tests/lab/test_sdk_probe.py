@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from btdiag.core.target import Secret, Way
 from btdiag.judge.sdk_facts import ControlPlane, SdkEnvironment
-from btdiag.model import Secret, Way
 from btdiag.probe.controlplane import control_plane
 from btdiag.probe.wire import Wire
-from tests.serving import http_target, route_to, serving
+from tests.support.serving import http_target, route_to, serving
 
 KEY = "sk-canary"
 LOGIN = "/api/apikey/login"

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from btdiag.options import FORMAT_NAMES
+from btdiag.config.options import FORMAT_NAMES
 from tests.support.cli import btdiag
 
 KEY = "sk-canary-key-1d4f"

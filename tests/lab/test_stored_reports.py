@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from btdiag.options import FORMAT_NAMES
+from btdiag.config.options import FORMAT_NAMES
 from tests.support import cli
 
 btdiag = partial(cli.btdiag, traced=True)  # what no test reaches within its own process counts

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from btdiag.core.finding import Owner
 from btdiag.judge.egress_block import Block
-from btdiag.model import Owner
 from tests.support import blockers
 from tests.support.blockers import HOSTS, PROXY, PROXY_WITH_LOGIN
 from tests.support.cli import Done, btdiag, run_json

@@ -23,13 +23,13 @@ import pytest
 import trustme
 from playwright.sync_api import Page, sync_playwright
 
+from btdiag.core.target import Route, Target, Way
 from btdiag.judge.cors import Credentials, PageRequest, RawResponse, http_fetch
 from btdiag.judge.cors_survey import HEADERS, Purpose, Question, page_request
 from btdiag.lab.scenario import scenarios
-from btdiag.model import Route, Target, Way
 from btdiag.probe.preflight import browser_headers
 from btdiag.probe.wire import Wire
-from tests.labclient import process
+from tests.support.labclient import process
 
 pytestmark = pytest.mark.real
 

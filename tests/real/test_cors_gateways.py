@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from btdiag.core.finding import Finding, HopName, Verdict
+from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
 from btdiag.judge.cors_survey import WEB_APP, CorsSurvey
-from btdiag.model import Finding, HopName, Mode, Route, Target, Verdict, Way
 from btdiag.probe.preflight import cors_backend, cors_survey
 from btdiag.probe.wire import Wire
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from btdiag.core.finding import Snippet
 from btdiag.judge import cors_snippets as snippets
 from btdiag.judge.cors_survey import EXPOSED, HEADERS, WEB_APP
-from btdiag.model import Snippet
 
 pytestmark = pytest.mark.real
 

@@ -20,11 +20,12 @@ from pathlib import Path
 
 import pytest
 
+from btdiag.core.finding import Finding, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.judge.keepalive import backend_outlives, race_is_contained
 from btdiag.judge.race import PERIODS
 from btdiag.judge.volley import Answerer, Race
-from btdiag.measurement import NotMeasured
-from btdiag.model import Finding, Mode, Route, Target, Verdict, Way
 from btdiag.probe.race import race
 from btdiag.probe.wire import Wire
 

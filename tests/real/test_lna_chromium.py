@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from btdiag.judge.address import space
+from btdiag.core.address import space
 from btdiag.probe.browser_find import find_browser
-from tests.labclient import process
 from tests.support.cli import CLEAN, Done, run_json
+from tests.support.labclient import process
 from tests.support.recording_proxy import recording_proxy
 
 pytestmark = pytest.mark.real

@@ -23,8 +23,8 @@ import pytest
 
 from btdiag.lab.plan import HOST, Backend, Plan
 from btdiag.lab.tls import Certificates
-from tests.labclient import staged
 from tests.support.cli import Done, run_json
+from tests.support.labclient import staged
 
 README = Path(__file__).parents[2] / "README.md"
 OTHER_HOST = "localhost"

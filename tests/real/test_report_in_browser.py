@@ -11,7 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from btdiag.model import CheckResult, Evidence, Remedy, Report, ReportSet, RunInfo, Snippet, Vantage, Verdict
+from btdiag.core.finding import Evidence, Remedy, Snippet, Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet, RunInfo, Vantage
 from btdiag.report import html, verdicts
 from btdiag.report.documents import Difference, Merged
 

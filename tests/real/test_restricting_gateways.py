@@ -14,20 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from btdiag.judge.exchange import Exchange
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits import accepts_product_requests
 from btdiag.judge.limits_headers import preserves_headers
 from btdiag.judge.limits_requests import Trait
 from btdiag.judge.limits_routes import routes_reach_their_backend
 from btdiag.judge.limits_streams import streams_unbuffered
 from btdiag.judge.ratelimit import OutboundLimit, gathered, not_throttled
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Mode, Target, Verdict, Way
 from btdiag.probe.body import backend_unknown, product_requests
 from btdiag.probe.route_classes import route_answers
 from btdiag.probe.streaming import backend_stream, stream_seen
 from btdiag.probe.wire import Wire
-from tests.serving import http_target, route_to, serving
+from tests.support.serving import http_target, route_to, serving
 
 pytestmark = pytest.mark.real
 NONE = NotMeasured(reason="not measured")

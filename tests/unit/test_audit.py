@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.judge.audit import NAMES, Audit, decode_resources, headers_arrive, resources_decode
-from btdiag.judge.exchange import Exchange
-from btdiag.measurement import NotMeasured
-from btdiag.model import Verdict
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 

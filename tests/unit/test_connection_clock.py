@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.finding import Verdict
+from btdiag.core.handshake import Connection
+from btdiag.core.target import Target
 from btdiag.judge.clock import clocks_agree, reading_of
-from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
-from btdiag.judge.handshake import Connection
 from btdiag.judge.plain_http import PlainHttp, plain_http_redirects
-from btdiag.model import Target, Verdict
 
 NOW = datetime(2026, 6, 15, 12, 0, 0, tzinfo=UTC)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443, plain_port=80)

@@ -13,22 +13,22 @@ from pathlib import Path
 import pytest
 import trustme
 
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.judge.handshake import Connection, TlsVersions
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.handshake import Connection, TlsVersions
+from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown
+from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
+from btdiag.core.target import Route, Target, Way
 from btdiag.judge.plain_http import PlainHttp
-from btdiag.judge.resolution import Answer, Outcome, Resolution, ServerLookup, Source, View
-from btdiag.measurement import Blocked, NotAsked, PerAddress, Unknown
-from btdiag.model import Route, Target, Way
 from btdiag.probe import connection as probe
 from btdiag.probe.connection import connection, way
 from btdiag.probe.plain_http import plain_http
 from btdiag.probe.tls_versions import asks_certificate, tls_versions
 from btdiag.probe.wire import Wire
-from tests.serving import Handler, saying, serving, silent
+from tests.support.serving import Handler, saying, serving, silent
 
 HOST = "api.example.com"
 OK = saying(b"HTTP/1.1 200 OK\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n")
-RESOLVED = Resolution(name=HOST, source=Source.OVERRIDE, addresses=("127.0.0.1",))
+RESOLVED = Resolution(name=HOST, source=AddressSource.OVERRIDE, addresses=("127.0.0.1",))
 Configure = Callable[[ssl.SSLContext], None]
 
 
@@ -123,9 +123,9 @@ def test_nobody_listens(ca_file: Path) -> None:
 
 
 def filtered(*addresses: str) -> Resolution:
-    answers = (Answer(qtype="A", outcome=Outcome.ADDRESSES, addresses=addresses),)
+    answers = (DnsAnswer(qtype="A", outcome=LookupOutcome.ADDRESSES, addresses=addresses),)
     view = View(label="system", servers=(ServerLookup(server="10.0.0.53:53", name=HOST, answers=answers),))
-    return Resolution(name=HOST, source=Source.RESOLVER, addresses=addresses, views=(view,))
+    return Resolution(name=HOST, source=AddressSource.RESOLVER, addresses=addresses, views=(view,))
 
 
 def test_a_dead_address_of_a_dns_filter_is_blamed_on_dns(ca_file: Path) -> None:

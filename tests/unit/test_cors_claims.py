@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
+from btdiag.core.finding import Finding, HopName, Verdict
+from btdiag.core.target import Target
 from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
 from btdiag.judge.cors_halving import MOST_FOLLOW_UPS, next_questions
 from btdiag.judge.cors_survey import (
@@ -22,8 +25,6 @@ from btdiag.judge.cors_survey import (
     foreign_origins,
     origins,
 )
-from btdiag.judge.exchange import Exchange, Failure, Phase, Trouble
-from btdiag.model import Finding, HopName, Target, Verdict
 
 Headers = dict[str, str]
 TARGET = Target(url="https://api.example", scheme="https", host="api.example", port=443)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from btdiag.core.finding import Finding, Owner, Verdict
+from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, SystemLookup, View
+from btdiag.core.target import Target
 from btdiag.judge.dns import resolvers_agree, resolves
 from btdiag.judge.dns_addresses import addresses_are_usable, addresses_share_a_space, misleading, unusable
-from btdiag.judge.resolution import Answer, Outcome, Resolution, ServerLookup, Source, SystemLookup, View
-from btdiag.model import Finding, Owner, Target, Verdict
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
@@ -17,7 +18,7 @@ TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
 
 def server(
     *addresses: str,
-    outcome: Outcome = Outcome.NXDOMAIN,
+    outcome: LookupOutcome = LookupOutcome.NXDOMAIN,
     chain: tuple[str, ...] = (),
     extended: str = "",
     detail: str = "",
@@ -25,11 +26,11 @@ def server(
     name: str = HOST,
 ) -> ServerLookup:
     """A name server that answers A with the addresses, or both questions with the outcome."""
-    result = Outcome.ADDRESSES if addresses else outcome
-    first = Answer(
+    result = LookupOutcome.ADDRESSES if addresses else outcome
+    first = DnsAnswer(
         qtype="A", outcome=result, addresses=addresses, chain=chain, ttl=60, extended_error=extended, detail=detail
     )
-    second = replace(first, qtype="AAAA", addresses=(), outcome=Outcome.NO_DATA if addresses else outcome)
+    second = replace(first, qtype="AAAA", addresses=(), outcome=LookupOutcome.NO_DATA if addresses else outcome)
     return ServerLookup(server=at, name=name, answers=(first, second))
 
 
@@ -38,7 +39,7 @@ def by_system(*addresses: str, error: str = "EAI_NONAME", seconds: float = 0.004
 
 
 def resolved(*views: View, proxy: str = "") -> Resolution:
-    return Resolution(name=HOST, source=Source.RESOLVER, addresses=views[0].addresses, views=views, proxy=proxy)
+    return Resolution(name=HOST, source=AddressSource.RESOLVER, addresses=views[0].addresses, views=views, proxy=proxy)
 
 
 def one(lookup: ServerLookup, **given: str) -> Resolution:
@@ -72,32 +73,39 @@ def assert_actionable(finding: Finding) -> None:
             id="dangling",
         ),
         pytest.param(
-            server(outcome=Outcome.NO_DATA, chain=("lb.old.example",)),
+            server(outcome=LookupOutcome.NO_DATA, chain=("lb.old.example",)),
             "lb.old.example, which has neither an A nor an AAAA record",
             "taken over",
             id="alias without address",
         ),
-        pytest.param(server(outcome=Outcome.NO_DATA), "neither an A nor an AAAA record", "Add an A", id="no data"),
-        pytest.param(server(outcome=Outcome.SERVFAIL), "(SERVFAIL)", "authoritative servers", id="servfail"),
         pytest.param(
-            server(outcome=Outcome.SERVFAIL, extended="9 dnskey missing: no key"),
+            server(outcome=LookupOutcome.NO_DATA), "neither an A nor an AAAA record", "Add an A", id="no data"
+        ),
+        pytest.param(server(outcome=LookupOutcome.SERVFAIL), "(SERVFAIL)", "authoritative servers", id="servfail"),
+        pytest.param(
+            server(outcome=LookupOutcome.SERVFAIL, extended="9 dnskey missing: no key"),
             "extended error 9 dnskey missing: no key",
             "DNSSEC validation",
             id="dnssec",
         ),
-        pytest.param(server(outcome=Outcome.SERVFAIL, extended="15 blocked"), "15 blocked", "by policy", id="policy"),
-        pytest.param(server(outcome=Outcome.REFUSED, detail="REFUSED"), "(REFUSED)", "access list", id="refused"),
         pytest.param(
-            server(outcome=Outcome.TIMEOUT, detail="no answer to 2 UDP queries and one over TCP"),
+            server(outcome=LookupOutcome.SERVFAIL, extended="15 blocked"), "15 blocked", "by policy", id="policy"
+        ),
+        pytest.param(server(outcome=LookupOutcome.REFUSED, detail="REFUSED"), "(REFUSED)", "access list", id="refused"),
+        pytest.param(
+            server(outcome=LookupOutcome.TIMEOUT, detail="no answer to 2 UDP queries and one over TCP"),
             "does not answer: no answer to 2 UDP queries",
             "pass the firewalls",
             id="silence",
         ),
         pytest.param(
-            server(outcome=Outcome.UNREACHABLE, detail="Connection refused"), "Connection refused", "VPN", id="icmp"
+            server(outcome=LookupOutcome.UNREACHABLE, detail="Connection refused"),
+            "Connection refused",
+            "VPN",
+            id="icmp",
         ),
         pytest.param(
-            server(outcome=Outcome.ERROR, detail="BadLabelType"), "no usable answer", "--nameserver", id="junk"
+            server(outcome=LookupOutcome.ERROR, detail="BadLabelType"), "no usable answer", "--nameserver", id="junk"
         ),
     ],
 )
@@ -107,18 +115,18 @@ def test_each_way_not_to_resolve_fails_with_its_own_words(lookup: ServerLookup, 
     assert summary in finding.summary
     assert finding.remedy is not None
     assert advice in finding.remedy.text
-    if lookup.outcome not in {Outcome.TIMEOUT, Outcome.UNREACHABLE}:
+    if lookup.outcome not in {LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE}:
         assert_actionable(finding)
 
 
 def test_a_query_that_this_machine_does_not_let_out_says_nothing_of_the_name() -> None:
-    finding = resolves(one(server(outcome=Outcome.LOCAL, detail="EPERM")))
+    finding = resolves(one(server(outcome=LookupOutcome.LOCAL, detail="EPERM")))
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert finding.owner == Owner.CLIENT
 
 
 def test_the_first_server_that_answers_speaks_for_all() -> None:
-    silent = server(outcome=Outcome.TIMEOUT, detail="no answer", at="10.0.0.1:53")
+    silent = server(outcome=LookupOutcome.TIMEOUT, detail="no answer", at="10.0.0.1:53")
     view = View(label="system", servers=(silent, server(at="10.0.0.2:53")), system=by_system())
     assert "10.0.0.2:53 answers NXDOMAIN" in resolves(resolved(view)).summary
 
@@ -160,8 +168,8 @@ def test_behind_a_proxy_that_resolves_a_dead_name_is_no_fault() -> None:
     assert "proxy.example:3128 resolves the name itself" in resolves(dead).summary
 
 
-@pytest.mark.parametrize("source", [Source.LITERAL, Source.OVERRIDE])
-def test_what_the_user_wrote_needs_no_dns(source: Source) -> None:
+@pytest.mark.parametrize("source", [AddressSource.LITERAL, AddressSource.OVERRIDE])
+def test_what_the_user_wrote_needs_no_dns(source: AddressSource) -> None:
     given = Resolution(name="0.0.0.0", source=source, addresses=("0.0.0.0",))
     assert resolves(given).verdict is Verdict.PASS
     assert resolvers_agree(given, TARGET).verdict is Verdict.SKIP
@@ -216,7 +224,7 @@ def test_agreement_is_of_kind_and_not_of_address(
 
 
 def test_a_silent_name_server_among_good_ones_is_a_warning_that_tells_what_it_costs() -> None:
-    dead = server(outcome=Outcome.TIMEOUT, at="10.0.0.1:53")
+    dead = server(outcome=LookupOutcome.TIMEOUT, at="10.0.0.1:53")
     view = View(label="system", servers=(dead, server("8.8.8.8")), system=by_system("8.8.8.8", seconds=5.01))
     finding = resolvers_agree(resolved(view), TARGET)
     assert finding.verdict is Verdict.WARN

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btdiag.judge.resolution import Answer, Outcome
+from btdiag.core.resolution import DnsAnswer, LookupOutcome
 from btdiag.probe import nameserver
 from btdiag.probe.nameserver import NameServer, ask
 
@@ -85,8 +85,8 @@ def silent(_: dns.message.Message) -> list[bytes]:
     return []
 
 
-def asked(udp: Reply, tcp: Reply | None = None, qtype: str = "A") -> Answer:
-    async def run() -> Answer:
+def asked(udp: Reply, tcp: Reply | None = None, qtype: str = "A") -> DnsAnswer:
+    async def run() -> DnsAnswer:
         async with name_server(udp, tcp) as server:
             return await ask(server, NAME, qtype)
 
@@ -102,32 +102,32 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_addresses_with_their_aliases_and_time_to_live() -> None:
     answer = asked(saying((NAME, "CNAME", "lb.example."), ("lb.example.", "A", "192.0.2.1")))
-    assert (answer.outcome, answer.addresses) == (Outcome.ADDRESSES, ("192.0.2.1",))
+    assert (answer.outcome, answer.addresses) == (LookupOutcome.ADDRESSES, ("192.0.2.1",))
     assert (answer.chain, answer.ttl, answer.transport) == (("lb.example",), 30, "udp")
 
 
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
-        pytest.param(saying(rcode=dns.rcode.NXDOMAIN), Outcome.NXDOMAIN, id="nxdomain"),
-        pytest.param(saying(), Outcome.NO_DATA, id="no data"),
-        pytest.param(saying(rcode=dns.rcode.SERVFAIL), Outcome.SERVFAIL, id="servfail"),
-        pytest.param(saying(rcode=dns.rcode.REFUSED), Outcome.REFUSED, id="refused"),
-        pytest.param(saying(rcode=dns.rcode.NOTIMP), Outcome.ERROR, id="notimp"),
+        pytest.param(saying(rcode=dns.rcode.NXDOMAIN), LookupOutcome.NXDOMAIN, id="nxdomain"),
+        pytest.param(saying(), LookupOutcome.NO_DATA, id="no data"),
+        pytest.param(saying(rcode=dns.rcode.SERVFAIL), LookupOutcome.SERVFAIL, id="servfail"),
+        pytest.param(saying(rcode=dns.rcode.REFUSED), LookupOutcome.REFUSED, id="refused"),
+        pytest.param(saying(rcode=dns.rcode.NOTIMP), LookupOutcome.ERROR, id="notimp"),
     ],
 )
-def test_each_no_is_told_apart(reply: Reply, outcome: Outcome) -> None:
+def test_each_no_is_told_apart(reply: Reply, outcome: LookupOutcome) -> None:
     assert asked(reply).outcome is outcome
 
 
 def test_a_dangling_alias_keeps_its_chain() -> None:
     answer = asked(saying((NAME, "CNAME", "gone.example."), rcode=dns.rcode.NXDOMAIN))
-    assert (answer.outcome, answer.chain) == (Outcome.NXDOMAIN, ("gone.example",))
+    assert (answer.outcome, answer.chain) == (LookupOutcome.NXDOMAIN, ("gone.example",))
 
 
 def test_an_alias_loop_is_no_answer() -> None:
     loop = saying((NAME, "CNAME", "b.example."), ("b.example.", "CNAME", NAME))
-    assert asked(loop).outcome is Outcome.ERROR
+    assert asked(loop).outcome is LookupOutcome.ERROR
 
 
 def test_the_extended_error_is_read() -> None:
@@ -156,7 +156,7 @@ def test_a_cut_answer_is_asked_for_over_tcp() -> None:
 
 def test_a_cut_answer_without_tcp_is_no_answer() -> None:
     answer = asked(saying(truncated=True))
-    assert answer.outcome is Outcome.TIMEOUT
+    assert answer.outcome is LookupOutcome.TIMEOUT
     assert answer.detail == "no usable answer over UDP; over TCP: Connection refused"
 
 
@@ -164,14 +164,14 @@ def test_a_cut_answer_without_tcp_is_no_answer() -> None:
 def test_silence_over_udp_is_followed_by_tcp() -> None:
     assert asked(silent, saying((NAME, "A", "192.0.2.1"))).transport == "tcp"
     dead = asked(silent, silent)
-    assert dead.outcome is Outcome.TIMEOUT
+    assert dead.outcome is LookupOutcome.TIMEOUT
     assert "no usable answer" in dead.detail
 
 
 @pytest.mark.usefixtures("impatient")
 def test_nonsense_over_tcp_is_no_answer() -> None:
-    assert asked(silent, lambda _: [b"\x00" * 12]).outcome is Outcome.ERROR
-    assert asked(silent, lambda _: [b"\xff"]).outcome is Outcome.ERROR
+    assert asked(silent, lambda _: [b"\x00" * 12]).outcome is LookupOutcome.ERROR
+    assert asked(silent, lambda _: [b"\xff"]).outcome is LookupOutcome.ERROR
 
 
 @pytest.mark.usefixtures("impatient")
@@ -194,7 +194,7 @@ def test_forged_and_broken_datagrams_are_passed_over() -> None:
 @pytest.mark.usefixtures("impatient")
 def test_a_server_that_says_only_nonsense_is_told_from_a_silent_one() -> None:
     answer = asked(lambda _: [b"\x00" * 5])
-    assert answer.outcome is Outcome.ERROR
+    assert answer.outcome is LookupOutcome.ERROR
     assert answer.detail
 
 
@@ -211,19 +211,19 @@ def test_a_server_from_before_edns_is_asked_without_it() -> None:
 
 
 def test_a_closed_port_is_known_at_once() -> None:
-    async def run() -> Answer:
+    async def run() -> DnsAnswer:
         async with name_server(silent) as server:
             pass
         return await ask(server, NAME, "AAAA")
 
     answer = asyncio.run(run())
-    assert answer.outcome is Outcome.UNREACHABLE
+    assert answer.outcome is LookupOutcome.UNREACHABLE
     assert answer.duration_s < nameserver.UDP_TIMEOUT
 
 
 def test_what_this_machine_forbids_says_nothing_of_the_server() -> None:
     answer = asyncio.run(ask(NameServer("255.255.255.255"), NAME, "A"))  # broadcast: EACCES without SO_BROADCAST
-    assert answer.outcome is Outcome.LOCAL
+    assert answer.outcome is LookupOutcome.LOCAL
 
 
 @pytest.mark.parametrize(

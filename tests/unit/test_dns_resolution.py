@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 
-from btdiag.judge.resolution import TESTED_ADDRESSES, Answer, Outcome, Resolution, ServerLookup, Source, View
-from btdiag.measurement import Blocked, Unknown
-from btdiag.model import Proxy, Resolver, Target
+from btdiag.core.measurement import Blocked, Unknown
+from btdiag.core.resolution import (
+    TESTED_ADDRESSES,
+    AddressSource,
+    DnsAnswer,
+    LookupOutcome,
+    Resolution,
+    ServerLookup,
+    View,
+)
+from btdiag.core.target import Proxy, Resolver, Target
 from btdiag.probe import dns as probe
 from btdiag.probe.dns import getaddrinfo, in_system_order, resolution, routes
 from btdiag.probe.nameserver import NameServer
@@ -33,10 +41,10 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Callable[[Zone, Zone], None]:
     """Replaces the world: what name servers answer by name, and what getaddrinfo gives by name."""
 
     def replace_world(served: Zone, system: Zone, search: tuple[str, ...] = ()) -> None:
-        async def ask(_: NameServer, name: str, qtype: str) -> Answer:
+        async def ask(_: NameServer, name: str, qtype: str) -> DnsAnswer:
             found = tuple(each for each in served.get(name, ()) if (":" in each) == (qtype == "AAAA"))
-            missing = Outcome.NO_DATA if name in served else Outcome.NXDOMAIN
-            return Answer(qtype=qtype, outcome=Outcome.ADDRESSES if found else missing, addresses=found)
+            missing = LookupOutcome.NO_DATA if name in served else LookupOutcome.NXDOMAIN
+            return DnsAnswer(qtype=qtype, outcome=LookupOutcome.ADDRESSES if found else missing, addresses=found)
 
         def system_lookup(name: str, *_: object, **__: object) -> list[tuple[Any, ...]]:
             if name not in system:
@@ -52,9 +60,9 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Callable[[Zone, Zone], None]:
 
 def test_a_literal_and_given_addresses_ask_nobody() -> None:
     literal = measured(replace(TARGET, host="192.0.2.1"))
-    assert (literal.source, literal.addresses, literal.views) == (Source.LITERAL, ("192.0.2.1",), ())
+    assert (literal.source, literal.addresses, literal.views) == (AddressSource.LITERAL, ("192.0.2.1",), ())
     given = measured(replace(TARGET, resolve=("192.0.2.1", "2001:db8::1")))
-    assert (given.source, given.addresses) == (Source.OVERRIDE, ("192.0.2.1", "2001:db8::1"))
+    assert (given.source, given.addresses) == (AddressSource.OVERRIDE, ("192.0.2.1", "2001:db8::1"))
 
 
 def test_a_given_resolver_is_asked_alone(zone: Callable[..., None]) -> None:
@@ -77,7 +85,7 @@ def test_a_name_that_does_not_exist_is_known_at_once(zone: Callable[..., None]) 
     view = measured(TARGET).views[0]
     assert view.system is not None
     assert view.system.error == "EAI_NONAME"
-    assert view.servers[0].outcome is Outcome.NXDOMAIN
+    assert view.servers[0].outcome is LookupOutcome.NXDOMAIN
 
 
 def test_the_search_list_is_followed_when_only_the_system_knows_the_name(zone: Callable[..., None]) -> None:
@@ -116,8 +124,8 @@ def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -
 def test_dead_name_servers_end_the_wait_for_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
 
-    async def ask(_: NameServer, __: str, qtype: str) -> Answer:
-        return Answer(qtype=qtype, outcome=Outcome.TIMEOUT)
+    async def ask(_: NameServer, __: str, qtype: str) -> DnsAnswer:
+        return DnsAnswer(qtype=qtype, outcome=LookupOutcome.TIMEOUT)
 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(10) and [])
     monkeypatch.setattr(probe, "ask", ask)
@@ -150,7 +158,7 @@ def test_an_unreadable_resolver_configuration_leaves_getaddrinfo(monkeypatch: py
 
 
 def test_routes_are_every_usable_address_in_order() -> None:
-    found = Resolution(name=HOST, source=Source.OVERRIDE, addresses=("2001:db8::1", "192.0.2.1"))
+    found = Resolution(name=HOST, source=AddressSource.OVERRIDE, addresses=("2001:db8::1", "192.0.2.1"))
     made = asyncio.run(routes(TARGET, found))
     assert [(route.label, route.address, route.port) for route in made] == [
         ("2001:db8::1", "2001:db8::1", 8443),
@@ -160,29 +168,29 @@ def test_routes_are_every_usable_address_in_order() -> None:
 
 def test_a_large_pool_is_tested_in_part() -> None:
     pool = tuple(f"192.0.2.{number}" for number in range(40))
-    found = Resolution(name=HOST, source=Source.OVERRIDE, addresses=pool)
+    found = Resolution(name=HOST, source=AddressSource.OVERRIDE, addresses=pool)
     assert len(asyncio.run(routes(TARGET, found))) == TESTED_ADDRESSES
 
 
 def test_a_proxy_is_the_only_route_whatever_dns_says() -> None:
     proxied = replace(TARGET, proxy=Proxy(url="http://proxy.example:3128", source="HTTPS_PROXY"))
-    nothing = Resolution(name=HOST, source=Source.RESOLVER, addresses=(), proxy="proxy.example:3128")
+    nothing = Resolution(name=HOST, source=AddressSource.RESOLVER, addresses=(), proxy="proxy.example:3128")
     (route,) = asyncio.run(routes(proxied, nothing))
     assert (route.label, route.address, route.proxy) == ("proxy proxy.example:3128", None, proxied.proxy)
 
 
-def lookup(outcome: Outcome, *addresses: str) -> Resolution:
-    answer = Answer(qtype="A", outcome=outcome, addresses=addresses)
+def lookup(outcome: LookupOutcome, *addresses: str) -> Resolution:
+    answer = DnsAnswer(qtype="A", outcome=outcome, addresses=addresses)
     view = View(label="lab", servers=(ServerLookup(server="10.0.0.53:53", name=HOST, answers=(answer,)),))
-    return Resolution(name=HOST, source=Source.RESOLVER, addresses=addresses, views=(view,))
+    return Resolution(name=HOST, source=AddressSource.RESOLVER, addresses=addresses, views=(view,))
 
 
 @pytest.mark.parametrize(
     ("found", "check"),
     [
-        (lookup(Outcome.NXDOMAIN), "dns.resolves"),
-        (lookup(Outcome.TIMEOUT), "dns.resolves"),
-        (lookup(Outcome.ADDRESSES, "0.0.0.0", "::"), "dns.addresses-are-usable"),
+        (lookup(LookupOutcome.NXDOMAIN), "dns.resolves"),
+        (lookup(LookupOutcome.TIMEOUT), "dns.resolves"),
+        (lookup(LookupOutcome.ADDRESSES, "0.0.0.0", "::"), "dns.addresses-are-usable"),
     ],
 )
 def test_no_usable_address_blocks_in_the_name_of_the_check_that_fails(found: Resolution, check: str) -> None:
@@ -193,11 +201,11 @@ def test_no_usable_address_blocks_in_the_name_of_the_check_that_fails(found: Res
 
 def test_queries_that_did_not_get_out_leave_the_routes_unknown() -> None:
     with pytest.raises(Unknown):
-        asyncio.run(routes(TARGET, lookup(Outcome.LOCAL)))
+        asyncio.run(routes(TARGET, lookup(LookupOutcome.LOCAL)))
 
 
 def test_sinkholes_are_left_out_of_the_routes() -> None:
-    (route,) = asyncio.run(routes(TARGET, lookup(Outcome.ADDRESSES, "0.0.0.0", "192.0.2.1")))
+    (route,) = asyncio.run(routes(TARGET, lookup(LookupOutcome.ADDRESSES, "0.0.0.0", "192.0.2.1")))
     assert route.address == "192.0.2.1"
 
 

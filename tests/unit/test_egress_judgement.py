@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 
 import pytest
 
+from btdiag.core.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
+from btdiag.core.finding import Owner, Verdict
+from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake, ProxyReply
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
+from btdiag.core.target import Target
 from btdiag.judge.egress import required_hosts_reachable, tls_not_intercepted
 from btdiag.judge.egress_block import Block
 from btdiag.judge.egress_facts import Egress, Host, HostTrial, hosts
 from btdiag.judge.egress_isolation import blocked_hosts_stay_blocked
 from btdiag.judge.egress_reading import read, readings
-from btdiag.judge.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
-from btdiag.judge.handshake import Certificate, Connection, Distrust, Handshake, ProxyReply
-from btdiag.judge.resolution import Answer, Outcome, Resolution, ServerLookup, Source, View
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Owner, Target, Verdict
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
@@ -72,13 +73,15 @@ def icmp(code: int, version: int = 4) -> Icmp:
 
 
 def view(label: str, addresses: tuple[str, ...]) -> View:
-    answer = Answer(qtype="A", outcome=Outcome.ADDRESSES if addresses else Outcome.NXDOMAIN, addresses=addresses)
+    answer = DnsAnswer(
+        qtype="A", outcome=LookupOutcome.ADDRESSES if addresses else LookupOutcome.NXDOMAIN, addresses=addresses
+    )
     return View(label=label, servers=(ServerLookup(server="192.0.2.53:53", name=NAME, answers=(answer,)),))
 
 
 def resolved(*addresses: str, elsewhere: tuple[str, ...] | None = None) -> Resolution:
     views = (view("here", addresses), *(() if elsewhere is None else (view("there", elsewhere),)))
-    return Resolution(name=NAME, source=Source.RESOLVER, addresses=addresses, views=views)
+    return Resolution(name=NAME, source=AddressSource.RESOLVER, addresses=addresses, views=views)
 
 
 def answered(status: int | None = 200, body: str = SPA, *, method: str = "GET", **headers: str) -> Exchange:

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 import trustme
 
+from btdiag.core.certificate_names import speaks_for
+from btdiag.core.finding import Owner, Verdict
+from btdiag.core.target import Target
 from btdiag.judge.egress import tls_not_intercepted
 from btdiag.judge.egress_facts import Egress, Host, StoreTrial
 from btdiag.judge.egress_trust import acceptance, interceptor, is_doubtful, wants_stores
-from btdiag.judge.tls_names import speaks_for
-from btdiag.model import Owner, Target, Verdict
 from btdiag.probe.stores import Stores
 from btdiag.probe.wire import Wire
-from tests.serving import route_to, saying, serving
+from tests.support.serving import route_to, saying, serving
 from tests.unit.test_egress_judgement import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
 
 CORP = "CN=Example Corp Gateway CA"

@@ -7,11 +7,12 @@ from datetime import date
 import pytest
 
 from btdiag.config import Waiver
+from btdiag.core.finding import Finding, Remedy, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.report import CheckResult
 from btdiag.engine.checks import Check, check_of, explanation, matches, select
 from btdiag.engine.outcome import not_seen, resolve, result, waive
 from btdiag.engine.session import Attempt
-from btdiag.measurement import NotMeasured
-from btdiag.model import CheckResult, Finding, Remedy, Verdict
 
 
 def check_answers() -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from btdiag.config import Settings, settings
+from btdiag.core.finding import Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet, RunInfo, Vantage
 from btdiag.engine import repeat
 from btdiag.engine.interrupt import Interrupt
-from btdiag.model import CheckResult, Report, ReportSet, RunInfo, Vantage, Verdict
 
 
 def report(verdict: Verdict, check_id: str = "dns.resolves") -> Report:

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from btdiag.engine.registry import Registry, RegistryError
-from btdiag.engine.schedule import Events, Key, Schedule
-from btdiag.measurement import (
+from btdiag.core.measurement import (
     Blocked,
     MeasurementSpec,
     NotAsked,
@@ -22,7 +20,9 @@ from btdiag.measurement import (
     measurement,
     spec_of,
 )
-from btdiag.model import Mode, Route, Target
+from btdiag.core.target import Mode, Route, Target
+from btdiag.engine.registry import Registry, RegistryError
+from btdiag.engine.schedule import Events, Key, Schedule
 from tests.support.clock import run
 
 TARGET = Target(url="https://api.example", scheme="https", host="api.example", port=443)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from btdiag.core.finding import Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.engine.checks import Check, checks_folder
 from btdiag.engine.registry import Registry, RegistryError, shipped
 from btdiag.engine.session import Attempt, CollectionError, run
-from btdiag.measurement import NotMeasured
-from btdiag.model import Verdict
 
 
 @dataclass
@@ -54,7 +54,7 @@ def execute(place: Path, work: Recorder, registry: Registry | None = None) -> No
     run([(place, True)], registry or Registry(), work)
 
 
-HEAD = "from btdiag.measurement import *\nfrom btdiag.model import *\n"
+HEAD = "from btdiag.core.measurement import *\nfrom btdiag.core.finding import *\n"
 
 
 def test_every_outcome_is_told_apart(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from btdiag.judge.exchange import Icmp
+from btdiag.core.exchange import Icmp
 from btdiag.probe import icmp
 
 

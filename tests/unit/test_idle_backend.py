@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from btdiag.judge.exchange import Exchange, Failure, Phase, Trouble
+from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
+from btdiag.core.measurement import Blocked
+from btdiag.core.target import Mode, Target
 from btdiag.judge.idle import contradiction_s
 from btdiag.judge.volley import BackendIdle
-from btdiag.measurement import Blocked
-from btdiag.model import Mode, Target
 from btdiag.probe.idle import WATCHED, backend_idle
 from btdiag.probe.wire import Wire
-from tests.serving import serving
+from tests.support.serving import serving
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=1\r\n\r\n{}"
 

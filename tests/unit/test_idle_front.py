@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from btdiag.core.finding import Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.judge.front import front_idle_suffices, hint_is_true, no_silent_drop
 from btdiag.judge.idle import Fate, FrontIdle, Held
 from btdiag.judge.volley import Aim, Answerer, Ending, Keepalive, Period, Race, Shot, Source, Stop, Volley
-from btdiag.measurement import NotMeasured
-from btdiag.model import Verdict
 
 NO_RACE = NotMeasured(reason="not induced", skipped=True)
 

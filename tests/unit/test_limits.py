@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from btdiag.core.answers import Roots
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.finding import Finding, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Mode, Target
 from btdiag.judge import ratelimit
-from btdiag.judge.answers import Roots
-from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.judge.limits import DirectTrials, accepts_product_requests
 from btdiag.judge.limits_headers import cached, dropped_headers, preserves_headers, repeated
 from btdiag.judge.limits_requests import (
@@ -30,8 +33,6 @@ from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
 from btdiag.judge.ratelimit import Limit, OutboundLimit
 from btdiag.judge.sdk_facts import ControlPlane, Login
 from btdiag.judge.sdk_needs import LOGIN
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Mode, Target, Verdict
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.finding import Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.target import Target
 from btdiag.judge.limits_headers import added_headers, leads_astray
 from btdiag.judge.limits_paths import PATHS, PathAnswers, paths_arrive_unchanged
 from btdiag.judge.limits_protocols import (
@@ -21,8 +24,6 @@ from btdiag.judge.limits_protocols import (
 from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers
 from btdiag.judge.limits_silence import silent_answers_are_awaited
 from btdiag.judge.limits_streams import Held, Silence, StreamSeen, streams_unbuffered
-from btdiag.measurement import NotMeasured
-from btdiag.model import Target, Verdict
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import trustme
 
+from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, Unknown
+from btdiag.core.resolution import AddressSource, Resolution
+from btdiag.core.target import Mode, Proxy, Resolver, Route, Secret, Target, Way
 from btdiag.judge.lna_facts import REFUSED, Kind, StoredDecision
-from btdiag.judge.resolution import Resolution, Source
-from btdiag.measurement import NotAsked, NotMeasured, PerAddress, Unknown
-from btdiag.model import Mode, Proxy, Resolver, Route, Secret, Target, Way
 from btdiag.probe import browser
 from btdiag.probe.browser_find import find_browser
 from btdiag.probe.browser_plan import Plan, switches
@@ -29,7 +29,7 @@ from btdiag.probe.chromium.events import ended, read_events
 ORIGIN = "https://www.braintrust.dev"
 URL = "https://api.corp.example/version"
 TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
-PRIVATE = Resolution(name=TARGET.host, source=Source.RESOLVER, addresses=("10.0.0.5",))
+PRIVATE = Resolution(name=TARGET.host, source=AddressSource.RESOLVER, addresses=("10.0.0.5",))
 PLAN = Plan(executable="/usr/bin/chromium", url=URL, origins=(ORIGIN,), switches=("--a",), user_agent="btdiag/0")
 
 
@@ -315,8 +315,8 @@ def test_it_resolves_the_name_itself_unless_it_cannot() -> None:
     assert browser._pinned(TARGET, PRIVATE, used) == ""
     by_server = replace(TARGET, resolvers=(Resolver(label="x", address="192.0.2.1:53"),))
     assert browser._pinned(by_server, PRIVATE, used) == "10.0.0.5"
-    assert browser._pinned(TARGET, replace(PRIVATE, source=Source.OVERRIDE), used) == "10.0.0.5"
-    assert browser._pinned(TARGET, replace(PRIVATE, source=Source.LITERAL), used) == ""
+    assert browser._pinned(TARGET, replace(PRIVATE, source=AddressSource.OVERRIDE), used) == "10.0.0.5"
+    assert browser._pinned(TARGET, replace(PRIVATE, source=AddressSource.LITERAL), used) == ""
     proxied = replace(by_server, proxy=Proxy(url="http://p:1", source="x"))
     assert browser._pinned(proxied, PRIVATE, used) == ""
 

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btdiag.core.finding import Finding, Verdict
+from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
+from btdiag.core.target import Target
 from btdiag.judge.dns_addresses import addresses_share_a_space
 from btdiag.judge.lna import no_prompt_needed, web_app_reaches_target
 from btdiag.judge.lna_facts import (
@@ -28,9 +31,6 @@ from btdiag.judge.lna_page import page_context_allows
 from btdiag.judge.lna_reading import Standing, explained_by, readings
 from btdiag.judge.lna_remedy import policies
 from btdiag.judge.lna_space import address_space_is_stable
-from btdiag.judge.resolution import Answer as DnsAnswer
-from btdiag.judge.resolution import Outcome, Resolution, ServerLookup, Source, View
-from btdiag.model import Finding, Target, Verdict
 
 ORIGIN = "https://www.braintrust.dev"
 TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
@@ -284,9 +284,11 @@ def test_policies_can_be_copied() -> None:
 
 
 def resolved(*addresses: str, others: tuple[str, ...] = ()) -> Resolution:
-    answer = DnsAnswer(qtype="A", outcome=Outcome.ADDRESSES, addresses=others)
+    answer = DnsAnswer(qtype="A", outcome=LookupOutcome.ADDRESSES, addresses=others)
     view = View(label="other", servers=(ServerLookup(server="192.0.2.1:53", name=TARGET.host, answers=(answer,)),))
-    return Resolution(name=TARGET.host, source=Source.RESOLVER, addresses=addresses, views=(view,) if others else ())
+    return Resolution(
+        name=TARGET.host, source=AddressSource.RESOLVER, addresses=addresses, views=(view,) if others else ()
+    )
 
 
 SPACES = [

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btdiag.judge.exchange import Exchange
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import HopName, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.target import Target
 from btdiag.judge.keepalive import backend_outlives, declared_is_effective, race_is_contained
 from btdiag.judge.race import (
     COARSE_OFFSETS_S,
@@ -45,8 +48,6 @@ from btdiag.judge.volley import (
     Volley,
     strip,
 )
-from btdiag.measurement import NotMeasured
-from btdiag.model import HopName, Target, Verdict
 
 SKIPPED = NotMeasured(reason="volleys are opt-in", skipped=True)
 GOOD = Shot(method="POST", ending=Ending.ANSWERED, status=404, age_s=3.0, took_s=0.01)

@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from btdiag.measurement import NotAsked
-from btdiag.model import Mode, Route, Target, Way
+from btdiag.core.measurement import NotAsked
+from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.probe.battery import connection_limit
 from btdiag.probe.idle import backend_wait, expected_keepalive, front_wait
 from btdiag.probe.race import consented, race, race_wait

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btdiag.judge import answers, api, readiness
-from btdiag.judge.answers import Roots, State
-from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, HopName, Secret, Target, Verdict
+from btdiag.core import answers
+from btdiag.core.answers import AnswerState, Roots
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.finding import Finding, HopName, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Secret, Target
+from btdiag.judge import api, readiness
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(
@@ -134,24 +136,24 @@ def test_a_limit_among_good_answers_is_no_flapping() -> None:
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        (seen(204, ""), State.GOOD),
-        (seen(302, Location="/v1"), State.GOOD),
-        (seen(304), State.GOOD),
-        (seen(200, "Hello", Content_Type="text/html; charset=utf-8"), State.GOOD),
-        (seen(302, Location="/login"), State.BAD),
-        (seen(302, Location="https://other.example/"), State.BAD),
-        (replace(seen(301, Location="https://api.example.com/"), url="http://api.example.com/"), State.BAD),
-        (seen(200, "<!doctype html><div id=root></div>"), State.BAD),
-        (seen(200, "\\x1b[2Jboo"), State.BAD),
-        (seen(200, Server="x\\x07"), State.BAD),
-        (seen(200, "caf\\xe9 \\x09"), State.GOOD),
-        (seen(401), State.BAD),
-        (seen(429), State.LIMITED),
-        (seen(trouble=Trouble.RESET), State.BAD),
-        (seen(trouble=Trouble.LOCAL), State.LOCAL),
+        (seen(204, ""), AnswerState.GOOD),
+        (seen(302, Location="/v1"), AnswerState.GOOD),
+        (seen(304), AnswerState.GOOD),
+        (seen(200, "Hello", Content_Type="text/html; charset=utf-8"), AnswerState.GOOD),
+        (seen(302, Location="/login"), AnswerState.BAD),
+        (seen(302, Location="https://other.example/"), AnswerState.BAD),
+        (replace(seen(301, Location="https://api.example.com/"), url="http://api.example.com/"), AnswerState.BAD),
+        (seen(200, "<!doctype html><div id=root></div>"), AnswerState.BAD),
+        (seen(200, "\\x1b[2Jboo"), AnswerState.BAD),
+        (seen(200, Server="x\\x07"), AnswerState.BAD),
+        (seen(200, "caf\\xe9 \\x09"), AnswerState.GOOD),
+        (seen(401), AnswerState.BAD),
+        (seen(429), AnswerState.LIMITED),
+        (seen(trouble=Trouble.RESET), AnswerState.BAD),
+        (seen(trouble=Trouble.LOCAL), AnswerState.LOCAL),
     ],
 )
-def test_state_of_an_answer(answer: Exchange, state: State) -> None:
+def test_state_of_an_answer(answer: Exchange, state: AnswerState) -> None:
     assert answers.state_of(answer) is state
 
 

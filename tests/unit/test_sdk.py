@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
+from btdiag.core.finding import Finding, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
 from btdiag.judge import sdk_login
-from btdiag.judge.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers
 from btdiag.judge.sdk import control_plane_routes_proxied, route_states
 from btdiag.judge.sdk_data import data_plane_routes_answered
@@ -39,8 +42,6 @@ from btdiag.judge.sdk_needs import (
     sdks_of,
 )
 from btdiag.judge.sdk_urls import app_url_consistent
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Finding, Target, Verdict
 
 URL = "https://api.example.com"
 TARGET = Target(url=URL, scheme="https", host="api.example.com", port=443)

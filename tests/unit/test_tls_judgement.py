@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.certificate_names import default_certificate, inspection_vendor, is_public_ca, short_name
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.finding import HopName, Owner, Verdict
+from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake
+from btdiag.core.target import Target
 from btdiag.judge.expiry import certificate_is_not_expiring
-from btdiag.judge.handshake import Certificate, Connection, Distrust, Handshake
 from btdiag.judge.tls import diagnose, tls_is_trusted, top_of_chain
-from btdiag.judge.tls_names import default_certificate, inspection_vendor, is_public_ca, short_name
 from btdiag.judge.tls_remedy import Cause, remedy_for
-from btdiag.model import HopName, Owner, Target, Verdict
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import pytest
 
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.measurement import NotAsked, Unknown
-from btdiag.model import Mode, Secret, Target, Way
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.measurement import NotAsked, Unknown
+from btdiag.core.target import Mode, Secret, Target, Way
 from btdiag.probe import health
 from btdiag.probe.retry import RETRIES
 from btdiag.probe.wire import Wire
-from tests.serving import Handler, http_target, resetting, route_to, saying, serving
+from tests.support.serving import Handler, http_target, resetting, route_to, saying, serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 BAD = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"

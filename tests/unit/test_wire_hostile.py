@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btdiag.judge.exchange import Phase, Trouble
+from btdiag.core.exchange import Phase, Trouble
 from btdiag.probe.failures import legible
 from btdiag.probe.wire import Limits
-from tests.serving import Handler, ask, forever, resetting, saying, silent
+from tests.support.serving import Handler, ask, forever, resetting, saying, silent
 
 QUICK = Limits(total=0.3)
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -13,10 +13,10 @@ import h2.events
 import pytest
 import trustme
 
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.model import Target, Way
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.target import Target, Way
 from btdiag.probe.wire import Limits, Wire
-from tests.serving import route_to, saying, serving
+from tests.support.serving import route_to, saying, serving
 
 HOST = "api.lab.example"
 

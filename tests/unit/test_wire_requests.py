@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.model import Proxy, Route, Secret, Target, Way
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.target import Proxy, Route, Secret, Target, Way
 from btdiag.probe.wire import DialError, Limits, Wire
-from tests.serving import Handler, http_target, route_to, saying, serving, silent
+from tests.support.serving import Handler, http_target, route_to, saying, serving, silent
 
 HOST = "api.lab.example"
 KEY = "sk-canary-key"

@@ -21,7 +21,7 @@ from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.judge.evidence import to_json
+from btdiag.core.evidence import to_json
 from btdiag.probe.browser_plan import Plan
 from btdiag.probe.chromium.survey import survey
 

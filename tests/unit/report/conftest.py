@@ -8,20 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import strategies as st
 
-from btdiag.model import (
-    CheckResult,
-    Evidence,
-    Hop,
-    MeasurementRecord,
-    Owner,
-    Remedy,
-    Report,
-    ReportSet,
-    RunInfo,
-    Snippet,
-    Vantage,
-    Verdict,
-)
+from btdiag.core.finding import Evidence, Owner, Remedy, Snippet, Verdict
+from btdiag.core.report import CheckResult, Hop, MeasurementRecord, Report, ReportSet, RunInfo, Vantage
 from btdiag.report import verdicts
 from btdiag.report.documents import Difference, Document, Merged
 

@@ -10,7 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.model import CheckResult, Evidence, Report, ReportSet, Secret, Verdict
+from btdiag.core.finding import Evidence, Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet
+from btdiag.core.target import Secret
 from btdiag.report.anonymize import anonymize
 from btdiag.report.bundle import LONGEST_BODY, MOST_EXCHANGES, bundle, exchanges, pack, preview
 

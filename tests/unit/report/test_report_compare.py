@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from btdiag.model import CheckResult, Report, ReportSet, Verdict
+from btdiag.core.finding import Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet
 from btdiag.report.compare import Change, DifferentTargetsError, Kind, compare, compare_reports, got_worse
 from btdiag.report.compare_text import COMPARE_FORMATS, render
 from btdiag.report.documents import Document, reports_of, url_of

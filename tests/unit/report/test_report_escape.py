@@ -15,7 +15,7 @@ from jinja2 import Environment
 from markdown_it import MarkdownIt
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from btdiag.model import MeasurementRecord, Report
+from btdiag.core.report import MeasurementRecord, Report
 from btdiag.report import markdown, openmetrics
 from btdiag.report.escape import block, plain
 

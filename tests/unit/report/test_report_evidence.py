@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btdiag.model import Evidence, Json
+from btdiag.core.finding import Evidence, Json
 from btdiag.report import evidence_lines, picture
 from btdiag.report.evidence_views import LONGEST, MOST_POINTS, MOST_ROWS, ImageView, PlotView, TableView, TextView, view
 

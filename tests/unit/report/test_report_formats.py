@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from btdiag.model import CheckResult, Evidence, Remedy, Report, ReportSet, Snippet, Verdict
+from btdiag.core.finding import Evidence, Remedy, Snippet, Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet
 from btdiag.report import json_, verdicts
 from btdiag.report.documents import Context, Document, ReportFileError, reports_of
 from btdiag.report.formats import FORMATS, render

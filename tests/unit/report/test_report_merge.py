@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.model import CheckResult, Report, ReportSet, Verdict
+from btdiag.core.finding import Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet
 from btdiag.report import json_
 from btdiag.report.documents import Context, Merged, ReportFileError
 from btdiag.report.formats import FORMATS, render

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btdiag.model import CheckResult, Evidence, Remedy, Report, ReportSet, Secret, Snippet, Verdict
+from btdiag.core.finding import Evidence, Remedy, Snippet, Verdict
+from btdiag.core.report import CheckResult, Report, ReportSet
+from btdiag.core.target import Secret
 from btdiag.report.documents import Context
 from btdiag.report.formats import FORMATS, render
 from btdiag.report.redact import redact, redact_text

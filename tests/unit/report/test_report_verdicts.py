@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from btdiag.model import CheckResult, Evidence, Hop, Remedy, Report, ReportSet, Verdict
+from btdiag.core.finding import Evidence, Remedy, Verdict
+from btdiag.core.report import CheckResult, Hop, Report, ReportSet
 from btdiag.report import verdicts
 
 URL = "https://h.example"

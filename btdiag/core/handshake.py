@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from btdiag.judge.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 
 _CHECKS = {
     Phase.TCP: "connection.tcp-connects",

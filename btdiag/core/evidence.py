@@ -8,8 +8,9 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
 
-from btdiag.judge.exchange import Exchange
-from btdiag.model import Evidence, Json, Secret
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Evidence, Json
+from btdiag.core.target import Secret
 
 
 def to_json(value: object) -> Json:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from btdiag.config import UsageError, lab_target, settings, target
 from btdiag.config.declared import KEEPALIVE, LB_IDLE, MAX_REQUESTS, WINDOW_MINUTES, found, in_effect
 from btdiag.config.files import MAX_BYTES, leaves
+from btdiag.core.finding import Verdict
+from btdiag.core.target import Target
 from btdiag.engine.shown import shown_target
 from btdiag.judge.idle import order_of
-from btdiag.model import Target, Verdict
 
 HELM = """
     api:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btdiag.judge.address import Kind, Space, declared, describe, is_ipv6, kind, parse, space
+from btdiag.core.address import AddressKind, Space, declared, describe, is_ipv6, kind, parse, space
 
 SPACES = {
     Space.LOOPBACK: "127.0.0.1 127.255.255.254 ::1 0.0.0.0 :: ::ffff:127.0.0.1",
@@ -19,19 +19,19 @@ SPACES = {
     "100::1 4000::1 2606:4700::1111 ::ffff:8.8.8.8",
 }
 KINDS = {
-    Kind.UNSPECIFIED: "0.0.0.0 :: ::ffff:0.0.0.0",
-    Kind.THIS_NETWORK: "0.1.2.3",
-    Kind.LOOPBACK: "127.0.0.2 ::1",
-    Kind.PRIVATE: "10.1.2.3 172.20.0.1 192.168.0.1",
-    Kind.CGNAT: "100.100.0.1",
-    Kind.LINK_LOCAL: "169.254.1.1 fe80::1%eth0",
-    Kind.UNIQUE_LOCAL: "fd00::1",
-    Kind.DOCUMENTATION: "192.0.2.7 2001:db8::7",
-    Kind.BENCHMARK: "198.18.5.5",
-    Kind.NAT64: "64:ff9b::1",
-    Kind.MULTICAST: "224.0.0.1 ff02::1",
-    Kind.RESERVED: "255.255.255.255",
-    Kind.PUBLIC: "8.8.8.8 2a00:1450::1",
+    AddressKind.UNSPECIFIED: "0.0.0.0 :: ::ffff:0.0.0.0",
+    AddressKind.THIS_NETWORK: "0.1.2.3",
+    AddressKind.LOOPBACK: "127.0.0.2 ::1",
+    AddressKind.PRIVATE: "10.1.2.3 172.20.0.1 192.168.0.1",
+    AddressKind.CGNAT: "100.100.0.1",
+    AddressKind.LINK_LOCAL: "169.254.1.1 fe80::1%eth0",
+    AddressKind.UNIQUE_LOCAL: "fd00::1",
+    AddressKind.DOCUMENTATION: "192.0.2.7 2001:db8::7",
+    AddressKind.BENCHMARK: "198.18.5.5",
+    AddressKind.NAT64: "64:ff9b::1",
+    AddressKind.MULTICAST: "224.0.0.1 ff02::1",
+    AddressKind.RESERVED: "255.255.255.255",
+    AddressKind.PUBLIC: "8.8.8.8 2a00:1450::1",
 }
 
 
@@ -45,7 +45,7 @@ def test_space_is_chromiums(address: str, expected: Space) -> None:
 @pytest.mark.parametrize(
     ("address", "expected"), [(one, found) for found, text in KINDS.items() for one in text.split()]
 )
-def test_kind_is_the_registries(address: str, expected: Kind) -> None:
+def test_kind_is_the_registries(address: str, expected: AddressKind) -> None:
     assert kind(address) is expected
 
 

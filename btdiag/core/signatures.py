@@ -1,4 +1,4 @@
-"""How products betray themselves in an HTTP answer: one row per product. Data only; judge/gateway.py reads it.
+"""How products betray themselves in an HTTP answer: one row per product. Data only; core/sender.py reads it.
 
 A *maker* row recognises an answer that the product wrote itself (its own error page). A *passer* row recognises a
 product that an answer passed through, whoever wrote it: a header that it adds to everything. Pages and headers as seen
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from btdiag.model import HopName, Owner
+from btdiag.core.finding import HopName, Owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from btdiag.model import Mode, Target
+from btdiag.core.target import Mode, Target
 
 Fact = TypeVar("Fact")
 Function = TypeVar("Function", bound=Callable[..., Any])

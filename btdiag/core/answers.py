@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from btdiag.judge import evidence
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.judge.gateway import has_control_characters, json_body, page, redirect, request_ids, retry_after, sender
-from btdiag.measurement import NotMeasured, PerAddress
-from btdiag.model import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core import evidence
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.sender import has_control_characters, json_body, page, redirect, request_ids, retry_after, sender
 
 ROOT_ANSWERS = "readiness.root-answers"
 Fact = TypeVar("Fact")
@@ -25,7 +25,7 @@ class Roots:
     exchanges: tuple[Exchange, ...]
 
 
-class State(StrEnum):
+class AnswerState(StrEnum):
     """What one answer is worth."""
 
     GOOD = "good"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class RootReading:
     """The answers of one address, sorted by what they are worth."""
 
     label: str
@@ -60,7 +60,9 @@ def facts_of(facts: PerAddress[Fact] | NotMeasured) -> dict[str, Fact]:
     return {} if isinstance(facts, NotMeasured) else facts.facts
 
 
-def readings(roots: PerAddress[Roots] | NotMeasured, version: PerAddress[Exchange] | NotMeasured) -> dict[str, Reading]:
+def readings(
+    roots: PerAddress[Roots] | NotMeasured, version: PerAddress[Exchange] | NotMeasured
+) -> dict[str, RootReading]:
     """Every address's answers to GET /. A web page at / is no fault where /version answers in JSON: the API is "
     "there."""
     versions = facts_of(version)
@@ -68,32 +70,32 @@ def readings(roots: PerAddress[Roots] | NotMeasured, version: PerAddress[Exchang
     return {label: _reading(label, fact, label in speaking) for label, fact in facts_of(roots).items()}
 
 
-def _reading(label: str, roots: Roots, speaks_json: bool) -> Reading:
-    sorted_out: dict[State, list[Exchange]] = {state: [] for state in State}
+def _reading(label: str, roots: Roots, speaks_json: bool) -> RootReading:
+    sorted_out: dict[AnswerState, list[Exchange]] = {state: [] for state in AnswerState}
     for seen in roots.exchanges:
         sorted_out[state_of(seen, page_allowed=speaks_json)].append(seen)
-    return Reading(
+    return RootReading(
         label=label,
-        good=tuple(sorted_out[State.GOOD]),
-        bad=tuple(sorted_out[State.BAD]),
-        limited=tuple(sorted_out[State.LIMITED]),
-        local=tuple(sorted_out[State.LOCAL]),
+        good=tuple(sorted_out[AnswerState.GOOD]),
+        bad=tuple(sorted_out[AnswerState.BAD]),
+        limited=tuple(sorted_out[AnswerState.LIMITED]),
+        local=tuple(sorted_out[AnswerState.LOCAL]),
     )
 
 
-def state_of(seen: Exchange, *, page_allowed: bool = False) -> State:
+def state_of(seen: Exchange, *, page_allowed: bool = False) -> AnswerState:
     """What an answer to GET / is worth: 200-399 is good, as for the platforms' health checks (AWS target groups of the
     Terraform module: matcher 200-399; Kubernetes: 200-399), unless it leads elsewhere or is a web page or no text."""
     if seen.failure is not None:
-        return State.LOCAL if seen.failure.trouble is Trouble.LOCAL else State.BAD
+        return AnswerState.LOCAL if seen.failure.trouble is Trouble.LOCAL else AnswerState.BAD
     if seen.status == 429:
-        return State.LIMITED
+        return AnswerState.LIMITED
     if not 200 <= (seen.status or 0) < 400 or has_control_characters(seen):
-        return State.BAD
+        return AnswerState.BAD
     leads = redirect(seen)
     if leads is not None:
-        return State.GOOD if leads.same_host and not leads.to_login and not leads.to_https else State.BAD
-    return State.BAD if page(seen) and not page_allowed else State.GOOD
+        return AnswerState.GOOD if leads.same_host and not leads.to_login and not leads.to_https else AnswerState.BAD
+    return AnswerState.BAD if page(seen) and not page_allowed else AnswerState.GOOD
 
 
 def is_gateway_hiccup(seen: Exchange) -> bool:
@@ -152,7 +154,7 @@ def grouped(seen: Mapping[str, Exchange], of: int = 0) -> str:
     return "; ".join(f"{what} ({', '.join(labels)})" for what, labels in groups.items())
 
 
-def unanswered(found: Mapping[str, Reading]) -> Finding | None:
+def unanswered(found: Mapping[str, RootReading]) -> Finding | None:
     """Why a check about the API cannot be judged: no address answers GET / well. None when at least one does."""
     if any(reading.answers for reading in found.values()):
         return None
@@ -186,7 +188,7 @@ def rate_limited(seen: Exchange) -> Finding:
     )
 
 
-def _local(found: Mapping[str, Reading]) -> Finding:
+def _local(found: Mapping[str, RootReading]) -> Finding:
     seen = next(reading.local[0] for reading in found.values())
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
@@ -202,7 +204,7 @@ def _local(found: Mapping[str, Reading]) -> Finding:
     )
 
 
-def table_of(found: Mapping[str, Reading]) -> Evidence:
+def table_of(found: Mapping[str, RootReading]) -> Evidence:
     """Every address: how many requests, how many good, and the first bad answer with the ids that vendors gave it."""
     rows = [
         (

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from btdiag.judge.answers import words
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.gateway import sender
-from btdiag.judge.statuses import explain
-from btdiag.model import HopName
+from btdiag.core.answers import words
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import HopName
+from btdiag.core.sender import sender
+from btdiag.core.statuses import explain
 from btdiag.probe.wire import Limits, Wire
-from tests.serving import http_target, route_to
+from tests.support.serving import http_target, route_to
 
 pytestmark = pytest.mark.real
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from btdiag.config import Settings, UsageError, lab_target, settings, target
 from btdiag.config.values import duration
-from btdiag.model import Secret, Target
-from btdiag.urls import exempting_entry, url, url_parts
+from btdiag.core.target import Secret, Target
+from btdiag.core.urls import exempting_entry, url, url_parts
 
 URL = "https://api.example"
 

@@ -25,7 +25,7 @@ class Space(StrEnum):
     PUBLIC = "public"
 
 
-class Kind(StrEnum):
+class AddressKind(StrEnum):
     """What an address is for, in the words of its registry."""
 
     UNSPECIFIED = "unspecified"
@@ -44,28 +44,35 @@ class Kind(StrEnum):
     PUBLIC = "public"
 
 
-_KINDS: tuple[tuple[Kind, tuple[Network, ...]], ...] = tuple(
+_KINDS: tuple[tuple[AddressKind, tuple[Network, ...]], ...] = tuple(
     (kind, tuple(ip_network(text) for text in networks.split()))
     for kind, networks in (
-        (Kind.UNSPECIFIED, "0.0.0.0/32 ::/128"),
-        (Kind.THIS_NETWORK, "0.0.0.0/8"),
-        (Kind.LOOPBACK, "127.0.0.0/8 ::1/128"),
-        (Kind.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"),
-        (Kind.CGNAT, "100.64.0.0/10"),
-        (Kind.LINK_LOCAL, "169.254.0.0/16 fe80::/10"),
-        (Kind.UNIQUE_LOCAL, "fc00::/7"),
-        (Kind.SITE_LOCAL, "fec0::/10"),
-        (Kind.DOCUMENTATION, "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
-        (Kind.BENCHMARK, "198.18.0.0/15"),
-        (Kind.NAT64, "64:ff9b::/96 64:ff9b:1::/48"),
-        (Kind.MULTICAST, "224.0.0.0/4 ff00::/8"),
-        (Kind.RESERVED, "240.0.0.0/4 192.0.0.0/24 100::/64"),
+        (AddressKind.UNSPECIFIED, "0.0.0.0/32 ::/128"),
+        (AddressKind.THIS_NETWORK, "0.0.0.0/8"),
+        (AddressKind.LOOPBACK, "127.0.0.0/8 ::1/128"),
+        (AddressKind.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"),
+        (AddressKind.CGNAT, "100.64.0.0/10"),
+        (AddressKind.LINK_LOCAL, "169.254.0.0/16 fe80::/10"),
+        (AddressKind.UNIQUE_LOCAL, "fc00::/7"),
+        (AddressKind.SITE_LOCAL, "fec0::/10"),
+        (AddressKind.DOCUMENTATION, "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
+        (AddressKind.BENCHMARK, "198.18.0.0/15"),
+        (AddressKind.NAT64, "64:ff9b::/96 64:ff9b:1::/48"),
+        (AddressKind.MULTICAST, "224.0.0.0/4 ff00::/8"),
+        (AddressKind.RESERVED, "240.0.0.0/4 192.0.0.0/24 100::/64"),
     )
 )
 
-_LOOPBACK_KINDS = frozenset({Kind.LOOPBACK, Kind.UNSPECIFIED})
+_LOOPBACK_KINDS = frozenset({AddressKind.LOOPBACK, AddressKind.UNSPECIFIED})
 _LOCAL_KINDS = frozenset(
-    {Kind.PRIVATE, Kind.CGNAT, Kind.LINK_LOCAL, Kind.UNIQUE_LOCAL, Kind.SITE_LOCAL, Kind.THIS_NETWORK}
+    {
+        AddressKind.PRIVATE,
+        AddressKind.CGNAT,
+        AddressKind.LINK_LOCAL,
+        AddressKind.UNIQUE_LOCAL,
+        AddressKind.SITE_LOCAL,
+        AddressKind.THIS_NETWORK,
+    }
 )
 _LOCAL_DOCUMENTATION = (ip_network("2001:db8::/32"), ip_network("3fff::/20"))
 
@@ -80,13 +87,13 @@ def parse(text: str) -> Address | None:
     return mapped or address
 
 
-def kind(text: str) -> Kind:
+def kind(text: str) -> AddressKind:
     """What the address is for; raises ValueError for a text that is no address."""
     address = _parsed(text)
     for found, networks in _KINDS:
         if any(address in network for network in networks):
             return found
-    return Kind.PUBLIC
+    return AddressKind.PUBLIC
 
 
 def declared(text: str, overrides: Iterable[tuple[str, str]]) -> Space | None:

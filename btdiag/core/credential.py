@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from btdiag.model import Target
+from btdiag.core.target import Target
 
 WITHHELD = "[withheld]"
 _SECRET_NAMES = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-bt-api-key"})

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from btdiag.judge.exchange import Exchange, Phase, Trouble
-from btdiag.judge.gateway import (
+from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.finding import HopName, Owner, Remedy, Snippet
+from btdiag.core.sender import (
     Confidence,
     Page,
     Redirect,
@@ -19,7 +20,6 @@ from btdiag.judge.gateway import (
     retry_after,
     sender,
 )
-from btdiag.model import HopName, Owner, Remedy, Snippet
 
 SOURCES: tuple[str, ...] = (
     "RFC 9110 section 15",
@@ -31,7 +31,7 @@ SOURCES: tuple[str, ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class StatusExplanation:
     """The likely story behind a bad answer. `cause` continues "GET / was answered 502: ..."."""
 
     cause: str
@@ -41,7 +41,7 @@ class Explanation:
     sender: Sender | None = None
 
 
-def explain(seen: Exchange) -> Explanation:
+def explain(seen: Exchange) -> StatusExplanation:
     """The likely cause of an exchange that did not give what it should: a failure, a redirect, a page, a status."""
     if seen.failure is not None:
         return _failure(seen)
@@ -51,7 +51,7 @@ def explain(seen: Exchange) -> Explanation:
     return explain_status(seen)
 
 
-def explain_status(seen: Exchange) -> Explanation:
+def explain_status(seen: Exchange) -> StatusExplanation:
     """The likely cause of a status, or of an HTML page where the API was expected."""
     who = sender(seen)
     status = seen.status or 0
@@ -67,22 +67,22 @@ def explain_status(seen: Exchange) -> Explanation:
     return replace(rule(seen, who), sender=who)
 
 
-def _at_api(cause: str, text: str) -> Explanation:
-    return Explanation(cause=cause, hop=HopName.API, owner=Owner.API, remedy=Remedy(text=text))
+def _at_api(cause: str, text: str) -> StatusExplanation:
+    return StatusExplanation(cause=cause, hop=HopName.API, owner=Owner.API, remedy=Remedy(text=text))
 
 
-def _at_balancer(cause: str, text: str, *snippets: Snippet) -> Explanation:
+def _at_balancer(cause: str, text: str, *snippets: Snippet) -> StatusExplanation:
     remedy = Remedy(text=text, snippets=snippets)
-    return Explanation(cause=cause, hop=HopName.LOAD_BALANCER, owner=Owner.LOAD_BALANCER, remedy=remedy)
+    return StatusExplanation(cause=cause, hop=HopName.LOAD_BALANCER, owner=Owner.LOAD_BALANCER, remedy=remedy)
 
 
 def _from_api(who: Sender) -> bool:
     return who.hop is HopName.API and who.confidence is not Confidence.UNKNOWN
 
 
-def _blocked_on_the_way(who: Sender) -> Explanation:
+def _blocked_on_the_way(who: Sender) -> StatusExplanation:
     looks = "" if who.confidence is Confidence.CERTAIN else "what looks like "
-    return Explanation(
+    return StatusExplanation(
         cause=f"{looks}{who.name}, a web filter or proxy on the way, answered in place of the target ({who.why})",
         hop=HopName.PROXY,
         owner=Owner.PROXY,
@@ -91,7 +91,7 @@ def _blocked_on_the_way(who: Sender) -> Explanation:
     )
 
 
-def _control_plane(who: Sender) -> Explanation:
+def _control_plane(who: Sender) -> StatusExplanation:
     found = _at_balancer(
         f"the answer is from the hosted web app, not from a data plane ({who.why})",
         "Point the target's name, or the load balancer's rule, at the data plane's API server; the web app is not it.",
@@ -99,7 +99,7 @@ def _control_plane(who: Sender) -> Explanation:
     return replace(found, sender=who)
 
 
-def _unauthorized(seen: Exchange, who: Sender) -> Explanation:
+def _unauthorized(seen: Exchange, who: Sender) -> StatusExplanation:
     if _from_api(who):
         return _at_api(
             "the API server demands a login for a path that needs none",
@@ -115,7 +115,7 @@ def _unauthorized(seen: Exchange, who: Sender) -> Explanation:
     )
 
 
-def _forbidden(seen: Exchange, who: Sender) -> Explanation:
+def _forbidden(seen: Exchange, who: Sender) -> StatusExplanation:
     if who.name == "AWS API Gateway":
         return _at_balancer(
             "API Gateway has no such route, which it words as a missing authentication token",
@@ -139,7 +139,7 @@ def _forbidden(seen: Exchange, who: Sender) -> Explanation:
     )
 
 
-def _not_found(seen: Exchange, who: Sender) -> Explanation:
+def _not_found(seen: Exchange, who: Sender) -> StatusExplanation:
     if _from_api(who) or who.confidence is Confidence.UNKNOWN:
         return _at_api(
             "the server that answers does not know the path",
@@ -157,7 +157,7 @@ def _not_found(seen: Exchange, who: Sender) -> Explanation:
     )
 
 
-def _misdirected(seen: Exchange, who: Sender) -> Explanation:
+def _misdirected(seen: Exchange, who: Sender) -> StatusExplanation:
     if _from_api(who) or who.confidence is Confidence.UNKNOWN:
         return _at_api(
             "the server says that it is not the one for this organisation or host name",
@@ -170,14 +170,14 @@ def _misdirected(seen: Exchange, who: Sender) -> Explanation:
     )
 
 
-def _rate_limited(seen: Exchange, who: Sender) -> Explanation:
+def _rate_limited(seen: Exchange, who: Sender) -> StatusExplanation:
     when = retry_after(seen)
     build = _at_api if _from_api(who) else _at_balancer
     text = f"Wait{f' {when}' if when else ''} and run again; if users see it too, raise the limit of {who.words}."
     return build("too many requests", text)
 
 
-def _server_error(seen: Exchange, who: Sender) -> Explanation:
+def _server_error(seen: Exchange, who: Sender) -> StatusExplanation:
     if _from_api(who) or who.confidence is Confidence.UNKNOWN:
         return _at_api(
             "the API server failed while it handled the request",
@@ -190,7 +190,7 @@ def _server_error(seen: Exchange, who: Sender) -> Explanation:
     )
 
 
-def _client_error(seen: Exchange, who: Sender) -> Explanation:
+def _client_error(seen: Exchange, who: Sender) -> StatusExplanation:
     if "https port" in seen.body.lower():
         return _at_balancer(
             "plain HTTP was sent to a TLS port", "Use https:// in the URL, or let this port speak plain HTTP."
@@ -205,7 +205,7 @@ def _client_error(seen: Exchange, who: Sender) -> Explanation:
     return build(f"{who.words} rejects the request", f"Read the log of {who.words} at this time.")
 
 
-def _bad_gateway(seen: Exchange, who: Sender) -> Explanation:
+def _bad_gateway(seen: Exchange, who: Sender) -> StatusExplanation:
     return _at_balancer(
         "the load balancer got no usable answer from the API server",
         "Check that the API server runs, that the target port is 8000 and speaks plain HTTP there, and that its "
@@ -214,7 +214,7 @@ def _bad_gateway(seen: Exchange, who: Sender) -> Explanation:
     )
 
 
-def _unavailable(seen: Exchange, who: Sender) -> Explanation:
+def _unavailable(seen: Exchange, who: Sender) -> StatusExplanation:
     if _from_api(who):
         return _at_api(
             "the API server says that it is unavailable",
@@ -227,7 +227,7 @@ def _unavailable(seen: Exchange, who: Sender) -> Explanation:
     )
 
 
-def _timed_out(seen: Exchange, who: Sender) -> Explanation:
+def _timed_out(seen: Exchange, who: Sender) -> StatusExplanation:
     return _at_balancer(
         "the load balancer waited for the API server in vain",
         "Check that the API server's security group or network policy lets the load balancer in on port 8000, and "
@@ -258,7 +258,7 @@ _CLOUDFLARE = {
 }
 
 
-def _cloudflare(status: int, who: Sender) -> Explanation:
+def _cloudflare(status: int, who: Sender) -> StatusExplanation:
     found = _at_balancer(
         f"Cloudflare {_CLOUDFLARE.get(status, 'could not get an answer from the origin')}",
         "Let Cloudflare's addresses reach the load balancer behind it, with a certificate that fits its SSL mode, "
@@ -267,7 +267,7 @@ def _cloudflare(status: int, who: Sender) -> Explanation:
     return replace(found, sender=who)
 
 
-def _page(seen: Exchange, who: Sender) -> Explanation:
+def _page(seen: Exchange, who: Sender) -> StatusExplanation:
     """A successful answer that is a web page."""
     kind = page(seen)
     if who.hop is HopName.PROXY:
@@ -294,7 +294,7 @@ def _page(seen: Exchange, who: Sender) -> Explanation:
     return replace(_at_balancer(cause, text), sender=who)
 
 
-def _redirected(seen: Exchange, leads: Redirect) -> Explanation:
+def _redirected(seen: Exchange, leads: Redirect) -> StatusExplanation:
     who = sender(seen)
     if who.hop is HopName.PROXY:
         return _blocked_on_the_way(who)
@@ -319,8 +319,8 @@ def _redirected(seen: Exchange, leads: Redirect) -> Explanation:
     return replace(_at_balancer(cause, text), sender=who)
 
 
-def _portal(cause: str, way_in: str, who: Sender) -> Explanation:
-    return Explanation(
+def _portal(cause: str, way_in: str, who: Sender) -> StatusExplanation:
+    return StatusExplanation(
         cause=cause,
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
@@ -361,15 +361,15 @@ _FAILURES: dict[Trouble, tuple[str, str]] = {
 }
 
 
-def _failure(seen: Exchange) -> Explanation:
+def _failure(seen: Exchange) -> StatusExplanation:
     failure = seen.failure
     assert failure is not None
     if failure.phase is Phase.PROXY:
         remedy = Remedy(text="Ask the proxy administrator; see the check connection.proxy-lets-through.")
-        return Explanation(cause=failure.detail, hop=HopName.PROXY, owner=Owner.PROXY, remedy=remedy)
+        return StatusExplanation(cause=failure.detail, hop=HopName.PROXY, owner=Owner.PROXY, remedy=remedy)
     if failure.phase in {Phase.TCP, Phase.TLS}:
         remedy = Remedy(text="Nothing usable listens there: start it, open the firewall, or correct address and port.")
         cause = f"no connection ({failure.phase}: {failure.detail})"
-        return Explanation(cause=cause, hop=HopName.NETWORK, owner=Owner.NETWORK, remedy=remedy)
+        return StatusExplanation(cause=cause, hop=HopName.NETWORK, owner=Owner.NETWORK, remedy=remedy)
     cause, text = _FAILURES.get(failure.trouble, ("the exchange broke off", "Repeat it with curl -v and compare."))
     return _at_balancer(f"{cause} ({failure.detail})", text)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urljoin, urlsplit
 
-from btdiag.judge.exchange import Exchange
-from btdiag.judge.signatures import MAKERS, PASSERS, REQUEST_IDS, Signature
-from btdiag.model import HopName, Json, Owner
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import HopName, Json, Owner
+from btdiag.core.signatures import MAKERS, PASSERS, REQUEST_IDS, Signature
 
 
 class Confidence(StrEnum):

@@ -8,7 +8,7 @@ from enum import StrEnum
 TESTED_ADDRESSES = 16  # a pool that gives more is not better known by more connections
 
 
-class Outcome(StrEnum):
+class LookupOutcome(StrEnum):
     """What a question to a name server came to."""
 
     ADDRESSES = "addresses"
@@ -24,10 +24,10 @@ class Outcome(StrEnum):
     @property
     def denies(self) -> bool:
         """The server answered that there is no address."""
-        return self in {Outcome.NO_DATA, Outcome.NXDOMAIN}
+        return self in {LookupOutcome.NO_DATA, LookupOutcome.NXDOMAIN}
 
 
-class Source(StrEnum):
+class AddressSource(StrEnum):
     """Where the addresses come from."""
 
     LITERAL = "the URL itself"
@@ -36,12 +36,12 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class DnsAnswer:
     """What one server answered to one question. `chain` are the names that aliases lead to, in order; `ttl` the
     smallest on the way; `extended_error` is the server's own reason (RFC 8914); `transport` what carried the answer."""
 
     qtype: str
-    outcome: Outcome
+    outcome: LookupOutcome
     addresses: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
     ttl: int | None = None
@@ -58,7 +58,7 @@ class ServerLookup:
 
     server: str
     name: str
-    answers: tuple[Answer, ...]
+    answers: tuple[DnsAnswer, ...]
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -66,15 +66,15 @@ class ServerLookup:
         return tuple(address for answer in self.answers for address in answer.addresses)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> LookupOutcome:
         """Both answers in one word: addresses if there are any, else what stands in their way."""
         seen = [answer.outcome for answer in self.answers]
-        if Outcome.ADDRESSES in seen:
-            return Outcome.ADDRESSES
-        return next((outcome for outcome in seen if outcome is not Outcome.NO_DATA), Outcome.NO_DATA)
+        if LookupOutcome.ADDRESSES in seen:
+            return LookupOutcome.ADDRESSES
+        return next((outcome for outcome in seen if outcome is not LookupOutcome.NO_DATA), LookupOutcome.NO_DATA)
 
     @property
-    def decisive(self) -> Answer:
+    def decisive(self) -> DnsAnswer:
         """The answer that the outcome is taken from."""
         return next(answer for answer in self.answers if answer.outcome is self.outcome)
 
@@ -119,7 +119,7 @@ class Resolution:
     they are the first view's. `proxy` names the proxy that resolves the name itself, "" without one."""
 
     name: str
-    source: Source
+    source: AddressSource
     addresses: tuple[str, ...]
     views: tuple[View, ...] = ()
     proxy: str = ""

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.judge.credential import headers_withheld, is_secret_header, key_withheld
-from btdiag.model import Secret, Target
+from btdiag.core.credential import headers_withheld, is_secret_header, key_withheld
+from btdiag.core.target import Secret, Target
 
 TARGET = Target(
     url="https://api.example.com",

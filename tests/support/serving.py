@@ -9,8 +9,8 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from socket import SO_LINGER, SOL_SOCKET
 
-from btdiag.judge.exchange import Exchange
-from btdiag.model import Route, Target
+from btdiag.core.exchange import Exchange
+from btdiag.core.target import Route, Target
 from btdiag.probe.wire import Limits, Wire
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
