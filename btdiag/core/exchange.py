@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+Header = tuple[str, str]
+
 
 class Phase(StrEnum):
     """Where on the way an exchange stood when it failed, in order."""

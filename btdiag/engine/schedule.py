@@ -26,7 +26,7 @@ from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
 from btdiag.engine.registry import Registry
 from btdiag.engine.waits import Quiet, WaitLog
-from btdiag.probe.wire import Wire
+from btdiag.net.wire import Wire
 
 # Time kept back from the run's budget to judge and to write the report.
 REPORT_RESERVE_S = 0.5

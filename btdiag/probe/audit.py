@@ -8,10 +8,10 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.audit import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, decode_resources
-from btdiag.probe.endpoint import routes_to
+from btdiag.net.endpoint import routes_to
+from btdiag.net.retry import settled
+from btdiag.net.wire import Wire
 from btdiag.probe.health import HEALTH
-from btdiag.probe.retry import settled
-from btdiag.probe.wire import Wire
 
 PATH = "/v1/project?limit=1"
 _ASK = (REQUEST_HEADER, "true")

@@ -11,8 +11,9 @@ from statistics import median
 
 from btdiag.core.target import Target, Way
 from btdiag.judge.volley import Volley
-from btdiag.probe.timed import TimedConnection, answers, close_all
-from btdiag.probe.wire import DialError, Wire
+from btdiag.net.streams import DialError
+from btdiag.net.timed import TimedConnection, answers, close_all
+from btdiag.net.wire import Wire
 
 GET_EVERY = 8  # one request of so many is a GET: proxies retry those
 AT_ONCE = 50  # connections that are opened side by side

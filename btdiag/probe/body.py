@@ -10,7 +10,7 @@ import asyncio
 import gzip
 from dataclasses import dataclass
 
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.cors_survey import UNKNOWN_PATH, origins
@@ -32,13 +32,13 @@ from btdiag.judge.limits_requests import (
     next_size,
     size,
 )
-from btdiag.probe.endpoint import get
-from btdiag.probe.failures import Header
+from btdiag.net.endpoint import get
+from btdiag.net.limits import Limits
+from btdiag.net.retry import settled
+from btdiag.net.reuse import Kept, kept
+from btdiag.net.wire import Wire
 from btdiag.probe.health import HEALTH
 from btdiag.probe.idle import backend_way
-from btdiag.probe.kept import Kept, kept
-from btdiag.probe.retry import settled
-from btdiag.probe.wire import Limits, Wire
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
 AGAIN = 2  # uploads of the same size, where a connection broke: another one may have its answer in time

@@ -29,13 +29,13 @@ from btdiag.judge.lna_facts import (
     Situation,
     StoredDecision,
 )
+from btdiag.net.failures import legible
+from btdiag.net.wire import Wire
 from btdiag.probe.browser_find import HOW_TO_GET_ONE, find_browser
 from btdiag.probe.browser_plan import Plan, switches
 from btdiag.probe.browser_process import BrowserProcess
 from btdiag.probe.browser_profile import stored_decision
 from btdiag.probe.browser_trust import can_import, verified_keys
-from btdiag.probe.failures import legible
-from btdiag.probe.wire import Wire
 
 PATIENCE = 60.0  # seconds a person gets to answer the prompt (--headed)
 MOST_ORIGINS = 3

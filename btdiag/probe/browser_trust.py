@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 from btdiag.core.target import Way
-from btdiag.probe.wire import DialError, Wire
+from btdiag.net.streams import DialError
+from btdiag.net.wire import Wire
 
 MOST = 8  # certificates imported; a file with more is a whole trust store, which takes seconds to import
 LIMIT = 5.0  # seconds for all certutil calls

@@ -19,9 +19,12 @@ from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
 from btdiag.judge.connection import lacks_route
 from btdiag.judge.dns_addresses import misleading
-from btdiag.probe.certificates import handshake_of
+from btdiag.net.certificates import handshake_of
+from btdiag.net.limits import Limits
+from btdiag.net.streams import DialError, Stream
+from btdiag.net.tunnel import ProxyAnswer
+from btdiag.net.wire import Wire
 from btdiag.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
-from btdiag.probe.wire import DialError, Limits, ProxyAnswer, Stream, Wire
 
 # A late TLS alert comes within a round trip; a slow server is none of our business here, so one second is enough.
 GREETING = Limits(total=1.0, body=0)

@@ -16,11 +16,12 @@ from btdiag.core.urls import url_parts
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.sdk_facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, same_place, served
 from btdiag.judge.sdk_needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
+from btdiag.net.limits import Limits
+from btdiag.net.retry import settled
+from btdiag.net.reuse import Kept, kept
+from btdiag.net.wire import Wire
 from btdiag.probe.body import JSON
 from btdiag.probe.health import HEALTH
-from btdiag.probe.kept import Kept, kept
-from btdiag.probe.retry import settled
-from btdiag.probe.wire import Limits, Wire
 
 LOGIN_ANSWER = Limits(total=20.5)  # seconds; Python SDKs give up after 20
 LONGEST_PAUSE = 3.0  # seconds to wait before a login that was answered 429 is asked for once more

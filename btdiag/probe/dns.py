@@ -21,7 +21,7 @@ from btdiag.core.target import Mode, Resolver, Route, Target
 from btdiag.judge.dns import is_local_name
 from btdiag.judge.dns_addresses import unusable
 from btdiag.judge.dns_failure import why_unresolved
-from btdiag.probe.nameserver import NameServer, ask
+from btdiag.net.nameserver import NameServer, ask
 
 SYSTEM_TIMEOUT = 3.0  # as long as the direct questions may take: silence from both is an answer
 SYSTEM_PATIENCE = 11.0  # a system whose first name server is dead asks the next one after 5 s (or 10 s): worth knowing

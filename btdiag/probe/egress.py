@@ -24,14 +24,16 @@ from btdiag.judge.egress_answers import is_stopped
 from btdiag.judge.egress_facts import LARGER, Egress, Host, HostTrial, hosts
 from btdiag.judge.egress_trust import wants_stores
 from btdiag.judge.sdk_needs import LOGIN
+from btdiag.net.limits import Limits
+from btdiag.net.streams import DialError
+from btdiag.net.trust import Contexts
+from btdiag.net.wire import Wire
 from btdiag.probe.body import JSON
 from btdiag.probe.connection import connect, connection
 from btdiag.probe.dns import resolution
 from btdiag.probe.egress_plan import planned
 from btdiag.probe.protocols import UPGRADE
 from btdiag.probe.stores import Stores
-from btdiag.probe.trust import Contexts
-from btdiag.probe.wire import DialError, Limits, Wire
 
 ANSWER = Limits(total=6.0)  # seconds, connecting included
 PATIENCE = 1.0  # seconds; most hosts are connected to in a tenth of that

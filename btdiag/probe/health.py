@@ -11,9 +11,10 @@ from btdiag.core.answers import Roots
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Scope, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.probe.endpoint import get
-from btdiag.probe.retry import settled
-from btdiag.probe.wire import Limits, Wire
+from btdiag.net.endpoint import get
+from btdiag.net.limits import Limits
+from btdiag.net.retry import settled
+from btdiag.net.wire import Wire
 
 HEALTH = Limits(total=6.0)  # seconds; the platforms' health checks give up after 5, one more shows what came late
 TIMES = 6  # requests for GET /: one of three backends broken stays unseen in 9 % of runs on one address

@@ -17,10 +17,11 @@ from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, Fate, FrontIdle, Held, contradiction_s
 from btdiag.judge.race import NODE_EXTRA_S
 from btdiag.judge.volley import BackendIdle, Ending
+from btdiag.net.endpoint import routes_to
+from btdiag.net.streams import DialError
+from btdiag.net.timed import TimedConnection, answers, close_all
+from btdiag.net.wire import Wire
 from btdiag.probe.battery import HUNG_S
-from btdiag.probe.endpoint import routes_to
-from btdiag.probe.timed import TimedConnection, answers, close_all
-from btdiag.probe.wire import DialError, Wire
 
 Work = TypeVar("Work")
 

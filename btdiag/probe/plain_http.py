@@ -9,8 +9,9 @@ from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotAsked, PerAddress, measurement
 from btdiag.core.target import Route, Target
 from btdiag.judge.plain_http import PlainHttp
+from btdiag.net.limits import Limits
+from btdiag.net.wire import Wire
 from btdiag.probe.tls_versions import blocked_measurement, speaks_tls
-from btdiag.probe.wire import Limits, Wire
 
 LIMITS = Limits(total=5.0, body=4096)
 HANDSHAKE = 2.0  # seconds for the question whether the port speaks TLS

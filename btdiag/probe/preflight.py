@@ -30,8 +30,10 @@ from btdiag.judge.cors_survey import (
     large_question,
     origins,
 )
-from btdiag.probe.endpoint import routes_to
-from btdiag.probe.wire import DialError, Limits, Stream, Wire
+from btdiag.net.endpoint import routes_to
+from btdiag.net.limits import Limits
+from btdiag.net.streams import DialError, Stream
+from btdiag.net.wire import Wire
 
 CONNECTIONS = 4  # a browser opens six to a host; fewer handshakes make the whole survey shorter
 ROUNDS = 8  # halving fifteen headers takes five

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from btdiag.core.answers import is_gateway_hiccup
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
-from btdiag.probe.failures import Header
+from btdiag.net.limits import Limits
+from btdiag.net.retry import again_while, settled
+from btdiag.net.streams import DialError
+from btdiag.net.wire import Wire
 from btdiag.probe.health import HEALTH
 from btdiag.probe.idle import backend_way_if_any
-from btdiag.probe.retry import again_while, settled
-from btdiag.probe.wire import DialError, Limits, Wire
 
 H2 = ("h2", "http/1.1")
 TIMES = 3  # over HTTP/2: one failure may be chance

@@ -38,6 +38,9 @@ from btdiag.judge.race import (
 )
 from btdiag.judge.step import durations
 from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
+from btdiag.net.limits import Limits
+from btdiag.net.timed import TimedConnection, close_all
+from btdiag.net.wire import Wire
 from btdiag.probe.battery import BODY, GET_EVERY, HEADERS, VOLLEY_S, Battery, connection_limit
 from btdiag.probe.idle import (
     BACKEND,
@@ -49,8 +52,6 @@ from btdiag.probe.idle import (
     open_and_ask,
     wait_for_ends,
 )
-from btdiag.probe.timed import TimedConnection, close_all
-from btdiag.probe.wire import Limits, Wire
 
 ODD_METHOD = "BTDIAG"  # a token that no server knows (RFC 9110 section 9.1), to a path that nobody has
 FEWEST = 10  # a volley of fewer is no better than single requests

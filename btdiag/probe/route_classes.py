@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from btdiag.core.credential import logs_in
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, RouteClass, silent, unreached
+from btdiag.net.limits import Limits
+from btdiag.net.reuse import Kept, kept
+from btdiag.net.wire import Wire
 from btdiag.probe.body import JSON
-from btdiag.probe.failures import Header
 from btdiag.probe.idle import backend_way, front_wait, while_idle
-from btdiag.probe.kept import Kept, kept
-from btdiag.probe.wire import Limits, Wire
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:

@@ -8,11 +8,12 @@ from btdiag.core.certificate_names import speaks_for
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_protocols import Shared
-from btdiag.probe.endpoint import routes_to
+from btdiag.net.endpoint import routes_to
+from btdiag.net.retry import settled
+from btdiag.net.streams import DialError, Stream
+from btdiag.net.wire import Wire
 from btdiag.probe.health import HEALTH
 from btdiag.probe.protocols import H2
-from btdiag.probe.retry import settled
-from btdiag.probe.wire import DialError, Stream, Wire
 
 HEALTH_PATH = "/health"  # of the AI gateway
 

@@ -11,10 +11,10 @@ import asyncio
 from btdiag.core.measurement import NotAsked, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_streams import FLOWING_S, STREAM_PATH, Held, Silence, StreamSeen
+from btdiag.net.retry import again_while
+from btdiag.net.wire import Wire
 from btdiag.probe.idle import backend_way_if_any, front_wait, while_idle
-from btdiag.probe.retry import again_while
 from btdiag.probe.streaming import GATEWAY, watch
-from btdiag.probe.wire import Wire
 
 HELD = 2  # streams; only a timer ends both at the same age
 STAGGER_S = 1.0  # seconds between them: a restart of the API ends both at the same moment, and so at other ages

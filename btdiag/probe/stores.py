@@ -20,7 +20,8 @@ from pathlib import Path
 from btdiag.core.exchange import Phase, Trouble
 from btdiag.core.target import Route
 from btdiag.judge.egress_facts import StoreTrial
-from btdiag.probe.wire import DialError, Wire
+from btdiag.net.streams import DialError
+from btdiag.net.wire import Wire
 
 NODE_PATIENCE = 3.0  # seconds for a start of Node.js, which takes 0.05 s here
 HANDSHAKE = 2.0  # seconds; the host has answered a handshake before

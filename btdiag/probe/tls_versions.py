@@ -13,7 +13,8 @@ from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, measurement
 from btdiag.core.target import Route, Target
 from btdiag.judge.connection import demands_certificate, got_furthest
-from btdiag.probe.wire import DialError, Wire
+from btdiag.net.streams import DialError
+from btdiag.net.wire import Wire
 
 _VERSIONS = {
     "TLS 1.0": ssl.TLSVersion.TLSv1,

@@ -18,7 +18,8 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName
 from btdiag.core.sender import sender
 from btdiag.core.statuses import explain
-from btdiag.probe.wire import Limits, Wire
+from btdiag.net.limits import Limits
+from btdiag.net.wire import Wire
 from tests.support.serving import http_target, route_to
 
 pytestmark = pytest.mark.real

@@ -15,8 +15,8 @@ from btdiag.core.measurement import NotAsked, Unknown
 from btdiag.core.target import Mode, Proxy, Route, Secret, Target, Way
 from btdiag.judge.cors_survey import HEADERS, LARGE_BODY, WEB_APP, CorsSurvey, Purpose
 from btdiag.lab.plan import Plan
+from btdiag.net.wire import Wire
 from btdiag.probe.preflight import CONNECTIONS, cors_backend, cors_bucket, cors_survey
-from btdiag.probe.wire import Wire
 from tests.support.labclient import staged
 
 ADDRESS = "127.0.0.2"

@@ -16,8 +16,8 @@ from btdiag.core.measurement import spec_of
 from btdiag.core.target import Mode, Proxy, Resolver, Target
 from btdiag.judge.egress_facts import Egress
 from btdiag.judge.egress_reading import Block, read
+from btdiag.net.wire import Wire
 from btdiag.probe.egress import egress
-from btdiag.probe.wire import Wire
 from tests.support.serving import saying, serving
 
 

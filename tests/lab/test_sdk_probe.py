@@ -11,8 +11,8 @@ import pytest
 
 from btdiag.core.target import Secret, Way
 from btdiag.judge.sdk_facts import ControlPlane, SdkEnvironment
+from btdiag.net.wire import Wire
 from btdiag.probe.controlplane import control_plane
-from btdiag.probe.wire import Wire
 from tests.support.serving import http_target, route_to, serving
 
 KEY = "sk-canary"

@@ -27,8 +27,8 @@ from btdiag.core.target import Route, Target, Way
 from btdiag.judge.cors import Credentials, PageRequest, RawResponse, http_fetch
 from btdiag.judge.cors_survey import HEADERS, Purpose, Question, page_request
 from btdiag.lab.scenario import scenarios
+from btdiag.net.wire import Wire
 from btdiag.probe.preflight import browser_headers
-from btdiag.probe.wire import Wire
 from tests.support.labclient import process
 
 pytestmark = pytest.mark.real

@@ -21,8 +21,8 @@ from btdiag.core.finding import Finding, HopName, Verdict
 from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
 from btdiag.judge.cors_survey import WEB_APP, CorsSurvey
+from btdiag.net.wire import Wire
 from btdiag.probe.preflight import cors_backend, cors_survey
-from btdiag.probe.wire import Wire
 
 pytestmark = pytest.mark.real
 

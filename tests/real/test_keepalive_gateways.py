@@ -26,8 +26,8 @@ from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.judge.keepalive import backend_outlives, race_is_contained
 from btdiag.judge.race import PERIODS
 from btdiag.judge.volley import Answerer, Race
+from btdiag.net.wire import Wire
 from btdiag.probe.race import race
-from btdiag.probe.wire import Wire
 
 pytestmark = [pytest.mark.real, pytest.mark.alone]
 

@@ -24,10 +24,10 @@ from btdiag.judge.limits_requests import Trait
 from btdiag.judge.limits_routes import routes_reach_their_backend
 from btdiag.judge.limits_streams import streams_unbuffered
 from btdiag.judge.ratelimit import OutboundLimit, gathered, not_throttled
+from btdiag.net.wire import Wire
 from btdiag.probe.body import backend_unknown, product_requests
 from btdiag.probe.route_classes import route_answers
 from btdiag.probe.streaming import backend_stream, stream_seen
-from btdiag.probe.wire import Wire
 from tests.support.serving import http_target, route_to, serving
 
 pytestmark = pytest.mark.real

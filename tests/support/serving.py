@@ -11,7 +11,8 @@ from socket import SO_LINGER, SOL_SOCKET
 
 from btdiag.core.exchange import Exchange
 from btdiag.core.target import Route, Target
-from btdiag.probe.wire import Limits, Wire
+from btdiag.net.limits import Limits
+from btdiag.net.wire import Wire
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

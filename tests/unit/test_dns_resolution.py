@@ -22,9 +22,9 @@ from btdiag.core.resolution import (
     View,
 )
 from btdiag.core.target import Proxy, Resolver, Target
+from btdiag.net.nameserver import NameServer
 from btdiag.probe import dns as probe
 from btdiag.probe.dns import getaddrinfo, in_system_order, resolution, routes
-from btdiag.probe.nameserver import NameServer
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=8443)

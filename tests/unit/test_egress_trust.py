@@ -17,8 +17,8 @@ from btdiag.core.target import Target
 from btdiag.judge.egress import tls_not_intercepted
 from btdiag.judge.egress_facts import Egress, Host, StoreTrial
 from btdiag.judge.egress_trust import acceptance, interceptor, is_doubtful, wants_stores
+from btdiag.net.wire import Wire
 from btdiag.probe.stores import Stores
-from btdiag.probe.wire import Wire
 from tests.support.serving import route_to, saying, serving
 from tests.unit.test_egress_judgement import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
 

@@ -13,8 +13,8 @@ from btdiag.core.measurement import Blocked
 from btdiag.core.target import Mode, Target
 from btdiag.judge.idle import contradiction_s
 from btdiag.judge.volley import BackendIdle
+from btdiag.net.wire import Wire
 from btdiag.probe.idle import WATCHED, backend_idle
-from btdiag.probe.wire import Wire
 from tests.support.serving import serving
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=1\r\n\r\n{}"

@@ -10,9 +10,9 @@ import pytest
 
 from btdiag.core.target import Route, Target, Way
 from btdiag.judge.volley import Ending
+from btdiag.net.timed import TimedConnection
+from btdiag.net.wire import Wire
 from btdiag.probe.battery import Battery
-from btdiag.probe.timed import TimedConnection
-from btdiag.probe.wire import Wire
 from tests.support.serving import Handler, serving
 
 ANSWER = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\n{}"

@@ -16,8 +16,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btdiag.probe import certificates
-from btdiag.probe.certificates import certificate, handshake_of
+from btdiag.net import certificates
+from btdiag.net.certificates import certificate, handshake_of
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -9,11 +9,11 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from btdiag.core.exchange import Trouble
-from btdiag.probe.answer import Answer
-from btdiag.probe.failures import Broken, Header, legible
-from btdiag.probe.http1 import INTERIM_LIMIT, Outgoing
-from btdiag.probe.streams import READ_SIZE, Stream
+from btdiag.core.exchange import Header, Trouble
+from btdiag.net.answer import Answer
+from btdiag.net.failures import Broken, legible
+from btdiag.net.http1 import INTERIM_LIMIT, Outgoing
+from btdiag.net.streams import READ_SIZE, Stream
 
 _STREAM_ID = 1
 _WINDOW = 2**20

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.measurement import Unknown
 from btdiag.core.target import Route, Target, Way
+from btdiag.net.limits import Limits
+from btdiag.net.wire import Wire
 from btdiag.probe.dns import resolution
-from btdiag.probe.wire import Limits, Wire
 
 MAX_ADDRESSES = (
     4  # tried one after the other, as programs do: "localhost" is ::1 first, and a port-forward is IPv4 only

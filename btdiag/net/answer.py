@@ -6,9 +6,9 @@ import time
 import zlib
 from dataclasses import dataclass, field
 
-from btdiag.core.exchange import Failure, Phase, Trouble
-from btdiag.probe.failures import Broken, Header, legible
-from btdiag.probe.streams import Limits
+from btdiag.core.exchange import Failure, Header, Phase, Trouble
+from btdiag.net.failures import Broken, legible
+from btdiag.net.limits import Limits
 
 _WINDOW_AUTO = 47  # zlib: gzip or zlib header, whichever comes
 _WINDOW_RAW = -15  # zlib: "deflate" as some servers send it, without the zlib header

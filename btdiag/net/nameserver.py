@@ -20,16 +20,15 @@ import dns.message
 import dns.rcode
 
 from btdiag.core.resolution import DnsAnswer, LookupOutcome
-from btdiag.probe.failures import legible
+from btdiag.net.failures import legible
+from btdiag.net.limits import TCP_TIMEOUT, UDP_TIMEOUT, UDP_TRIES
 
-UDP_TIMEOUT = 1.0  # a resolver that needs longer than that for a cached or existing name is as good as dead
-UDP_TRIES = 2  # one datagram may be lost
-TCP_TIMEOUT = 1.0  # after two silent datagrams: tells "UDP is dropped" from "dead"; with the tries 3 s in all
 MOST_ADDRESSES = 100  # kept of one answer
 PAYLOAD = 1232  # bytes; the DNS flag day's figure, which fits every path
-
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _BROKEN = (dns.exception.DNSException, ValueError, IndexError, struct.error)
+
+
 _RCODES = {
     dns.rcode.NXDOMAIN: LookupOutcome.NXDOMAIN,
     dns.rcode.SERVFAIL: LookupOutcome.SERVFAIL,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import h11
 
-from btdiag.core.exchange import Trouble
-from btdiag.probe.answer import Answer
-from btdiag.probe.failures import EXPECTED, Broken, Header, legible, received_headers
-from btdiag.probe.streams import READ_SIZE, Stream
+from btdiag.core.exchange import Header, Trouble
+from btdiag.net.answer import Answer
+from btdiag.net.failures import EXPECTED, Broken, legible, received_headers
+from btdiag.net.streams import READ_SIZE, Stream
 
 INTERIM_LIMIT = 20  # 1xx answers before the real one; servers send none or one, early-hints servers a few
 CONTINUE_S = 1.0  # seconds that an announced body waits for 100 Continue, as long as curl's

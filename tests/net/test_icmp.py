@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from btdiag.core.exchange import Icmp
-from btdiag.probe import icmp
+from btdiag.net import icmp
 
 
 def kept(origin: int, kind: int, code: int, sender: str) -> bytes:

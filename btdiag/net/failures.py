@@ -10,12 +10,12 @@ import ssl
 
 import h11
 
-from btdiag.core.exchange import Failure, Phase, Trouble
-
-Header = tuple[str, str]
+from btdiag.core.exchange import Failure, Header, Phase, Trouble
 
 DETAIL_LIMIT = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
 _LOCAL = {
     numbers.EPERM,
     numbers.EMFILE,
@@ -26,7 +26,10 @@ _LOCAL = {
     numbers.EAFNOSUPPORT,
     numbers.EINVAL,
 }
+
+
 _UNREACHABLE = {numbers.EHOSTUNREACH, numbers.ENETUNREACH, numbers.EHOSTDOWN, numbers.ENETDOWN, numbers.EACCES}
+
 
 EXPECTED = (OSError, EOFError, UnicodeError, ValueError, h11.ProtocolError)
 """What the network, a server or an odd name can make asyncio, ssl and h11 raise. Anything else is our own fault."""

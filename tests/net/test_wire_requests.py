@@ -14,7 +14,9 @@ import trustme
 
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.target import Proxy, Route, Secret, Target, Way
-from btdiag.probe.wire import DialError, Limits, Wire
+from btdiag.net.limits import Limits
+from btdiag.net.streams import DialError
+from btdiag.net.wire import Wire
 from tests.support.serving import Handler, http_target, route_to, saying, serving, silent
 
 HOST = "api.lab.example"
@@ -246,7 +248,7 @@ def test_an_announced_body_waits_for_the_servers_word() -> None:
 
 
 def test_an_announced_body_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("btdiag.probe.http1.CONTINUE_S", 0.1)
+    monkeypatch.setattr("btdiag.net.http1.CONTINUE_S", 0.1)
     seen, before = _announced(b"")
     assert (seen.status, seen.interim, before) == (200, (), b"")
 

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.core.resolution import DnsAnswer, LookupOutcome
-from btdiag.probe import nameserver
-from btdiag.probe.nameserver import NameServer, ask
+from btdiag.net import nameserver
+from btdiag.net.nameserver import NameServer, ask
 
 Reply = Callable[[dns.message.Message], list[bytes]]
 NAME = "api.example."

@@ -13,24 +13,13 @@ from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Failure, Icmp, Phase, Timing, Trouble
 from btdiag.core.target import Proxy, Route
+from btdiag.net import icmp
+from btdiag.net.failures import EXPECTED, Broken, failure_of
+from btdiag.net.tunnel import ProxyAnswer, ProxyLine, ask_for_tunnel, require_open
 from btdiag.openssl import tidy
-from btdiag.probe import icmp
-from btdiag.probe.failures import EXPECTED, Broken, failure_of
-from btdiag.probe.tunnel import Line, ProxyAnswer, ask_for_tunnel, require_open
 
 READ_SIZE = 16 * 1024  # bytes parsed in one go: a flood of tiny chunks must not hold up all other measurements
 CLOSE_BUDGET = 0.25  # a peer that answers close_notify does so within a round trip; nobody else is worth waiting for
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a server may cost us. Bytes and seconds; `total` covers connecting to the end of the body."""
-
-    header: int = 64 * 1024
-    body: int = 64 * 1024  # decoded bytes kept
-    body_wire: int = 1024 * 1024  # bytes read before we hang up
-    body_decoded: int = 1024 * 1024  # bytes unpacked from a compressed body before we call it a bomb
-    total: float = 10.0
 
 
 class DialError(Exception):
@@ -247,7 +236,7 @@ async def _tunnel_on_socket(dial: Dial, proxy: Proxy, progress: _Progress, sock:
         return await loop.sock_recv(sock, READ_SIZE)
 
     try:
-        await _tunnel(dial, proxy, progress, Line(send=send, receive=receive))
+        await _tunnel(dial, proxy, progress, ProxyLine(send=send, receive=receive))
     except BaseException:
         sock.close()
         raise
@@ -266,7 +255,7 @@ async def _tunnel_on_stream(
         return await reader.read(READ_SIZE)
 
     try:
-        await _tunnel(dial, proxy, progress, Line(send=send, receive=receive))
+        await _tunnel(dial, proxy, progress, ProxyLine(send=send, receive=receive))
         if dial.context:
             await writer.start_tls(tidy(dial.context), server_hostname=dial.server_name)
     except BaseException:
@@ -274,7 +263,7 @@ async def _tunnel_on_stream(
         raise
 
 
-async def _tunnel(dial: Dial, proxy: Proxy, progress: _Progress, line: Line) -> None:
+async def _tunnel(dial: Dial, proxy: Proxy, progress: _Progress, line: ProxyLine) -> None:
     answer, beyond = await ask_for_tunnel(line, proxy, dial.host, dial.route.port, dial.user_agent)
     progress.proxy_answer = answer
     require_open(answer, beyond)

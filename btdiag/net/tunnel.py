@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import h11
 
-from btdiag.core.exchange import Trouble
+from btdiag.core.exchange import Header, Trouble
 from btdiag.core.target import Proxy
-from btdiag.probe.failures import Broken, Header, legible, received_headers
+from btdiag.net.failures import Broken, legible, received_headers
 
 ANSWER_LIMIT = 64 * 1024  # bytes of the proxy's status line and headers
 _TELLING = ("Proxy-Authenticate", "X-Squid-Error", "Via", "Server", "Location")
@@ -32,14 +32,16 @@ class ProxyAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ProxyLine:
     """How to talk to the proxy: over a bare socket, or inside TLS to an https:// proxy."""
 
     send: Callable[[bytes], Awaitable[None]]
     receive: Callable[[], Awaitable[bytes]]
 
 
-async def ask_for_tunnel(line: Line, proxy: Proxy, host: str, port: int, user_agent: str) -> tuple[ProxyAnswer, bytes]:
+async def ask_for_tunnel(
+    line: ProxyLine, proxy: Proxy, host: str, port: int, user_agent: str
+) -> tuple[ProxyAnswer, bytes]:
     """The proxy's answer to CONNECT, and what it sent beyond; raises Broken or h11.RemoteProtocolError when that is no
     answer. Whether the tunnel is open, `require_open` tells."""
     authority = f"{_bracketed(host)}:{port}"
@@ -69,7 +71,7 @@ def proxy_authorization(proxy: Proxy) -> list[Header]:
     return [("Proxy-Authorization", f"Basic {token}")]
 
 
-async def _answer(connection: h11.Connection, line: Line) -> ProxyAnswer:
+async def _answer(connection: h11.Connection, line: ProxyLine) -> ProxyAnswer:
     while not isinstance(event := connection.next_event(), h11.Response):
         if event is h11.NEED_DATA:
             data = await line.receive()

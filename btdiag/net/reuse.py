@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.exchange import Exchange, Header, Trouble
 from btdiag.core.target import Way
-from btdiag.probe.failures import Header
+from btdiag.net.retry import settled
+from btdiag.net.streams import DialError, Stream
+from btdiag.net.wire import Wire
 from btdiag.probe.health import HEALTH
-from btdiag.probe.retry import settled
-from btdiag.probe.wire import DialError, Stream, Wire
 
 CONNECTIONS = 2
 _MAY_BE_STALE = frozenset({Trouble.CLOSED, Trouble.RESET})  # a kept connection closed under us: ask once more alone

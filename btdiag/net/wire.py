@@ -13,18 +13,16 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from btdiag.core.credential import WITHHELD, headers_withheld, is_secret_header, key_withheld
-from btdiag.core.exchange import Exchange, Phase, Timing, Trouble
+from btdiag.core.exchange import Exchange, Header, Phase, Timing, Trouble
 from btdiag.core.target import Route, Target, Way
-from btdiag.probe import http1
-from btdiag.probe.answer import Answer
-from btdiag.probe.failures import EXPECTED, Broken, Header, failure_of
-from btdiag.probe.streams import Dial, DialError, Limits, Stream, open_stream
-from btdiag.probe.trust import Contexts
-from btdiag.probe.tunnel import ProxyAnswer, proxy_authorization
+from btdiag.net import http1
+from btdiag.net.answer import Answer
+from btdiag.net.failures import EXPECTED, Broken, failure_of
+from btdiag.net.limits import CONNECT_BUDGET, Limits
+from btdiag.net.streams import Dial, DialError, Stream, open_stream
+from btdiag.net.trust import Contexts
+from btdiag.net.tunnel import proxy_authorization
 
-__all__ = ["CONNECT_BUDGET", "DialError", "Limits", "ProxyAnswer", "Stream", "Wire"]
-
-CONNECT_BUDGET = 5.0  # seconds; Linux sends its third SYN after 3 s, so two lost packets are survived
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -261,7 +259,7 @@ class Wire:
 def _protocol(stream: Stream) -> Callable[[Stream, http1.Outgoing, Answer], Awaitable[None]]:
     if stream.alpn != "h2":
         return http1.converse
-    from btdiag.probe import http2  # only few runs need it, and every import delays all others
+    from btdiag.net import http2
 
     return http2.converse
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import h11
 
 from btdiag.judge.volley import Ending, Shot
-from btdiag.probe.streams import Stream, cut
+from btdiag.net.streams import Stream, cut
 
 BUFFER_LIMIT = 64 * 1024  # bytes of one answer that are looked at; at a longer one we hang up
 REST_S = 2.0  # seconds for the body of an answer whose header is there

@@ -15,7 +15,8 @@ import trustme
 
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.target import Target, Way
-from btdiag.probe.wire import Limits, Wire
+from btdiag.net.limits import Limits
+from btdiag.net.wire import Wire
 from tests.support.serving import route_to, saying, serving
 
 HOST = "api.lab.example"

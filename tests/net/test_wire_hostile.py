@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.core.exchange import Phase, Trouble
-from btdiag.probe.failures import legible
-from btdiag.probe.wire import Limits
+from btdiag.net.failures import legible
+from btdiag.net.limits import Limits
 from tests.support.serving import Handler, ask, forever, resetting, saying, silent
 
 QUICK = Limits(total=0.3)

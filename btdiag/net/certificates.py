@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from btdiag.core.handshake import Certificate, Handshake
-from btdiag.probe.failures import legible
+from btdiag.net.failures import legible
 
 CHAIN_LIMIT = 10  # certificates read; OpenSSL verifies no longer chains by default than about that
 TEXT_LIMIT = 300  # characters kept of a name

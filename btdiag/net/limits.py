@@ -1,0 +1,36 @@
+"""What one request may cost: every limit of time and size in one block, each with its reason. Bytes and seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a server may cost us. Bytes and seconds; `total` covers connecting to the end of the body."""
+
+    header: int = 64 * 1024
+    body: int = 64 * 1024  # decoded bytes kept
+    body_wire: int = 1024 * 1024  # bytes read before we hang up
+    body_decoded: int = 1024 * 1024  # bytes unpacked from a compressed body before we call it a bomb
+    total: float = 10.0
+
+
+# Names. What a resolver needs longer for is as good as dead; one datagram may be lost.
+UDP_TIMEOUT = 1.0
+UDP_TRIES = 2
+TCP_TIMEOUT = 1.0  # after two silent datagrams: tells "UDP is dropped" from "dead"; with the tries 3 s in all
+SYSTEM_TIMEOUT = 3.0  # as long as the direct questions may take: silence from both is an answer
+SYSTEM_PATIENCE = 11.0  # a system whose first name server is dead asks the next one after 5 s (or 10 s): worth knowing
+
+# Connections.
+CONNECT_BUDGET = 5.0  # Linux sends its third SYN after 3 s, so two lost packets are survived
+GREETING = Limits(total=1.0, body=0)  # a late TLS alert comes within a round trip; how slow a server is others ask
+PLAIN_GREETING = Limits(total=6.0, body=0)  # with 5 s to connect
+PLAIN_HTTP_ANSWER = Limits(total=5.0, body=4096)
+
+# Answers.
+HEALTH_ANSWER = Limits(total=6.0)  # the platforms' health checks give up after 5, one more shows what came late
+EGRESS_ANSWER = Limits(total=6.0)  # connecting included
+CORS_ANSWER = Limits(header=32 * 1024, body=4 * 1024, body_wire=64 * 1024, total=4.0)  # some 35 requests in 30 s
+LOGIN_ANSWER = Limits(total=20.5)  # Python SDKs give up after 20
