@@ -7,10 +7,10 @@ from btdiag.core.handshake import Connection, TlsVersions
 from btdiag.core.measurement import PerAddress
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
+from btdiag.families.dns.judge.addresses import misleading
 from btdiag.judge import clock, expiry, proxy, tls, tls_handshake
 from btdiag.judge import connection as judge
 from btdiag.judge import plain_http as plain
-from btdiag.judge.dns_addresses import misleading
 from btdiag.judge.plain_http import PlainHttp
 
 

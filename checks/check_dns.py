@@ -7,7 +7,7 @@ from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
-from btdiag.judge import dns, dns_addresses
+from btdiag.families.dns.judge import addresses, resolves
 
 
 def check_resolves(resolution: Resolution) -> Finding:
@@ -26,7 +26,7 @@ def check_resolves(resolution: Resolution) -> Finding:
 
     Sources: RFC 1034; RFC 2308; RFC 8914
     """
-    return conclude(dns.resolves(resolution))
+    return conclude(resolves.resolves(resolution))
 
 
 def check_resolvers_agree(resolution: Resolution, target: Target) -> Finding:
@@ -43,7 +43,7 @@ def check_resolvers_agree(resolution: Resolution, target: Target) -> Finding:
 
     Sources: RFC 8499 section 6
     """
-    return conclude(dns.resolvers_agree(resolution, target))
+    return conclude(resolves.resolvers_agree(resolution, target))
 
 
 def check_addresses_share_a_space(resolution: Resolution, target: Target) -> Finding:
@@ -58,7 +58,7 @@ def check_addresses_share_a_space(resolution: Resolution, target: Target) -> Fin
 
     Sources: https://wicg.github.io/local-network-access/
     """
-    return conclude(dns_addresses.addresses_share_a_space(resolution, target))
+    return conclude(addresses.addresses_share_a_space(resolution, target))
 
 
 def check_addresses_are_usable(
@@ -79,4 +79,4 @@ def check_addresses_are_usable(
     """
     facts = {} if isinstance(connection, NotMeasured) else connection.facts
     working = [label for label, one in facts.items() if one.broke_at is None and one.distrust is None]
-    return conclude(dns_addresses.addresses_are_usable(resolution, target, working))
+    return conclude(addresses.addresses_are_usable(resolution, target, working))

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+
+def is_local_name(name: str) -> bool:
+    """Whether the name means this machine and is never asked of a name server (RFC 6761 section 6.3)."""
+    return name == "localhost" or name.endswith(".localhost")
+
+
 TESTED_ADDRESSES = 16  # a pool that gives more is not better known by more connections
 
 

@@ -21,9 +21,9 @@ from btdiag.core.finding import HopName, Owner, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.resolution import Resolution, View
 from btdiag.core.target import Proxy, Target
+from btdiag.families.dns.judge.resolves import answers as dns_answers
+from btdiag.families.dns.remedy import why_unresolved
 from btdiag.judge.connection import got_furthest, lacks_route, phases
-from btdiag.judge.dns import answers as dns_answers
-from btdiag.judge.dns_failure import why_unresolved
 from btdiag.judge.egress_answers import answered, is_block_page
 from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import HostTrial

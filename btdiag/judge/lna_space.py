@@ -7,9 +7,9 @@ from btdiag.core.address import space as space_of
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
+from btdiag.families.dns.judge.addresses import unusable
+from btdiag.families.dns.judge.resolves import answers
 from btdiag.judge import lna_remedy as remedy
-from btdiag.judge.dns import answers
-from btdiag.judge.dns_addresses import unusable
 from btdiag.judge.lna_facts import BrowserSurvey
 from btdiag.judge.lna_reading import proof, readings
 

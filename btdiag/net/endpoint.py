@@ -10,8 +10,8 @@ from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.measurement import Unknown
 from btdiag.core.target import Route, Target, Way
 from btdiag.net.limits import Limits
+from btdiag.net.names import resolve
 from btdiag.net.wire import Wire
-from btdiag.probe.dns import resolution
 
 MAX_ADDRESSES = (
     4  # tried one after the other, as programs do: "localhost" is ::1 first, and a port-forward is IPv4 only
@@ -23,7 +23,7 @@ async def routes_to(url: str, target: Target) -> tuple[Route, ...]:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
     pinned = target.resolve if (host, port) == (target.host, target.port) else ()
-    found = await resolution(replace(target, host=host, port=port, proxy=None, resolve=pinned))
+    found = await resolve(replace(target, host=host, port=port, proxy=None, resolve=pinned))
     if not found.addresses:
         raise Unknown(f"{host} does not resolve from this machine, so {url} could not be asked")
     return tuple(Route(label=f"{host}:{port}", address=one, port=port) for one in found.addresses[:MAX_ADDRESSES])

@@ -17,8 +17,8 @@ from btdiag.core.handshake import Connection, Distrust, ProxyReply
 from btdiag.core.measurement import Blocked, Scope, Unknown, measurement
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
+from btdiag.families.dns.judge.addresses import misleading
 from btdiag.judge.connection import lacks_route
-from btdiag.judge.dns_addresses import misleading
 from btdiag.net.certificates import handshake_of
 from btdiag.net.limits import Limits
 from btdiag.net.streams import DialError, Stream

@@ -19,18 +19,18 @@ from btdiag.core.measurement import measurement
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Proxy, Route, Target, Way
 from btdiag.core.urls import url_parts
-from btdiag.judge.dns_addresses import misleading, unusable
+from btdiag.families.dns.judge.addresses import misleading, unusable
 from btdiag.judge.egress_answers import is_stopped
 from btdiag.judge.egress_facts import LARGER, Egress, Host, HostTrial, hosts
 from btdiag.judge.egress_trust import wants_stores
 from btdiag.judge.sdk_needs import LOGIN
 from btdiag.net.limits import Limits
+from btdiag.net.names import resolve
 from btdiag.net.streams import DialError
 from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
 from btdiag.probe.body import JSON
 from btdiag.probe.connection import connect, connection
-from btdiag.probe.dns import resolution
 from btdiag.probe.egress_plan import planned
 from btdiag.probe.protocols import UPGRADE
 from btdiag.probe.stores import Stores
@@ -59,7 +59,7 @@ async def egress(target: Target, wire: Wire) -> Egress:
 async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, stores: Stores) -> HostTrial:
     proxy, note = _proxy_for(host.url, target)
     there = _there(host, target, proxy)
-    found = await resolution(there) if proxy is None else _by_proxy(there, proxy)
+    found = await resolve(there) if proxy is None else _by_proxy(there, proxy)
     bad = () if proxy else _led_astray(found, there)
     trial = HostTrial(
         host=host,
@@ -153,7 +153,7 @@ async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire
         words, direct = "directly", replace(there, proxy=None)
         try:
             async with asyncio.timeout(OTHER_WAY):
-                found = await resolution(direct)
+                found = await resolve(direct)
         except TimeoutError:
             return "", None
         routes = _routes(found, _led_astray(found, direct), direct)[:1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.target import Target
-from btdiag.judge.dns_addresses import addresses_share_a_space
+from btdiag.families.dns.judge.addresses import addresses_share_a_space
 from btdiag.judge.lna import no_prompt_needed, web_app_reaches_target
 from btdiag.judge.lna_facts import (
     REFUSED,

@@ -1,7 +1,6 @@
-"""Name resolution: every resolver of the target side by side, and the routes that follow from it.
+"""Names to addresses: the system's resolver as programs ask it, and its name servers directly.
 
-The system's resolver is asked as programs ask it (getaddrinfo) and its name servers directly, over sockets of our
-own. getaddrinfo runs in a daemon thread: it cannot be cancelled, and a pool's threads would be joined at exit.
+getaddrinfo runs in a daemon thread: it cannot be cancelled, and a pool's threads would be joined at exit.
 """
 
 from __future__ import annotations
@@ -14,30 +13,24 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from btdiag.core.address import is_ipv6, parse
-from btdiag.core.finding import Verdict
-from btdiag.core.measurement import Blocked, Unknown, measurement
-from btdiag.core.resolution import TESTED_ADDRESSES, AddressSource, Resolution, ServerLookup, SystemLookup, View
-from btdiag.core.target import Mode, Resolver, Route, Target
-from btdiag.judge.dns import is_local_name
-from btdiag.judge.dns_addresses import unusable
-from btdiag.judge.dns_failure import why_unresolved
+from btdiag.core.resolution import (
+    AddressSource,
+    Resolution,
+    ServerLookup,
+    SystemLookup,
+    View,
+    is_local_name,
+)
+from btdiag.core.target import Resolver, Target
+from btdiag.net.limits import SYSTEM_PATIENCE, SYSTEM_TIMEOUT
 from btdiag.net.nameserver import NameServer, ask
 
-SYSTEM_TIMEOUT = 3.0  # as long as the direct questions may take: silence from both is an answer
-SYSTEM_PATIENCE = 11.0  # a system whose first name server is dead asks the next one after 5 s (or 10 s): worth knowing
 MAX_SERVERS = 3  # the system's resolver itself reads no more from resolv.conf
 
 
-def _queries(target: Target, mode: Mode) -> list[str]:
-    if target.resolve or parse(target.host):
-        return []
-    asked = (resolver.address or "the system's resolver and its name servers" for resolver in target.resolvers)
-    return [f"A and AAAA queries for {target.host} to {resolver}" for resolver in asked]
-
-
-@measurement(budget=12, why="a system resolver whose first name server is dead answers after 5 to 10 s", sends=_queries)
-async def resolution(target: Target) -> Resolution:
-    """What every resolver says about the target's name: A and AAAA, aliases, time to live, errors."""
+async def resolve(target: Target) -> Resolution:
+    """What every resolver of the target says about its name, at most SYSTEM_PATIENCE seconds; never raises for what the
+    network or a resolver does."""
     proxy = urlsplit(target.proxy.url).netloc if target.proxy else ""
     if target.resolve:
         return Resolution(name=target.host, source=AddressSource.OVERRIDE, addresses=target.resolve, proxy=proxy)
@@ -54,27 +47,6 @@ async def resolution(target: Target) -> Resolution:
         views=views,
         proxy=proxy,
     )
-
-
-@measurement(budget=1, why="no I/O")
-async def routes(target: Target, resolution: Resolution) -> tuple[Route, ...]:
-    """The ways to the target: each usable address, or the proxy that resolves the name itself."""
-    if target.proxy:
-        return (Route(label=f"proxy {resolution.proxy}", address=None, port=target.port, proxy=target.proxy),)
-    bad = unusable(resolution)
-    usable = [address for address in resolution.addresses if address not in bad]
-    if not usable:
-        raise _no_route(resolution)
-    return tuple(Route(label=address, address=address, port=target.port) for address in usable[:TESTED_ADDRESSES])
-
-
-def _no_route(resolution: Resolution) -> Blocked | Unknown:
-    if resolution.addresses:
-        return Blocked("dns.addresses-are-usable", f"{resolution.name} resolves to no address that can be connected to")
-    failure = why_unresolved(resolution)
-    if failure.verdict is Verdict.INCONCLUSIVE:
-        return Unknown(failure.summary)
-    return Blocked("dns.resolves", failure.summary)
 
 
 async def _view(resolver: Resolver, name: str) -> View:

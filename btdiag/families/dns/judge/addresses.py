@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from btdiag.core.address import AddressKind, declared, describe, kind, space
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
-from btdiag.core.resolution import AddressSource, Resolution
+from btdiag.core.resolution import AddressSource, Resolution, is_local_name
 from btdiag.core.target import Target
-from btdiag.judge.dns import answers, is_local_name, some
+from btdiag.families.dns.judge.resolves import answers, some
 
 _NEVER = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST})
 _NOT_ROUTED = frozenset(

@@ -9,14 +9,9 @@ from btdiag.core.address import space
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.resolution import TESTED_ADDRESSES, AddressSource, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.target import Target
-from btdiag.judge.dns_failure import why_unresolved
+from btdiag.families.dns.remedy import why_unresolved
 
 _SILENT = frozenset({LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE})
-
-
-def is_local_name(name: str) -> bool:
-    """Whether the name means this machine and is never asked of a name server (RFC 6761 section 6.3)."""
-    return name == "localhost" or name.endswith(".localhost")
 
 
 def resolves(resolution: Resolution) -> Finding:

@@ -22,9 +22,10 @@ from btdiag.core.resolution import (
     View,
 )
 from btdiag.core.target import Proxy, Resolver, Target
+from btdiag.families.dns.probe import resolution, routes
+from btdiag.net import names
+from btdiag.net.names import getaddrinfo, in_system_order
 from btdiag.net.nameserver import NameServer
-from btdiag.probe import dns as probe
-from btdiag.probe.dns import getaddrinfo, in_system_order, resolution, routes
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=8443)
@@ -51,9 +52,9 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Callable[[Zone, Zone], None]:
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return [(None, None, None, "", (address, 0)) for address in system[name]]
 
-        monkeypatch.setattr(probe, "ask", ask)
+        monkeypatch.setattr(names, "ask", ask)
         monkeypatch.setattr(socket, "getaddrinfo", system_lookup)
-        monkeypatch.setattr(probe, "_configured_servers", lambda: ((NameServer("10.0.0.53"),), search))
+        monkeypatch.setattr(names, "_configured_servers", lambda: ((NameServer("10.0.0.53"),), search))
 
     return replace_world
 
@@ -128,9 +129,9 @@ def test_dead_name_servers_end_the_wait_for_the_system(monkeypatch: pytest.Monke
         return DnsAnswer(qtype=qtype, outcome=LookupOutcome.TIMEOUT)
 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(10) and [])
-    monkeypatch.setattr(probe, "ask", ask)
-    monkeypatch.setattr(probe, "SYSTEM_TIMEOUT", 0.05)
-    monkeypatch.setattr(probe, "_configured_servers", lambda: ((NameServer("10.0.0.53"),), ()))
+    monkeypatch.setattr(names, "ask", ask)
+    monkeypatch.setattr(names, "SYSTEM_TIMEOUT", 0.05)
+    monkeypatch.setattr(names, "_configured_servers", lambda: ((NameServer("10.0.0.53"),), ()))
     view = measured(TARGET).views[0]
     release.set()
     assert view.system is not None
@@ -154,7 +155,7 @@ def test_an_unreadable_resolver_configuration_leaves_getaddrinfo(monkeypatch: py
         raise dns.resolver.NoResolverConfiguration
 
     monkeypatch.setattr(dns.resolver, "Resolver", unreadable)
-    assert probe._configured_servers() == ((), ())
+    assert names._configured_servers() == ((), ())
 
 
 def test_routes_are_every_usable_address_in_order() -> None:
@@ -210,12 +211,12 @@ def test_sinkholes_are_left_out_of_the_routes() -> None:
 
 
 def test_ipv6_comes_first_only_where_there_is_a_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_has_route", lambda address: True)
+    monkeypatch.setattr(names, "_has_route", lambda address: True)
     assert in_system_order(("192.0.2.1", "2001:db8::1", "192.0.2.2")) == ("2001:db8::1", "192.0.2.1", "192.0.2.2")
-    monkeypatch.setattr(probe, "_has_route", lambda address: ":" not in address)
+    monkeypatch.setattr(names, "_has_route", lambda address: ":" not in address)
     assert in_system_order(("192.0.2.1", "2001:db8::1")) == ("192.0.2.1", "2001:db8::1")
 
 
 def test_a_route_to_oneself_always_exists() -> None:
-    assert probe._has_route("127.0.0.1")
-    assert not probe._has_route("999.0.0.1")
+    assert names._has_route("127.0.0.1")
+    assert not names._has_route("999.0.0.1")

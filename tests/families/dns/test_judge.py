@@ -9,8 +9,8 @@ import pytest
 from btdiag.core.finding import Finding, Owner, Verdict
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, SystemLookup, View
 from btdiag.core.target import Target
-from btdiag.judge.dns import resolvers_agree, resolves
-from btdiag.judge.dns_addresses import addresses_are_usable, addresses_share_a_space, misleading, unusable
+from btdiag.families.dns.judge.addresses import addresses_are_usable, addresses_share_a_space, misleading, unusable
+from btdiag.families.dns.judge.resolves import resolvers_agree, resolves
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
