@@ -7,11 +7,11 @@ from btdiag.core.handshake import Connection, TlsVersions
 from btdiag.core.measurement import PerAddress
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
+from btdiag.families.connection.facts import PlainHttp
+from btdiag.families.connection.judge import clock, expiry, handshake, proxy, trust
+from btdiag.families.connection.judge import plain_http as plain
+from btdiag.families.connection.judge import reach as judge
 from btdiag.families.dns.judge.addresses import misleading
-from btdiag.judge import clock, expiry, proxy, tls, tls_handshake
-from btdiag.judge import connection as judge
-from btdiag.judge import plain_http as plain
-from btdiag.judge.plain_http import PlainHttp
 
 
 def check_tcp_connects(connection: PerAddress[Connection], resolution: Resolution, target: Target) -> Finding:
@@ -59,7 +59,7 @@ def check_tls_handshake_completes(connection: PerAddress[Connection], target: Ta
 
     Sources: RFC 8446 section 6; RFC 8996
     """
-    return conclude(tls_handshake.tls_handshake_completes(connection.facts, target))
+    return conclude(handshake.tls_handshake_completes(connection.facts, target))
 
 
 def check_tls_is_trusted(connection: PerAddress[Connection], resolution: Resolution, target: Target) -> Finding:
@@ -76,7 +76,7 @@ def check_tls_is_trusted(connection: PerAddress[Connection], resolution: Resolut
 
     Sources: RFC 5280 section 6; RFC 9525
     """
-    return conclude(tls.tls_is_trusted(connection.facts, target, misleading(resolution, target)))
+    return conclude(trust.tls_is_trusted(connection.facts, target, misleading(resolution, target)))
 
 
 def check_certificate_is_not_expiring(connection: PerAddress[Connection], target: Target) -> Finding:
@@ -107,7 +107,7 @@ def check_tls_versions_suffice(tls_versions: TlsVersions) -> Finding:
 
     Sources: RFC 8996; RFC 9325 section 3.1.1
     """
-    return conclude(tls_handshake.tls_versions_suffice(tls_versions))
+    return conclude(handshake.tls_versions_suffice(tls_versions))
 
 
 def check_clocks_agree(connection: PerAddress[Connection]) -> Finding:

@@ -16,7 +16,7 @@ from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import HopName, Owner
 from btdiag.core.handshake import Connection
 from btdiag.core.sender import Page, is_app, page, redirect, sender
-from btdiag.judge.connection import lacks_route
+from btdiag.families.connection.judge.reach import lacks_route
 from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import LARGER, HostTrial
 

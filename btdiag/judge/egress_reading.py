@@ -21,17 +21,17 @@ from btdiag.core.finding import HopName, Owner, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.resolution import Resolution, View
 from btdiag.core.target import Proxy, Target
+from btdiag.families.connection.judge.handshake import is_alert, speaks_plain
+from btdiag.families.connection.judge.proxy import kind_of_refusal, proxy_lets_through
+from btdiag.families.connection.judge.reach import got_furthest, lacks_route, phases
+from btdiag.families.connection.judge.trust import chains, diagnose
+from btdiag.families.connection.remedy import TrustCause
 from btdiag.families.dns.judge.resolves import answers as dns_answers
 from btdiag.families.dns.remedy import why_unresolved
-from btdiag.judge.connection import got_furthest, lacks_route, phases
 from btdiag.judge.egress_answers import answered, is_block_page
 from btdiag.judge.egress_block import Block, Reading
 from btdiag.judge.egress_facts import HostTrial
 from btdiag.judge.egress_trust import interceptor, is_doubtful, issuer
-from btdiag.judge.proxy import kind_of_refusal, proxy_lets_through
-from btdiag.judge.tls import chains, diagnose
-from btdiag.judge.tls_handshake import is_alert, speaks_plain
-from btdiag.judge.tls_remedy import Cause
 
 _NOWHERE = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST, AddressKind.LOOPBACK})
 _ENETUNREACH = 101  # on Linux
@@ -262,11 +262,11 @@ def _whose(trial: HostTrial, one: Connection) -> tuple[Block, str, str]:
         )
         return Block.UNTRUSTED, told, Owner.NETWORK
     found = diagnose(one, trial.host.name)
-    block = Block.STRANGER if found.cause is Cause.WRONG_NAME else Block.UNTRUSTED
+    block = Block.STRANGER if found.cause is TrustCause.WRONG_NAME else Block.UNTRUSTED
     return block, found.sentence, Owner.CLIENT if found.cause in _OURS else Owner.CERTIFICATES
 
 
-_OURS = frozenset({Cause.WRONG_CLOCK, Cause.OLD_STORE})
+_OURS = frozenset({TrustCause.WRONG_CLOCK, TrustCause.OLD_STORE})
 
 
 def _elsewhere(trial: HostTrial) -> str:

@@ -19,6 +19,7 @@ from btdiag.core.measurement import measurement
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Proxy, Route, Target, Way
 from btdiag.core.urls import url_parts
+from btdiag.families.connection.probe.connect import connect, connection
 from btdiag.families.dns.judge.addresses import misleading, unusable
 from btdiag.judge.egress_answers import is_stopped
 from btdiag.judge.egress_facts import LARGER, Egress, Host, HostTrial, hosts
@@ -30,7 +31,6 @@ from btdiag.net.streams import DialError
 from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
 from btdiag.probe.body import JSON
-from btdiag.probe.connection import connect, connection
 from btdiag.probe.egress_plan import planned
 from btdiag.probe.protocols import UPGRADE
 from btdiag.probe.stores import Stores

@@ -14,7 +14,7 @@ from btdiag.core.target import Target
 Advice: TypeAlias = tuple[str, tuple[Snippet, ...]]
 
 
-class Cause(StrEnum):
+class TrustCause(StrEnum):
     """What is wrong with a certificate, or with who looks at it."""
 
     EXPIRED = "expired"
@@ -50,7 +50,7 @@ _FULL_CHAIN = (
 )
 
 
-def remedy_for(cause: Cause, certificate: Certificate | None, target: Target) -> Remedy:
+def remedy_for(cause: TrustCause, certificate: Certificate | None, target: Target) -> Remedy:
     """The remedy for a cause with the real names filled in."""
     text, snippets = _REMEDIES[cause](certificate, target)
     return Remedy(text=text, snippets=(*snippets, _look(target)))
@@ -169,16 +169,16 @@ def _other(certificate: Certificate | None, target: Target) -> Advice:
     return f"Replace the certificate of {target.host} by one that OpenSSL verifies; the command shows what is sent.", ()
 
 
-_REMEDIES: dict[Cause, Callable[[Certificate | None, Target], Advice]] = {
-    Cause.EXPIRED: _renew,
-    Cause.NOT_YET_VALID: _not_yet,
-    Cause.WRONG_CLOCK: _clock,
-    Cause.WRONG_NAME: _name,
-    Cause.SELF_SIGNED: _self_signed,
-    Cause.MISSING_INTERMEDIATE: _intermediate,
-    Cause.INSPECTED: _inspection,
-    Cause.UNKNOWN_CA: _unknown_ca,
-    Cause.OLD_STORE: _store,
-    Cause.WEAK: _weak,
-    Cause.OTHER: _other,
+_REMEDIES: dict[TrustCause, Callable[[Certificate | None, Target], Advice]] = {
+    TrustCause.EXPIRED: _renew,
+    TrustCause.NOT_YET_VALID: _not_yet,
+    TrustCause.WRONG_CLOCK: _clock,
+    TrustCause.WRONG_NAME: _name,
+    TrustCause.SELF_SIGNED: _self_signed,
+    TrustCause.MISSING_INTERMEDIATE: _intermediate,
+    TrustCause.INSPECTED: _inspection,
+    TrustCause.UNKNOWN_CA: _unknown_ca,
+    TrustCause.OLD_STORE: _store,
+    TrustCause.WEAK: _weak,
+    TrustCause.OTHER: _other,
 }

@@ -15,9 +15,9 @@ from btdiag.core.certificate_names import default_certificate, inspection_vendor
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.target import Target
-from btdiag.judge.clock import Reading, reading_of
-from btdiag.judge.connection import blocked, share_of
-from btdiag.judge.tls_remedy import Cause, remedy_for
+from btdiag.families.connection.judge.clock import ClockReading, reading_of
+from btdiag.families.connection.judge.reach import blocked, share_of
+from btdiag.families.connection.remedy import TrustCause, remedy_for
 
 CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be right
 
@@ -32,7 +32,7 @@ _WEAK = frozenset({66, 67, 68})
 class Diagnosis:
     """One untrusted connection explained: the cause, the sentence that tells it, and the certificate it is about."""
 
-    cause: Cause
+    cause: TrustCause
     sentence: str
     certificate: Certificate | None = None
 
@@ -43,12 +43,12 @@ def diagnose(connection: Connection, host: str) -> Diagnosis:
     leaf = connection.leaf
     if leaf is None:
         said = connection.distrust.message if connection.distrust else ""
-        return Diagnosis(cause=Cause.OTHER, sentence=f"verification fails: {said}")
+        return Diagnosis(cause=TrustCause.OTHER, sentence=f"verification fails: {said}")
     if code in {EXPIRED, NOT_YET}:
         return _out_of_time(connection, code)
     if vendor := inspection_vendor(*_all_names(connection)):
         sentence = f"it is issued by {short_name(leaf.issuer)}, which looks like TLS inspection ({vendor})"
-        return Diagnosis(cause=Cause.INSPECTED, sentence=sentence, certificate=leaf)
+        return Diagnosis(cause=TrustCause.INSPECTED, sentence=sentence, certificate=leaf)
     if code in _NAME:
         return _wrong_name(leaf, host)
     if code == _SELF_SIGNED:
@@ -58,7 +58,7 @@ def diagnose(connection: Connection, host: str) -> Diagnosis:
             return _wrong_name(leaf, host, f", and its issuer {short_name(leaf.issuer)} is not trusted here")
         return _unknown_issuer(connection, leaf)
     said = connection.distrust.message if connection.distrust else ""
-    return Diagnosis(cause=Cause.WEAK if code in _WEAK else Cause.OTHER, sentence=said, certificate=leaf)
+    return Diagnosis(cause=TrustCause.WEAK if code in _WEAK else TrustCause.OTHER, sentence=said, certificate=leaf)
 
 
 def _all_names(connection: Connection) -> list[str]:
@@ -72,19 +72,21 @@ def _out_of_time(connection: Connection, code: int) -> Diagnosis:
     culprit = next((entry for entry in chain if not entry.covers(now)), None)
     if culprit is None:
         what = "has expired" if code == EXPIRED else "is not valid yet"
-        return Diagnosis(cause=Cause.OLD_STORE, sentence=f"a CA certificate in this machine's own store {what}")
+        return Diagnosis(cause=TrustCause.OLD_STORE, sentence=f"a CA certificate in this machine's own store {what}")
     reading = reading_of(connection)
     if reading is not None and abs(reading.skew) > CLOCK_DOUBT and culprit.covers(reading.server_time):
-        return Diagnosis(cause=Cause.WRONG_CLOCK, sentence=_clock_sentence(culprit, now, reading), certificate=culprit)
+        return Diagnosis(
+            cause=TrustCause.WRONG_CLOCK, sentence=_clock_sentence(culprit, now, reading), certificate=culprit
+        )
     whose = "it" if culprit is chain[0] else f"the intermediate {short_name(culprit.subject)}"
     if now > culprit.not_after:
         sentence = f"{whose} expired on {day(culprit.not_after)}, {span(now - culprit.not_after)} ago"
-        return Diagnosis(cause=Cause.EXPIRED, sentence=sentence, certificate=culprit)
+        return Diagnosis(cause=TrustCause.EXPIRED, sentence=sentence, certificate=culprit)
     sentence = f"{whose} is not valid before {moment_of(culprit.not_before)}, {span(culprit.not_before - now)} from now"
-    return Diagnosis(cause=Cause.NOT_YET_VALID, sentence=sentence, certificate=culprit)
+    return Diagnosis(cause=TrustCause.NOT_YET_VALID, sentence=sentence, certificate=culprit)
 
 
-def _clock_sentence(culprit: Certificate, now: datetime, reading: Reading) -> str:
+def _clock_sentence(culprit: Certificate, now: datetime, reading: ClockReading) -> str:
     return (
         f"it is valid from {moment_of(culprit.not_before)} to {moment_of(culprit.not_after)}: by the server's clock "
         f"({moment_of(reading.server_time)}) it is valid, by this machine's ({moment_of(now)}) it is not"
@@ -97,14 +99,14 @@ def _wrong_name(leaf: Certificate, host: str, more_wrong: str = "") -> Diagnosis
     product = default_certificate(leaf.subject, leaf.names)
     hint = f" ({product})" if product else ""
     sentence = f"it is for {names}{more}{hint}, not for {host}{more_wrong}"
-    return Diagnosis(cause=Cause.WRONG_NAME, sentence=sentence, certificate=leaf)
+    return Diagnosis(cause=TrustCause.WRONG_NAME, sentence=sentence, certificate=leaf)
 
 
 def _self_signed(leaf: Certificate) -> Diagnosis:
     product = default_certificate(leaf.subject, leaf.names)
     hint = f": {product}" if product else ""
     sentence = f"it is self-signed by {short_name(leaf.issuer)}{hint}"
-    return Diagnosis(cause=Cause.SELF_SIGNED, sentence=sentence, certificate=leaf)
+    return Diagnosis(cause=TrustCause.SELF_SIGNED, sentence=sentence, certificate=leaf)
 
 
 def _unknown_issuer(connection: Connection, leaf: Certificate) -> Diagnosis:
@@ -118,13 +120,13 @@ def _unknown_issuer(connection: Connection, leaf: Certificate) -> Diagnosis:
             sentence = (
                 f"the server sends it alone, and its issuer {issuer} is not trusted here: an intermediate is missing"
             )
-        return Diagnosis(cause=Cause.MISSING_INTERMEDIATE, sentence=sentence, certificate=leaf)
+        return Diagnosis(cause=TrustCause.MISSING_INTERMEDIATE, sentence=sentence, certificate=leaf)
     if is_public_ca(top.issuer) and not top.self_issued:
         sentence = f"its chain ends at the public CA {issuer}, which is not among those trusted here"
-        return Diagnosis(cause=Cause.OLD_STORE, sentence=sentence, certificate=top)
+        return Diagnosis(cause=TrustCause.OLD_STORE, sentence=sentence, certificate=top)
     leads = f"it is issued by {issuer}" if top is leaf else f"its chain leads to {issuer}"
     sentence = f"{leads}, which is not trusted here"
-    return Diagnosis(cause=Cause.UNKNOWN_CA, sentence=sentence, certificate=top)
+    return Diagnosis(cause=TrustCause.UNKNOWN_CA, sentence=sentence, certificate=top)
 
 
 def top_of_chain(chain: Sequence[Certificate]) -> Certificate:
@@ -192,10 +194,10 @@ def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connecti
     )
 
 
-def _blame(cause: Cause, connection: Connection) -> tuple[str, str]:
-    if cause is Cause.INSPECTED:
+def _blame(cause: TrustCause, connection: Connection) -> tuple[str, str]:
+    if cause is TrustCause.INSPECTED:
         return (HopName.PROXY, Owner.PROXY) if connection.proxied else (HopName.NETWORK, Owner.NETWORK)
-    if cause in {Cause.WRONG_CLOCK, Cause.OLD_STORE}:
+    if cause in {TrustCause.WRONG_CLOCK, TrustCause.OLD_STORE}:
         return HopName.CLIENT, Owner.CLIENT
     return HopName.TLS, Owner.CERTIFICATES
 

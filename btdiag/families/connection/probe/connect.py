@@ -17,21 +17,17 @@ from btdiag.core.handshake import Connection, Distrust, ProxyReply
 from btdiag.core.measurement import Blocked, Scope, Unknown, measurement
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
+from btdiag.families.connection.judge.reach import lacks_route
+from btdiag.families.connection.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
 from btdiag.families.dns.judge.addresses import misleading
-from btdiag.judge.connection import lacks_route
 from btdiag.net.certificates import handshake_of
-from btdiag.net.limits import Limits
+from btdiag.net.limits import GREETING, PLAIN_GREETING
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.tunnel import ProxyAnswer
 from btdiag.net.wire import Wire
-from btdiag.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
 
-# A late TLS alert comes within a round trip; a slow server is none of our business here, so one second is enough.
-GREETING = Limits(total=1.0, body=0)
-PLAIN_GREETING = Limits(total=6.0, body=0)  # with 5 s to connect
 UNASKED = 0.5  # seconds; what resets every connection does so within a round trip
 SECOND_LOOK = 1.5  # seconds for the one further question after a failure
-
 _REFUSALS = frozenset({Trouble.ALERT, Trouble.RESET, Trouble.CLOSED})
 _QUESTIONABLE = _REFUSALS | {Trouble.PROTOCOL, Trouble.TIMEOUT}
 

@@ -15,9 +15,9 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake
 from btdiag.core.target import Target
-from btdiag.judge.expiry import certificate_is_not_expiring
-from btdiag.judge.tls import diagnose, tls_is_trusted, top_of_chain
-from btdiag.judge.tls_remedy import Cause, remedy_for
+from btdiag.families.connection.judge.expiry import certificate_is_not_expiring
+from btdiag.families.connection.judge.trust import diagnose, tls_is_trusted, top_of_chain
+from btdiag.families.connection.remedy import TrustCause, remedy_for
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
@@ -91,74 +91,74 @@ ZSCALER = "CN=Zscaler Intermediate Root CA (zscaler.net),O=Zscaler Inc."
     [
         pytest.param(
             connection(certificate(end=-3 * DAY), authority(), code=10),
-            Cause.EXPIRED,
+            TrustCause.EXPIRED,
             "it expired on 2026-06-12, 3 days ago",
             id="expired",
         ),
         pytest.param(
             connection(certificate(), authority(end=-DAY), code=10),
-            Cause.EXPIRED,
+            TrustCause.EXPIRED,
             "the intermediate Example Issuing CA (Example Corp) expired on 2026-06-14",
             id="expired intermediate",
         ),
         pytest.param(
             connection(certificate(), authority(), code=10),
-            Cause.OLD_STORE,
+            TrustCause.OLD_STORE,
             "a CA certificate in this machine's own store has expired",
             id="expired root in the store",
         ),
         pytest.param(
             connection(certificate(start=2 * DAY), authority(), code=9),
-            Cause.NOT_YET_VALID,
+            TrustCause.NOT_YET_VALID,
             "it is not valid before 2026-06-17 12:00 UTC, 2 days from now",
             id="not yet valid",
         ),
         pytest.param(
             connection(certificate(end=-3 * DAY), authority(), code=10, date=NOW - 10 * DAY),
-            Cause.WRONG_CLOCK,
+            TrustCause.WRONG_CLOCK,
             "by the server's clock (2026-06-05 12:00 UTC) it is valid, by this machine's (2026-06-15 12:00 UTC) it is "
             "not",
             id="clock ahead",
         ),
         pytest.param(
             connection(certificate(start=2 * DAY), authority(), code=9, date=NOW + 5 * DAY),
-            Cause.WRONG_CLOCK,
+            TrustCause.WRONG_CLOCK,
             "by the server's clock",
             id="clock behind",
         ),
         pytest.param(
             connection(certificate(end=-3 * DAY), authority(), code=10, date=NOW),
-            Cause.EXPIRED,
+            TrustCause.EXPIRED,
             "3 days ago",
             id="expired by both clocks",
         ),
         pytest.param(
             connection(certificate(names=("www.example.com", "10.0.0.1")), authority(), code=62),
-            Cause.WRONG_NAME,
+            TrustCause.WRONG_NAME,
             f"it is for www.example.com, 10.0.0.1, not for {HOST}",
             id="wrong name",
         ),
         pytest.param(
             connection(certificate(names=()), authority(), code=62),
-            Cause.WRONG_NAME,
+            TrustCause.WRONG_NAME,
             "no host name at all",
             id="no name",
         ),
         pytest.param(
             connection(certificate(names=("lb-1.eu.elb.amazonaws.com",)), authority(), code=62),
-            Cause.WRONG_NAME,
+            TrustCause.WRONG_NAME,
             "AWS's own name",
             id="default name",
         ),
         pytest.param(
             connection(certificate(names=("other.example.com",)), code=20),
-            Cause.WRONG_NAME,
+            TrustCause.WRONG_NAME,
             f"not for {HOST}, and its issuer Example Issuing CA (Example Corp) is not trusted here",
             id="wrong name and unknown issuer",
         ),
         pytest.param(
             connection(certificate(issuer=f"CN={HOST}"), code=18),
-            Cause.SELF_SIGNED,
+            TrustCause.SELF_SIGNED,
             f"it is self-signed by {HOST}",
             id="self-signed",
         ),
@@ -166,37 +166,37 @@ ZSCALER = "CN=Zscaler Intermediate Root CA (zscaler.net),O=Zscaler Inc."
             connection(
                 certificate("CN=TRAEFIK DEFAULT CERT", "CN=TRAEFIK DEFAULT CERT", ("x.traefik.default",)), code=18
             ),
-            Cause.SELF_SIGNED,
+            TrustCause.SELF_SIGNED,
             "the default of Traefik",
             id="default certificate",
         ),
         pytest.param(
             connection(certificate(PUBLIC_CA, issuer_url="http://r11.i.lencr.org/"), code=20),
-            Cause.MISSING_INTERMEDIATE,
+            TrustCause.MISSING_INTERMEDIATE,
             "the server sends it without the intermediate CA R11 (Let's Encrypt)",
             id="missing intermediate of a public CA",
         ),
         pytest.param(
             connection(certificate(), code=20),
-            Cause.MISSING_INTERMEDIATE,
+            TrustCause.MISSING_INTERMEDIATE,
             "an intermediate is missing",
             id="missing intermediate of a private CA",
         ),
         pytest.param(
             connection(certificate(), code=20, whole=False),
-            Cause.UNKNOWN_CA,
+            TrustCause.UNKNOWN_CA,
             "it is issued by Example Issuing CA (Example Corp), which is not trusted here",
             id="unknown CA where the chain cannot be seen",
         ),
         pytest.param(
             connection(certificate(), authority(), code=20),
-            Cause.UNKNOWN_CA,
+            TrustCause.UNKNOWN_CA,
             "its chain leads to Example Root (Example Corp), which is not trusted here",
             id="unknown CA",
         ),
         pytest.param(
             connection(certificate(), authority(), authority(PRIVATE_ROOT), code=19),
-            Cause.UNKNOWN_CA,
+            TrustCause.UNKNOWN_CA,
             "its chain leads to Example Root",
             id="unknown CA with its root",
         ),
@@ -206,22 +206,22 @@ ZSCALER = "CN=Zscaler Intermediate Root CA (zscaler.net),O=Zscaler Inc."
                 authority(PUBLIC_CA, "CN=ISRG Root X1,O=Internet Security Research Group"),
                 code=20,
             ),
-            Cause.OLD_STORE,
+            TrustCause.OLD_STORE,
             "the public CA ISRG Root X1",
             id="old store",
         ),
         pytest.param(
             connection(certificate(ZSCALER), authority(ZSCALER, "CN=Zscaler Root CA,O=Zscaler Inc."), code=20),
-            Cause.INSPECTED,
+            TrustCause.INSPECTED,
             "which looks like TLS inspection (Zscaler)",
             id="inspected",
         ),
-        pytest.param(connection(certificate(), authority(), code=66), Cause.WEAK, "error 66", id="weak"),
-        pytest.param(connection(certificate(), authority(), code=26), Cause.OTHER, "error 26", id="other"),
-        pytest.param(connection(code=20), Cause.OTHER, "error 20", id="no certificate read"),
+        pytest.param(connection(certificate(), authority(), code=66), TrustCause.WEAK, "error 66", id="weak"),
+        pytest.param(connection(certificate(), authority(), code=26), TrustCause.OTHER, "error 26", id="other"),
+        pytest.param(connection(code=20), TrustCause.OTHER, "error 20", id="no certificate read"),
     ],
 )
-def test_each_cause_has_its_sentence(untrusted: Connection, cause: Cause, words: str) -> None:
+def test_each_cause_has_its_sentence(untrusted: Connection, cause: TrustCause, words: str) -> None:
     found = diagnose(untrusted, HOST)
     assert found.cause is cause
     assert words in found.sentence
@@ -371,9 +371,9 @@ def test_any_name_can_be_shortened(name: str) -> None:
     assert short_name(name)
 
 
-@pytest.mark.parametrize("cause", list(Cause))
+@pytest.mark.parametrize("cause", list(TrustCause))
 @pytest.mark.parametrize("known", [certificate(issuer_url="http://ca.example/ca.crt"), None])
-def test_every_cause_has_a_remedy(cause: Cause, known: Certificate | None) -> None:
+def test_every_cause_has_a_remedy(cause: TrustCause, known: Certificate | None) -> None:
     remedy = remedy_for(cause, known, replace(TARGET, ca_file=Path("/etc/lab-ca.pem")))
     assert len(remedy.text) > 40
     assert any("openssl s_client" in snippet.code for snippet in remedy.snippets)

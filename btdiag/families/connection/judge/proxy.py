@@ -9,7 +9,7 @@ from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.handshake import Connection, ProxyReply
 from btdiag.core.target import Target
-from btdiag.judge.connection import phases
+from btdiag.families.connection.judge.reach import phases
 
 
 def proxy_lets_through(connections: Mapping[str, Connection], target: Target) -> Finding:

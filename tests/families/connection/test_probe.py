@@ -18,12 +18,12 @@ from btdiag.core.handshake import Connection, TlsVersions
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.target import Route, Target, Way
-from btdiag.judge.plain_http import PlainHttp
+from btdiag.families.connection.facts import PlainHttp
+from btdiag.families.connection.probe import connect as probe
+from btdiag.families.connection.probe.connect import connection, way
+from btdiag.families.connection.probe.plain_http import plain_http
+from btdiag.families.connection.probe.tls_versions import asks_certificate, tls_versions
 from btdiag.net.wire import Wire
-from btdiag.probe import connection as probe
-from btdiag.probe.connection import connection, way
-from btdiag.probe.plain_http import plain_http
-from btdiag.probe.tls_versions import asks_certificate, tls_versions
 from tests.support.serving import Handler, saying, serving, silent
 
 HOST = "api.example.com"

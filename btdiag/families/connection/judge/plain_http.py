@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from btdiag.core import evidence
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.target import Target
+from btdiag.families.connection.facts import PlainHttp
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
 _SNIPPETS = (
     Snippet(product="nginx", code="server {\n  listen 80;\n  return 308 https://$host$request_uri;\n}"),
     Snippet(product="HAProxy", code="http-request redirect scheme https code 308 unless { ssl_fc }"),
     Snippet(product="AWS Load Balancer Controller", code='alb.ingress.kubernetes.io/ssl-redirect: "443"'),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainHttp:
-    """What http:// came to: the answer, and where there was none, or 400, whether the port speaks TLS instead."""
-
-    answer: Exchange
-    speaks_tls: bool = False
 
 
 def plain_http_redirects(plain: PlainHttp, target: Target) -> Finding:

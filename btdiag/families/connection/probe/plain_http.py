@@ -8,12 +8,11 @@ from btdiag.core.exchange import Phase
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotAsked, PerAddress, measurement
 from btdiag.core.target import Route, Target
-from btdiag.judge.plain_http import PlainHttp
-from btdiag.net.limits import Limits
+from btdiag.families.connection.facts import PlainHttp
+from btdiag.families.connection.probe.tls_versions import blocked_measurement, speaks_tls
+from btdiag.net.limits import PLAIN_HTTP_ANSWER
 from btdiag.net.wire import Wire
-from btdiag.probe.tls_versions import blocked_measurement, speaks_tls
 
-LIMITS = Limits(total=5.0, body=4096)
 HANDSHAKE = 2.0  # seconds for the question whether the port speaks TLS
 
 
@@ -35,7 +34,7 @@ async def plain_http(
     route = replace(working[0], port=target.plain_port)
     host = f"[{target.host}]" if ":" in target.host else target.host
     port = "" if target.plain_port == 80 else f":{target.plain_port}"
-    answer = await wire.exchange(route, "GET", f"http://{host}{port}{target.path}/", limits=LIMITS)
+    answer = await wire.exchange(route, "GET", f"http://{host}{port}{target.path}/", limits=PLAIN_HTTP_ANSWER)
     connected = answer.failure is None or answer.failure.phase not in {Phase.TCP, Phase.PROXY}
     doubtful = connected and answer.status in {None, 400}
     return PlainHttp(answer=answer, speaks_tls=doubtful and await speaks_tls(wire, route, HANDSHAKE))

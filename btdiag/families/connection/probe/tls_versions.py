@@ -12,7 +12,7 @@ from btdiag.core.exchange import Phase, Trouble
 from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, measurement
 from btdiag.core.target import Route, Target
-from btdiag.judge.connection import demands_certificate, got_furthest
+from btdiag.families.connection.judge.reach import demands_certificate, got_furthest
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
 

@@ -12,10 +12,10 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Finding, Owner, Verdict
 from btdiag.core.handshake import Connection, Handshake, ProxyReply, TlsVersions, VersionTrial
 from btdiag.core.target import Proxy, Secret, Target
-from btdiag.judge.connection import got_furthest, tcp_connects
-from btdiag.judge.proxy import proxy_lets_through
-from btdiag.judge.tls import tls_is_trusted
-from btdiag.judge.tls_handshake import tls_handshake_completes, tls_versions_suffice
+from btdiag.families.connection.judge.handshake import tls_handshake_completes, tls_versions_suffice
+from btdiag.families.connection.judge.proxy import proxy_lets_through
+from btdiag.families.connection.judge.reach import got_furthest, tcp_connects
+from btdiag.families.connection.judge.trust import tls_is_trusted
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)

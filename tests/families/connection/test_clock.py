@@ -13,8 +13,9 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.target import Target
-from btdiag.judge.clock import clocks_agree, reading_of
-from btdiag.judge.plain_http import PlainHttp, plain_http_redirects
+from btdiag.families.connection.facts import PlainHttp
+from btdiag.families.connection.judge.clock import clocks_agree, reading_of
+from btdiag.families.connection.judge.plain_http import plain_http_redirects
 
 NOW = datetime(2026, 6, 15, 12, 0, 0, tzinfo=UTC)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443, plain_port=80)

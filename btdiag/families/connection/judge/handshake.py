@@ -9,7 +9,7 @@ from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.core.target import Target
-from btdiag.judge.connection import blocked, demands_certificate, every, phases, share_of
+from btdiag.families.connection.judge.reach import blocked, demands_certificate, every, phases, share_of
 
 _NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
 MODERN = frozenset({"TLS 1.2", "TLS 1.3"})

@@ -11,7 +11,7 @@ from btdiag.core import evidence
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
-from btdiag.judge.connection import blocked
+from btdiag.families.connection.judge.reach import blocked
 
 TOLERANCE = timedelta(minutes=1)  # clocks kept by NTP agree within a second; tokens and signatures allow minutes
 SIGNATURES_FAIL = timedelta(minutes=15)  # S3 refuses requests signed that far off (RequestTimeTooSkewed)
@@ -23,7 +23,7 @@ SOURCES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ClockReading:
     """One Date header. `skew` is how far the server is ahead of this machine at least (negative: behind), zero when
     both may agree, for the header counts whole seconds and the answer took a while."""
 
@@ -32,7 +32,7 @@ class Reading:
     skew: timedelta
 
 
-def reading_of(connection: Connection) -> Reading | None:
+def reading_of(connection: Connection) -> ClockReading | None:
     """The server's clock as its first answer tells it; None without an answer or without a Date header."""
     answer = connection.greeting
     moment = _date(answer) if answer is not None else None
@@ -42,7 +42,7 @@ def reading_of(connection: Connection) -> Reading | None:
     received = sent + timedelta(seconds=answer.timing.total_s)
     earliest, latest = moment - received, moment + timedelta(seconds=1) - sent
     skew = earliest if earliest > timedelta(0) else min(latest, timedelta(0))
-    return Reading(label=connection.label, server_time=moment, skew=skew)
+    return ClockReading(label=connection.label, server_time=moment, skew=skew)
 
 
 def _date(answer: Exchange) -> datetime | None:

@@ -9,9 +9,9 @@ from btdiag.core.certificate_names import short_name
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.target import Target
-from btdiag.judge.connection import blocked
-from btdiag.judge.tls import EXPIRED, chains, day, moment_of, span
-from btdiag.judge.tls_remedy import Cause, remedy_for
+from btdiag.families.connection.judge.reach import blocked
+from btdiag.families.connection.judge.trust import EXPIRED, chains, day, moment_of, span
+from btdiag.families.connection.remedy import TrustCause, remedy_for
 
 EXPIRY_WARNING = timedelta(days=14)  # a renewal at one third of 90 days that failed has been failing for 16 days then
 SHORT_LIVED_SHARE = 4  # a certificate of few days is in danger in the last quarter of its life: renewal is at a third
@@ -59,7 +59,7 @@ def _expiring(one: Connection, soonest: Certificate, left: timedelta, target: Ta
         seen=f"valid from {moment_of(soonest.not_before)} to {moment_of(soonest.not_after)}, seen at "
         f"{moment_of(one.started_at)}",
         evidence=chains({one.label: one}),
-        remedy=remedy_for(Cause.EXPIRED, soonest, target),
+        remedy=remedy_for(TrustCause.EXPIRED, soonest, target),
         sources=(
             "https://letsencrypt.org/docs/integration-guide/",
             "CA/Browser Forum Baseline Requirements section 6.3.2",

@@ -1,0 +1,1 @@
+"""Do connections come about on every address: TCP or the proxy, TLS, certificates, clocks?"""

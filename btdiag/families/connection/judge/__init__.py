@@ -1,0 +1,1 @@
+"""What became of the connections, claim by claim. Pure."""

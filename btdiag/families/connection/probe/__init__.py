@@ -1,0 +1,1 @@
+"""Connections made and watched, each under one deadline."""
