@@ -5,7 +5,7 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.judge import api, readiness
+from btdiag.families.readiness.judge import api, root
 
 
 def check_root_answers(
@@ -28,7 +28,7 @@ def check_root_answers(
     Sources: RFC 9110 section 15; https://github.com/braintrustdata/helm (probes in values.yaml);
     https://github.com/braintrustdata/terraform-aws-braintrust-data-plane (health checks of the target groups)
     """
-    return conclude(readiness.root_answers(roots, version, backend_root))
+    return conclude(root.root_answers(roots, version, backend_root))
 
 
 def check_every_address_agrees(roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured) -> Finding:
@@ -44,7 +44,7 @@ def check_every_address_agrees(roots: PerAddress[Roots], version: PerAddress[Exc
 
     Sources: RFC 9110 section 15; RFC 8305 (clients fall back to another address for connections only)
     """
-    return conclude(readiness.every_address_agrees(roots, version))
+    return conclude(root.every_address_agrees(roots, version))
 
 
 def check_answers_steadily(roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured) -> Finding:
@@ -61,7 +61,7 @@ def check_answers_steadily(roots: PerAddress[Roots], version: PerAddress[Exchang
     Sources: RFC 9110 section 15.6;
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
     """
-    return conclude(readiness.answers_steadily(roots, version))
+    return conclude(root.answers_steadily(roots, version))
 
 
 def check_answers_promptly(roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured) -> Finding:
@@ -78,7 +78,7 @@ def check_answers_promptly(roots: PerAddress[Roots], version: PerAddress[Exchang
     Sources: https://github.com/braintrustdata/helm (timeoutSeconds 5 in values.yaml);
     https://www.braintrust.dev/docs/admin/self-hosting
     """
-    return conclude(readiness.answers_promptly(roots, version))
+    return conclude(root.answers_promptly(roots, version))
 
 
 def check_api_speaks_json(roots: PerAddress[Roots], version: PerAddress[Exchange]) -> Finding:

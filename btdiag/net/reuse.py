@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 from btdiag.core.exchange import Exchange, Header, Trouble
 from btdiag.core.target import Way
+from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import settled
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire
-from btdiag.probe.health import HEALTH
 
 CONNECTIONS = 2
 _MAY_BE_STALE = frozenset({Trouble.CLOSED, Trouble.RESET})  # a kept connection closed under us: ask once more alone
@@ -33,7 +33,7 @@ class Kept:
 
         async def alone() -> Exchange:
             return await self._wire.exchange(
-                self._way, method, url, headers=headers, body=body, with_key=with_key, limits=HEALTH
+                self._way, method, url, headers=headers, body=body, with_key=with_key, limits=HEALTH_ANSWER
             )
 
         async with self._free:
@@ -41,7 +41,7 @@ class Kept:
             if stream is None:
                 return await settled(alone)
             seen = await self._wire.send_on(
-                stream, method, url, headers=headers, body=body, with_key=with_key, limits=HEALTH
+                stream, method, url, headers=headers, body=body, with_key=with_key, limits=HEALTH_ANSWER
             )
             self._put_back(stream)
         stale = seen.failure is not None and seen.failure.trouble in _MAY_BE_STALE

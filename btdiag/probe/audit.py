@@ -9,9 +9,9 @@ from btdiag.core.measurement import NotAsked, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.audit import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, decode_resources
 from btdiag.net.endpoint import routes_to
+from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import settled
 from btdiag.net.wire import Wire
-from btdiag.probe.health import HEALTH
 
 PATH = "/v1/project?limit=1"
 _ASK = (REQUEST_HEADER, "true")
@@ -30,7 +30,9 @@ async def audit(serving_way: Way, wire: Wire, target: Target) -> Audit:
         raise NotAsked("no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env")
     url = target.url_for(PATH)
     return _read(
-        await settled(lambda: wire.exchange(serving_way, "GET", url, headers=(_ASK,), with_key=True, limits=HEALTH))
+        await settled(
+            lambda: wire.exchange(serving_way, "GET", url, headers=(_ASK,), with_key=True, limits=HEALTH_ANSWER)
+        )
     )
 
 
@@ -52,7 +54,9 @@ async def backend_audit(wire: Wire, target: Target) -> Audit:
         raise NotAsked("the API key is sent to the target's own host alone, not to --backend")
     way = Way(route=(await routes_to(target.backend, target))[0], verify=False)
     url = target.backend + PATH
-    return _read(await settled(lambda: wire.exchange(way, "GET", url, headers=(_ASK,), with_key=True, limits=HEALTH)))
+    return _read(
+        await settled(lambda: wire.exchange(way, "GET", url, headers=(_ASK,), with_key=True, limits=HEALTH_ANSWER))
+    )
 
 
 def _read(seen: Exchange) -> Audit:

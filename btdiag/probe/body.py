@@ -33,11 +33,10 @@ from btdiag.judge.limits_requests import (
     size,
 )
 from btdiag.net.endpoint import get
-from btdiag.net.limits import Limits
+from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.retry import settled
 from btdiag.net.reuse import Kept, kept
 from btdiag.net.wire import Wire
-from btdiag.probe.health import HEALTH
 from btdiag.probe.idle import backend_way
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
@@ -201,7 +200,7 @@ async def backend_unknown(wire: Wire, target: Target) -> Exchange:
     """GET of the same unknown path at the API server itself: the headers it sends, before any hop could change them."""
     if target.backend is None:
         raise NotAsked("no --backend URL was given", "--backend http://HOST:8000")
-    return await settled(lambda: get(f"{target.backend}{UNKNOWN_PATH}", target, wire, HEALTH))
+    return await settled(lambda: get(f"{target.backend}{UNKNOWN_PATH}", target, wire, HEALTH_ANSWER))
 
 
 def _at(version: PerAddress[Exchange], way: Way) -> Exchange | None:

@@ -16,12 +16,11 @@ from btdiag.core.urls import url_parts
 from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.sdk_facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, same_place, served
 from btdiag.judge.sdk_needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
-from btdiag.net.limits import Limits
+from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.retry import settled
 from btdiag.net.reuse import Kept, kept
 from btdiag.net.wire import Wire
 from btdiag.probe.body import JSON
-from btdiag.probe.health import HEALTH
 
 LOGIN_ANSWER = Limits(total=20.5)  # seconds; Python SDKs give up after 20
 LONGEST_PAUSE = 3.0  # seconds to wait before a login that was answered 429 is asked for once more
@@ -122,7 +121,7 @@ async def _elsewhere(found: Sequence[Organisation], way: Way, wire: Wire, target
     if parts.host != target.host:
         return None
     there = replace(way, route=replace(way.route, port=parts.port))
-    return await wire.exchange(there, "GET", f"{parts.normal}/version", limits=HEALTH)
+    return await wire.exchange(there, "GET", f"{parts.normal}/version", limits=HEALTH_ANSWER)
 
 
 def _asked(routes: tuple[SdkRoute, ...], target: Target) -> tuple[SdkRoute, ...]:

@@ -9,11 +9,10 @@ from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
-from btdiag.net.limits import Limits
+from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.retry import again_while, settled
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
-from btdiag.probe.health import HEALTH
 from btdiag.probe.idle import backend_way_if_any
 
 H2 = ("h2", "http/1.1")
@@ -39,7 +38,7 @@ async def http2(serving_way: Way, wire: Wire, target: Target) -> Http2:
         raise NotAsked("HTTP/2 is agreed on in a TLS handshake, which http:// does not have")
     url = target.url_for("/")
     plain, asked = await asyncio.gather(
-        settled(lambda: wire.exchange(serving_way, "GET", url, limits=HEALTH)),
+        settled(lambda: wire.exchange(serving_way, "GET", url, limits=HEALTH_ANSWER)),
         asyncio.gather(*(_over_http2(serving_way, wire, url) for _ in range(TIMES))),
     )
     return Http2(plain=plain, answers=tuple(one for one in asked if one is not None))
@@ -58,7 +57,7 @@ async def _once_over_http2(way: Way, wire: Wire, url: str) -> Exchange | None:
     except DialError:
         return None
     try:
-        return await wire.send_on(stream, "GET", url, limits=HEALTH) if stream.alpn == "h2" else None
+        return await wire.send_on(stream, "GET", url, limits=HEALTH_ANSWER) if stream.alpn == "h2" else None
     finally:
         await stream.close()
 
@@ -74,7 +73,7 @@ async def compressed(serving_way: Way, wire: Wire, target: Target) -> Compressed
 
     async def ask(accepted: str) -> Exchange:
         headers = (("Accept-Encoding", accepted),)
-        return await settled(lambda: wire.exchange(serving_way, "GET", url, headers=headers, limits=HEALTH))
+        return await settled(lambda: wire.exchange(serving_way, "GET", url, headers=headers, limits=HEALTH_ANSWER))
 
     packed, plain = await asyncio.gather(ask(ACCEPTED), ask("identity"))
     return Compressed(packed=packed, plain=plain)
@@ -111,6 +110,8 @@ async def _asked_to_upgrade(way: Way, wire: Wire, url: str) -> Exchange:
     except DialError as error:
         raise Unknown(f"no connection to open a WebSocket on: {error.failure.detail}") from error
     try:
-        return await wire.send_on(stream, "GET", url, headers=UPGRADE, limits=Limits(total=HEALTH.total, body=4096))
+        return await wire.send_on(
+            stream, "GET", url, headers=UPGRADE, limits=Limits(total=HEALTH_ANSWER.total, body=4096)
+        )
     finally:
         stream.abort()

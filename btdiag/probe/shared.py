@@ -9,10 +9,10 @@ from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_protocols import Shared
 from btdiag.net.endpoint import routes_to
+from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import settled
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire
-from btdiag.probe.health import HEALTH
 from btdiag.probe.protocols import H2
 
 HEALTH_PATH = "/health"  # of the AI gateway
@@ -44,10 +44,10 @@ async def shared_connection(serving_way: Way, wire: Wire, target: Target) -> Sha
     try:
         if stream.alpn != "h2" or not speaks_for(_names(stream), other):
             raise NotAsked(f"browsers share no connection between {target.host} and {other} (certificate, HTTP/2)")
-        shared = await wire.send_on(stream, "GET", url, limits=HEALTH)
+        shared = await wire.send_on(stream, "GET", url, limits=HEALTH_ANSWER)
     finally:
         await stream.close()
-    alone = await settled(lambda: wire.exchange(serving_way, "GET", url, http2=True, limits=HEALTH))
+    alone = await settled(lambda: wire.exchange(serving_way, "GET", url, http2=True, limits=HEALTH_ANSWER))
     return Shared(host=other, shared=shared, alone=alone)
 
 

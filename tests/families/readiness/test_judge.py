@@ -16,7 +16,7 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Finding, HopName, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Secret, Target
-from btdiag.judge import api, readiness
+from btdiag.families.readiness.judge import api, root
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(
@@ -84,10 +84,10 @@ def verdicts(found: PerAddress[Roots], backend: Exchange | NotMeasured = NONE) -
     status = per_address(**dict.fromkeys(found, seen(path="/status")))
     answered = GOOD if isinstance(backend, NotMeasured) else backend
     return {
-        "root": readiness.root_answers(found, NONE, backend),
-        "agree": readiness.every_address_agrees(found, NONE),
-        "steady": readiness.answers_steadily(found, NONE),
-        "prompt": readiness.answers_promptly(found, NONE),
+        "root": root.root_answers(found, NONE, backend),
+        "agree": root.every_address_agrees(found, NONE),
+        "steady": root.answers_steadily(found, NONE),
+        "prompt": root.answers_promptly(found, NONE),
         "json": api.api_speaks_json(found, version),
         "key": api.key_is_accepted(found, NONE, ping, TARGET),
         "status": api.status_is_not_latched(found, NONE, status),
@@ -127,10 +127,10 @@ def test_what_is_not_known_is_inconclusive(answer: Exchange, word: str) -> None:
 
 
 def test_a_limit_among_good_answers_is_no_flapping() -> None:
-    finding = readiness.answers_steadily(roots(a=[GOOD, GOOD, LIMITED]), NONE)
+    finding = root.answers_steadily(roots(a=[GOOD, GOOD, LIMITED]), NONE)
     assert finding.verdict is Verdict.INCONCLUSIVE
-    assert readiness.root_answers(roots(a=[GOOD, LIMITED]), NONE, NONE).verdict is Verdict.PASS
-    assert readiness.every_address_agrees(roots(a=[GOOD], b=[LIMITED]), NONE).verdict is Verdict.INCONCLUSIVE
+    assert root.root_answers(roots(a=[GOOD, LIMITED]), NONE, NONE).verdict is Verdict.PASS
+    assert root.every_address_agrees(roots(a=[GOOD], b=[LIMITED]), NONE).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_state_of_an_answer(answer: Exchange, state: AnswerState) -> None:
 
 def test_web_page_at_root_is_no_fault_where_version_speaks_json() -> None:
     page = roots(a=[seen(200, "<html>x</html>")])
-    assert readiness.root_answers(page, per_address(a=VERSION), NONE).verdict is Verdict.PASS
-    assert readiness.root_answers(page, per_address(a=seen(200, "<html>x</html>")), NONE).verdict is Verdict.FAIL
+    assert root.root_answers(page, per_address(a=VERSION), NONE).verdict is Verdict.PASS
+    assert root.root_answers(page, per_address(a=seen(200, "<html>x</html>")), NONE).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize(
@@ -173,31 +173,31 @@ def test_web_page_at_root_is_no_fault_where_version_speaks_json() -> None:
     ],
 )
 def test_backend_tells_whose_fault_it_is(backend: Exchange | NotMeasured, hop: HopName, words: str) -> None:
-    finding = readiness.root_answers(roots(a=[BAD]), NONE, backend)
+    finding = root.root_answers(roots(a=[BAD]), NONE, backend)
     assert (finding.verdict, finding.hop) == (Verdict.FAIL, hop)
     assert words in finding.summary
 
 
 def test_remedy_does_not_send_to_a_backend_that_is_known_to_be_well() -> None:
-    finding = readiness.root_answers(roots(a=[BAD]), NONE, GOOD)
+    finding = root.root_answers(roots(a=[BAD]), NONE, GOOD)
     assert finding.remedy is not None
     assert "Compare the load balancer's target" in finding.remedy.text
-    finding = readiness.root_answers(roots(a=[seen(401, "<center>nginx</center>")]), NONE, GOOD)
+    finding = root.root_answers(roots(a=[seen(401, "<center>nginx</center>")]), NONE, GOOD)
     assert finding.remedy is not None
     assert "Exempt" in finding.remedy.text
 
 
 def test_backend_does_not_excuse_a_proxy() -> None:
     blocked = seen(403, "x", X_Squid_Error="ERR_ACCESS_DENIED 0")
-    assert readiness.root_answers(roots(a=[blocked]), NONE, GOOD).hop is HopName.PROXY
+    assert root.root_answers(roots(a=[blocked]), NONE, GOOD).hop is HopName.PROXY
 
 
 def test_summary_names_counts_addresses_and_senders() -> None:
-    finding = readiness.root_answers(roots(a=[BAD], b=[seen(trouble=Trouble.RESET)]), NONE, NONE)
+    finding = root.root_answers(roots(a=[BAD], b=[seen(trouble=Trouble.RESET)]), NONE, NONE)
     assert "2 of 2 addresses with 502 from nginx (a); a reset (b)" in finding.summary
-    finding = readiness.every_address_agrees(roots(a=[BAD], b=[GOOD], c=[GOOD]), NONE)
+    finding = root.every_address_agrees(roots(a=[BAD], b=[GOOD], c=[GOOD]), NONE)
     assert "1 of 3 addresses never answers GET / well: 502 from nginx (a), while b, c do" in finding.summary
-    finding = readiness.answers_steadily(roots(a=[BAD, GOOD], b=[GOOD, GOOD]), NONE)
+    finding = root.answers_steadily(roots(a=[BAD, GOOD], b=[GOOD, GOOD]), NONE)
     assert "1 of 4 requests failed with 502 from nginx (a: 1 of 2)" in finding.summary
 
 
@@ -225,13 +225,13 @@ def test_every_failure_has_words(trouble: Trouble, phase: Phase) -> None:
 
 
 def test_different_statuses_and_versions_are_a_warning() -> None:
-    finding = readiness.every_address_agrees(roots(a=[GOOD], b=[seen(204)]), NONE)
+    finding = root.every_address_agrees(roots(a=[GOOD], b=[seen(204)]), NONE)
     assert (finding.verdict, finding.seen) == (Verdict.WARN, "a: 200, b: 204")
     old = seen(body='{"version": "1.1.28"}')
-    finding = readiness.every_address_agrees(roots(a=[GOOD], b=[GOOD]), per_address(a=VERSION, b=old))
+    finding = root.every_address_agrees(roots(a=[GOOD], b=[GOOD]), per_address(a=VERSION, b=old))
     assert (finding.verdict, finding.seen) == (Verdict.WARN, "a: 1.1.32 abc, b: 1.1.28")
     nameless = per_address(a=VERSION, b=seen(404, "{}"))
-    assert readiness.every_address_agrees(roots(a=[GOOD], b=[GOOD]), nameless).verdict is Verdict.PASS
+    assert root.every_address_agrees(roots(a=[GOOD], b=[GOOD]), nameless).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_different_statuses_and_versions_are_a_warning() -> None:
 )
 def test_promptness_goes_by_the_median_of_the_slowest_address(seconds: float, verdict: Verdict) -> None:
     once = [GOOD, GOOD, seen(after=5.9)]
-    assert readiness.answers_promptly(roots(a=once, b=[seen(after=seconds)] * 3), NONE).verdict is verdict
+    assert root.answers_promptly(roots(a=once, b=[seen(after=seconds)] * 3), NONE).verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,13 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Scope, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.net.endpoint import get
-from btdiag.net.limits import Limits
+from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import settled
 from btdiag.net.wire import Wire
 
-HEALTH = Limits(total=6.0)  # seconds; the platforms' health checks give up after 5, one more shows what came late
 TIMES = 6  # requests for GET /: one of three backends broken stays unseen in 9 % of runs on one address
 TIMES_DEEP = 30  # the same for one of ten: 4 %
 HEAD_START = 1.0  # seconds for the first request alone, so that its time is not that of a burst
-
 _WHY = "two rounds of at most 6 s each, the health checks' 5 s and one more"
 
 
@@ -34,7 +32,7 @@ async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
     """GET / some times on connections of their own, as health checks do: one, and soon after it the others at once."""
 
     def ask() -> Awaitable[Exchange]:
-        return wire.exchange(way, "GET", target.url_for("/"), limits=HEALTH)
+        return wire.exchange(way, "GET", target.url_for("/"), limits=HEALTH_ANSWER)
 
     first = asyncio.ensure_future(ask())
     try:
@@ -48,13 +46,13 @@ async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
 @measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/version')}"])
 async def version(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /version without the key: the API's JSON, if it is the API that answers."""
-    return await settled(lambda: wire.exchange(way, "GET", target.url_for("/version"), limits=HEALTH))
+    return await settled(lambda: wire.exchange(way, "GET", target.url_for("/version"), limits=HEALTH_ANSWER))
 
 
 @measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/status')}"])
 async def status(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /status, the old readiness path that never recovers once it has failed."""
-    return await settled(lambda: wire.exchange(way, "GET", target.url_for("/status"), limits=HEALTH))
+    return await settled(lambda: wire.exchange(way, "GET", target.url_for("/status"), limits=HEALTH_ANSWER))
 
 
 @measurement(
@@ -67,7 +65,9 @@ async def ping(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /ping with the API key. The body of a success names a person and is not kept."""
     if target.api_key is None:
         raise NotAsked("no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env")
-    seen = await settled(lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH))
+    seen = await settled(
+        lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH_ANSWER)
+    )
     return replace(seen, body="[withheld]") if seen.status == 200 and seen.body else seen
 
 
@@ -80,7 +80,7 @@ async def backend_root(wire: Wire, target: Target) -> Exchange:
     """GET / at the API server itself, past the load balancer."""
     if target.backend is None:
         raise NotAsked("no --backend URL was given", "--backend http://HOST:8000")
-    return await settled(lambda: get(f"{target.backend}/", target, wire, HEALTH))
+    return await settled(lambda: get(f"{target.backend}/", target, wire, HEALTH_ANSWER))
 
 
 @measurement(
@@ -92,4 +92,4 @@ async def brainstore_root(wire: Wire, target: Target) -> Exchange:
     """GET / at Brainstore, as its readiness probe does."""
     if target.brainstore is None:
         raise NotAsked("no --brainstore URL was given", "--brainstore http://HOST:4000")
-    return await settled(lambda: get(f"{target.brainstore}/", target, wire, HEALTH))
+    return await settled(lambda: get(f"{target.brainstore}/", target, wire, HEALTH_ANSWER))

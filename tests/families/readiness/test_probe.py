@@ -12,9 +12,9 @@ import pytest
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.measurement import NotAsked, Unknown
 from btdiag.core.target import Mode, Secret, Target, Way
+from btdiag.families.readiness.probe import health
 from btdiag.net.retry import RETRIES
 from btdiag.net.wire import Wire
-from btdiag.probe import health
 from tests.support.serving import Handler, http_target, resetting, route_to, saying, serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

@@ -1,0 +1,1 @@
+"""What the answers to GET / and beside it mean. Pure."""
