@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.product import origins
 from btdiag.core.target import Target
-from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
-from btdiag.judge.cors_survey import CorsSurvey, origins
+from btdiag.families.cors.facts import CorsSurvey
+from btdiag.families.cors.judge import readable, responses, too_loose, web_app
 
 
 def check_web_app_may_call(
@@ -30,7 +31,7 @@ def check_web_app_may_call(
     Sources: https://fetch.spec.whatwg.org/#http-cors-protocol; RFC 9110 section 9.3.7
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_claims.web_app_may_call(cors_survey.facts, origins(target), backend))
+    return conclude(web_app.web_app_may_call(cors_survey.facts, origins(target), backend))
 
 
 def check_errors_are_readable(
@@ -49,7 +50,7 @@ def check_errors_are_readable(
     Sources: https://nginx.org/en/docs/http/ngx_http_headers_module.html#add_header
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_responses.errors_are_readable(cors_survey.facts, origins(target), backend))
+    return conclude(responses.errors_are_readable(cors_survey.facts, origins(target), backend))
 
 
 def check_foreign_origins_are_refused(
@@ -68,7 +69,7 @@ def check_foreign_origins_are_refused(
     Sources: https://portswigger.net/web-security/cors; https://fetch.spec.whatwg.org/#cors-check
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_loose.foreign_origins_are_refused(cors_survey.facts, origins(target), backend))
+    return conclude(too_loose.foreign_origins_are_refused(cors_survey.facts, origins(target), backend))
 
 
 def check_headers_not_doubled(
@@ -86,7 +87,7 @@ def check_headers_not_doubled(
     Sources: https://fetch.spec.whatwg.org/#cors-check
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_responses.headers_not_doubled(cors_survey.facts, origins(target), backend))
+    return conclude(responses.headers_not_doubled(cors_survey.facts, origins(target), backend))
 
 
 def check_preflight_is_cached(
@@ -104,7 +105,7 @@ def check_preflight_is_cached(
     Sources: https://fetch.spec.whatwg.org/#cors-preflight-cache
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_responses.preflight_is_cached(cors_survey.facts, origins(target), backend))
+    return conclude(responses.preflight_is_cached(cors_survey.facts, origins(target), backend))
 
 
 def check_exposed_headers_suffice(
@@ -124,7 +125,7 @@ def check_exposed_headers_suffice(
     Sources: https://fetch.spec.whatwg.org/#concept-filtered-response-cors
     """
     backend = None if isinstance(cors_backend, NotMeasured) else cors_backend
-    return conclude(cors_reading.exposed_headers_suffice(cors_survey.facts, origins(target), backend))
+    return conclude(readable.exposed_headers_suffice(cors_survey.facts, origins(target), backend))
 
 
 def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey], target: Target) -> Finding:
@@ -140,7 +141,7 @@ def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey], target:
 
     Sources: https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches; RFC 9110 section 12.5.5
     """
-    return conclude(cors_loose.caches_keep_origins_apart(cors_survey.facts, origins(target)))
+    return conclude(too_loose.caches_keep_origins_apart(cors_survey.facts, origins(target)))
 
 
 def check_bucket_lets_the_web_app_read(cors_bucket: CorsSurvey, target: Target) -> Finding:
@@ -155,4 +156,4 @@ def check_bucket_lets_the_web_app_read(cors_bucket: CorsSurvey, target: Target) 
 
     Sources: https://fetch.spec.whatwg.org/#http-redirect-fetch
     """
-    return conclude(cors_reading.bucket_lets_the_web_app_read(cors_bucket, origins(target)))
+    return conclude(readable.bucket_lets_the_web_app_read(cors_bucket, origins(target)))

@@ -9,8 +9,8 @@ from btdiag.core import evidence
 from btdiag.core.answers import proofs, rate_limited, words
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
+from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
-from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.limits_requests import (
     DEEP_COUNT,
     DEEP_HEADERS,

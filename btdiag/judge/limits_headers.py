@@ -11,9 +11,9 @@ from btdiag.core.answers import Roots, facts_of, proofs
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
 from btdiag.core.target import Target
-from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.limits_paths import PathAnswers
 from btdiag.judge.limits_requests import ProductRequests
 

@@ -14,10 +14,10 @@ from btdiag.core.answers import proofs, rate_limited, words
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
+from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, page, redirect, sender
 from btdiag.core.signatures import ORIGINS_TOO
 from btdiag.core.statuses import SOURCES, explain
-from btdiag.judge.cors_survey import UNKNOWN_PATH
 
 LATE_S = 6.0  # an answer that took longer has its time told
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
+from btdiag.core.product import UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.cors_survey import UNKNOWN_PATH, origins
 from btdiag.judge.limits import DirectTrials
 from btdiag.judge.limits_requests import (
     DEEP_COUNT,

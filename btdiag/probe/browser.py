@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 
 from btdiag.core.address import Space, space
 from btdiag.core.measurement import NotAsked, PerAddress, Unknown, Waits, measurement
+from btdiag.core.product import origins
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Mode, Route, Target, Way
-from btdiag.judge.cors_survey import origins
 from btdiag.judge.lna_facts import (
     Browser,
     BrowserSurvey,

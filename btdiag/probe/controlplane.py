@@ -11,9 +11,9 @@ from btdiag.core.answers import is_gateway_hiccup
 from btdiag.core.credential import logs_in
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import measurement
+from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.target import Mode, Target, Way
 from btdiag.core.urls import url_parts
-from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.sdk_facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, same_place, served
 from btdiag.judge.sdk_needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
 from btdiag.net.limits import HEALTH_ANSWER, Limits

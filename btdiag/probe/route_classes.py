@@ -7,8 +7,8 @@ import asyncio
 from btdiag.core.credential import logs_in
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Waits, measurement
+from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.cors_survey import UNKNOWN_PATH
 from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, RouteClass, silent, unreached
 from btdiag.net.limits import Limits
 from btdiag.net.reuse import Kept, kept

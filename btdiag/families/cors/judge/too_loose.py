@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
-from btdiag.judge import cors_snippets as snippets
-from btdiag.judge.cors import cors_check
-from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
-from btdiag.judge.cors_blame import FETCH
-from btdiag.judge.cors_ground import cors_headers, ground, proof, spoken, where
-from btdiag.judge.cors_hops import is_doubled, passes, twin
-from btdiag.judge.cors_survey import PROXY_PATH, CorsSurvey, Purpose, Trial
+from btdiag.families.cors.causes import is_doubled, passes, twin
+from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpose
+from btdiag.families.cors.fetch import cors_check
+from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
+from btdiag.families.cors.judge.standing import cors_headers, ground, proof, spoken, where
+from btdiag.families.cors.remedy import snippets
+from btdiag.families.cors.remedy.causes import FETCH
 
 _LAMBDA_MARKS = ("x-amzn-requestid", "x-amzn-trace-id")
 _POISONED_BY = "https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches"
@@ -43,18 +43,18 @@ def foreign_origins_are_refused(
     return Finding(verdict=Verdict.PASS, summary=f"{asked} foreign origins were tried and none was let in{note}")
 
 
-def _is_lambda_default(trial: Trial, let_in: Sequence[Trial]) -> bool:
+def _is_lambda_default(trial: CorsTrial, let_in: Sequence[CorsTrial]) -> bool:
     """The AI proxy as an AWS Lambda URL echoes any origin by its module's own default; the API must not do so too."""
     elsewhere = any(other.path != PROXY_PATH for other in let_in)
     return trial.path == PROXY_PATH and not elsewhere and any(trial.exchange.header(name) for name in _LAMBDA_MARKS)
 
 
-def _with_credentials(trial: Trial) -> bool:
+def _with_credentials(trial: CorsTrial) -> bool:
     return cors_check(trial.page.origin, True, trial.exchange.headers) is None
 
 
 def _too_loose(
-    let_in: Sequence[Trial], welcome: str, alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None
+    let_in: Sequence[CorsTrial], welcome: str, alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None
 ) -> Finding:
     worst = [trial for trial in let_in if _with_credentials(trial)]
     group = worst or list(let_in)
@@ -86,7 +86,7 @@ def _too_loose(
     )
 
 
-def _api_does_it(trial: Trial, backend: CorsSurvey | None) -> bool:
+def _api_does_it(trial: CorsTrial, backend: CorsSurvey | None) -> bool:
     own = twin(trial, backend)
     return own is not None and passes(own)
 
@@ -115,7 +115,7 @@ def _why(names: Sequence[str]) -> str:
     return "; ".join(text for pattern, text in kinds.items() if any(re.search(pattern, name) for name in names))
 
 
-def _table(group: Sequence[Trial]) -> Evidence:
+def _table(group: Sequence[CorsTrial]) -> Evidence:
     rows = [
         (
             trial.exchange.label,
@@ -184,7 +184,7 @@ def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey], origins: Sequen
     )
 
 
-def _depends_on_origin(trial: Trial, survey: CorsSurvey) -> bool:
+def _depends_on_origin(trial: CorsTrial, survey: CorsSurvey) -> bool:
     """Is the allowed origin another one, or none, for a foreign origin or without any?"""
     mine = trial.exchange.header(ALLOW_ORIGIN)
     others = [t for t in survey.of(Purpose.FOREIGN, Purpose.PLAIN) if t.path == trial.path and not t.preflight]

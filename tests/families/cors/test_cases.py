@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from btdiag.judge.cors import CorsError, Credentials, Outcome, PageRequest, RawResponse, http_fetch
+from btdiag.families.cors.fetch import CorsError, Credentials, PageRequest, RawResponse, http_fetch
+from btdiag.families.cors.fetch.http_fetch import FetchOutcome
 
 API = "https://api.example/call"
 CASES = [
     json.loads(line)
-    for path in sorted((Path(__file__).parent.parent / "cases").glob("cors*.jsonl"))
+    for path in sorted((Path(__file__).parent / "cases").glob("cors*.jsonl"))
     for line in path.read_text(encoding="utf-8").splitlines()
 ]
 
@@ -34,7 +35,7 @@ def raw(answer: dict[str, Any], method: str) -> RawResponse:
     return RawResponse(status=answer["status"], headers=(*map(tuple, answer["headers"]), *length))
 
 
-def judged(case: dict[str, Any]) -> Outcome:
+def judged(case: dict[str, Any]) -> FetchOutcome:
     def answers(method: str, url: str) -> RawResponse:
         if case.get("landed") and url.endswith(case["landed"]["path"]):
             return raw(case["landed"], method)
@@ -46,7 +47,7 @@ def judged(case: dict[str, Any]) -> Outcome:
     return http_fetch(page_request(case), API, answers)
 
 
-def seen(outcome: Outcome) -> dict[str, Any]:
+def seen(outcome: FetchOutcome) -> dict[str, Any]:
     """The outcome in the words of the case files. A redirected preflight has no code there."""
     refusal = outcome.refusal
     code = None if refusal is None or refusal.error is CorsError.PREFLIGHT_REDIRECT else refusal.error.value

@@ -9,21 +9,16 @@ import pytest
 
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Verdict
+from btdiag.core.product import WEB_APP, origins
 from btdiag.core.target import Target
-from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
-from btdiag.judge.cors_halving import MOST_FOLLOW_UPS, next_questions
-from btdiag.judge.cors_survey import (
-    HEADERS,
-    PROXY_PATH,
-    WEB_APP,
-    CorsSurvey,
-    Purpose,
-    Question,
-    Trial,
+from btdiag.families.cors.facts import HEADERS, PROXY_PATH, CorsSurvey, CorsTrial, Purpose, Question
+from btdiag.families.cors.judge import readable, responses, too_loose, web_app
+from btdiag.families.cors.plan import (
+    MOST_FOLLOW_UPS,
     bucket_questions,
     first_questions,
     foreign_origins,
-    origins,
+    next_questions,
 )
 
 Headers = dict[str, str]
@@ -66,7 +61,7 @@ def sound(question: Question) -> Answer:
     return Answer(STATUS.get(question.path, 404), own, "{}")
 
 
-def trial(question: Question, answer: Answer, label: str) -> Trial:
+def trial(question: Question, answer: Answer, label: str) -> CorsTrial:
     broken = Failure(phase=Phase.HEADERS, trouble=Trouble.RESET, detail="reset") if answer.status is None else None
     exchange = Exchange(
         method="OPTIONS" if question.preflight else question.page.method,
@@ -80,7 +75,7 @@ def trial(question: Question, answer: Answer, label: str) -> Trial:
         body=answer.body,
         failure=broken,
     )
-    return Trial(
+    return CorsTrial(
         purpose=question.purpose,
         path=question.path,
         page=question.page,
@@ -93,7 +88,7 @@ def survey(
     gateway: Gateway | None = None, label: str = "192.0.2.1", allowed: tuple[str, ...] = (WEB_APP,)
 ) -> CorsSurvey:
     """All questions asked of the API behind a gateway."""
-    trials: list[Trial] = []
+    trials: list[CorsTrial] = []
     wanted = first_questions(allowed)
     while wanted:
         for question in wanted:
@@ -108,7 +103,7 @@ def surveys(gateway: Gateway | None = None) -> dict[str, CorsSurvey]:
 
 
 def may_call(gateway: Gateway | None, backend: CorsSurvey | None = None) -> Finding:
-    return cors_claims.web_app_may_call(surveys(gateway), (WEB_APP,), backend)
+    return web_app.web_app_may_call(surveys(gateway), (WEB_APP,), backend)
 
 
 def on_preflights(change: Callable[[Question, Answer], Answer]) -> Gateway:
@@ -118,15 +113,15 @@ def on_preflights(change: Callable[[Question, Answer], Answer]) -> Gateway:
 def test_a_sound_api_passes_every_claim() -> None:
     good = surveys()
     claims = (
-        cors_claims.web_app_may_call,
-        cors_responses.errors_are_readable,
-        cors_responses.headers_not_doubled,
-        cors_responses.preflight_is_cached,
-        cors_loose.foreign_origins_are_refused,
-        cors_reading.exposed_headers_suffice,
+        web_app.web_app_may_call,
+        responses.errors_are_readable,
+        responses.headers_not_doubled,
+        responses.preflight_is_cached,
+        too_loose.foreign_origins_are_refused,
+        readable.exposed_headers_suffice,
     )
     assert [claim(good, (WEB_APP,), None).verdict for claim in claims] == [Verdict.PASS] * 6
-    assert cors_loose.caches_keep_origins_apart(good, (WEB_APP,)).verdict is Verdict.PASS
+    assert too_loose.caches_keep_origins_apart(good, (WEB_APP,)).verdict is Verdict.PASS
 
 
 NGINX_403 = "<html><head><title>403 Forbidden</title></head><body><center>nginx</center></body></html>"
@@ -270,27 +265,27 @@ def test_authorization_by_wildcard_is_a_warning() -> None:
         return answer.having(Access_Control_Allow_Headers="*").having(Access_Control_Allow_Origin="*")
 
     wild = surveys(on_preflights(lax))
-    assert cors_claims.web_app_may_call(wild, (WEB_APP,), None).verdict is Verdict.WARN
+    assert web_app.web_app_may_call(wild, (WEB_APP,), None).verdict is Verdict.WARN
 
 
 def test_every_given_origin_counts() -> None:
     other = "https://staging.example"
     both = {"192.0.2.1": survey(allowed=(WEB_APP, other))}
-    finding = cors_claims.web_app_may_call(both, (WEB_APP, other), None)
+    finding = web_app.web_app_may_call(both, (WEB_APP, other), None)
     assert finding.verdict is Verdict.FAIL
     assert other in finding.summary
 
 
 def test_one_address_of_two_is_named() -> None:
     both = surveys() | {"192.0.2.2": survey(on_preflights(lambda _, __: Answer(405)), "192.0.2.2")}
-    finding = cors_claims.web_app_may_call(both, (WEB_APP,), None)
+    finding = web_app.web_app_may_call(both, (WEB_APP,), None)
     assert "at 1 of 2 addresses (192.0.2.2)" in finding.summary
 
 
 @pytest.mark.parametrize("status", [502, 401, None])
 def test_a_dead_root_is_the_cause_of_all(status: int | None) -> None:
     dead = surveys(lambda *_: Answer(status))
-    finding = cors_claims.web_app_may_call(dead, (WEB_APP,), None)
+    finding = web_app.web_app_may_call(dead, (WEB_APP,), None)
     assert (finding.verdict, finding.because) == (Verdict.SKIP, "readiness.root-answers")
 
 
@@ -305,7 +300,7 @@ def test_a_rate_limit_leaves_it_open() -> None:
     limited = on_preflights(lambda *_: Answer(429))
     assert may_call(limited).verdict is Verdict.INCONCLUSIVE
     assert (
-        cors_loose.foreign_origins_are_refused(
+        too_loose.foreign_origins_are_refused(
             surveys(lambda q, a: Answer(429) if q.purpose is Purpose.FOREIGN else a), (WEB_APP,), None
         ).verdict
         is Verdict.INCONCLUSIVE
@@ -314,14 +309,14 @@ def test_a_rate_limit_leaves_it_open() -> None:
 
 def test_a_doubled_origin_has_a_check_of_its_own() -> None:
     doubled = surveys(lambda _, answer: answer.having(Access_Control_Allow_Origin=f"{WEB_APP}, {WEB_APP}"))
-    assert cors_claims.web_app_may_call(doubled, (WEB_APP,), None).because == "cors.headers-not-doubled"
-    finding = cors_responses.headers_not_doubled(doubled, (WEB_APP,), doubled["192.0.2.1"])
+    assert web_app.web_app_may_call(doubled, (WEB_APP,), None).because == "cors.headers-not-doubled"
+    finding = responses.headers_not_doubled(doubled, (WEB_APP,), doubled["192.0.2.1"])
     assert (finding.verdict, finding.hop) == (Verdict.FAIL, HopName.API)
-    assert cors_responses.headers_not_doubled(doubled, (WEB_APP,), survey()).hop is HopName.LOAD_BALANCER
+    assert responses.headers_not_doubled(doubled, (WEB_APP,), survey()).hop is HopName.LOAD_BALANCER
 
 
 def errors(gateway: Gateway, backend: CorsSurvey | None = None) -> Finding:
-    return cors_responses.errors_are_readable(surveys(gateway), (WEB_APP,), backend)
+    return responses.errors_are_readable(surveys(gateway), (WEB_APP,), backend)
 
 
 def bare_errors(_: Question, answer: Answer) -> Answer:
@@ -353,13 +348,13 @@ def test_a_short_memory_is_a_warning(value: str | None) -> None:
         return answer.without(name) if value is None else replace(answer, headers=answer.headers | {name: value})
 
     bad = on_preflights(change)
-    assert cors_responses.preflight_is_cached(surveys(bad), (WEB_APP,), None).hop is HopName.LOAD_BALANCER
-    finding = cors_responses.preflight_is_cached(surveys(bad), (WEB_APP,), survey(bad))
+    assert responses.preflight_is_cached(surveys(bad), (WEB_APP,), None).hop is HopName.LOAD_BALANCER
+    finding = responses.preflight_is_cached(surveys(bad), (WEB_APP,), survey(bad))
     assert (finding.verdict, finding.hop) == (Verdict.WARN, HopName.API)
 
 
 def loose(gateway: Gateway, backend: CorsSurvey | None = None) -> Finding:
-    return cors_loose.foreign_origins_are_refused(surveys(gateway), (WEB_APP,), backend)
+    return too_loose.foreign_origins_are_refused(surveys(gateway), (WEB_APP,), backend)
 
 
 def echo(question: Question, answer: Answer) -> Answer:
@@ -423,13 +418,13 @@ def test_other_origins_have_foreign_ones_too() -> None:
 )
 def test_a_cache_is_a_trap_only_where_it_may_keep_the_answer(cached: Headers, verdict: Verdict) -> None:
     mixed = surveys(lambda _, a: replace(a.without("Vary"), headers=a.without("Vary").headers | cached))
-    assert cors_loose.caches_keep_origins_apart(mixed, (WEB_APP,)).verdict is verdict
+    assert too_loose.caches_keep_origins_apart(mixed, (WEB_APP,)).verdict is verdict
     varied = surveys(lambda _, a: replace(a, headers=a.headers | cached))
-    assert cors_loose.caches_keep_origins_apart(varied, (WEB_APP,)).verdict is Verdict.PASS
+    assert too_loose.caches_keep_origins_apart(varied, (WEB_APP,)).verdict is Verdict.PASS
 
 
 def exposed(gateway: Gateway, backend: CorsSurvey | None = None) -> Finding:
-    return cors_reading.exposed_headers_suffice(surveys(gateway), (WEB_APP,), backend)
+    return readable.exposed_headers_suffice(surveys(gateway), (WEB_APP,), backend)
 
 
 def test_exposure_is_judged_by_what_is_seen() -> None:
@@ -441,7 +436,7 @@ def test_exposure_is_judged_by_what_is_seen() -> None:
     assert exposed(lambda q, a: hidden(q, a).having(x_bt_cursor="1")).verdict is Verdict.WARN
     assert "no list of names" in exposed(lambda _, a: a.having(Access_Control_Expose_Headers="a b")).summary
     both = surveys() | {"192.0.2.2": survey(hidden, "192.0.2.2")}
-    finding = cors_reading.exposed_headers_suffice(both, (WEB_APP,), None)
+    finding = readable.exposed_headers_suffice(both, (WEB_APP,), None)
     assert "at 1 of 2 addresses (192.0.2.2)" in finding.summary
     assert exposed(lambda _, a: a.without("Access-Control-Allow-Origin")).because == "cors.web-app-may-call"
 
@@ -449,7 +444,7 @@ def test_exposure_is_judged_by_what_is_seen() -> None:
 def bucket(answer: Answer) -> Finding:
     asked = bucket_questions("/trace.json", "X-Amz-Signature=1")
     found = CorsSurvey(trials=tuple(trial(question, answer, "bucket") for question in asked))
-    return cors_reading.bucket_lets_the_web_app_read(found, (WEB_APP,))
+    return readable.bucket_lets_the_web_app_read(found, (WEB_APP,))
 
 
 def test_the_object_store_must_answer_null() -> None:

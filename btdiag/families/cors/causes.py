@@ -14,11 +14,11 @@ from enum import StrEnum
 from btdiag.core import sender
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName
-from btdiag.judge.cors import CorsError, Refusal, cors_check
-from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
-from btdiag.judge.cors.fields import get
-from btdiag.judge.cors_halving import refused_alike, refused_headers
-from btdiag.judge.cors_survey import PROXY_PATH, CorsSurvey, Purpose, Trial, refusal_of
+from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpose, refusal_of
+from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
+from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
+from btdiag.families.cors.fetch.fields import get
+from btdiag.families.cors.plan import refused_alike, refused_headers
 
 _LISTS = (
     "Access-Control-Allow-Methods",
@@ -32,7 +32,7 @@ _ACCESS_MARKS = ("cf-access-aud", "cf-access-domain", "www-authenticate", "x-aut
 _LOGIN_WORDS = ("sign in", "log in", "login", "oauth", "authenticate", "authorization required")
 
 
-class Cause(StrEnum):
+class CorsCause(StrEnum):
     """What went wrong on the way, named for the hop that does it."""
 
     UPSTREAM = "upstream"  # a gateway's own 5xx: no CORS matter at all
@@ -58,9 +58,9 @@ class Cause(StrEnum):
 class Problem:
     """One trial that a browser would refuse. `with_credentials`: only `credentials: "include"` breaks."""
 
-    trial: Trial
+    trial: CorsTrial
     refusal: Refusal
-    cause: Cause
+    cause: CorsCause
     with_credentials: bool = False
 
 
@@ -69,21 +69,21 @@ def is_doubled(seen: Exchange, name: str = ALLOW_ORIGIN) -> bool:
     return len(seen.header_values(name)) > 1 or "," in (seen.header(name) or "")
 
 
-def passes(trial: Trial) -> bool:
+def passes(trial: CorsTrial) -> bool:
     """Would a browser let the page see this answer, without credentials?"""
     if trial.preflight:
         return refusal_of(trial) is None
     return cors_check(trial.page.origin, False, trial.exchange.headers) is None
 
 
-def cause_of(trial: Trial, refusal: Refusal, survey: CorsSurvey) -> Cause:
+def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCause:
     """The cause of a refusal. `survey` holds the neighbours of the trial: the same address, asked otherwise."""
     seen = trial.exchange
     status = seen.status or 0
     if is_doubled(seen):
-        return Cause.DOUBLED
+        return CorsCause.DOUBLED
     if status >= 500 and status != 501:
-        return Cause.UPSTREAM
+        return CorsCause.UPSTREAM
     if refusal.error in _BY_ERROR:
         return _BY_ERROR[refusal.error]
     if sender.redirect(seen) is not None:
@@ -94,10 +94,10 @@ def cause_of(trial: Trial, refusal: Refusal, survey: CorsSurvey) -> Cause:
 
 
 _BY_ERROR = {
-    CorsError.METHOD_DISALLOWED: Cause.METHOD_LIST,
-    CorsError.HEADER_DISALLOWED: Cause.HEADER_LIST,
-    CorsError.INVALID_ALLOW_METHODS: Cause.BROKEN_LIST,
-    CorsError.INVALID_ALLOW_HEADERS: Cause.BROKEN_LIST,
+    CorsError.METHOD_DISALLOWED: CorsCause.METHOD_LIST,
+    CorsError.HEADER_DISALLOWED: CorsCause.HEADER_LIST,
+    CorsError.INVALID_ALLOW_METHODS: CorsCause.BROKEN_LIST,
+    CorsError.INVALID_ALLOW_HEADERS: CorsCause.BROKEN_LIST,
     **dict.fromkeys(
         (
             CorsError.ALLOW_ORIGIN_MISMATCH,
@@ -107,7 +107,7 @@ _BY_ERROR = {
             CorsError.PREFLIGHT_INVALID_ALLOW_ORIGIN,
             CorsError.PREFLIGHT_MULTIPLE_ALLOW_ORIGIN,
         ),
-        Cause.FIXED_ORIGIN,
+        CorsCause.FIXED_ORIGIN,
     ),
     **dict.fromkeys(
         (
@@ -116,34 +116,34 @@ _BY_ERROR = {
             CorsError.INVALID_ALLOW_CREDENTIALS,
             CorsError.PREFLIGHT_INVALID_ALLOW_CREDENTIALS,
         ),
-        Cause.CREDENTIALS,
+        CorsCause.CREDENTIALS,
     ),
 }
 
 
-def _redirect_cause(seen: Exchange) -> Cause:
+def _redirect_cause(seen: Exchange) -> CorsCause:
     leads = sender.redirect(seen)
     marked = any(seen.header(name) for name in _ACCESS_MARKS)
-    return Cause.AUTHENTICATION if marked or (leads is not None and leads.to_login) else Cause.REDIRECT
+    return CorsCause.AUTHENTICATION if marked or (leads is not None and leads.to_login) else CorsCause.REDIRECT
 
 
-def _by_status(trial: Trial, survey: CorsSurvey) -> Cause:
+def _by_status(trial: CorsTrial, survey: CorsSurvey) -> CorsCause:
     """4xx and 501."""
     status = trial.exchange.status
     if _origin_is_unknown(trial, survey):
-        return Cause.ORIGIN_REFUSED
+        return CorsCause.ORIGIN_REFUSED
     if status in (401, 407):
-        return Cause.AUTHENTICATION
+        return CorsCause.AUTHENTICATION
     if status == 403:
         return _forbidden(trial, survey)
     if status in (413, 414, 431):
-        return Cause.TOO_LARGE
+        return CorsCause.TOO_LARGE
     if trial.preflight and parts_at_fault(trial, survey):
-        return Cause.HEADER_LIST
-    return Cause.METHOD_FILTER if trial.preflight else Cause.HEADERS_DROPPED
+        return CorsCause.HEADER_LIST
+    return CorsCause.METHOD_FILTER if trial.preflight else CorsCause.HEADERS_DROPPED
 
 
-def _origin_is_unknown(trial: Trial, survey: CorsSurvey) -> bool:
+def _origin_is_unknown(trial: CorsTrial, survey: CorsSurvey) -> bool:
     """Is every answer to this origin without CORS headers, successful ones too, and none of them a gateway's page?
 
     An API that does not know an origin treats OPTIONS as just another request: 404 here, 401 there.
@@ -153,20 +153,20 @@ def _origin_is_unknown(trial: Trial, survey: CorsSurvey) -> bool:
     return bool(served) and len(bare) == len(served) and not is_gateway_page(trial.exchange)
 
 
-def _forbidden(trial: Trial, survey: CorsSurvey) -> Cause:
+def _forbidden(trial: CorsTrial, survey: CorsSurvey) -> CorsCause:
     seen = trial.exchange
     words = seen.body[:4096].lower()
     if any(seen.header(name) for name in _ACCESS_MARKS) or any(word in words for word in _LOGIN_WORDS):
-        return Cause.AUTHENTICATION
+        return CorsCause.AUTHENTICATION
     if _is_missing_route(seen):
-        return Cause.METHOD_FILTER
+        return CorsCause.METHOD_FILTER
     if trial.path == PROXY_PATH and seen.body.strip() == "Forbidden":
-        return Cause.ORIGIN_REFUSED
+        return CorsCause.ORIGIN_REFUSED
     reachable = any(other.exchange.status == 200 for other in survey.of(Purpose.ACTUAL))
     known = sender.sender(seen)
     if not reachable and known.confidence is sender.Confidence.CERTAIN and known.name == "nginx":
-        return Cause.AUTHENTICATION
-    return Cause.FIREWALL
+        return CorsCause.AUTHENTICATION
+    return CorsCause.FIREWALL
 
 
 def _is_missing_route(seen: Exchange) -> bool:
@@ -181,7 +181,7 @@ def is_gateway_page(seen: Exchange) -> bool:
     return known or sender.page(seen) is not None
 
 
-def parts_at_fault(trial: Trial, survey: CorsSurvey) -> tuple[str, ...]:
+def parts_at_fault(trial: CorsTrial, survey: CorsSurvey) -> tuple[str, ...]:
     """The request headers that are refused each by itself, here or on a route that is refused alike."""
     parts, alike = survey.of(Purpose.PART), refused_alike(trial, survey.trials)
     names = {name for other in alike for name in refused_headers(parts, other.path, other.page.origin)}
@@ -193,32 +193,32 @@ def _pages_are_served(survey: CorsSurvey) -> bool:
     return any(passes(trial) for trial in survey.of(Purpose.ACTUAL))
 
 
-def _without_origin(trial: Trial, survey: CorsSurvey) -> Cause:
+def _without_origin(trial: CorsTrial, survey: CorsSurvey) -> CorsCause:
     """A 2xx answer without Access-Control-Allow-Origin: who left it out?"""
     seen = trial.exchange
     has_others = any(seen.header(name) is not None for name in _LISTS)
     if not trial.preflight:
         return _simple_without_origin(trial, survey, has_others)
     if parts_at_fault(trial, survey):
-        return Cause.HEADER_LIST
+        return CorsCause.HEADER_LIST
     if has_others:
-        return Cause.STRIPPED_REQUEST
+        return CorsCause.STRIPPED_REQUEST
     if _pages_are_served(survey):
-        return Cause.STRIPPED_REQUEST if seen.header("allow") else Cause.ANSWERED_WITHOUT_CORS
+        return CorsCause.STRIPPED_REQUEST if seen.header("allow") else CorsCause.ANSWERED_WITHOUT_CORS
     strips = trial.path == PROXY_PATH and seen.header("allow") is not None
-    return Cause.STRIPPED_REQUEST if strips else Cause.ORIGIN_REFUSED
+    return CorsCause.STRIPPED_REQUEST if strips else CorsCause.ORIGIN_REFUSED
 
 
-def _simple_without_origin(trial: Trial, survey: CorsSurvey, has_others: bool) -> Cause:
+def _simple_without_origin(trial: CorsTrial, survey: CorsSurvey, has_others: bool) -> CorsCause:
     """A simple request: dropped after good preflights, or bare for the reason that the preflights tell."""
     if sender.page(trial.exchange) is sender.Page.LOGIN:
-        return Cause.AUTHENTICATION
+        return CorsCause.AUTHENTICATION
     preflights = survey.of(Purpose.PREFLIGHT)
     if any(passes(other) for other in preflights):
-        return Cause.HEADERS_DROPPED
+        return CorsCause.HEADERS_DROPPED
     bare = [other.exchange for other in preflights if other.exchange.header(ALLOW_ORIGIN) is None]
     lists = any(seen.header(name) is not None for seen in bare for name in _LISTS)
-    return Cause.STRIPPED_REQUEST if has_others or lists else Cause.ORIGIN_REFUSED
+    return CorsCause.STRIPPED_REQUEST if has_others or lists else CorsCause.ORIGIN_REFUSED
 
 
 def problems(survey: CorsSurvey, origins: Iterable[str]) -> tuple[Problem, ...]:
@@ -237,7 +237,7 @@ def problems(survey: CorsSurvey, origins: Iterable[str]) -> tuple[Problem, ...]:
     return (*found, *_silences(survey, wanted))
 
 
-def _is_mere_error(trial: Trial) -> bool:
+def _is_mere_error(trial: CorsTrial) -> bool:
     """A 4xx to a simple request is judged as an error response."""
     return not trial.preflight and 400 <= (trial.exchange.status or 0) < 500
 
@@ -246,13 +246,13 @@ def _silences(survey: CorsSurvey, origins: frozenset[str]) -> tuple[Problem, ...
     """Preflights that got no answer at all where other requests do."""
     silent = Refusal(error=CorsError.NETWORK_ERROR, step="CORS-preflight fetch")
     return tuple(
-        Problem(trial=trial, refusal=silent, cause=Cause.SILENCE)
+        Problem(trial=trial, refusal=silent, cause=CorsCause.SILENCE)
         for trial in survey.trials
         if trial.purpose is Purpose.PREFLIGHT and trial.is_silent and trial.page.origin in origins
     )
 
 
-def _refusal(trial: Trial, with_credentials: bool) -> Refusal | None:
+def _refusal(trial: CorsTrial, with_credentials: bool) -> Refusal | None:
     if trial.preflight:
         return refusal_of(trial, with_credentials=with_credentials)
     refusal = cors_check(trial.page.origin, with_credentials, trial.exchange.headers)
@@ -262,7 +262,7 @@ def _refusal(trial: Trial, with_credentials: bool) -> Refusal | None:
     return refusal
 
 
-def is_absent_route(trial: Trial, survey: CorsSurvey) -> bool:
+def is_absent_route(trial: CorsTrial, survey: CorsSurvey) -> bool:
     """Is this a route that the data plane does not have: 404 to OPTIONS and to GET, while other routes pass?"""
     if not trial.preflight or (trial.exchange.status != 404 and not _is_missing_route(trial.exchange)):
         return False
@@ -272,7 +272,7 @@ def is_absent_route(trial: Trial, survey: CorsSurvey) -> bool:
     return gone and any(passes(other) for other in others)
 
 
-def answered_by_gateway(trial: Trial, survey: CorsSurvey) -> bool | None:
+def answered_by_gateway(trial: CorsTrial, survey: CorsSurvey) -> bool | None:
     """Did a gateway answer this preflight itself, without the marks that the app leaves? None where nothing tells."""
     others = survey.of(Purpose.ACTUAL, Purpose.ERROR)
     marks = [name for name in _APP_MARKS[:3] if any(other.exchange.header(name) for other in others)]
@@ -281,7 +281,7 @@ def answered_by_gateway(trial: Trial, survey: CorsSurvey) -> bool | None:
     return not any(trial.exchange.header(name) for name in marks)
 
 
-def twin(trial: Trial, backend: CorsSurvey | None) -> Trial | None:
+def twin(trial: CorsTrial, backend: CorsSurvey | None) -> CorsTrial | None:
     """The same question, answered by the API server itself (from its lists, where only the method is another one)."""
     if backend is None:
         return None
@@ -292,6 +292,6 @@ def twin(trial: Trial, backend: CorsSurvey | None) -> Trial | None:
     return same or (replace(listed, page=trial.page) if listed else None)
 
 
-def allowed_origin(trial: Trial) -> str:
+def allowed_origin(trial: CorsTrial) -> str:
     """The value that was sent, "" for none."""
     return get(trial.exchange.headers, ALLOW_ORIGIN) or ""

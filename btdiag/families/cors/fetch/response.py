@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from btdiag.judge.cors.fields import Header, extract_list
+from btdiag.families.cors.fetch.fields import Header, extract_list
 
 SAFELISTED_RESPONSE_HEADERS = frozenset(
     {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"}

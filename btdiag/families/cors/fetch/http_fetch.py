@@ -10,11 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from btdiag.judge.cors.check import CorsError, Refusal, cors_check
-from btdiag.judge.cors.fields import Header, get
-from btdiag.judge.cors.preflight import REDIRECT_STATUSES, PreflightVerdict, cors_preflight_fetch
-from btdiag.judge.cors.request import PageRequest, cors_unsafe_request_header_names, needs_preflight, normalize_method
-from btdiag.judge.cors.response import readable_headers
+from btdiag.families.cors.fetch.check import CorsError, Refusal, cors_check
+from btdiag.families.cors.fetch.fields import Header, get
+from btdiag.families.cors.fetch.preflight import REDIRECT_STATUSES, PreflightVerdict, cors_preflight_fetch
+from btdiag.families.cors.fetch.request import (
+    PageRequest,
+    cors_unsafe_request_header_names,
+    needs_preflight,
+    normalize_method,
+)
+from btdiag.families.cors.fetch.response import readable_headers
 
 _MOST_REDIRECTS = 20
 _BODY_HEADERS = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
@@ -34,7 +39,7 @@ Answers: TypeAlias = Callable[[str, str], RawResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class FetchOutcome:
     """What becomes of a fetch.
 
     `refusal` is None when it resolves; `status` and `readable` are then what the page sees. `preflights` holds the
@@ -63,7 +68,7 @@ class _Leg:
     url: str
     sender: str
     redirects: int
-    so_far: Outcome
+    so_far: FetchOutcome
 
 
 def _origin_of(url: str) -> tuple[str, str, int | None]:
@@ -75,7 +80,7 @@ def _same_origin(url: str, other: str) -> bool:
     return _origin_of(url) == _origin_of(other)
 
 
-def _stop(outcome: Outcome, error: CorsError, parameter: str = "") -> Outcome:
+def _stop(outcome: FetchOutcome, error: CorsError, parameter: str = "") -> FetchOutcome:
     return replace(outcome, refusal=Refusal(error=error, parameter=parameter, step="HTTP-redirect fetch"))
 
 
@@ -93,7 +98,7 @@ def _without_authorization(request: PageRequest) -> PageRequest:
     return replace(request, headers=tuple(pair for pair in request.headers if pair[0].lower() != "authorization"))
 
 
-def _redirected(leg: _Leg, response: RawResponse, outcome: Outcome) -> _Leg | Outcome:
+def _redirected(leg: _Leg, response: RawResponse, outcome: FetchOutcome) -> _Leg | FetchOutcome:
     """The next leg after a redirect whose response passed the CORS check (Fetch, "HTTP-redirect fetch")."""
     url = urljoin(leg.url, get(response.headers, "Location") or "")
     parts = urlsplit(url)
@@ -114,7 +119,7 @@ def _redirected(leg: _Leg, response: RawResponse, outcome: Outcome) -> _Leg | Ou
     )
 
 
-def _preflighted(leg: _Leg, answers: Answers) -> tuple[PageRequest, Outcome]:
+def _preflighted(leg: _Leg, answers: Answers) -> tuple[PageRequest, FetchOutcome]:
     request, outcome = replace(leg.request, origin=leg.sender), leg.so_far
     if not needs_preflight(request):
         return request, outcome
@@ -128,7 +133,7 @@ def _preflighted(leg: _Leg, answers: Answers) -> tuple[PageRequest, Outcome]:
     )
 
 
-def _one_leg(leg: _Leg, answers: Answers) -> _Leg | Outcome:
+def _one_leg(leg: _Leg, answers: Answers) -> _Leg | FetchOutcome:
     request, outcome = _preflighted(leg, answers)
     if outcome.refusal is not None:
         return outcome
@@ -144,15 +149,15 @@ def _one_leg(leg: _Leg, answers: Answers) -> _Leg | Outcome:
     )
 
 
-def http_fetch(request: PageRequest, url: str, answers: Answers) -> Outcome:
+def http_fetch(request: PageRequest, url: str, answers: Answers) -> FetchOutcome:
     """Judge a whole cross-origin fetch to an absolute URL, given what the server answers.
 
     The CORS check applies to every response, redirects included. A redirect from one foreign origin to another makes
     the origin `null`, and drops Authorization. A URL of the page's own origin within a chain is not expected here.
     """
-    leg = _Leg(request, url, request.origin, 0, Outcome(refusal=None))
+    leg = _Leg(request, url, request.origin, 0, FetchOutcome(refusal=None))
     while True:
         step = _one_leg(leg, answers)
-        if isinstance(step, Outcome):
+        if isinstance(step, FetchOutcome):
             return step
         leg = step

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from btdiag.core.measurement import NotAsked, Unknown
+from btdiag.core.product import WEB_APP
 from btdiag.core.target import Mode, Proxy, Route, Secret, Target, Way
-from btdiag.judge.cors_survey import HEADERS, LARGE_BODY, WEB_APP, CorsSurvey, Purpose
+from btdiag.families.cors.facts import HEADERS, CorsSurvey, Purpose
+from btdiag.families.cors.plan import LARGE_BODY
+from btdiag.families.cors.probe import CONNECTIONS, cors_backend, cors_bucket, cors_survey
 from btdiag.lab.plan import Plan
 from btdiag.net.wire import Wire
-from btdiag.probe.preflight import CONNECTIONS, cors_backend, cors_bucket, cors_survey
 from tests.support.labclient import staged
 
 ADDRESS = "127.0.0.2"

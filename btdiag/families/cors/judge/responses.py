@@ -7,24 +7,25 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import sender
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
-from btdiag.judge import cors_snippets as snippets
-from btdiag.judge.cors import cors_check, max_age
-from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
-from btdiag.judge.cors_blame import FETCH
-from btdiag.judge.cors_ground import MAY_CALL, ground, proof, spoken, where
-from btdiag.judge.cors_hops import is_absent_route, is_doubled, is_gateway_page, passes, problems, twin
-from btdiag.judge.cors_survey import LARGE_BODY, CorsSurvey, Purpose, Trial
+from btdiag.families.cors.causes import is_absent_route, is_doubled, is_gateway_page, passes, problems, twin
+from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
+from btdiag.families.cors.fetch import cors_check, max_age
+from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
+from btdiag.families.cors.judge.standing import MAY_CALL, ground, proof, spoken, where
+from btdiag.families.cors.plan import LARGE_BODY
+from btdiag.families.cors.remedy import snippets
+from btdiag.families.cors.remedy.causes import FETCH
 
 SHORTEST_MAX_AGE = 60  # seconds; below it a page that is used at a normal pace preflights every call again
 
 
-def _is_error(trial: Trial) -> bool:
+def _is_error(trial: CorsTrial) -> bool:
     """An error response to judge: not API Gateway's word for a route that was never deployed, and not a 5xx or 429."""
     status = trial.exchange.status or 0
     return 400 <= status < 500 and "Missing Authentication Token" not in trial.exchange.body
 
 
-def _errors(survey: CorsSurvey, origins: Sequence[str]) -> list[Trial]:
+def _errors(survey: CorsSurvey, origins: Sequence[str]) -> list[CorsTrial]:
     """The error responses to judge. A route that the data plane does not have, and a gateway's own 404 outside /v1, are
     what no page ever asks for."""
     absent = {trial.path for trial in survey.trials if is_absent_route(trial, survey)}
@@ -77,11 +78,11 @@ def errors_are_readable(
     )
 
 
-def _statuses(trials: Sequence[Trial]) -> str:
+def _statuses(trials: Sequence[CorsTrial]) -> str:
     return ", ".join(str(status) for status in sorted({trial.exchange.status or 0 for trial in trials}))
 
 
-def _why_unreadable(hidden: Sequence[Trial]) -> str:
+def _why_unreadable(hidden: Sequence[CorsTrial]) -> str:
     """The reason, from who wrote the page."""
     seen = hidden[0].exchange
     if seen.status == 413:
@@ -96,7 +97,10 @@ def _why_unreadable(hidden: Sequence[Trial]) -> str:
 
 
 def _unreadable(
-    hidden: Sequence[Trial], errors: Sequence[Trial], alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None
+    hidden: Sequence[CorsTrial],
+    errors: Sequence[CorsTrial],
+    alive: Mapping[str, CorsSurvey],
+    backend: CorsSurvey | None,
 ) -> Finding:
     first = hidden[0]
     refusal = cors_check(first.page.origin, False, first.exchange.headers)
@@ -145,7 +149,7 @@ def headers_not_doubled(
 
 
 def _doubled(
-    trials: Sequence[Trial], name: str, alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None
+    trials: Sequence[CorsTrial], name: str, alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None
 ) -> Finding:
     first = trials[0]
     values = first.exchange.header_values(name)
@@ -171,7 +175,7 @@ def _doubled(
     )
 
 
-def _who_doubles(own: Trial | None, by_api: bool) -> str:
+def _who_doubles(own: CorsTrial | None, by_api: bool) -> str:
     if by_api:
         return "the API server itself sends it so"
     return "the API and a gateway in front of it both add it" + (
@@ -203,7 +207,7 @@ def preflight_is_cached(
     )
 
 
-def _not_cached(short: Sequence[Trial], alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None) -> Finding:
+def _not_cached(short: Sequence[CorsTrial], alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None) -> Finding:
     first = min(short, key=lambda trial: max_age(trial.exchange.headers))
     value = _max_age_value(first.exchange)
     own = twin(first, backend)

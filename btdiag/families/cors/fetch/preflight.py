@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from btdiag.judge.cors.check import CorsError, Refusal, cors_check
-from btdiag.judge.cors.fields import Header, extract_list, get
-from btdiag.judge.cors.request import (
+from btdiag.families.cors.fetch.check import CorsError, Refusal, cors_check
+from btdiag.families.cors.fetch.fields import Header, extract_list, get
+from btdiag.families.cors.fetch.request import (
     PageRequest,
     cors_unsafe_request_header_names,
     is_cors_safelisted_method,

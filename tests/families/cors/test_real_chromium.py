@@ -24,11 +24,12 @@ import trustme
 from playwright.sync_api import Page, sync_playwright
 
 from btdiag.core.target import Route, Target, Way
-from btdiag.judge.cors import Credentials, PageRequest, RawResponse, http_fetch
-from btdiag.judge.cors_survey import HEADERS, Purpose, Question, page_request
+from btdiag.families.cors.facts import HEADERS, Purpose, Question
+from btdiag.families.cors.fetch import Credentials, PageRequest, RawResponse, http_fetch
+from btdiag.families.cors.plan import page_request
+from btdiag.families.cors.probe import browser_headers
 from btdiag.lab.scenario import scenarios
 from btdiag.net.wire import Wire
-from btdiag.probe.preflight import browser_headers
 from tests.support.labclient import process
 
 pytestmark = pytest.mark.real

@@ -13,31 +13,25 @@ from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Trouble
 from btdiag.core.measurement import NotAsked, Scope, Unknown, measurement
+from btdiag.core.product import UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.cors import preflight_request
-from btdiag.judge.cors_halving import next_questions
-from btdiag.judge.cors_survey import (
-    CLASSES,
+from btdiag.families.cors.facts import CLASSES, CorsSurvey, CorsTrial, Purpose, Question
+from btdiag.families.cors.fetch import preflight_request
+from btdiag.families.cors.plan import (
     LARGE_BODY,
-    UNKNOWN_PATH,
-    CorsSurvey,
-    Purpose,
-    Question,
-    Trial,
     bucket_questions,
     first_questions,
     foreign_origins,
     large_question,
-    origins,
+    next_questions,
 )
 from btdiag.net.endpoint import routes_to
-from btdiag.net.limits import Limits
+from btdiag.net.limits import CORS_ANSWER
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire
 
 CONNECTIONS = 4  # a browser opens six to a host; fewer handshakes make the whole survey shorter
 ROUNDS = 8  # halving fifteen headers takes five
-BOUNDS = Limits(header=32 * 1024, body=4 * 1024, body_wire=64 * 1024, total=4.0)
 _MAY_BE_STALE = frozenset({Trouble.CLOSED, Trouble.RESET})  # a kept connection closed under us: ask once more alone
 _BUDGET = 30.0
 _WHY = "about 35 small requests on four connections, 4 s each at worst (a firewall that drops OPTIONS: 17 of them)"
@@ -129,10 +123,10 @@ async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]
 
 async def _ask_all(
     wire: Wire, way: Way, base: str, questions: Sequence[Question], stream: Stream | None
-) -> list[Trial]:
+) -> list[CorsTrial]:
     """All answers in the order of the questions; the connections (`stream` is one of them) take them from one queue."""
     queue = deque(enumerate(questions))
-    answers: dict[int, Trial] = {}
+    answers: dict[int, CorsTrial] = {}
     async with asyncio.TaskGroup() as group:
         for number in range(min(CONNECTIONS, len(questions))):
             group.create_task(_work(wire, way, base, queue, answers, None if number else stream))
@@ -144,7 +138,7 @@ async def _work(
     way: Way,
     base: str,
     queue: deque[tuple[int, Question]],
-    answers: dict[int, Trial],
+    answers: dict[int, CorsTrial],
     stream: Stream | None,
 ) -> None:
     """Take questions until none is left, on one connection as long as it lasts."""
@@ -171,14 +165,16 @@ async def _opened(wire: Wire, way: Way, base: str, spent: Stream | None) -> Stre
         return None
 
 
-async def _ask(wire: Wire, way: Way, base: str, question: Question, stream: Stream | None) -> Trial:
+async def _ask(wire: Wire, way: Way, base: str, question: Question, stream: Stream | None) -> CorsTrial:
     method = "OPTIONS" if question.preflight else question.page.method
     url, headers = base + question.path, browser_headers(question)
     body = b" " * LARGE_BODY if question.purpose is Purpose.LARGE else b""
-    exchange = await wire.send_on(stream, method, url, headers=headers, body=body, limits=BOUNDS) if stream else None
+    exchange = (
+        await wire.send_on(stream, method, url, headers=headers, body=body, limits=CORS_ANSWER) if stream else None
+    )
     if exchange is None or (exchange.failure is not None and exchange.failure.trouble in _MAY_BE_STALE):
-        exchange = await wire.exchange(way, method, url, headers=headers, body=body, limits=BOUNDS)
-    return Trial(
+        exchange = await wire.exchange(way, method, url, headers=headers, body=body, limits=CORS_ANSWER)
+    return CorsTrial(
         purpose=question.purpose,
         path=question.path,
         page=question.page,
@@ -209,9 +205,11 @@ async def _with_http2(wire: Wire, way: Way, target: Target, survey: CorsSurvey) 
         target.url_for(question.path),
         headers=browser_headers(question),
         http2=True,
-        limits=BOUNDS,
+        limits=CORS_ANSWER,
     )
     if exchange.http_version != "HTTP/2":
         return survey
-    again = Trial(purpose=question.purpose, path=question.path, page=question.page, preflight=True, exchange=exchange)
+    again = CorsTrial(
+        purpose=question.purpose, path=question.path, page=question.page, preflight=True, exchange=exchange
+    )
     return CorsSurvey(trials=(*survey.trials, again))

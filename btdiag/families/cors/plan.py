@@ -4,25 +4,100 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from btdiag.judge.cors import CorsError, PageRequest, needs_preflight
-from btdiag.judge.cors.fields import extract_list, get
-from btdiag.judge.cors.preflight import missing_request_headers
-from btdiag.judge.cors_survey import (
-    API_PATH,
-    CLASSES,
-    OTHER_ORIGINS,
-    WEB_APP,
-    Purpose,
-    Question,
-    Trial,
-    page_request,
-    refusal_of,
+from btdiag.core.product import UNKNOWN_PATH, WEB_APP
+from btdiag.families.cors.facts import API_PATH, CLASSES, HEADERS, PROXY_PATH, CorsTrial, Purpose, Question, refusal_of
+from btdiag.families.cors.fetch import (
+    CorsError,
+    PageRequest,
+    needs_preflight,
 )
+from btdiag.families.cors.fetch.fields import extract_list, get
+from btdiag.families.cors.fetch.preflight import missing_request_headers
+
+OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")
+_JSON = "application/json"
+READABLE_PATHS = ("/", "/version")
+LARGE_BODY = 1_000_000  # bytes; just below nginx's default limit of 1 MiB
+ERROR_PATHS = ("/ping", UNKNOWN_PATH, PROXY_PATH)  # 401 without a key, 404, and what the AI proxy says to a GET
+
+
+def foreign_origins(allowed: str) -> tuple[str, ...]:
+    """Origins that must be refused where `allowed` is welcome: each finds one kind of careless pattern."""
+    scheme, _, host = allowed.partition("://")
+    labels = host.partition(":")[0].split(".")
+    domain, stem = ".".join(labels[-2:]), ".".join(labels[:-1])
+    tricks = (
+        "https://evil.example",
+        f"{scheme}://{host}.evil.example",  # an unanchored end
+        f"{scheme}://evil{domain}",  # an unanchored beginning
+        f"{scheme}://{'X'.join((labels[0], domain))}",  # an unescaped dot
+        f"{scheme}://{stem}.{labels[-1]}il.example",  # a prefix match
+        f"http://{host}",  # a downgrade
+        f"{scheme}://x.preview.{domain}.evil.example",
+        "null",
+        f"{scheme}://{host.partition(':')[0]}:8443",
+        "file://",
+    )
+    return tuple(dict.fromkeys(trick for trick in tricks if trick != allowed))
+
+
+def page_request(origin: str, method: str = "GET", names: Iterable[str] = ()) -> PageRequest:
+    """What a page asks for; values do not matter beyond making each header one that needs permission."""
+    return PageRequest(
+        origin=origin, method=method, headers=tuple((n, _JSON if n == "content-type" else "-") for n in names)
+    )
+
+
+def first_questions(allowed: Sequence[str]) -> tuple[Question, ...]:
+    """What is asked of every address: for each origin all classes, and for the first one errors and foreign origins."""
+    main = allowed[0]
+    preflights = [
+        Question(purpose=Purpose.PREFLIGHT, path=item.path, page=page_request(origin, "POST", HEADERS), preflight=True)
+        for origin in allowed
+        for item in CLASSES
+    ]
+    actual = [
+        Question(purpose=Purpose.ACTUAL, path=path, page=page_request(origin))
+        for origin in allowed
+        for path in READABLE_PATHS
+    ]
+    errors = [Question(purpose=Purpose.ERROR, path=path, page=page_request(main)) for path in ERROR_PATHS]
+    foreign = [
+        question
+        for origin in foreign_origins(main)
+        if origin not in allowed
+        for question in (
+            Question(purpose=Purpose.FOREIGN, path="/", page=page_request(origin)),
+            Question(
+                purpose=Purpose.FOREIGN,
+                path=PROXY_PATH,
+                page=page_request(origin, "POST", ("authorization",)),
+                preflight=True,
+            ),
+        )
+    ]
+    plain = Question(purpose=Purpose.PLAIN, path="/", page=page_request(""))
+    return (plain, *preflights, *actual, *errors, *foreign)
+
+
+def bucket_questions(path: str, query: str) -> tuple[Question, ...]:
+    """What is asked of the object store: a page that was redirected there has the origin `null`."""
+    url = f"{path}?{query}" if query else path
+    return (
+        Question(purpose=Purpose.ACTUAL, path=url, page=page_request("null")),
+        Question(purpose=Purpose.PREFLIGHT, path=url, page=page_request("null", "GET", ("range",)), preflight=True),
+    )
+
+
+def large_question(allowed: Sequence[str]) -> Question:
+    """A body that a healthy gateway takes and a careful one may refuse: 413 must be readable as well."""
+    return Question(purpose=Purpose.LARGE, path=UNKNOWN_PATH, page=page_request(allowed[0], "POST"))
+
 
 MOST_FOLLOW_UPS = 32  # two broken headers among fifteen take some twenty questions
 
 
-def next_questions(trials: Sequence[Trial]) -> tuple[Question, ...]:
+def next_questions(trials: Sequence[CorsTrial]) -> tuple[Question, ...]:
     """What to ask after these trials, () when all is known: methods not yet vouched for, and halves of what failed."""
     asked = {(trial.path, trial.page, trial.preflight) for trial in trials}
     wanted = [*_other_methods(trials), *_halves(trials), *_existence(trials), *_other_origins(trials)]
@@ -35,7 +110,7 @@ def next_questions(trials: Sequence[Trial]) -> tuple[Question, ...]:
     return tuple(fresh[: max(0, MOST_FOLLOW_UPS - spent)])
 
 
-def _other_methods(trials: Sequence[Trial]) -> list[Question]:
+def _other_methods(trials: Sequence[CorsTrial]) -> list[Question]:
     """The methods of a class that its first preflight, though it passed, did not list: a server may echo one only."""
     questions = []
     for trial in trials:
@@ -56,7 +131,7 @@ def _other_methods(trials: Sequence[Trial]) -> list[Question]:
     return questions
 
 
-def _list_tells(trial: Trial) -> bool:
+def _list_tells(trial: CorsTrial) -> bool:
     """Does the answer itself say which headers are missing, so that nothing needs to be asked again?"""
     refusal = refusal_of(trial)
     return (
@@ -66,7 +141,7 @@ def _list_tells(trial: Trial) -> bool:
     )
 
 
-def _halves(trials: Sequence[Trial]) -> list[Question]:
+def _halves(trials: Sequence[CorsTrial]) -> list[Question]:
     """The parts of refused preflights: first without any special header, then, if that passes, halves of the rest.
 
     Of routes that are refused alike only the first is taken apart.
@@ -90,12 +165,12 @@ def _halves(trials: Sequence[Trial]) -> list[Question]:
     return questions
 
 
-def _is_divisible(trial: Trial) -> bool:
+def _is_divisible(trial: CorsTrial) -> bool:
     asks = trial.purpose in (Purpose.PREFLIGHT, Purpose.PART) and trial.answered and trial.page.method == "POST"
     return asks and bool(trial.page.headers) and refusal_of(trial) is not None and not _list_tells(trial)
 
 
-def refused_alike(trial: Trial, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+def refused_alike(trial: CorsTrial, trials: Iterable[CorsTrial]) -> tuple[CorsTrial, ...]:
     """The first preflights of all routes that are refused with the same status for the same reason as this one."""
     same = (trial.exchange.status, refusal_of(trial), trial.page.origin)
     return tuple(
@@ -107,18 +182,18 @@ def refused_alike(trial: Trial, trials: Iterable[Trial]) -> tuple[Trial, ...]:
     )
 
 
-def _unlike_refusals(trials: Sequence[Trial]) -> list[Trial]:
+def _unlike_refusals(trials: Sequence[CorsTrial]) -> list[CorsTrial]:
     """One refused preflight for each way of being refused."""
     refused = [t for t in trials if t.purpose is Purpose.PREFLIGHT and t.answered and refusal_of(t) is not None]
     return [trial for trial in refused if trial.page.method == "POST" and refused_alike(trial, trials)[0] is trial]
 
 
-def _part(trial: Trial, headers: tuple[tuple[str, str], ...]) -> Question:
+def _part(trial: CorsTrial, headers: tuple[tuple[str, str], ...]) -> Question:
     page = PageRequest(origin=trial.page.origin, method="POST", headers=headers)
     return Question(purpose=Purpose.PART, path=trial.path, page=page, preflight=True)
 
 
-def _existence(trials: Sequence[Trial]) -> list[Question]:
+def _existence(trials: Sequence[CorsTrial]) -> list[Question]:
     """A plain GET for each route whose OPTIONS is answered 404: is the route not there at all?"""
     return [
         Question(purpose=Purpose.EXISTS, path=trial.path, page=page_request(trial.page.origin))
@@ -127,7 +202,7 @@ def _existence(trials: Sequence[Trial]) -> list[Question]:
     ]
 
 
-def _other_origins(trials: Sequence[Trial]) -> list[Question]:
+def _other_origins(trials: Sequence[CorsTrial]) -> list[Question]:
     """Where the web app's origin is not allowed: is an older or a barer one?"""
     refused = [
         trial
@@ -150,7 +225,7 @@ def _other_origins(trials: Sequence[Trial]) -> list[Question]:
     ]
 
 
-def refused_headers(trials: Iterable[Trial], path: str, origin: str) -> tuple[str, ...]:
+def refused_headers(trials: Iterable[CorsTrial], path: str, origin: str) -> tuple[str, ...]:
     """The header names that are refused on a path, each known by itself: from the lists, or by asking one at a time."""
     names: set[str] = set()
     for trial in trials:

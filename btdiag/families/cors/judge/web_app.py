@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
-from btdiag.judge import cors_snippets as snippets
-from btdiag.judge.cors import CorsError, cors_preflight_fetch
-from btdiag.judge.cors.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
-from btdiag.judge.cors_blame import FETCH, Blame, blame
-from btdiag.judge.cors_ground import ground, proof, spoken, where
-from btdiag.judge.cors_hops import Cause, Problem, is_absent_route, is_doubled, parts_at_fault, problems, twin
-from btdiag.judge.cors_survey import HEADERS, CorsSurvey, Purpose, Trial
+from btdiag.families.cors.causes import CorsCause, Problem, is_absent_route, is_doubled, parts_at_fault, problems, twin
+from btdiag.families.cors.facts import HEADERS, CorsSurvey, CorsTrial, Purpose
+from btdiag.families.cors.fetch import CorsError, cors_preflight_fetch
+from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
+from btdiag.families.cors.judge.standing import ground, proof, spoken, where
+from btdiag.families.cors.remedy import snippets
+from btdiag.families.cors.remedy.causes import FETCH, Blame, blame
 
 NOT_DOUBLED = "cors.headers-not-doubled"
 STEADILY = "readiness.answers-steadily"
-_RANK = {cause: number for number, cause in enumerate(Cause)}
+_RANK = {cause: number for number, cause in enumerate(CorsCause)}
 
 
 def web_app_may_call(surveys: Mapping[str, CorsSurvey], origins: Sequence[str], backend: CorsSurvey | None) -> Finding:
@@ -27,9 +27,9 @@ def web_app_may_call(surveys: Mapping[str, CorsSurvey], origins: Sequence[str], 
         return base.stop
     found = [problem for survey in base.alive.values() for problem in problems(survey, origins)]
     strict = [problem for problem in found if not problem.with_credentials]
-    if strict and all(problem.cause is Cause.DOUBLED for problem in strict):
+    if strict and all(problem.cause is CorsCause.DOUBLED for problem in strict):
         return _because_doubled(strict)
-    blocking = [problem for problem in strict if problem.cause is not Cause.DOUBLED]
+    blocking = [problem for problem in strict if problem.cause is not CorsCause.DOUBLED]
     if blocking and all(_flaps(problem, base.alive) for problem in blocking):
         return _because_flapping(blocking)
     if blocking:
@@ -50,7 +50,7 @@ def _because_doubled(found: Sequence[Problem]) -> Finding:
 def _flaps(problem: Problem, alive: Mapping[str, CorsSurvey]) -> bool:
     """A gateway's own error to a simple request, at an address that answers `GET /`: a matter of readiness."""
     trial = problem.trial
-    return problem.cause is Cause.UPSTREAM and not trial.preflight and trial.exchange.label in alive
+    return problem.cause is CorsCause.UPSTREAM and not trial.preflight and trial.exchange.label in alive
 
 
 def _because_flapping(found: Sequence[Problem]) -> Finding:
@@ -74,7 +74,7 @@ def _leading(found: Sequence[Problem]) -> list[Problem]:
 def _names_at_fault(found: Sequence[Problem], alive: Mapping[str, CorsSurvey]) -> tuple[str, ...]:
     names: set[str] = set()
     for problem in found:
-        if problem.cause in (Cause.HEADER_LIST, Cause.FIREWALL):
+        if problem.cause in (CorsCause.HEADER_LIST, CorsCause.FIREWALL):
             names.update(parts_at_fault(problem.trial, alive[problem.trial.exchange.label]))
     return tuple(sorted(names))
 
@@ -83,7 +83,7 @@ def _observation(problem: Problem, names: Sequence[str]) -> str:
     """What was seen, in a clause."""
     trial, refusal = problem.trial, problem.refusal
     status = trial.exchange.status
-    if names and problem.cause in (Cause.HEADER_LIST, Cause.FIREWALL):
+    if names and problem.cause in (CorsCause.HEADER_LIST, CorsCause.FIREWALL):
         verb = "is" if len(names) == 1 else "are"
         return f"{', '.join(names)} {verb} not allowed in {spoken(trial)} (status {status}, {refusal.error})"
     if refusal.error is CorsError.METHOD_DISALLOWED:
@@ -159,7 +159,7 @@ def _only_some_modes(
     return _authorization_by_wildcard(wild, alive) if wild else None
 
 
-def _by_wildcard(trial: Trial) -> bool:
+def _by_wildcard(trial: CorsTrial) -> bool:
     return cors_preflight_fetch(
         trial.page, trial.exchange.status or 0, trial.exchange.headers
     ).authorization_by_wildcard
@@ -167,7 +167,7 @@ def _by_wildcard(trial: Trial) -> bool:
 
 def _with_credentials(group: Sequence[Problem], alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None) -> Finding:
     first = group[0]
-    wildcard_list = first.cause in (Cause.HEADER_LIST, Cause.METHOD_LIST)
+    wildcard_list = first.cause in (CorsCause.HEADER_LIST, CorsCause.METHOD_LIST)
     names = tuple(name for name, _ in first.trial.page.headers) if wildcard_list else ()
     guilty = blame(first, names, alive[first.trial.exchange.label], backend)
     what = "a gateway's list is `*`, which counts only without credentials" if wildcard_list else guilty.what
@@ -186,7 +186,7 @@ def _with_credentials(group: Sequence[Problem], alive: Mapping[str, CorsSurvey],
     )
 
 
-def _authorization_by_wildcard(trials: Sequence[Trial], alive: Mapping[str, CorsSurvey]) -> Finding:
+def _authorization_by_wildcard(trials: Sequence[CorsTrial], alive: Mapping[str, CorsSurvey]) -> Finding:
     first = trials[0]
     return Finding(
         verdict=Verdict.WARN,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from btdiag.core import evidence, sender
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, Verdict
-from btdiag.judge.cors_survey import CorsSurvey, Purpose, Trial
+from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
 
 ROOT = "readiness.root-answers"
 MAY_CALL = "cors.web-app-may-call"
@@ -75,7 +75,7 @@ def _serves(seen: Exchange) -> bool:
     return sender.page(seen) not in _STRANGE_PAGES
 
 
-def where(trials: Sequence[Trial], surveys: Mapping[str, CorsSurvey]) -> str:
+def where(trials: Sequence[CorsTrial], surveys: Mapping[str, CorsSurvey]) -> str:
     """How far something reaches, in words: the routes and the addresses out of all."""
     labels = sorted({trial.exchange.label for trial in trials})
     paths = list(dict.fromkeys(trial.path for trial in trials))
@@ -95,7 +95,7 @@ def where(trials: Sequence[Trial], surveys: Mapping[str, CorsSurvey]) -> str:
     return f"{routes} at {len(labels)} of {len(surveys)} addresses ({', '.join(labels)})"
 
 
-def spoken(trial: Trial) -> str:
+def spoken(trial: CorsTrial) -> str:
     """The request in words: "the preflight for POST /btql", "GET /"."""
     verb = f"{trial.page.method} {trial.path.partition('?')[0]}"
     version = " over HTTP/2" if trial.exchange.http_version == "HTTP/2" else ""
@@ -120,7 +120,7 @@ def curl(seen: Exchange) -> Evidence:
     return evidence.curl(seen, f"{parts.hostname}:{port}:{place}" if place else None)
 
 
-def proof(trial: Trial, expected: str) -> tuple[Evidence, ...]:
+def proof(trial: CorsTrial, expected: str) -> tuple[Evidence, ...]:
     """A trial as evidence: the command, what is expected against what came, and the whole exchange."""
     seen = trial.exchange
     return (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from btdiag.judge.cors import (
+from btdiag.families.cors.fetch import (
     CorsError,
     Credentials,
     PageRequest,
@@ -21,9 +21,9 @@ from btdiag.judge.cors import (
     preflight_request,
     readable_headers,
 )
-from btdiag.judge.cors.fields import extract_list, get, is_token
-from btdiag.judge.cors.origin import is_valid_url
-from btdiag.judge.cors.preflight import method_is_allowed, missing_request_headers
+from btdiag.families.cors.fetch.fields import extract_list, get, is_token
+from btdiag.families.cors.fetch.origin import is_valid_url
+from btdiag.families.cors.fetch.preflight import method_is_allowed, missing_request_headers
 
 ORIGIN = "https://www.braintrust.dev"
 TOKENS = st.text(alphabet="abcXYZ019!#$%&'*+.^_`|~-", min_size=1, max_size=12)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from btdiag.core.finding import Snippet
-from btdiag.judge import cors_snippets as snippets
-from btdiag.judge.cors_survey import EXPOSED, HEADERS, WEB_APP
+from btdiag.core.product import WEB_APP
+from btdiag.families.cors.facts import EXPOSED, HEADERS
+from btdiag.families.cors.remedy import snippets
 
 pytestmark = pytest.mark.real
 

@@ -18,11 +18,12 @@ import pytest
 import trustme
 
 from btdiag.core.finding import Finding, HopName, Verdict
+from btdiag.core.product import WEB_APP
 from btdiag.core.target import Mode, Route, Target, Way
-from btdiag.judge import cors_claims, cors_loose, cors_reading, cors_responses
-from btdiag.judge.cors_survey import WEB_APP, CorsSurvey
+from btdiag.families.cors.facts import CorsSurvey
+from btdiag.families.cors.judge import readable, responses, too_loose, web_app
+from btdiag.families.cors.probe import cors_backend, cors_survey
 from btdiag.net.wire import Wire
-from btdiag.probe.preflight import cors_backend, cors_survey
 
 pytestmark = pytest.mark.real
 
@@ -365,15 +366,15 @@ async def surveyed(port: int, api: int) -> tuple[dict[str, CorsSurvey], CorsSurv
 
 def findings(surveys: dict[str, CorsSurvey], backend: CorsSurvey | None) -> dict[str, Finding]:
     claims = (
-        cors_claims.web_app_may_call,
-        cors_responses.errors_are_readable,
-        cors_responses.headers_not_doubled,
-        cors_responses.preflight_is_cached,
-        cors_loose.foreign_origins_are_refused,
-        cors_reading.exposed_headers_suffice,
+        web_app.web_app_may_call,
+        responses.errors_are_readable,
+        responses.headers_not_doubled,
+        responses.preflight_is_cached,
+        too_loose.foreign_origins_are_refused,
+        readable.exposed_headers_suffice,
     )
     found = {claim.__name__: claim(surveys, (WEB_APP,), backend) for claim in claims}
-    return found | {"caches": cors_loose.caches_keep_origins_apart(surveys, (WEB_APP,))}
+    return found | {"caches": too_loose.caches_keep_origins_apart(surveys, (WEB_APP,))}
 
 
 def behind(gateway: Gateway, api: int, folder: Path) -> tuple[dict[str, CorsSurvey], CorsSurvey]:
@@ -438,6 +439,6 @@ def test_a_preflight_that_only_http2_refuses_is_found(api: int, tmp_path: Path) 
         finally:
             process.terminate()
             process.wait(10)
-    finding = cors_claims.web_app_may_call({"127.0.0.1": survey}, (WEB_APP,), None)
+    finding = web_app.web_app_may_call({"127.0.0.1": survey}, (WEB_APP,), None)
     assert finding.verdict is Verdict.FAIL
     assert "over HTTP/2 is answered 405" in finding.summary

@@ -3,14 +3,10 @@
 Where Chromium (156) and the standard differ, Chromium is followed, because it is what users have; docstrings say where.
 """
 
-from btdiag.judge.cors.check import CorsError, Refusal, cors_check
-from btdiag.judge.cors.fetch import Outcome, RawResponse, http_fetch
-from btdiag.judge.cors.preflight import (
-    PreflightVerdict,
-    cors_preflight_fetch,
-    max_age,
-)
-from btdiag.judge.cors.request import (
+from btdiag.families.cors.fetch.check import CorsError, Refusal, cors_check
+from btdiag.families.cors.fetch.http_fetch import FetchOutcome, RawResponse, http_fetch
+from btdiag.families.cors.fetch.preflight import PreflightVerdict, cors_preflight_fetch, max_age
+from btdiag.families.cors.fetch.request import (
     Credentials,
     PageRequest,
     cors_unsafe_request_header_names,
@@ -18,12 +14,12 @@ from btdiag.judge.cors.request import (
     normalize_method,
     preflight_request,
 )
-from btdiag.judge.cors.response import readable_headers
+from btdiag.families.cors.fetch.response import readable_headers
 
 __all__ = [
     "CorsError",
     "Credentials",
-    "Outcome",
+    "FetchOutcome",
     "PageRequest",
     "PreflightVerdict",
     "RawResponse",

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.judge.cors.fields import Header, get
-from btdiag.judge.cors.origin import is_valid_url
+from btdiag.families.cors.fetch.fields import Header, get
+from btdiag.families.cors.fetch.origin import is_valid_url
 
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
-from btdiag.judge import cors_snippets as snippets
-from btdiag.judge.cors.check import ALLOW_ORIGIN
-from btdiag.judge.cors.fields import extract_list, get
-from btdiag.judge.cors.response import exposes
-from btdiag.judge.cors_ground import MAY_CALL, ground, proof, spoken, where
-from btdiag.judge.cors_hops import passes, twin
-from btdiag.judge.cors_survey import EXPOSED, CorsSurvey, Purpose, Trial
+from btdiag.families.cors.causes import passes, twin
+from btdiag.families.cors.facts import EXPOSED, CorsSurvey, CorsTrial, Purpose
+from btdiag.families.cors.fetch.check import ALLOW_ORIGIN
+from btdiag.families.cors.fetch.fields import extract_list, get
+from btdiag.families.cors.fetch.response import exposes
+from btdiag.families.cors.judge.standing import MAY_CALL, ground, proof, spoken, where
+from btdiag.families.cors.remedy import snippets
 
 _EXPOSE = "Access-Control-Expose-Headers"
 _FILTERED = "Fetch standard, CORS filtered response"
@@ -44,7 +44,7 @@ def exposed_headers_suffice(
     return Finding(verdict=Verdict.PASS, summary=f"Pages can read {', '.join(readable)} ({len(trials)} responses)")
 
 
-def _hidden(trials: Sequence[Trial], backend: CorsSurvey | None) -> dict[Trial, tuple[str, ...]]:
+def _hidden(trials: Sequence[CorsTrial], backend: CorsSurvey | None) -> dict[CorsTrial, tuple[str, ...]]:
     """The responses with the names that they, their own app or their twin at another address would let a page read."""
     listed = {(t.path, name) for t in trials for name in EXPOSED if exposes(t.exchange.headers, name, False)}
     found = {}
@@ -64,7 +64,7 @@ def _hidden(trials: Sequence[Trial], backend: CorsSurvey | None) -> dict[Trial, 
 
 
 def _not_exposed(
-    hidden: Mapping[Trial, tuple[str, ...]], alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None
+    hidden: Mapping[CorsTrial, tuple[str, ...]], alive: Mapping[str, CorsSurvey], backend: CorsSurvey | None
 ) -> Finding:
     first = next(iter(hidden))
     names = sorted({name for missing in hidden.values() for name in missing}) or list(EXPOSED)

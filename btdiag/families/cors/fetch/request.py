@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.judge.cors.fields import Header, Headers, is_token, normalize_value
+from btdiag.families.cors.fetch.fields import Header, Headers, is_token, normalize_value
 
 _NORMALIZED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
 _SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})

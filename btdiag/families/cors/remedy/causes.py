@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from btdiag.core import sender
 from btdiag.core.finding import HopName, Owner, Remedy, Snippet
-from btdiag.judge import cors_snippets as snippets
-from btdiag.judge.cors_hops import Cause, Problem, allowed_origin, answered_by_gateway, passes, twin
-from btdiag.judge.cors_survey import HEADERS, CorsSurvey, Purpose
+from btdiag.families.cors.causes import CorsCause, Problem, allowed_origin, answered_by_gateway, passes, twin
+from btdiag.families.cors.facts import HEADERS, CorsSurvey, Purpose
+from btdiag.families.cors.remedy import snippets
 
 FETCH = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 
@@ -267,21 +267,21 @@ def _credentials(problem: Problem, _: Sequence[str], __: CorsSurvey) -> _Advice:
 
 
 _ADVICE = {
-    Cause.UPSTREAM: _upstream,
-    Cause.DOUBLED: _doubled,
-    Cause.AUTHENTICATION: _authentication,
-    Cause.REDIRECT: _redirect,
-    Cause.METHOD_FILTER: _method_filter,
-    Cause.FIREWALL: _firewall,
-    Cause.TOO_LARGE: _too_large,
-    Cause.STRIPPED_REQUEST: _stripped,
-    Cause.ANSWERED_WITHOUT_CORS: _answered,
-    Cause.HEADERS_DROPPED: _dropped,
-    Cause.FIXED_ORIGIN: _fixed,
-    Cause.ORIGIN_REFUSED: _refused,
-    Cause.METHOD_LIST: _methods,
-    Cause.HEADER_LIST: _headers,
-    Cause.BROKEN_LIST: _broken,
-    Cause.CREDENTIALS: _credentials,
-    Cause.SILENCE: _silence,
+    CorsCause.UPSTREAM: _upstream,
+    CorsCause.DOUBLED: _doubled,
+    CorsCause.AUTHENTICATION: _authentication,
+    CorsCause.REDIRECT: _redirect,
+    CorsCause.METHOD_FILTER: _method_filter,
+    CorsCause.FIREWALL: _firewall,
+    CorsCause.TOO_LARGE: _too_large,
+    CorsCause.STRIPPED_REQUEST: _stripped,
+    CorsCause.ANSWERED_WITHOUT_CORS: _answered,
+    CorsCause.HEADERS_DROPPED: _dropped,
+    CorsCause.FIXED_ORIGIN: _fixed,
+    CorsCause.ORIGIN_REFUSED: _refused,
+    CorsCause.METHOD_LIST: _methods,
+    CorsCause.HEADER_LIST: _headers,
+    CorsCause.BROKEN_LIST: _broken,
+    CorsCause.CREDENTIALS: _credentials,
+    CorsCause.SILENCE: _silence,
 }

@@ -1,0 +1,1 @@
+"""The claims on CORS, judged by the steps in `fetch`. Pure."""

@@ -1,0 +1,1 @@
+"""What to say of each cause, and the configuration to copy."""
