@@ -5,8 +5,8 @@ from __future__ import annotations
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
-from btdiag.judge import lna, lna_page, lna_space
-from btdiag.judge.lna_facts import BrowserSurvey
+from btdiag.families.lna.facts import BrowserSurvey
+from btdiag.families.lna.judge import address_space, page, web_app
 
 
 def check_web_app_reaches_target(browser_survey: BrowserSurvey, target: Target) -> Finding:
@@ -24,7 +24,7 @@ def check_web_app_reaches_target(browser_survey: BrowserSurvey, target: Target) 
 
     Sources: https://wicg.github.io/local-network-access/; https://developer.chrome.com/blog/local-network-access
     """
-    return conclude(lna.web_app_reaches_target(browser_survey, target))
+    return conclude(web_app.web_app_reaches_target(browser_survey, target))
 
 
 def check_no_prompt_needed(browser_survey: BrowserSurvey, target: Target) -> Finding:
@@ -43,7 +43,7 @@ def check_no_prompt_needed(browser_survey: BrowserSurvey, target: Target) -> Fin
     Sources: https://wicg.github.io/local-network-access/;
     https://chromeenterprise.google/policies/#LocalNetworkAccessAllowedForUrls
     """
-    return conclude(lna.no_prompt_needed(browser_survey, target))
+    return conclude(web_app.no_prompt_needed(browser_survey, target))
 
 
 def check_page_context_allows(browser_survey: BrowserSurvey, target: Target) -> Finding:
@@ -59,7 +59,7 @@ def check_page_context_allows(browser_survey: BrowserSurvey, target: Target) -> 
 
     Sources: https://wicg.github.io/local-network-access/; https://www.w3.org/TR/permissions-policy/
     """
-    return conclude(lna_page.page_context_allows(browser_survey, target))
+    return conclude(page.page_context_allows(browser_survey, target))
 
 
 def check_address_space_is_stable(browser_survey: BrowserSurvey, resolution: Resolution, target: Target) -> Finding:
@@ -75,4 +75,4 @@ def check_address_space_is_stable(browser_survey: BrowserSurvey, resolution: Res
 
     Sources: https://wicg.github.io/local-network-access/
     """
-    return conclude(lna_space.address_space_is_stable(browser_survey, resolution, target))
+    return conclude(address_space.address_space_is_stable(browser_survey, resolution, target))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
-from btdiag.probe.browser_find import HOW_TO_GET_ONE, find_browser
+from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ import sys
 
 from playwright.async_api import async_playwright
 
-from btdiag.judge.lna_facts import Kind, Situation
-from btdiag.probe.browser_plan import QUIET, WARN_ONLY
-from btdiag.probe.chromium.page import opened, try_requests
+from btdiag.families.lna.facts import LaunchKind, Situation
+from btdiag.families.lna.plan import QUIET, WARN_ONLY
+from btdiag.families.lna.probe.chromium.page import opened, try_requests
 
 ANSWER = b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 PAGE = "http://plain.example"  # neither https, for mixed content, nor on a local network
@@ -43,7 +43,7 @@ async def spaces(addresses: list[str]) -> dict[str, str]:
                     frame,
                     Situation.UNGUARDED,
                     f"http://{host}:8080/",
-                    (Kind.SIMPLE,),
+                    (LaunchKind.SIMPLE,),
                     limit=3,
                     screenshot=False,
                 )

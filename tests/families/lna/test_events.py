@@ -17,20 +17,20 @@ import trustme
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, Unknown
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Mode, Proxy, Resolver, Route, Secret, Target, Way
-from btdiag.judge.lna_facts import REFUSED, Kind, StoredDecision
-from btdiag.probe import browser
-from btdiag.probe.browser_find import find_browser
-from btdiag.probe.browser_plan import Plan, switches
-from btdiag.probe.browser_process import BrowserProcess
-from btdiag.probe.browser_profile import stored_decision
-from btdiag.probe.browser_trust import MOST, authorities, can_import
-from btdiag.probe.chromium.events import ended, read_events
+from btdiag.families.lna.facts import REFUSED, LaunchKind, StoredDecision
+from btdiag.families.lna.plan import BrowserPlan, switches
+from btdiag.families.lna.probe import survey
+from btdiag.families.lna.probe.chromium.events import ended, read_events
+from btdiag.families.lna.probe.find import find_browser
+from btdiag.families.lna.probe.process import BrowserProcess
+from btdiag.families.lna.probe.profile import stored_decision
+from btdiag.families.lna.probe.trust import MOST, authorities, can_import
 
 ORIGIN = "https://www.braintrust.dev"
 URL = "https://api.corp.example/version"
 TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
 PRIVATE = Resolution(name=TARGET.host, source=AddressSource.RESOLVER, addresses=("10.0.0.5",))
-PLAN = Plan(executable="/usr/bin/chromium", url=URL, origins=(ORIGIN,), switches=("--a",), user_agent="btdiag/0")
+PLAN = BrowserPlan(executable="/usr/bin/chromium", url=URL, origins=(ORIGIN,), switches=("--a",), user_agent="btdiag/0")
 
 
 # --- which browser ----------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_a_labs_address_spaces_are_told() -> None:
 
 def test_a_plan_survives_its_line() -> None:
     for plan in (PLAN, replace(PLAN, proxy=("http://p:1", "u", "p"), ca_file="/ca.pem", patience=60.0)):
-        assert Plan.read(plan.line()) == plan
+        assert BrowserPlan.read(plan.line()) == plan
 
 
 # --- what its events mean ---------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def failed(id_: str, text: str = "net::ERR_FAILED", code: str = "", **more: Any)
     return ("Network.loadingFailed", {"requestId": id_, "errorText": text, **cors, **more})
 
 
-def read(*events: Event, ok: bool = False, status: int = 0, kind: Kind = Kind.SIMPLE) -> Any:
+def read(*events: Event, ok: bool = False, status: int = 0, kind: LaunchKind = LaunchKind.SIMPLE) -> Any:
     return read_events(kind, {"ok": ok, "status": status, "error": "" if ok else "TypeError"}, events, URL, 0.1)
 
 
@@ -173,15 +173,15 @@ def test_mixed_content_has_a_reason_and_no_code() -> None:
 
 def test_what_is_no_image_is_an_answer_all_the_same() -> None:
     extra = ("Network.responseReceivedExtraInfo", {"requestId": "1", "statusCode": 200})
-    assert read(sent("1"), extra, failed("1", "net::ERR_BLOCKED_BY_ORB"), kind=Kind.IMAGE).ok
-    assert not read(sent("1"), failed("1", code=REFUSED), kind=Kind.IMAGE).ok
+    assert read(sent("1"), extra, failed("1", "net::ERR_BLOCKED_BY_ORB"), kind=LaunchKind.IMAGE).ok
+    assert not read(sent("1"), failed("1", code=REFUSED), kind=LaunchKind.IMAGE).ok
 
 
 def test_a_websocket_is_refused_without_a_cors_code() -> None:
     created = ("Network.webSocketCreated", {"requestId": "1", "url": URL})
     message = "Error in connection establishment: net::ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS"
     seen = read(
-        created, ("Network.webSocketFrameError", {"requestId": "1", "errorMessage": message}), kind=Kind.WEBSOCKET
+        created, ("Network.webSocketFrameError", {"requestId": "1", "errorMessage": message}), kind=LaunchKind.WEBSOCKET
     )
     assert seen.refused
     assert seen.net_error == "net::ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS"
@@ -280,7 +280,7 @@ def test_a_whole_trust_store_is_not_imported(tmp_path: Path, monkeypatch: pytest
 
 
 def asked_for(resolution: Resolution = PRIVATE, mode: Mode | None = None, **target: Any) -> None:
-    browser._asked_for(replace(TARGET, **target), mode or Mode(), resolution)
+    survey._asked_for(replace(TARGET, **target), mode or Mode(), resolution)
 
 
 def test_public_targets_and_no_browser_are_not_asked_for(tmp_path: Path) -> None:
@@ -305,30 +305,30 @@ def test_it_is_sent_to_a_working_address_private_before_public() -> None:
     routes = [way(label).route for label in labels]
     dead = NotMeasured(reason="refused")
     ways = PerAddress[Way]({labels[0]: way(labels[0]), labels[1]: dead, labels[2]: way(labels[2])})
-    assert browser._way_for(TARGET, routes, ways).route.label == "10.0.0.5"
+    assert survey._way_for(TARGET, routes, ways).route.label == "10.0.0.5"
     only_public = PerAddress[Way]({labels[0]: way(labels[0]), labels[1]: dead, labels[2]: dead})
-    assert browser._way_for(TARGET, routes, only_public).route.label == "203.0.113.5"
+    assert survey._way_for(TARGET, routes, only_public).route.label == "203.0.113.5"
 
 
 def test_it_resolves_the_name_itself_unless_it_cannot() -> None:
     used = way("10.0.0.5")
-    assert browser._pinned(TARGET, PRIVATE, used) == ""
+    assert survey._pinned(TARGET, PRIVATE, used) == ""
     by_server = replace(TARGET, resolvers=(Resolver(label="x", address="192.0.2.1:53"),))
-    assert browser._pinned(by_server, PRIVATE, used) == "10.0.0.5"
-    assert browser._pinned(TARGET, replace(PRIVATE, source=AddressSource.OVERRIDE), used) == "10.0.0.5"
-    assert browser._pinned(TARGET, replace(PRIVATE, source=AddressSource.LITERAL), used) == ""
+    assert survey._pinned(by_server, PRIVATE, used) == "10.0.0.5"
+    assert survey._pinned(TARGET, replace(PRIVATE, source=AddressSource.OVERRIDE), used) == "10.0.0.5"
+    assert survey._pinned(TARGET, replace(PRIVATE, source=AddressSource.LITERAL), used) == ""
     proxied = replace(by_server, proxy=Proxy(url="http://p:1", source="x"))
-    assert browser._pinned(proxied, PRIVATE, used) == ""
+    assert survey._pinned(proxied, PRIVATE, used) == ""
 
 
 def test_a_dry_run_names_what_would_be_sent() -> None:
-    assert "GET and OPTIONS https://api.corp.example/version" in browser._planned(TARGET, Mode())[0]
-    assert browser._planned(TARGET, Mode(browser="none")) == []
+    assert "GET and OPTIONS https://api.corp.example/version" in survey._planned(TARGET, Mode())[0]
+    assert survey._planned(TARGET, Mode(browser="none")) == []
 
 
 def test_an_error_is_told_without_the_browsers_log() -> None:
     error = "BrowserType.launch: Target closed Browser logs: <launching> /bin/false --a --b"
-    assert browser._in_short(error) == "Target closed"
+    assert survey._in_short(error) == "Target closed"
 
 
 # --- its process ------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The web app's page in a real browser: may it reach a target on a private network, and who is asked for it?
 
 Only targets with an address that is not public are tried; nothing but the target is ever asked. The browser runs in a
-process of its own (probe/chromium), which ends when this one does, however it ends.
+process of its own (families/lna/probe/chromium), which ends when this one does, however it ends.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from btdiag.core.measurement import NotAsked, PerAddress, Unknown, Waits, measur
 from btdiag.core.product import origins
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Mode, Route, Target, Way
-from btdiag.judge.lna_facts import (
+from btdiag.families.lna.facts import (
     Browser,
     BrowserSurvey,
-    Kind,
-    PageRequest,
+    LaunchKind,
     PageTrial,
     PageVisit,
     Permissions,
+    SeenRequest,
     Situation,
     StoredDecision,
 )
+from btdiag.families.lna.plan import BrowserPlan, switches
+from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser
+from btdiag.families.lna.probe.process import BrowserProcess
+from btdiag.families.lna.probe.profile import stored_decision
+from btdiag.families.lna.probe.trust import can_import, verified_keys
 from btdiag.net.failures import legible
 from btdiag.net.wire import Wire
-from btdiag.probe.browser_find import HOW_TO_GET_ONE, find_browser
-from btdiag.probe.browser_plan import Plan, switches
-from btdiag.probe.browser_process import BrowserProcess
-from btdiag.probe.browser_profile import stored_decision
-from btdiag.probe.browser_trust import can_import, verified_keys
 
 PATIENCE = 60.0  # seconds a person gets to answer the prompt (--headed)
 MOST_ORIGINS = 3
@@ -109,13 +109,15 @@ def _is_public(address: str | None, target: Target) -> bool:
     return address is not None and space(address, target.address_spaces) is Space.PUBLIC
 
 
-async def _plan(target: Target, mode: Mode, wire: Wire, resolution: Resolution, used: Way, executable: Path) -> Plan:
+async def _plan(
+    target: Target, mode: Mode, wire: Wire, resolution: Resolution, used: Way, executable: Path
+) -> BrowserPlan:
     importable = target.ca_file is not None and can_import(target.ca_file)
     keys = () if target.ca_file is None or importable else await verified_keys([used], wire)
     pinned = _pinned(target, resolution, used)
     login = target.proxy.credentials.reveal() if target.proxy and target.proxy.credentials else ":"
     user, _, password = login.partition(":")
-    return Plan(
+    return BrowserPlan(
         executable=str(executable),
         url=target.url_for(PATH),
         origins=origins(target)[:MOST_ORIGINS],
@@ -135,7 +137,7 @@ def _pinned(target: Target, resolution: Resolution, used: Way) -> str:
     return "" if own or resolution.source is AddressSource.LITERAL or target.proxy else used.route.address or ""
 
 
-async def _surveyed(plan: Plan, waits: Waits) -> Mapping[str, Any]:
+async def _surveyed(plan: BrowserPlan, waits: Waits) -> Mapping[str, Any]:
     """What the browser's process answers; raises Unknown when it comes to nothing."""
     process = BrowserProcess.started(plan)
     patience = asyncio.ensure_future(waits.idle(plan.patience, "a person's answer to the browser's prompt"))
@@ -166,7 +168,7 @@ def _stored(target: Target, mode: Mode) -> tuple[StoredDecision, ...]:
 
 def _read(
     answer: Mapping[str, Any],
-    plan: Plan,
+    plan: BrowserPlan,
     target: Target,
     pinned: str,
     *,
@@ -207,7 +209,7 @@ def _trial(given: Mapping[str, Any]) -> PageTrial:
         "situation": Situation(given["situation"]),
         "before": Permissions(**given["before"]),
         "after": Permissions(**given["after"]),
-        "requests": tuple(PageRequest(**entry | {"kind": Kind(entry["kind"])}) for entry in given["requests"]),
+        "requests": tuple(SeenRequest(**entry | {"kind": LaunchKind(entry["kind"])}) for entry in given["requests"]),
         "console": tuple(given["console"]),
     }
     return PageTrial(**{**given, **nested})

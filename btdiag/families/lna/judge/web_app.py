@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.target import Target
-from btdiag.judge import lna_remedy as remedy
-from btdiag.judge.lna_facts import BrowserSurvey, Kind, PageTrial, StoredDecision
-from btdiag.judge.lna_reading import (
+from btdiag.families.lna import remedy
+from btdiag.families.lna.facts import BrowserSurvey, LaunchKind, PageTrial, StoredDecision
+from btdiag.families.lna.judge.reading import (
     FIRST_ENFORCING,
-    Reading,
+    PageReading,
     Standing,
     explained_by,
     is_unknown_authority,
@@ -29,7 +29,7 @@ def web_app_reaches_target(survey: BrowserSurvey, target: Target) -> Finding:
     return worst(survey, target, _reaches)
 
 
-def _reaches(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+def _reaches(reading: PageReading, survey: BrowserSurvey, target: Target) -> Finding:
     stored = survey.decision(reading.visit.origin)
     if reading.standing is Standing.SHUT_OUT:
         return _because(CONTEXT, "the page may not use local networks at all")
@@ -43,7 +43,7 @@ def _reaches(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding
     if trial is None or not _works(trial):
         return _unexplained(reading, survey, trial)
     when = "after Allow" if reading.standing is Standing.ASKED else f"({reading.standing})"
-    credentials = trial.request(Kind.CREDENTIALS)
+    credentials = trial.request(LaunchKind.CREDENTIALS)
     note = "" if credentials is None or credentials.ok else f"; with credentials it fails: {credentials.what}"
     return Finding(
         verdict=Verdict.PASS,
@@ -54,11 +54,11 @@ def _reaches(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding
 
 
 def _works(trial: PageTrial) -> bool:
-    needed = (trial.request(Kind.SIMPLE), trial.request(Kind.PREFLIGHTED))
+    needed = (trial.request(LaunchKind.SIMPLE), trial.request(LaunchKind.PREFLIGHTED))
     return all(request is not None and request.ok for request in needed)
 
 
-def _blocked_by_policy(reading: Reading, survey: BrowserSurvey) -> Finding:
+def _blocked_by_policy(reading: PageReading, survey: BrowserSurvey) -> Finding:
     state = f"permission {reading.fresh.before.of(reading.space)} in a new profile, before the first request"
     return Finding(
         verdict=Verdict.FAIL,
@@ -74,7 +74,7 @@ def _blocked_by_policy(reading: Reading, survey: BrowserSurvey) -> Finding:
     )
 
 
-def _blocked_by_person(reading: Reading, survey: BrowserSurvey, stored: StoredDecision) -> Finding:
+def _blocked_by_person(reading: PageReading, survey: BrowserSurvey, stored: StoredDecision) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"The profile {stored.folder} has Block stored for {reading.visit.origin}, so every request of the web "
@@ -89,7 +89,7 @@ def _blocked_by_person(reading: Reading, survey: BrowserSurvey, stored: StoredDe
     )
 
 
-def _broken_beneath(reading: Reading, survey: BrowserSurvey) -> Finding:
+def _broken_beneath(reading: PageReading, survey: BrowserSurvey) -> Finding:
     """Whatever the user clicks, the request fails for another reason, which another check is about."""
     failed = reading.beneath
     assert failed is not None
@@ -99,7 +99,7 @@ def _broken_beneath(reading: Reading, survey: BrowserSurvey) -> Finding:
     return _because(explained_by(failed), summary, *proof(reading, survey))
 
 
-def _unknown_authority(reading: Reading, survey: BrowserSurvey, code: str) -> Finding:
+def _unknown_authority(reading: PageReading, survey: BrowserSurvey, code: str) -> Finding:
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
         summary=f"{survey.browser.words} in a new profile does not know the CA of the target's certificate ({code}), "
@@ -112,7 +112,7 @@ def _unknown_authority(reading: Reading, survey: BrowserSurvey, code: str) -> Fi
     )
 
 
-def _unexplained(reading: Reading, survey: BrowserSurvey, trial: PageTrial | None) -> Finding:
+def _unexplained(reading: PageReading, survey: BrowserSurvey, trial: PageTrial | None) -> Finding:
     seen = next((request.what for request in trial.requests if not request.ok), "") if trial else "it was not tried"
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
@@ -136,7 +136,7 @@ def no_prompt_needed(survey: BrowserSurvey, target: Target) -> Finding:
     return worst(survey, target, _needs_no_prompt)
 
 
-def _needs_no_prompt(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+def _needs_no_prompt(reading: PageReading, survey: BrowserSurvey, target: Target) -> Finding:
     stored = survey.decision(reading.visit.origin)
     decision = stored.of(reading.space) if stored else ""
     match reading.standing:
@@ -158,20 +158,20 @@ def _needs_no_prompt(reading: Reading, survey: BrowserSurvey, target: Target) ->
             return _spared(reading, survey)
 
 
-def _never_got_there(reading: Reading, survey: BrowserSurvey) -> Finding:
+def _never_got_there(reading: PageReading, survey: BrowserSurvey) -> Finding:
     if reading.beneath is None:
         return _unexplained(reading, survey, reading.fresh)
     return _broken_beneath(reading, survey)
 
 
-def _allowed_before(reading: Reading, stored: StoredDecision) -> Finding:
+def _allowed_before(reading: PageReading, stored: StoredDecision) -> Finding:
     return Finding(
         verdict=Verdict.PASS,
         summary=f"the profile {stored.folder} has Allow stored for {reading.visit.origin}; other profiles are asked",
     )
 
 
-def _spared(reading: Reading, survey: BrowserSurvey) -> Finding:
+def _spared(reading: PageReading, survey: BrowserSurvey) -> Finding:
     why = {
         Standing.ALLOWED: "an enterprise policy of this machine allows it; users without that policy are asked",
     }.get(
@@ -189,7 +189,7 @@ def _elsewhere(survey: BrowserSurvey) -> str:
     return "; users who reach a private address without the proxy are asked" if survey.proxy else ""
 
 
-def _asked(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+def _asked(reading: PageReading, survey: BrowserSurvey, target: Target) -> Finding:
     origin = reading.visit.origin
     return Finding(
         verdict=Verdict.WARN,
@@ -206,7 +206,7 @@ def _asked(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
     )
 
 
-def _answered(reading: Reading) -> str:
+def _answered(reading: PageReading) -> str:
     """What a person chose when the prompt was shown (--headed)."""
     person = reading.person
     if person is None:
@@ -223,7 +223,7 @@ def _answered(reading: Reading) -> str:
             return "; asked now, a person closed the question"
 
 
-def _not_enforced(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+def _not_enforced(reading: PageReading, survey: BrowserSurvey, target: Target) -> Finding:
     old = survey.browser.major < FIRST_ENFORCING
     why = f"{survey.browser.words} is older than {FIRST_ENFORCING}" if old else "a policy or flag switches it off here"
     return Finding(

@@ -17,8 +17,8 @@ from typing import Any
 from playwright.async_api import BrowserContext, CDPSession, Frame, Page, Route
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.judge.lna_facts import Kind, PageRequest, PageTrial, Permissions, Situation
-from btdiag.probe.chromium.events import TEXT_LIMIT, Event, ended, page_space, read_events
+from btdiag.families.lna.facts import LaunchKind, PageTrial, Permissions, SeenRequest, Situation
+from btdiag.families.lna.probe.chromium.events import TEXT_LIMIT, Event, ended, page_space, read_events
 
 REQUEST_LIMIT = 6.0  # seconds; as long as the other probes wait for an answer
 BODY_LIMIT = 64 * 1024  # bytes of a body that a page reads
@@ -83,10 +83,10 @@ _WEBSOCKET = """({url, limit}) => new Promise((resolve) => {
     setTimeout(() => end(false, "timeout"), limit * 1000);
 })"""
 
-_SCRIPTS = {Kind.IMAGE: _IMAGE, Kind.WEBSOCKET: _WEBSOCKET}
-_INITS: dict[Kind, dict[str, Any]] = {
-    Kind.PREFLIGHTED: {"headers": {"x-bt-parent": "btdiag"}},
-    Kind.CREDENTIALS: {"credentials": "include"},
+_SCRIPTS = {LaunchKind.IMAGE: _IMAGE, LaunchKind.WEBSOCKET: _WEBSOCKET}
+_INITS: dict[LaunchKind, dict[str, Any]] = {
+    LaunchKind.PREFLIGHTED: {"headers": {"x-bt-parent": "btdiag"}},
+    LaunchKind.CREDENTIALS: {"credentials": "include"},
 }
 
 
@@ -163,13 +163,13 @@ async def permissions(frame: Frame) -> Permissions:
 
 
 async def try_requests(
-    frame: Frame, situation: Situation, url: str, kinds: Sequence[Kind], *, limit: float, screenshot: bool
+    frame: Frame, situation: Situation, url: str, kinds: Sequence[LaunchKind], *, limit: float, screenshot: bool
 ) -> PageTrial:
     """Make the requests one after the other: none after a first one that failed, two if that one was slow."""
     recorder, started = Recorder(), time.monotonic()
     await recorder.listen(frame.page, frame)
     about, before = await asyncio.gather(frame.evaluate(_ABOUT), permissions(frame))
-    requests: list[PageRequest] = []
+    requests: list[SeenRequest] = []
     for kind in kinds:
         requests.append(await _request(frame, recorder, kind, url, limit))
         if not requests[0].ok or (len(requests) == 2 and requests[0].duration_s > SLOW):
@@ -197,16 +197,16 @@ def _allowed(about: dict[str, Any]) -> bool | None:
     return bool(names & set(about["features"]))
 
 
-async def _request(frame: Frame, recorder: Recorder, kind: Kind, url: str, limit: float) -> PageRequest:
+async def _request(frame: Frame, recorder: Recorder, kind: LaunchKind, url: str, limit: float) -> SeenRequest:
     since, started = len(recorder.events), time.monotonic()
     asked = {"url": url, "init": _INITS.get(kind, {}), "limit": limit, "most": BODY_LIMIT}
     answer = await frame.evaluate(_SCRIPTS.get(kind, _FETCH), asked)
     took = time.monotonic() - started
-    seen_url = url.replace("http", "ws", 1) if kind is Kind.WEBSOCKET else url
+    seen_url = url.replace("http", "ws", 1) if kind is LaunchKind.WEBSOCKET else url
     return read_events(kind, answer, await recorder.settled(since, seen_url), seen_url, took)
 
 
-async def _screenshot(frame: Frame, requests: Sequence[PageRequest]) -> str:
+async def _screenshot(frame: Frame, requests: Sequence[SeenRequest]) -> str:
     """The page with its results written into it, as base64 of a PNG."""
     lines = [f"{request.kind}: {request.what}" for request in requests]
     await frame.evaluate("(lines) => { document.body.innerText = lines.join('\\n'); }", lines)

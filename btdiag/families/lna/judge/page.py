@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.target import Target
-from btdiag.judge import lna_remedy as remedy
-from btdiag.judge.lna_facts import BrowserSurvey, Situation
-from btdiag.judge.lna_reading import Reading, Standing, place, proof, worst
+from btdiag.families.lna import remedy
+from btdiag.families.lna.facts import BrowserSurvey, Situation
+from btdiag.families.lna.judge.reading import PageReading, Standing, place, proof, worst
 
 
 def page_context_allows(survey: BrowserSurvey, target: Target) -> Finding:
@@ -14,7 +14,7 @@ def page_context_allows(survey: BrowserSurvey, target: Target) -> Finding:
     return worst(survey, target, _context_allows)
 
 
-def _context_allows(reading: Reading, survey: BrowserSurvey, target: Target) -> Finding:
+def _context_allows(reading: PageReading, survey: BrowserSurvey, target: Target) -> Finding:
     origin, fresh = reading.visit.origin, reading.fresh
     if reading.standing is not Standing.SHUT_OUT:
         frames = _frames(reading)
@@ -40,7 +40,7 @@ def _context_allows(reading: Reading, survey: BrowserSurvey, target: Target) -> 
     return _shut_out(reading, survey, summary, asked, remedy.embed(origin, reading.space))
 
 
-def _shut_out(reading: Reading, survey: BrowserSurvey, summary: str, expected: str, advice: Remedy) -> Finding:
+def _shut_out(reading: PageReading, survey: BrowserSurvey, summary: str, expected: str, advice: Remedy) -> Finding:
     fresh = reading.fresh
     return Finding(
         verdict=Verdict.FAIL,
@@ -56,7 +56,7 @@ def _shut_out(reading: Reading, survey: BrowserSurvey, summary: str, expected: s
     )
 
 
-def _frames(reading: Reading) -> str:
+def _frames(reading: PageReading) -> str:
     """What becomes of the page in another site's frame."""
     bare, delegated = (reading.visit.trial(one) for one in (Situation.FRAMED, Situation.FRAMED_WITH_ALLOW))
     if bare is None or delegated is None:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from btdiag.core.address import space
-from btdiag.probe.browser_find import find_browser
+from btdiag.families.lna.probe.find import find_browser
 from tests.support.cli import CLEAN, Done, run_json
 from tests.support.labclient import process
 from tests.support.recording_proxy import recording_proxy

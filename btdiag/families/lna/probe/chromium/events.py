@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from btdiag.judge.lna_facts import REFUSED, Kind, PageRequest
+from btdiag.families.lna.facts import REFUSED, LaunchKind, SeenRequest
 
 Event: TypeAlias = tuple[str, dict[str, Any]]
 """The name of an event of the Chrome DevTools Protocol, and its parameters."""
@@ -58,8 +58,8 @@ def ended(events: Sequence[Event], url: str) -> bool:
 
 
 def read_events(
-    kind: Kind, answer: dict[str, Any], events: Sequence[Event], url: str, duration_s: float
-) -> PageRequest:
+    kind: LaunchKind, answer: dict[str, Any], events: Sequence[Event], url: str, duration_s: float
+) -> SeenRequest:
     """The request to the URL as the script and the tools together tell it."""
     ids = _ids(events, url)
     own = [(name, event) for name, event in events if event.get("requestId") in ids]
@@ -74,9 +74,9 @@ def read_events(
     extra = _last(own, "Network.responseReceivedExtraInfo")
     space = extra.get("resourceIPAddressSpace") or _of(issues, "resourceIPAddressSpace", "")
     status = answer["status"] or received.get("status") or extra.get("statusCode")
-    return PageRequest(
+    return SeenRequest(
         kind=kind,
-        ok=bool(answer["ok"]) or (kind is Kind.IMAGE and status is not None),  # what is no image is an answer too
+        ok=bool(answer["ok"]) or (kind is LaunchKind.IMAGE and status is not None),  # what is no image is an answer too
         status=status,
         error=str(answer["error"])[:TEXT_LIMIT],
         net_error=str(failed.get("errorText") or _net_error(socket_error))[:TEXT_LIMIT],

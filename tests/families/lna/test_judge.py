@@ -14,29 +14,36 @@ from btdiag.core.finding import Finding, Verdict
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.target import Target
 from btdiag.families.dns.judge.addresses import addresses_share_a_space
-from btdiag.judge.lna import no_prompt_needed, web_app_reaches_target
-from btdiag.judge.lna_facts import (
+from btdiag.families.lna.facts import (
     REFUSED,
     Browser,
     BrowserSurvey,
-    Kind,
-    PageRequest,
+    LaunchKind,
     PageTrial,
     PageVisit,
     Permissions,
+    SeenRequest,
     Situation,
     StoredDecision,
 )
-from btdiag.judge.lna_page import page_context_allows
-from btdiag.judge.lna_reading import Standing, explained_by, readings
-from btdiag.judge.lna_remedy import policies
-from btdiag.judge.lna_space import address_space_is_stable
+from btdiag.families.lna.judge.address_space import address_space_is_stable
+from btdiag.families.lna.judge.page import page_context_allows
+from btdiag.families.lna.judge.reading import Standing, explained_by, readings
+from btdiag.families.lna.judge.web_app import no_prompt_needed, web_app_reaches_target
+from btdiag.families.lna.remedy import policies
 
 ORIGIN = "https://www.braintrust.dev"
 TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
-OK = PageRequest(kind=Kind.SIMPLE, ok=True, status=200, space="local", policy="PermissionBlock", address="10.0.0.5")
-HELD = PageRequest(
-    kind=Kind.SIMPLE, ok=False, net_error="net::ERR_FAILED", cors_error=REFUSED, policy="PermissionBlock", gated=True
+OK = SeenRequest(
+    kind=LaunchKind.SIMPLE, ok=True, status=200, space="local", policy="PermissionBlock", address="10.0.0.5"
+)
+HELD = SeenRequest(
+    kind=LaunchKind.SIMPLE,
+    ok=False,
+    net_error="net::ERR_FAILED",
+    cors_error=REFUSED,
+    policy="PermissionBlock",
+    gated=True,
 )
 PROMPT = Permissions(local="prompt", loopback="prompt")
 GRANTED = Permissions(local="granted", loopback="granted")
@@ -44,16 +51,18 @@ STATES = ("prompt", "granted", "denied", "unsupported")
 DENIED = Permissions(local="denied", loopback="denied")
 
 
-def all_ok(request: PageRequest = OK) -> tuple[PageRequest, ...]:
-    return tuple(replace(request, kind=kind) for kind in (Kind.SIMPLE, Kind.PREFLIGHTED, Kind.CREDENTIALS))
+def all_ok(request: SeenRequest = OK) -> tuple[SeenRequest, ...]:
+    return tuple(
+        replace(request, kind=kind) for kind in (LaunchKind.SIMPLE, LaunchKind.PREFLIGHTED, LaunchKind.CREDENTIALS)
+    )
 
 
-def trial(situation: Situation, *requests: PageRequest, before: Permissions = PROMPT, **more: Any) -> PageTrial:
+def trial(situation: Situation, *requests: SeenRequest, before: Permissions = PROMPT, **more: Any) -> PageTrial:
     given = {"secure": True, "allowed_by_page": True, "space": "public", "after": before, **more}
     return PageTrial(situation=situation, before=before, requests=requests, **given)
 
 
-def survey(*trials: PageTrial, unguarded: tuple[PageRequest, ...] = all_ok(), **more: Any) -> BrowserSurvey:
+def survey(*trials: PageTrial, unguarded: tuple[SeenRequest, ...] = all_ok(), **more: Any) -> BrowserSurvey:
     beneath = trial(Situation.UNGUARDED, *unguarded)
     given = {"browser": Browser(name="Chromium", version="156.0.8078.79", path="/usr/bin/chromium"), **more}
     visit = PageVisit(origin=ORIGIN, trials=(beneath, *trials))
@@ -65,7 +74,7 @@ def asked(**more: Any) -> BrowserSurvey:
     return survey(trial(Situation.FRESH, HELD), trial(Situation.ALLOWED, *all_ok(), before=GRANTED), **more)
 
 
-def fresh(request: PageRequest, before: Permissions = PROMPT, **more: Any) -> BrowserSurvey:
+def fresh(request: SeenRequest, before: Permissions = PROMPT, **more: Any) -> BrowserSurvey:
     requests = all_ok(request) if request.ok else (request,)
     return survey(trial(Situation.FRESH, *requests, before=before, **more))
 
@@ -84,9 +93,9 @@ STANDINGS = [
     (version(141, fresh(replace(OK, policy=""))), Standing.NOT_ENFORCED),
     (fresh(HELD, DENIED, allowed_by_page=False), Standing.SHUT_OUT),
     (fresh(replace(HELD, cors_error="InsecureLocalNetwork"), secure=False), Standing.SHUT_OUT),
-    (fresh(PageRequest(kind=Kind.SIMPLE, ok=False, blocked_reason="mixed-content")), Standing.SHUT_OUT),
-    (fresh(PageRequest(kind=Kind.SIMPLE, ok=False, net_error="net::ERR_CONNECTION_REFUSED")), Standing.BROKEN),
-    (fresh(PageRequest(kind=Kind.SIMPLE, ok=False, error="timeout")), Standing.BROKEN),
+    (fresh(SeenRequest(kind=LaunchKind.SIMPLE, ok=False, blocked_reason="mixed-content")), Standing.SHUT_OUT),
+    (fresh(SeenRequest(kind=LaunchKind.SIMPLE, ok=False, net_error="net::ERR_CONNECTION_REFUSED")), Standing.BROKEN),
+    (fresh(SeenRequest(kind=LaunchKind.SIMPLE, ok=False, error="timeout")), Standing.BROKEN),
     (survey(trial(Situation.FRESH, *PROXIED), unguarded=PROXIED), Standing.NOT_GUARDED),
     # after a grant any later fault is told as a refusal: the state before says that it is none
     (fresh(HELD, GRANTED), Standing.ALLOWED),
@@ -161,12 +170,12 @@ BENEATH = [
     (replace(HELD, cors_error="", net_error="net::ERR_TUNNEL_CONNECTION_FAILED"), "connection.proxy-lets-through"),
     (replace(HELD, cors_error="", net_error="net::ERR_CERT_DATE_INVALID"), "connection.tls-is-trusted"),
     (replace(HELD, cors_error="", net_error="net::ERR_EMPTY_RESPONSE"), "readiness.root-answers"),
-    (PageRequest(kind=Kind.SIMPLE, ok=False, error="timeout"), "readiness.root-answers"),
+    (SeenRequest(kind=LaunchKind.SIMPLE, ok=False, error="timeout"), "readiness.root-answers"),
 ]
 
 
 @pytest.mark.parametrize(("failed", "cause"), BENEATH)
-def test_what_breaks_beneath_is_another_checks_failure(failed: PageRequest, cause: str) -> None:
+def test_what_breaks_beneath_is_another_checks_failure(failed: SeenRequest, cause: str) -> None:
     seen = survey(trial(Situation.FRESH, HELD), unguarded=(failed,), certificate_verified=False)
     finding = web_app_reaches_target(seen, TARGET)
     assert explained_by(failed) == cause
@@ -175,9 +184,9 @@ def test_what_breaks_beneath_is_another_checks_failure(failed: PageRequest, caus
 
 
 def test_a_broken_preflight_counts_and_broken_credentials_are_a_note() -> None:
-    refused = replace(HELD, kind=Kind.PREFLIGHTED, cors_error="PreflightMissingAllowOriginHeader")
+    refused = replace(HELD, kind=LaunchKind.PREFLIGHTED, cors_error="PreflightMissingAllowOriginHeader")
     assert web_app_reaches_target(asked(unguarded=(OK, refused)), TARGET).because == "cors.web-app-may-call"
-    careless = (*all_ok()[:2], replace(HELD, kind=Kind.CREDENTIALS, cors_error="InvalidAllowCredentials"))
+    careless = (*all_ok()[:2], replace(HELD, kind=LaunchKind.CREDENTIALS, cors_error="InvalidAllowCredentials"))
     seen = survey(trial(Situation.FRESH, HELD), trial(Situation.ALLOWED, *careless, before=GRANTED), unguarded=careless)
     finding = web_app_reaches_target(seen, TARGET)
     assert finding.verdict is Verdict.PASS
@@ -234,12 +243,12 @@ ANSWERS = [
     (HELD, GRANTED, "but the request failed all the same"),
     (HELD, DENIED, "a person clicked Block"),
     (HELD, PROMPT, "a person closed the question"),
-    (PageRequest(kind=Kind.SIMPLE, ok=False, error="timeout"), PROMPT, "nobody answered"),
+    (SeenRequest(kind=LaunchKind.SIMPLE, ok=False, error="timeout"), PROMPT, "nobody answered"),
 ]
 
 
 @pytest.mark.parametrize(("request_", "after", "words"), ANSWERS)
-def test_the_report_says_what_a_person_chose(request_: PageRequest, after: Permissions, words: str) -> None:
+def test_the_report_says_what_a_person_chose(request_: SeenRequest, after: Permissions, words: str) -> None:
     seen = asked()
     person = trial(Situation.PERSON, request_, after=after)
     visit = replace(seen.visits[0], trials=(*seen.visits[0].trials, person))
@@ -330,8 +339,8 @@ def test_it_is_stable_where_dns_has_one_space(addresses: list[str]) -> None:
 
 
 _requests = st.builds(
-    PageRequest,
-    kind=st.just(Kind.SIMPLE),
+    SeenRequest,
+    kind=st.just(LaunchKind.SIMPLE),
     ok=st.booleans(),
     status=st.sampled_from([None, 200, 502]),
     net_error=st.sampled_from(["", "net::ERR_FAILED", "net::ERR_CERT_DATE_INVALID", "net::ERR_CONNECTION_RESET"]),
@@ -354,7 +363,7 @@ _trials = st.builds(
 
 
 @given(_trials, _requests, st.integers(100, 200))
-def test_every_observation_comes_to_complete_findings(page: PageTrial, beneath: PageRequest, major: int) -> None:
+def test_every_observation_comes_to_complete_findings(page: PageTrial, beneath: SeenRequest, major: int) -> None:
     for finding in claims(version(major, survey(page, unguarded=(beneath,)))):
         assert finding.summary
         if finding.verdict in (Verdict.FAIL, Verdict.WARN):

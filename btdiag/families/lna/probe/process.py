@@ -11,7 +11,7 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from btdiag.probe.browser_plan import Plan
+from btdiag.families.lna.plan import BrowserPlan
 
 ANSWER_LIMIT = 8 * 1024 * 1024  # bytes of its answer; screenshots are most of it
 ENDING = 3.5  # seconds it gets to close its browsers when the run ends first
@@ -26,11 +26,11 @@ class BrowserProcess:
     line: asyncio.Future[bytes]
 
     @classmethod
-    def started(cls, plan: Plan) -> BrowserProcess:
+    def started(cls, plan: BrowserPlan) -> BrowserProcess:
         """Start it in a session of its own, so that Ctrl-C reaches the run alone; it ends when its stdin closes."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "btdiag.probe.chromium"],
+            [sys.executable, "-P", "-m", "btdiag.families.lna.probe.chromium"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -14,17 +14,17 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.judge.lna_facts import Kind, PageTrial, Situation
-from btdiag.probe.browser_plan import WARN_ONLY, Plan
-from btdiag.probe.browser_trust import import_authorities
-from btdiag.probe.chromium.page import REQUEST_LIMIT, opened, try_requests
+from btdiag.families.lna.facts import LaunchKind, PageTrial, Situation
+from btdiag.families.lna.plan import WARN_ONLY, BrowserPlan
+from btdiag.families.lna.probe.chromium.page import REQUEST_LIMIT, opened, try_requests
+from btdiag.families.lna.probe.trust import import_authorities
 
 LAUNCH_LIMIT = 15.0  # seconds
-_FETCHES = (Kind.SIMPLE, Kind.PREFLIGHTED, Kind.CREDENTIALS)
-_ALL_KINDS = (*_FETCHES, Kind.IMAGE, Kind.WEBSOCKET)
+_FETCHES = (LaunchKind.SIMPLE, LaunchKind.PREFLIGHTED, LaunchKind.CREDENTIALS)
+_ALL_KINDS = (*_FETCHES, LaunchKind.IMAGE, LaunchKind.WEBSOCKET)
 
 
-async def survey(plan: Plan, folder: Path) -> dict[str, Any]:
+async def survey(plan: BrowserPlan, folder: Path) -> dict[str, Any]:
     """Visit every origin of the plan; the fields of BrowserSurvey that only the browser knows."""
     trust = await import_authorities(plan.ca_file, folder) if plan.ca_file else ""
     async with async_playwright() as playwright:
@@ -44,7 +44,7 @@ class _Machine:
     """Launches browsers, in their sandbox where the system permits one."""
 
     playwright: Playwright
-    plan: Plan
+    plan: BrowserPlan
     sandboxed: bool = not (hasattr(os, "geteuid") and os.geteuid() == 0)  # Chromium refuses to have one as root
 
     async def launched(self, *more: str, headed: bool = False) -> Browser:
@@ -72,7 +72,7 @@ class _Machine:
         )
 
 
-def _proxy(plan: Plan) -> ProxySettings | None:
+def _proxy(plan: BrowserPlan) -> ProxySettings | None:
     """The login for the proxy; which requests go to it, the switches say."""
     if plan.proxy is None:
         return None
@@ -80,14 +80,14 @@ def _proxy(plan: Plan) -> ProxySettings | None:
     return {"server": server, "username": user, "password": password} if user else {"server": server}
 
 
-async def _visit(plan: Plan, origin: str, guarded: Browser, unguarded: Browser) -> list[PageTrial]:
+async def _visit(plan: BrowserPlan, origin: str, guarded: Browser, unguarded: Browser) -> list[PageTrial]:
     beneath, as_users = await asyncio.gather(
         _trial(unguarded, plan, origin, Situation.UNGUARDED, _FETCHES), _as_users(guarded, plan, origin)
     )
     return [beneath, *as_users]
 
 
-async def _as_users(browser: Browser, plan: Plan, origin: str) -> list[PageTrial]:
+async def _as_users(browser: Browser, plan: BrowserPlan, origin: str) -> list[PageTrial]:
     """A new profile, and where that is refused: after Allow, and in another site's frame."""
     fresh = await _trial(browser, plan, origin, Situation.FRESH, _ALL_KINDS)
     if not fresh.first.refused:
@@ -96,20 +96,25 @@ async def _as_users(browser: Browser, plan: Plan, origin: str) -> list[PageTrial
     return [fresh, *allowed, *framed]
 
 
-async def _allowed(browser: Browser, plan: Plan, origin: str, fresh: PageTrial) -> list[PageTrial]:
+async def _allowed(browser: Browser, plan: BrowserPlan, origin: str, fresh: PageTrial) -> list[PageTrial]:
     """The page after Allow; nothing where that cannot be given, for it is no secure context."""
     return [await _trial(browser, plan, origin, Situation.ALLOWED, _ALL_KINDS)] if fresh.secure else []
 
 
-async def _framed(browser: Browser, plan: Plan, origin: str) -> list[PageTrial]:
+async def _framed(browser: Browser, plan: BrowserPlan, origin: str) -> list[PageTrial]:
     """The page in another site's frame, without permission first: that refusal uses nothing up, so one context does."""
     async with _context(browser, plan) as context:
         situations = (Situation.FRAMED, Situation.FRAMED_WITH_ALLOW)
-        return [await _page(context, plan, origin, situation, (Kind.SIMPLE,)) for situation in situations]
+        return [await _page(context, plan, origin, situation, (LaunchKind.SIMPLE,)) for situation in situations]
 
 
 async def _trial(
-    browser: Browser, plan: Plan, origin: str, situation: Situation, kinds: Sequence[Kind], limit: float = REQUEST_LIMIT
+    browser: Browser,
+    plan: BrowserPlan,
+    origin: str,
+    situation: Situation,
+    kinds: Sequence[LaunchKind],
+    limit: float = REQUEST_LIMIT,
 ) -> PageTrial:
     """One page in a context of its own."""
     async with _context(browser, plan) as context:
@@ -119,7 +124,7 @@ async def _trial(
 
 
 @asynccontextmanager
-async def _context(browser: Browser, plan: Plan) -> AsyncIterator[BrowserContext]:
+async def _context(browser: Browser, plan: BrowserPlan) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(user_agent=_user_agent(browser, plan))
     try:
         yield context
@@ -129,10 +134,10 @@ async def _context(browser: Browser, plan: Plan) -> AsyncIterator[BrowserContext
 
 async def _page(
     context: BrowserContext,
-    plan: Plan,
+    plan: BrowserPlan,
     origin: str,
     situation: Situation,
-    kinds: Sequence[Kind],
+    kinds: Sequence[LaunchKind],
     limit: float = REQUEST_LIMIT,
 ) -> PageTrial:
     page_kind = plan.page if situation is not Situation.UNGUARDED else ""
@@ -141,16 +146,16 @@ async def _page(
         return await try_requests(frame, situation, plan.url, kinds, limit=limit, screenshot=shown)
 
 
-async def _ask_a_person(machine: _Machine, plan: Plan) -> PageTrial:
+async def _ask_a_person(machine: _Machine, plan: BrowserPlan) -> PageTrial:
     """A browser with a window: the request waits until somebody answers the prompt, or as long as patience lasts."""
     browser = await machine.launched(headed=True)
     try:
-        return await _trial(browser, plan, plan.origins[0], Situation.PERSON, (Kind.SIMPLE,), plan.patience)
+        return await _trial(browser, plan, plan.origins[0], Situation.PERSON, (LaunchKind.SIMPLE,), plan.patience)
     finally:
         await browser.close()
 
 
-def _user_agent(browser: Browser, plan: Plan) -> str:
+def _user_agent(browser: Browser, plan: BrowserPlan) -> str:
     """As the browser with a window says it, for gateways turn headless ones away; and btdiag's own for the logs."""
     major = browser.version.partition(".")[0]
     return (

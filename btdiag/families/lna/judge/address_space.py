@@ -9,9 +9,9 @@ from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
 from btdiag.families.dns.judge.addresses import unusable
 from btdiag.families.dns.judge.resolves import answers
-from btdiag.judge import lna_remedy as remedy
-from btdiag.judge.lna_facts import BrowserSurvey
-from btdiag.judge.lna_reading import proof, readings
+from btdiag.families.lna import remedy
+from btdiag.families.lna.facts import BrowserSurvey
+from btdiag.families.lna.judge.reading import proof, readings
 
 
 def address_space_is_stable(survey: BrowserSurvey, resolution: Resolution, target: Target) -> Finding:

@@ -1,5 +1,5 @@
-"""The browser's process: `python -m btdiag.probe.chromium` reads a plan from stdin, drives the browsers, and
-prints one line of JSON.
+"""The browser's process: `python -m btdiag.families.lna.probe.chromium` reads a plan from stdin, drives the
+browsers, and prints one line of JSON.
 
 A process of its own keeps the driver out of the run's event loop, and cleans up whatever becomes of the run: when its
 stdin closes (the run ended, was interrupted or killed), it closes the browsers, removes their profiles and ends.
@@ -22,8 +22,8 @@ from typing import Any
 from playwright.async_api import Error as PlaywrightError
 
 from btdiag.core.evidence import to_json
-from btdiag.probe.browser_plan import Plan
-from btdiag.probe.chromium.survey import survey
+from btdiag.families.lna.plan import BrowserPlan
+from btdiag.families.lna.probe.chromium.survey import survey
 
 ALL_DAY = 26.0  # seconds; a survey that hangs ends itself
 CLOSING = 3.0  # seconds to close the browsers when it is told to end
@@ -33,7 +33,7 @@ LAST_WRITES = 0.3  # seconds in which one that is being killed may make its prof
 
 def main() -> int:
     """Read the plan, survey, print; 0 unless interrupted."""
-    plan = Plan.read(sys.stdin.buffer.readline())
+    plan = BrowserPlan.read(sys.stdin.buffer.readline())
     folder = Path(tempfile.mkdtemp(prefix="btdiag-browser-"))
     for name in ("TMPDIR", "TEMP", "TMP", "HOME"):  # the driver makes its profiles there, Chromium looks for its CAs
         os.environ[name] = str(folder)
@@ -52,7 +52,7 @@ def main() -> int:
     return 0
 
 
-async def _bounded(plan: Plan, folder: Path) -> dict[str, Any]:
+async def _bounded(plan: BrowserPlan, folder: Path) -> dict[str, Any]:
     """The survey, unless stdin closes first or it takes all day."""
     task = asyncio.ensure_future(survey(plan, folder))
     loop = asyncio.get_running_loop()

@@ -23,7 +23,7 @@ _PAC_KEYWORDS = {"http": "PROXY", "https": "HTTPS", "socks5": "SOCKS5", "socks4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BrowserPlan:
     """One survey, as the browser's process gets it. `url` is what pages ask for; `proxy` is (URL, user, password);
     `patience` is how long a person may take to answer a prompt, 0 for no person at all. Times in seconds."""
 
@@ -43,7 +43,7 @@ class Plan:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
-    def read(cls, line: bytes) -> Plan:
+    def read(cls, line: bytes) -> BrowserPlan:
         """From one line of JSON."""
         given = json.loads(line)
         lists = {name: tuple(given[name]) for name in ("origins", "switches")}

@@ -17,7 +17,7 @@ from btdiag.core.address import parse
 from btdiag.core.address import space as space_of
 from btdiag.core.finding import Evidence, Finding
 from btdiag.core.target import Target
-from btdiag.judge.lna_facts import BrowserSurvey, Kind, PageRequest, PageTrial, PageVisit, Situation
+from btdiag.families.lna.facts import BrowserSurvey, LaunchKind, PageTrial, PageVisit, SeenRequest, Situation
 
 FIRST_ENFORCING = 142
 MAY_CALL = "cors.web-app-may-call"
@@ -50,7 +50,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class PageReading:
     """`seen_space` is the target's address space as the browser saw it, "" where no request got there; `space` is the
     same, or what it must be. `beneath` is the first request that
     fails although checks only warn: what breaks the page whatever the user clicks."""
@@ -60,7 +60,7 @@ class Reading:
     standing: Standing
     seen_space: str
     space: str
-    beneath: PageRequest | None
+    beneath: SeenRequest | None
 
     @property
     def allowed(self) -> PageTrial | None:
@@ -73,25 +73,27 @@ class Reading:
         return self.visit.trial(Situation.PERSON)
 
 
-def readings(survey: BrowserSurvey, target: Target) -> tuple[Reading, ...]:
+def readings(survey: BrowserSurvey, target: Target) -> tuple[PageReading, ...]:
     """One for each origin that was tried."""
     return tuple(_read(visit, survey, target) for visit in survey.visits)
 
 
-def worst(survey: BrowserSurvey, target: Target, claim: Callable[[Reading, BrowserSurvey, Target], Finding]) -> Finding:
+def worst(
+    survey: BrowserSurvey, target: Target, claim: Callable[[PageReading, BrowserSurvey, Target], Finding]
+) -> Finding:
     """The claim for each origin; the most severe result speaks for all."""
     found = [claim(reading, survey, target) for reading in readings(survey, target)]
     return max(found, key=lambda finding: finding.verdict.severity)
 
 
-def _read(visit: PageVisit, survey: BrowserSurvey, target: Target) -> Reading:
+def _read(visit: PageVisit, survey: BrowserSurvey, target: Target) -> PageReading:
     fresh, unguarded = visit.trial(Situation.FRESH), visit.trial(Situation.UNGUARDED)
     assert fresh is not None
     assert unguarded is not None
     seen = (request.space for trial in visit.trials for request in trial.requests if request.space)
     seen_space = next(seen, "")
     space = seen_space or _expected_space(fresh, survey, target)
-    return Reading(
+    return PageReading(
         visit=visit,
         fresh=fresh,
         standing=_standing(fresh, space, survey.browser.major),
@@ -109,8 +111,8 @@ def _expected_space(fresh: PageTrial, survey: BrowserSurvey, target: Target) -> 
     return str(space_of(address, target.address_spaces)) if parse(address) else "local"
 
 
-def _beneath(unguarded: PageTrial) -> PageRequest | None:
-    needed = (unguarded.request(Kind.SIMPLE), unguarded.request(Kind.PREFLIGHTED))
+def _beneath(unguarded: PageTrial) -> SeenRequest | None:
+    needed = (unguarded.request(LaunchKind.SIMPLE), unguarded.request(LaunchKind.PREFLIGHTED))
     return next((request for request in needed if request is not None and not request.ok), None)
 
 
@@ -131,7 +133,7 @@ def _standing(fresh: PageTrial, space: str, major: int) -> Standing:
     return Standing.ALLOWED if before == "granted" else Standing.NOT_GUARDED
 
 
-def explained_by(failed: PageRequest) -> str:
+def explained_by(failed: SeenRequest) -> str:
     """The id of the check that is about what this request met."""
     if failed.cors_error and not failed.refused:
         return MAY_CALL
@@ -140,7 +142,7 @@ def explained_by(failed: PageRequest) -> str:
     )
 
 
-def is_unknown_authority(failed: PageRequest, survey: BrowserSurvey) -> bool:
+def is_unknown_authority(failed: SeenRequest, survey: BrowserSurvey) -> bool:
     """The browser does not trust the certificate although btdiag's own verification did."""
     return survey.certificate_verified and explained_by(failed) == _TRUSTED
 
@@ -155,7 +157,7 @@ def place(survey: BrowserSurvey, space: str) -> str:
     return f"{host} at {seen} ({space})" if seen else f"{host} at its {space} address"
 
 
-def proof(reading: Reading, survey: BrowserSurvey) -> tuple[Evidence, ...]:
+def proof(reading: PageReading, survey: BrowserSurvey) -> tuple[Evidence, ...]:
     """All requests of all pages, the browser, what its console says, and the screenshots."""
     rows = [
         (trial.situation, _states(trial, reading.space), request.kind, request.what, request.space or "-")
@@ -177,7 +179,7 @@ def _states(trial: PageTrial, space: str) -> str:
     return f"{trial.before.of(space)}, {trial.after.of(space)}"
 
 
-def _as_users(reading: Reading) -> Sequence[PageTrial]:
+def _as_users(reading: PageReading) -> Sequence[PageTrial]:
     return (reading.fresh, *([reading.allowed] if reading.allowed else []))
 
 

@@ -24,7 +24,7 @@ class Situation(StrEnum):
     PERSON = "a person answered"
 
 
-class Kind(StrEnum):
+class LaunchKind(StrEnum):
     """What the page asked for."""
 
     SIMPLE = "GET"
@@ -48,7 +48,7 @@ class Permissions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageRequest:
+class SeenRequest:
     """One request and what the browser made of it.
 
     `ok`: the page got an answer (whatever its status). `error` is what the page's script was told, `net_error`,
@@ -57,7 +57,7 @@ class PageRequest:
     that it raised its Local Network Access issue.
     """
 
-    kind: Kind
+    kind: LaunchKind
     ok: bool
     status: int | None = None
     error: str = ""
@@ -98,17 +98,17 @@ class PageTrial:
     space: str
     before: Permissions
     after: Permissions
-    requests: tuple[PageRequest, ...]
+    requests: tuple[SeenRequest, ...]
     console: tuple[str, ...] = ()
     duration_s: float = 0.0
     screenshot: str = ""
 
     @property
-    def first(self) -> PageRequest:
+    def first(self) -> SeenRequest:
         """The simple request, which comes first in every page."""
         return self.requests[0]
 
-    def request(self, kind: Kind) -> PageRequest | None:
+    def request(self, kind: LaunchKind) -> SeenRequest | None:
         """The request of that kind; None if it was not made."""
         return next((request for request in self.requests if request.kind is kind), None)
 

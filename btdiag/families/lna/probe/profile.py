@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from btdiag.core.measurement import Unknown
-from btdiag.judge.lna_facts import StoredDecision
+from btdiag.families.lna.facts import StoredDecision
 
 LARGEST = 32 * 1024 * 1024  # bytes; Preferences of long-used profiles reach some megabytes
 _DECISIONS = {1: "allow", 2: "block"}

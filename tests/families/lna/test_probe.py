@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from btdiag.families.lna.probe.profile import stored_decision
 from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.scenario import find
-from btdiag.probe.browser_profile import stored_decision
 from tests.support.cli import btdiag, run_json
 
 WEB_APP = "https://www.braintrust.dev"

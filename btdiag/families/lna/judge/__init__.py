@@ -1,0 +1,1 @@
+"""What the trials in a real browser mean. Pure."""
