@@ -5,9 +5,8 @@ from __future__ import annotations
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.judge import front, keepalive
-from btdiag.judge.idle import FrontIdle
-from btdiag.judge.volley import BackendIdle, Race
+from btdiag.families.keepalive.facts import BackendIdle, FrontIdle, Race
+from btdiag.families.keepalive.judge import front, outlives
 
 
 def check_backend_outlives_load_balancer(
@@ -31,7 +30,7 @@ def check_backend_outlives_load_balancer(
 
     Sources: RFC 9112 section 9.5; RFC 9110 section 9.2.2; https://nodejs.org/api/http.html#serverkeepalivetimeout
     """
-    return conclude(keepalive.backend_outlives(target, backend_idle, race))
+    return conclude(outlives.backend_outlives(target, backend_idle, race))
 
 
 def check_declared_timeout_is_effective(target: Target, backend_idle: BackendIdle) -> Finding:
@@ -48,7 +47,7 @@ def check_declared_timeout_is_effective(target: Target, backend_idle: BackendIdl
 
     Sources: https://nodejs.org/api/http.html#serverkeepalivetimeout
     """
-    return conclude(keepalive.declared_is_effective(target, backend_idle))
+    return conclude(outlives.declared_is_effective(target, backend_idle))
 
 
 def check_front_idle_timeout_suffices(front_idle: PerAddress[FrontIdle]) -> Finding:
@@ -113,4 +112,4 @@ def check_race_is_contained(race: Race | NotMeasured) -> Finding:
 
     Sources: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_fails
     """
-    return conclude(keepalive.race_is_contained(race))
+    return conclude(outlives.race_is_contained(race))

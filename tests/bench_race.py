@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from btdiag.core.target import Mode, Route, Target, Way  # noqa: E402
+from btdiag.families.keepalive.probe.volleys import Battery  # noqa: E402
 from btdiag.lab.link import Link  # noqa: E402
 from btdiag.net.wire import Wire  # noqa: E402
-from btdiag.probe.battery import Battery  # noqa: E402
-from tests.real.test_keepalive_gateways import Rig  # noqa: E402
+from tests.families.keepalive.test_real_gateways import Rig  # noqa: E402
 
 KEEPALIVE_S = 2.0  # of the rig's Node: set to one second, closes after two
 AIM_S = -0.006  # before the age of KEEPALIVE_S, for both

@@ -7,11 +7,42 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Exchange, Phase, Trouble
-from btdiag.core.measurement import Unknown
+from btdiag.core.measurement import Blocked, NotAsked, Unknown
 from btdiag.core.target import Route, Target, Way
 from btdiag.net.limits import Limits
 from btdiag.net.names import resolve
+from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
+
+BACKEND_AGREES = "readiness.backend-agrees"
+
+
+async def backend_way(target: Target, wire: Wire) -> Way:
+    """The way to --backend, past the load balancer: its first address that takes a connection. Its certificate is not
+    verified, for nothing secret is sent. Raises NotAsked without --backend, Blocked when nothing takes a
+    connection."""
+    if target.backend is None:
+        raise NotAsked("no --backend was given", f"btdiag run --target {target.url} --backend URL")
+    detail = ""
+    for route in await routes_to(target.backend, target):
+        way = Way(route=route, verify=False)
+        try:
+            stream = await wire.dial_url(way, target.backend)
+        except DialError as error:
+            detail = error.failure.detail
+        else:
+            await stream.close()
+            return way
+    raise Blocked(BACKEND_AGREES, f"no connection to the backend {target.backend}: {detail}")
+
+
+async def backend_way_if_any(target: Target, wire: Wire) -> Way | None:
+    """The way to --backend for a comparison that does without it: None where there is none, or none that works."""
+    try:
+        return await backend_way(target, wire)
+    except (NotAsked, Blocked, Unknown):
+        return None
+
 
 MAX_ADDRESSES = (
     4  # tried one after the other, as programs do: "localhost" is ::1 first, and a port-forward is IPv4 only

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import h11
 
-from btdiag.judge.volley import Ending, Shot
+from btdiag.core.shot import Ending, Shot
 from btdiag.net.streams import Stream, cut
 
 BUFFER_LIMIT = 64 * 1024  # bytes of one answer that are looked at; at a longer one we hang up

@@ -32,12 +32,11 @@ from btdiag.judge.limits_requests import (
     next_size,
     size,
 )
-from btdiag.net.endpoint import get
+from btdiag.net.endpoint import backend_way, get
 from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.retry import settled
 from btdiag.net.reuse import Kept, kept
 from btdiag.net.wire import Wire
-from btdiag.probe.idle import backend_way
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
 AGAIN = 2  # uploads of the same size, where a connection broke: another one may have its answer in time

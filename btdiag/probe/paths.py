@@ -7,9 +7,9 @@ import asyncio
 from btdiag.core.measurement import measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_paths import PATHS, PathAnswers
+from btdiag.net.endpoint import backend_way
 from btdiag.net.reuse import kept
 from btdiag.net.wire import Wire
-from btdiag.probe.idle import backend_way
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:

@@ -9,11 +9,11 @@ from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
+from btdiag.net.endpoint import backend_way_if_any
 from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.retry import again_while, settled
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
-from btdiag.probe.idle import backend_way_if_any
 
 H2 = ("h2", "http/1.1")
 TIMES = 3  # over HTTP/2: one failure may be chance

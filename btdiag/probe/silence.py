@@ -10,10 +10,12 @@ import asyncio
 
 from btdiag.core.measurement import NotAsked, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
+from btdiag.families.keepalive.plan import front_wait
 from btdiag.judge.limits_streams import FLOWING_S, STREAM_PATH, Held, Silence, StreamSeen
+from btdiag.net.endpoint import backend_way_if_any
+from btdiag.net.idle import while_idle
 from btdiag.net.retry import again_while
 from btdiag.net.wire import Wire
-from btdiag.probe.idle import backend_way_if_any, front_wait, while_idle
 from btdiag.probe.streaming import GATEWAY, watch
 
 HELD = 2  # streams; only a timer ends both at the same age

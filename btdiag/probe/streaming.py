@@ -10,11 +10,11 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.judge.limits_streams import FLOWING, STREAM_PATH, StreamSeen
+from btdiag.net.endpoint import backend_way
 from btdiag.net.limits import Limits
 from btdiag.net.retry import again_while
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire
-from btdiag.probe.idle import backend_way
 
 WATCH = 4.0  # seconds; a hop that buffers holds a live stream back for longer
 ENOUGH = 3  # pieces that came one by one show that nothing is held back

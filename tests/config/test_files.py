@@ -17,7 +17,7 @@ from btdiag.config.files import MAX_BYTES, leaves
 from btdiag.core.finding import Verdict
 from btdiag.core.target import Target
 from btdiag.engine.shown import shown_target
-from btdiag.judge.idle import order_of
+from btdiag.families.keepalive.order import order_of
 
 HELM = """
     api:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from btdiag.judge.volley import Race, Volley
+from btdiag.families.keepalive.facts import Race, Volley
 
 SLOWER = 0.9
 """Share of slower answers from which on a volley met a closed pool. Observed with 200 requests on open pools (nginx,

@@ -6,8 +6,9 @@ from statistics import median
 
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Json
-from btdiag.judge.idle import Order
-from btdiag.judge.volley import Ending, Race, Volley, strip
+from btdiag.core.shot import Ending
+from btdiag.families.keepalive.facts import Race, Volley, strip
+from btdiag.families.keepalive.order import Order
 
 CONTROL_STEP = 5  # of the controls every fifth request is plotted, and each lost one
 _NAMES = {"W": "warmup", "C": "control", "M": "control", "H": "control", "A": "race", "B": "control"}

@@ -12,10 +12,8 @@ from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.judge.idle import MARGIN_S, Order, contradiction_s, order_of
-from btdiag.judge.keepalive_evidence import race_evidence, strips
-from btdiag.judge.keepalive_remedy import CONTAINMENT, SOURCES, order_remedy
-from btdiag.judge.race import (
+from btdiag.families.keepalive.facts import BackendIdle, Period, Race, Recovery, Stop, TimeoutSource
+from btdiag.families.keepalive.judge.race import (
     PERIODS,
     SIGNIFICANT,
     budget_for,
@@ -25,8 +23,10 @@ from btdiag.judge.race import (
     proved,
     signatures,
 )
-from btdiag.judge.step import step
-from btdiag.judge.volley import BackendIdle, Period, Race, Recovery, Source, Stop
+from btdiag.families.keepalive.judge.shown import race_evidence, strips
+from btdiag.families.keepalive.latency import step
+from btdiag.families.keepalive.order import MARGIN_S, Order, contradiction_s, order_of
+from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, order_remedy
 
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
 BUSY_S = 5.0  # seconds by which a machine without a free processor may be late, as observed
@@ -84,7 +84,7 @@ def proof(race: Race, order: Order) -> str:
 
 
 def _closing(race: Race, order: Order) -> str:
-    if order.backend.source is Source.MEASURED:
+    if order.backend.source is TimeoutSource.MEASURED:
         return str(order.backend)
     return f"{race.with_hits[0].aim.keepalive_s:g} s (setting {order.backend})"
 

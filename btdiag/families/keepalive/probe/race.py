@@ -20,8 +20,19 @@ from dataclasses import dataclass, field, replace
 
 from btdiag.core.measurement import Blocked, NotAsked, Unknown, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, order_of
-from btdiag.judge.race import (
+from btdiag.families.keepalive.facts import (
+    DEFAULT_KEEPALIVE_S,
+    Aim,
+    Answerer,
+    Keepalive,
+    Period,
+    Race,
+    Recovery,
+    Stop,
+    TimeoutSource,
+    Volley,
+)
+from btdiag.families.keepalive.judge.race import (
     PERIODS,
     RESERVE_S,
     answered_by,
@@ -36,22 +47,15 @@ from btdiag.judge.race import (
     period_of,
     proved,
 )
-from btdiag.judge.step import durations
-from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Recovery, Source, Stop, Volley
+from btdiag.families.keepalive.latency import durations
+from btdiag.families.keepalive.order import order_of
+from btdiag.families.keepalive.plan import expected_keepalive
+from btdiag.families.keepalive.probe.idle import BACKEND, STAGGER_S, WATCHED, backend_fact, open_and_ask, wait_for_ends
+from btdiag.families.keepalive.probe.volleys import BODY, GET_EVERY, HEADERS, VOLLEY_S, Battery, connection_limit
+from btdiag.net.endpoint import backend_way
 from btdiag.net.limits import Limits
 from btdiag.net.timed import TimedConnection, close_all
 from btdiag.net.wire import Wire
-from btdiag.probe.battery import BODY, GET_EVERY, HEADERS, VOLLEY_S, Battery, connection_limit
-from btdiag.probe.idle import (
-    BACKEND,
-    STAGGER_S,
-    WATCHED,
-    backend_fact,
-    backend_way,
-    expected_keepalive,
-    open_and_ask,
-    wait_for_ends,
-)
 
 ODD_METHOD = "BTDIAG"  # a token that no server knows (RFC 9110 section 9.1), to a path that nobody has
 FEWEST = 10  # a volley of fewer is no better than single requests
@@ -260,7 +264,7 @@ class _Induction:
         """K: from the direct connections, which were asked a little before the pool was; else as declared."""
         if not self.direct:
             setting = self.target.backend_keepalive
-            source = Source.DEFAULT if setting is None else Source.DECLARED
+            source = TimeoutSource.DEFAULT if setting is None else TimeoutSource.DECLARED
             self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, self.node)
             return None
         limit = max(0.0, self.waits.remaining() - RESERVE_S)
@@ -292,7 +296,12 @@ class _Induction:
             if proved(fact, sound):
                 return Stop.PROVED
             all_tested = {one.aim.keepalive_s for one in self.periods} == set(self.keepalive.candidates)
-            if sound and not fact.with_hits and not deep and (self.keepalive.source is Source.MEASURED or all_tested):
+            if (
+                sound
+                and not fact.with_hits
+                and not deep
+                and (self.keepalive.source is TimeoutSource.MEASURED or all_tested)
+            ):
                 return Stop.AGREES
         return Stop.ALL_PERIODS
 

@@ -23,11 +23,11 @@ import pytest
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Mode, Route, Target, Way
-from btdiag.judge.keepalive import backend_outlives, race_is_contained
-from btdiag.judge.race import PERIODS
-from btdiag.judge.volley import Answerer, Race
+from btdiag.families.keepalive.facts import Answerer, Race
+from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_contained
+from btdiag.families.keepalive.judge.race import PERIODS
+from btdiag.families.keepalive.probe.race import race
 from btdiag.net.wire import Wire
-from btdiag.probe.race import race
 
 pytestmark = [pytest.mark.real, pytest.mark.alone]
 

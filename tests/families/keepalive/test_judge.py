@@ -12,9 +12,23 @@ from hypothesis import strategies as st
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName, Verdict
 from btdiag.core.measurement import NotMeasured
+from btdiag.core.shot import Ending, Shot
 from btdiag.core.target import Target
-from btdiag.judge.keepalive import backend_outlives, declared_is_effective, race_is_contained
-from btdiag.judge.race import (
+from btdiag.families.keepalive.facts import (
+    Aim,
+    Answerer,
+    BackendIdle,
+    Keepalive,
+    Period,
+    Race,
+    Recovery,
+    Stop,
+    TimeoutSource,
+    Volley,
+    strip,
+)
+from btdiag.families.keepalive.judge.outlives import backend_outlives, declared_is_effective, race_is_contained
+from btdiag.families.keepalive.judge.race import (
     COARSE_OFFSETS_S,
     COMB_S,
     STREAMED_OFFSETS,
@@ -33,26 +47,11 @@ from btdiag.judge.race import (
     proved,
     signatures,
 )
-from btdiag.judge.volley import (
-    Aim,
-    Answerer,
-    BackendIdle,
-    Ending,
-    Keepalive,
-    Period,
-    Race,
-    Recovery,
-    Shot,
-    Source,
-    Stop,
-    Volley,
-    strip,
-)
 
 SKIPPED = NotMeasured(reason="volleys are opt-in", skipped=True)
 GOOD = Shot(method="POST", ending=Ending.ANSWERED, status=404, age_s=3.0, took_s=0.01)
 BAD = replace(GOOD, status=502)
-MEASURED = Keepalive(candidates=(3.0,), source=Source.MEASURED)
+MEASURED = Keepalive(candidates=(3.0,), source=TimeoutSource.MEASURED)
 
 
 def volley(name: str = "A", *, lost: int = 0, sent: int = 200, shot: Shot = BAD, age_s: float | None = 2.995) -> Volley:
@@ -136,10 +135,10 @@ def test_throttling_is_429_or_an_unusual_403() -> None:
 @pytest.mark.parametrize(
     ("keepalive", "tested"),
     [
-        (keepalive_of(65.0, Source.DECLARED), [66.0, 66.0, 65.0, 66.0]),
-        (keepalive_of(65.0, Source.DECLARED, True), [66.0, 66.0, 66.0, 66.0]),
-        (keepalive_of(65.0, Source.DECLARED, False), [65.0, 65.0, 65.0, 65.0]),
-        (Keepalive(candidates=(3.0, 3.4), source=Source.MEASURED, coarse=True), [3.0, 3.4, 3.0, 3.4]),
+        (keepalive_of(65.0, TimeoutSource.DECLARED), [66.0, 66.0, 65.0, 66.0]),
+        (keepalive_of(65.0, TimeoutSource.DECLARED, True), [66.0, 66.0, 66.0, 66.0]),
+        (keepalive_of(65.0, TimeoutSource.DECLARED, False), [65.0, 65.0, 65.0, 65.0]),
+        (Keepalive(candidates=(3.0, 3.4), source=TimeoutSource.MEASURED, coarse=True), [3.0, 3.4, 3.0, 3.4]),
     ],
 )
 def test_the_candidates_take_turns(keepalive: Keepalive, tested: list[float]) -> None:
@@ -153,17 +152,17 @@ def test_the_candidates_take_turns(keepalive: Keepalive, tested: list[float]) ->
 
 def test_a_backend_that_is_no_node_may_look_at_its_timers_late() -> None:
     """One period of four is for that, unless hits have shown where the closings are."""
-    keepalive, history = keepalive_of(65.0, Source.DECLARED, False), [period(), period()]
+    keepalive, history = keepalive_of(65.0, TimeoutSource.DECLARED, False), [period(), period()]
     assert next_volley(keepalive, history, 0.010).offset_s == COARSE_OFFSETS_S[0]
     assert next_volley(keepalive, [*history, period()], 0.010).offset_s < 0
     late = replace(period(lost=1), aim=Aim(keepalive_s=65.0, offset_s=COARSE_OFFSETS_S[0]))
     assert next_volley(keepalive, [*history, late], 0.010) == late.aim
     assert next_volley(keepalive, [period(), period(lost=2)], 0.010).offset_s < 0
-    assert next_volley(keepalive_of(65.0, Source.DECLARED, True), history, 0.010).offset_s < 0
+    assert next_volley(keepalive_of(65.0, TimeoutSource.DECLARED, True), history, 0.010).offset_s < 0
 
 
 def test_a_volley_that_missed_tells_whether_to_aim_later_or_earlier() -> None:
-    keepalive, missed = keepalive_of(65.0, Source.DECLARED, False), period()
+    keepalive, missed = keepalive_of(65.0, TimeoutSource.DECLARED, False), period()
     first = next_volley(keepalive, [], 0.010).offset_s
     assert next_volley(keepalive, [missed], 0.010, usual=[0.02]).offset_s > first, "its answers were quick: still open"
     assert next_volley(keepalive, [missed], 0.010, usual=[0.001]).offset_s < first, "they were slow: closed before"
@@ -191,9 +190,9 @@ def test_who_reads_bodies_first_is_told_by_its_name(server: str | None, streams:
 
 def test_after_hits_the_same_age_is_tried_again() -> None:
     seen = replace(period(lost=9), aim=Aim(keepalive_s=65.0, offset_s=-0.005))
-    assert next_volley(keepalive_of(65.0, Source.DECLARED), [seen], 0.01) == seen.aim
+    assert next_volley(keepalive_of(65.0, TimeoutSource.DECLARED), [seen], 0.01) == seen.aim
     few = replace(period(lost=1), aim=Aim(keepalive_s=65.0, offset_s=-0.005))
-    assert next_volley(keepalive_of(65.0, Source.DECLARED), [few], 0.01, combs=True) == Aim(
+    assert next_volley(keepalive_of(65.0, TimeoutSource.DECLARED), [few], 0.01, combs=True) == Aim(
         keepalive_s=65.0, offset_s=0.01 * STREAMED_OFFSETS[1]
     )
 
@@ -232,11 +231,11 @@ def test_a_volley_that_is_lost_as_a_whole_may_have_met_a_restart() -> None:
     assert not proved(race(period(lost=200)), None)
     assert proved(race(period(lost=200), period(lost=200)), None)
     assert proved(race(period(lost=180)), None)
-    assert not proved(race(period(lost=200), keepalive=keepalive_of(65.0, Source.DECLARED)), None)
+    assert not proved(race(period(lost=200), keepalive=keepalive_of(65.0, TimeoutSource.DECLARED)), None)
 
 
 def test_a_guess_or_a_contradiction_needs_two_periods() -> None:
-    guessed = keepalive_of(65.0, Source.DEFAULT)
+    guessed = keepalive_of(65.0, TimeoutSource.DEFAULT)
     assert not proved(race(period(lost=90), keepalive=guessed), None)
     assert proved(race(period(lost=90), period(lost=90), keepalive=guessed), None)
     assert not proved(race(period(lost=90)), True)
@@ -268,7 +267,7 @@ def test_the_chance_of_no_volley_is_one() -> None:
 
 def test_unseen_gets_less_likely_with_each_period_but_not_for_a_guess() -> None:
     assert miss_probability(race(period(), period())) < miss_probability(race(period())) < 1
-    assert miss_probability(race(period(), keepalive=keepalive_of(65.0, Source.DEFAULT))) == 1
+    assert miss_probability(race(period(), keepalive=keepalive_of(65.0, TimeoutSource.DEFAULT))) == 1
     assert miss_probability(replace(race(period()), answerer=Answerer.UNCLEAR)) == 1
     late = replace(period(), volley=volley(age_s=3.2))
     assert miss_probability(race(late)) == 1

@@ -6,9 +6,21 @@ import pytest
 
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
-from btdiag.judge.front import front_idle_suffices, hint_is_true, no_silent_drop
-from btdiag.judge.idle import Fate, FrontIdle, Held
-from btdiag.judge.volley import Aim, Answerer, Ending, Keepalive, Period, Race, Shot, Source, Stop, Volley
+from btdiag.core.shot import Ending, Shot
+from btdiag.families.keepalive.facts import (
+    Aim,
+    Answerer,
+    Fate,
+    FrontIdle,
+    HeldConnection,
+    Keepalive,
+    Period,
+    Race,
+    Stop,
+    TimeoutSource,
+    Volley,
+)
+from btdiag.families.keepalive.judge.front import front_idle_suffices, hint_is_true, no_silent_drop
 
 NO_RACE = NotMeasured(reason="not induced", skipped=True)
 
@@ -27,7 +39,7 @@ def front(
         keeps_alive=keeps_alive,
         announced=announced,
         held=tuple(
-            Held(fate=fate, age_s=age, unacknowledged=unacknowledged if fate is Fate.HUNG else None)
+            HeldConnection(fate=fate, age_s=age, unacknowledged=unacknowledged if fate is Fate.HUNG else None)
             for fate, age in held
         ),
         hint_s=hint,
@@ -82,7 +94,7 @@ def test_a_drop_behind_the_load_balancer_is_told_with_its_proof() -> None:
         path="/btdiag-1",
         usual=404,
         answerer=Answerer.BACKEND,
-        keepalive=Keepalive(candidates=(3.0,), source=Source.MEASURED),
+        keepalive=Keepalive(candidates=(3.0,), source=TimeoutSource.MEASURED),
         warm_up=(warm_up,),
         periods=(Period(aim=Aim(keepalive_s=3.0, offset_s=0.0), volley=aged, controls=(warm_up,)),),
         stop=Stop.HUNG,

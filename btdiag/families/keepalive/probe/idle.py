@@ -7,68 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from btdiag.core.exchange import Exchange
-from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, Waits, measurement
+from btdiag.core.measurement import Blocked, Scope, Unknown, Waits, measurement
+from btdiag.core.shot import Ending
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.idle import DEFAULT_KEEPALIVE_S, Fate, FrontIdle, Held, contradiction_s
-from btdiag.judge.race import NODE_EXTRA_S
-from btdiag.judge.volley import BackendIdle, Ending
-from btdiag.net.endpoint import routes_to
+from btdiag.families.keepalive.facts import (
+    BackendIdle,
+    Fate,
+    FrontIdle,
+    HeldConnection,
+)
+from btdiag.families.keepalive.order import contradiction_s
+from btdiag.families.keepalive.plan import BEYOND_S, expected_keepalive, front_wait
+from btdiag.families.keepalive.probe.volleys import HUNG_S
+from btdiag.net.endpoint import BACKEND_AGREES, backend_way
 from btdiag.net.streams import DialError
 from btdiag.net.timed import TimedConnection, answers, close_all
 from btdiag.net.wire import Wire
-from btdiag.probe.battery import HUNG_S
-
-Work = TypeVar("Work")
 
 WATCHED = 4  # direct connections: enough to tell a backend with exact timers from one that looks at them now and then
 STAGGER_S = 0.1  # seconds between them, so that a coarse timer shows as different ages
 ANSWER_S = 10.0  # seconds for one answer, as for every other request
-BEYOND_S = 2.0  # seconds that are waited past the expected end of a connection
 AT_ONCE_S = 0.5  # a connection that ends so soon after its answer was never meant to be kept
 HELD = 4  # connections that are only held, to see them end
 PROBED_AT = (0.25, 0.5, 0.75, 0.95)  # ages, as shares of the wait, at which a connection is used again
-BACKEND_AGREES = "readiness.backend-agrees"
 FRONT, BACKEND = "front idle timeout", "backend keep-alive"  # what is waited for
 AGAIN_S = 80.0  # the longest second round
 DEEP_PROBED_AT = tuple(step / 16 for step in range(1, 16))
-
-
-def expected_keepalive(target: Target) -> float:
-    """Seconds after which the backend is expected to close: declared or the default, and Node's second."""
-    setting = DEFAULT_KEEPALIVE_S if target.backend_keepalive is None else target.backend_keepalive
-    return setting + NODE_EXTRA_S
-
-
-async def backend_way(target: Target, wire: Wire) -> Way:
-    """The way to --backend, past the load balancer: its first address that takes a connection. Its certificate is not
-    verified, for nothing secret is sent. Raises NotAsked without --backend, Blocked when nothing takes a
-    connection."""
-    if target.backend is None:
-        raise NotAsked("no --backend was given", f"btdiag run --target {target.url} --backend URL")
-    detail = ""
-    for route in await routes_to(target.backend, target):
-        way = Way(route=route, verify=False)
-        try:
-            stream = await wire.dial_url(way, target.backend)
-        except DialError as error:
-            detail = error.failure.detail
-        else:
-            await stream.close()
-            return way
-    raise Blocked(BACKEND_AGREES, f"no connection to the backend {target.backend}: {detail}")
-
-
-async def backend_way_if_any(target: Target, wire: Wire) -> Way | None:
-    """The way to --backend for a comparison that does without it: None where there is none, or none that works."""
-    try:
-        return await backend_way(target, wire)
-    except (NotAsked, Blocked, Unknown):
-        return None
 
 
 async def open_and_ask(
@@ -127,19 +95,6 @@ async def wait_for_ends(
         ends.cancel()
         waiting.cancel()
         await asyncio.gather(ends, waiting, return_exceptions=True)
-
-
-async def while_idle(work: Awaitable[Work], waits: Waits, seconds: float, what: str) -> Work:
-    """The outcome of work that mostly waits, for at most so many seconds: it counts as an idle wait, as long as it
-    lasts."""
-    working = asyncio.ensure_future(work)
-    waiting = asyncio.ensure_future(waits.idle(seconds, what))
-    try:
-        return await working
-    finally:
-        working.cancel()
-        waiting.cancel()
-        await asyncio.gather(working, waiting, return_exceptions=True)
 
 
 def kept(connection: TimedConnection) -> bool:
@@ -220,11 +175,6 @@ def backend_fact(label: str, connections: Sequence[TimedConnection]) -> BackendI
     )
 
 
-def front_wait(target: Target, mode: Mode) -> float:
-    """The wait of `front_idle`: no longer than that for the backend's timer, and what the budget holds."""
-    return max(1.0, min(expected_keepalive(target) + BEYOND_S, mode.budget - 15))
-
-
 def _asked_in_front(target: Target, mode: Mode) -> list[str]:
     used = len(DEEP_PROBED_AT if mode.deep else PROBED_AT)
     return [f"GET {target.url_for('/')} on {HELD + used} connections, again on each that stays open, once on a new one"]
@@ -256,7 +206,7 @@ class _Front:
     waits: Waits
     way: Way
 
-    async def use(self, connection: TimedConnection) -> Held | None:
+    async def use(self, connection: TimedConnection) -> HeldConnection | None:
         """Send once more on an idle connection; None when it had been closed before, as its idle time tells."""
         if not connection.usable or connection.answered_at is None:
             return None
@@ -265,7 +215,9 @@ class _Front:
         await answers([connection], HUNG_S)
         shot = connection.shot(since)
         unacknowledged = connection.unacknowledged() if shot.ending is Ending.SILENT else None
-        return Held(fate=_FATES.get(shot.ending, Fate.DEAD), age_s=shot.age_s or 0.0, unacknowledged=unacknowledged)
+        return HeldConnection(
+            fate=_FATES.get(shot.ending, Fate.DEAD), age_s=shot.age_s or 0.0, unacknowledged=unacknowledged
+        )
 
 
 _FATES = {Ending.ANSWERED: Fate.ANSWERED, Ending.SILENT: Fate.HUNG}
@@ -300,9 +252,9 @@ async def _watched(
     )
 
 
-def _closed(connection: TimedConnection) -> Held | None:
+def _closed(connection: TimedConnection) -> HeldConnection | None:
     """How an idle connection ended to which nothing more was sent."""
     age = idle_time(connection)
     if age is None or age < 0:
         return None
-    return Held(fate=Fate.RST if connection.rst else Fate.FIN, age_s=age)
+    return HeldConnection(fate=Fate.RST if connection.rst else Fate.FIN, age_s=age)

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
-from btdiag.judge.idle import Fate, FrontIdle
-from btdiag.judge.keepalive_evidence import strips
-from btdiag.judge.race import hangs_when_idle
-from btdiag.judge.volley import Race
+from btdiag.families.keepalive.facts import Fate, FrontIdle, Race
+from btdiag.families.keepalive.judge.race import hangs_when_idle
+from btdiag.families.keepalive.judge.shown import strips
 
 POOL_IDLE_S = 5.0
 """Clients that pool connections reuse them for about this long without a hint: Node's fetch (undici) for 4 s, httpx for

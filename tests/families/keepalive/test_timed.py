@@ -8,11 +8,11 @@ from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
 
+from btdiag.core.shot import Ending
 from btdiag.core.target import Route, Target, Way
-from btdiag.judge.volley import Ending
+from btdiag.families.keepalive.probe.volleys import Battery
 from btdiag.net.timed import TimedConnection
 from btdiag.net.wire import Wire
-from btdiag.probe.battery import Battery
 from tests.support.serving import Handler, serving
 
 ANSWER = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\n{}"

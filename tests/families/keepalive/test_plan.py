@@ -9,10 +9,11 @@ import pytest
 
 from btdiag.core.measurement import NotAsked
 from btdiag.core.target import Mode, Route, Target, Way
+from btdiag.families.keepalive.plan import expected_keepalive, front_wait
+from btdiag.families.keepalive.probe.idle import backend_wait
+from btdiag.families.keepalive.probe.race import consented, race, race_wait
+from btdiag.families.keepalive.probe.volleys import connection_limit
 from btdiag.net.wire import Wire
-from btdiag.probe.battery import connection_limit
-from btdiag.probe.idle import backend_wait, expected_keepalive, front_wait
-from btdiag.probe.race import consented, race, race_wait
 
 LOCAL = Target(url="http://127.0.0.1:1", scheme="http", host="127.0.0.1", port=1)
 LAB = Target(url="http://127.0.0.1:1", scheme="http", host="127.0.0.1", port=1, lab_scenario="healthy")

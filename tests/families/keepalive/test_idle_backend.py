@@ -11,10 +11,10 @@ import pytest
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.measurement import Blocked
 from btdiag.core.target import Mode, Target
-from btdiag.judge.idle import contradiction_s
-from btdiag.judge.volley import BackendIdle
+from btdiag.families.keepalive.facts import BackendIdle
+from btdiag.families.keepalive.order import contradiction_s
+from btdiag.families.keepalive.probe.idle import WATCHED, backend_idle
 from btdiag.net.wire import Wire
-from btdiag.probe.idle import WATCHED, backend_idle
 from tests.support.serving import serving
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=1\r\n\r\n{}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from btdiag.core.target import Target, Way
-from btdiag.judge.volley import Volley
+from btdiag.families.keepalive.facts import Volley
 from btdiag.net.streams import DialError
 from btdiag.net.timed import TimedConnection, answers, close_all
 from btdiag.net.wire import Wire

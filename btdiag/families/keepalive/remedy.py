@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, floor
 
 from btdiag.core.finding import Remedy, Snippet
-from btdiag.judge.idle import ADVISED_MARGIN_S, Order
+from btdiag.families.keepalive.order import ADVISED_MARGIN_S, Order
 
 SOURCES = (
     "RFC 9112 section 9.5 (either side may close an idle connection at any time)",

@@ -1,4 +1,4 @@
-"""What a run of volleys against the keep-alive race saw: the fact types of probe/race.py, judged by judge/race.py."""
+"""What a run of volleys against the keep-alive race saw, and what became of idle connections. Times in seconds."""
 
 from __future__ import annotations
 
@@ -6,48 +6,54 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-THROTTLED = 0.1  # share of a volley answered 429, or newly 403, above which the volley says nothing
+from btdiag.core.shot import Ending, Shot
+
+DEFAULT_KEEPALIVE_S = 65.0  # TS_API_KEEP_ALIVE_TIMEOUT_SECONDS unless set (Braintrust, Advanced self-hosting)
 
 
-class Ending(StrEnum):
-    """What became of one request on its connection."""
+class Fate(StrEnum):
+    """What became of an idle connection that we held."""
 
-    ANSWERED = "answered"
-    EMPTY = "empty close"  # FIN before the first byte of an answer
-    RESET = "reset"  # RST before the first byte
-    CUT = "cut off"  # FIN or RST in the middle of an answer
-    SILENT = "no answer"  # nothing within the limit
-    UNSENT = "not sent"  # no connection to send it on
+    FIN = "closed"
+    RST = "reset"
+    ANSWERED = "still usable"
+    DEAD = "closed only when used"
+    HUNG = "silent when used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
-    """One request of a volley. `age_s`: since the last answer on its front connection, None on a new one; `took_s`:
-    from sending to the first byte of the answer, or to the end of the connection."""
+class HeldConnection:
+    """One idle connection. `age_s`: since its last answer, at its end or when it was used again. `unacknowledged`: our
+    request never reached the peer's TCP (None: the system does not tell)."""
 
-    method: str
-    ending: Ending
-    status: int | None = None
-    age_s: float | None = None
-    took_s: float | None = None
+    fate: Fate
+    age_s: float
+    unacknowledged: bool | None = None
 
-    @property
-    def lost(self) -> bool:
-        """The mark of a dead upstream connection: a 5xx made by the load balancer, or no answer at all. 504 is not: it
-        means silence; 501 and 505 judge the request itself."""
-        if self.ending is Ending.ANSWERED:
-            return self.status is not None and self.status >= 500 and self.status not in {501, 504, 505}
-        return self.ending in {Ending.EMPTY, Ending.RESET, Ending.CUT}
 
-    @property
-    def hung(self) -> bool:
-        """The mark of a connection dropped silently: nobody answers in time."""
-        return self.ending is Ending.SILENT or self.status == 504
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontIdle:
+    """Idle connections to the load balancer at one address. `waited_s` is the age up to which they were held;
+    `keeps_alive` False: every answer ended its connection, `announced` then tells if it said so; `hint_s` is the
+    timeout of its Keep-Alive header; `fresh_answered`: a new connection was answered at the end."""
 
-    @property
-    def signature(self) -> str:
-        """How the client sees it: "502", "empty close"."""
-        return str(self.status) if self.ending is Ending.ANSWERED else self.ending.value
+    label: str
+    waited_s: float
+    keeps_alive: bool
+    announced: bool
+    held: tuple[HeldConnection, ...]
+    hint_s: float | None = None
+    fresh_answered: bool | None = None
+
+    def ages(self, *fates: Fate) -> tuple[float, ...]:
+        """The ages of the connections that had one of these fates, in order."""
+        return tuple(sorted(one.age_s for one in self.held if one.fate in fates))
+
+
+NODE_EXTRA_S = 1.0  # observed with Node 20: keepAliveTimeout 65 closes at 66.000 s, 2 at 3.000 s
+
+
+THROTTLED = 0.1  # share of a volley answered 429, or newly 403, above which the volley says nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +153,7 @@ class Period:
         return (self.volley.age_s or 0.0) - self.aim.age_s
 
 
-class Source(StrEnum):
+class TimeoutSource(StrEnum):
     """Where a timeout is known from, best first."""
 
     MEASURED = "measured"
@@ -162,7 +168,7 @@ class Keepalive:
     one that may."""
 
     candidates: tuple[float, ...]
-    source: Source
+    source: TimeoutSource
     coarse: bool | None = False
 
 

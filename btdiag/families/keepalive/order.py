@@ -1,65 +1,23 @@
 """The order of idle timeouts: the load balancer must let go of a connection before the backend does. Pure arithmetic.
 
-Fact types of probe/idle.py, and what follows from two known timeouts without any waiting.
+Fact types of families/keepalive/probe/idle.py, and what follows from two known timeouts without any waiting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from btdiag.config.declared import KEEPALIVE, LB_IDLE
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.judge.race import NODE_EXTRA_S
-from btdiag.judge.volley import BackendIdle, Source
+from btdiag.families.keepalive.facts import DEFAULT_KEEPALIVE_S, NODE_EXTRA_S, BackendIdle, TimeoutSource
 
-DEFAULT_KEEPALIVE_S = 65.0  # TS_API_KEEP_ALIVE_TIMEOUT_SECONDS unless set (Braintrust, Advanced self-hosting)
 MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets
 ADVISED_MARGIN_S = 5.0  # what a remedy aims for
 EARLY_S = 0.5  # a closing so much before the declared setting is rounding, not another setting
 LATE_S = 1.0  # timers that are looked at once a second, and a loaded machine
-
-
-class Fate(StrEnum):
-    """What became of an idle connection that we held."""
-
-    FIN = "closed"
-    RST = "reset"
-    ANSWERED = "still usable"
-    DEAD = "closed only when used"
-    HUNG = "silent when used"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """One idle connection. `age_s`: since its last answer, at its end or when it was used again. `unacknowledged`: our
-    request never reached the peer's TCP (None: the system does not tell)."""
-
-    fate: Fate
-    age_s: float
-    unacknowledged: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontIdle:
-    """Idle connections to the load balancer at one address. `waited_s` is the age up to which they were held;
-    `keeps_alive` False: every answer ended its connection, `announced` then tells if it said so; `hint_s` is the
-    timeout of its Keep-Alive header; `fresh_answered`: a new connection was answered at the end."""
-
-    label: str
-    waited_s: float
-    keeps_alive: bool
-    announced: bool
-    held: tuple[Held, ...]
-    hint_s: float | None = None
-    fresh_answered: bool | None = None
-
-    def ages(self, *fates: Fate) -> tuple[float, ...]:
-        """The ages of the connections that had one of these fates, in order."""
-        return tuple(sorted(one.age_s for one in self.held if one.fate in fates))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +27,7 @@ class Timeout:
     `where` in which file."""
 
     closes_after_s: float
-    source: Source
+    source: TimeoutSource
     setting_s: float | None = None
     at_least: bool = False
     where: str = ""
@@ -100,13 +58,13 @@ class Order:
         if margin is None or (self.backend.at_least and margin < MARGIN_S):
             return Verdict.INCONCLUSIVE
         if margin <= 0:
-            return Verdict.WARN if self.backend.source is Source.DEFAULT else Verdict.FAIL
+            return Verdict.WARN if self.backend.source is TimeoutSource.DEFAULT else Verdict.FAIL
         return Verdict.WARN if round(margin, 1) < MARGIN_S else Verdict.PASS
 
     @property
     def sound(self) -> bool | None:
         """True: the load balancer closes first, with a margin; False: the backend does; None: not known, or close."""
-        if self.margin_s is None or self.backend.source is Source.DEFAULT:
+        if self.margin_s is None or self.backend.source is TimeoutSource.DEFAULT:
             return None
         return {Verdict.PASS: True, Verdict.FAIL: False}.get(self.verdict)
 
@@ -130,16 +88,18 @@ def _balancer(target: Target) -> Timeout | None:
     if not declared:
         return None
     where = _where(target, LB_IDLE)
-    return Timeout(closes_after_s=declared, source=Source.DECLARED, setting_s=declared, where=where)
+    return Timeout(closes_after_s=declared, source=TimeoutSource.DECLARED, setting_s=declared, where=where)
 
 
 def _backend(target: Target, measured: BackendIdle | NotMeasured | None) -> Timeout:
     if isinstance(measured, BackendIdle) and measured.closings_s:
-        return Timeout(closes_after_s=min(measured.closings_s), source=Source.MEASURED)
+        return Timeout(closes_after_s=min(measured.closings_s), source=TimeoutSource.MEASURED)
     if isinstance(measured, BackendIdle) and measured.open_until_s is not None:
-        return Timeout(closes_after_s=measured.open_until_s, source=Source.MEASURED, at_least=True)
+        return Timeout(closes_after_s=measured.open_until_s, source=TimeoutSource.MEASURED, at_least=True)
     declared = target.backend_keepalive
-    setting, source = (DEFAULT_KEEPALIVE_S, Source.DEFAULT) if declared is None else (declared, Source.DECLARED)
+    setting, source = (
+        (DEFAULT_KEEPALIVE_S, TimeoutSource.DEFAULT) if declared is None else (declared, TimeoutSource.DECLARED)
+    )
     where = _where(target, KEEPALIVE)
     return Timeout(closes_after_s=setting + NODE_EXTRA_S, source=source, setting_s=setting, where=where)
 

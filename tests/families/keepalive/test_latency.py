@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btdiag.judge.step import slower, step
-from btdiag.judge.volley import Aim, Ending, Period, Race, Shot, Volley
-from tests.unit.test_race_judgement import race as run_of
+from btdiag.core.shot import Ending, Shot
+from btdiag.families.keepalive.facts import Aim, Period, Race, Volley
+from btdiag.families.keepalive.latency import slower, step
+from tests.families.keepalive.test_judge import race as run_of
 
 REUSED = tuple(0.010 + number / 10_000 for number in range(50))  # seconds to the first byte: the queue of a volley
 ANEW = tuple(took + 0.004 for took in REUSED)

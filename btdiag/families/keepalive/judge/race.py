@@ -18,8 +18,8 @@ from statistics import median
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName
 from btdiag.core.sender import Confidence, sender
-from btdiag.judge.step import OPEN, slower
-from btdiag.judge.volley import Aim, Answerer, Keepalive, Period, Race, Source
+from btdiag.families.keepalive.facts import NODE_EXTRA_S, Aim, Answerer, Keepalive, Period, Race, TimeoutSource
+from btdiag.families.keepalive.latency import OPEN, slower
 
 OFFSETS = (-0.6, -0.5, -0.65, -0.4)
 """Where to aim, relative to K, as parts of the time that a volley takes: its requests must reach the backend while that
@@ -29,33 +29,43 @@ uvicorn at -0.5 in 8 of 15, at -0.6 and -0.7 in 16 of 21, at -0.8 in 8 of 15, at
 the pool over 30 ms was worse: it is the connections that run out together that are caught together. The last one
 is for servers that are met later (LATER)."""
 
+
 STREAMED_OFFSETS = (-0.5, -0.3, -0.4)
 """The same where a comb may take turns with the volleys: HAProxy before uvicorn was hit in 5 of 11 periods at -0.5 and
 in 11 of 11 at -0.35 to -0.2; Caddy, the other way round, in 8 of 11 at -0.5 and in 9 of 17 at -0.3."""
+
 
 LATER, EARLIER = 0.15, -0.1
 """By how much to move the aim at a server that is no Node.js after a volley without hits: later when its answers came
 as from an open pool, else earlier. hypercorn behind nginx was hit at -0.6 and -0.5 in 5 of 24 periods, at -0.4 to -0.25
 in 8 of 15."""
 
+
 VOLLEY_LIMIT_S = 0.012  # no volley is taken for longer when aiming: a slow machine must not move the aim far ahead
+
 
 COARSE_OFFSETS_S = (0.030, 0.010, 0.060, 0.100)
 """The same for a backend that looks at its timers only now and then (gunicorn's threads: once a second): connections
 are overdue, and still open, for a while after K; what makes it look is the volley itself. Observed with a K of 2 s
 behind nginx, periods with hits: 30 ms late in 4 of 5, 10 ms in 3 of 6, 6 ms early in 3 of 10."""
 
+
 COARSE_AT = 2  # which period tries that where the backend is no Node.js and its timers are not known
+
 
 COARSE_SPREAD_S = (
     0.05  # closings that differ by more come from such a backend; Node's and uvicorn's differ by 1 to 3 ms
 )
-NODE_EXTRA_S = 1.0  # observed with Node 20: keepAliveTimeout 65 closes at 66.000 s, 2 at 3.000 s
+
+
 SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are no chance
 MANY = 7  # hits in one volley of 200 that can be no chance against two controls
+
+
 WHOLE = 0.95
 """Of a volley; races seldom take so much: of 200 requests 4 to 89 on nginx before Node, up to 175 before gunicorn, and
 up to all on Envoy."""
+
 
 MORE_CONTROLS = 8  # at a fifth of a second each they are cheaper than a further idle period
 RESERVE_S = 15.0  # of a run's budget, for everything around the idle periods
@@ -86,7 +96,7 @@ def is_node(usual: Exchange, odd: Exchange) -> bool | None:
     return True if empty and odd.header("date") else None  # Node sends no Date with it: a hop behind us added one
 
 
-def keepalive_of(setting_s: float, source: Source, node: bool | None = None) -> Keepalive:
+def keepalive_of(setting_s: float, source: TimeoutSource, node: bool | None = None) -> Keepalive:
     """K of a setting: Node closes a second later, others at the bare value; both where nobody knows which it is, the
     likelier one first, for the API server is Node."""
     candidates = {True: (setting_s + NODE_EXTRA_S,), False: (setting_s,), None: (setting_s + NODE_EXTRA_S, setting_s)}
@@ -101,9 +111,9 @@ def keepalive_measured(closings_s: Sequence[float], open_s: Sequence[float] = ()
     """
     first = min(closings_s)
     if max((*closings_s, *open_s)) - first <= COARSE_SPREAD_S:
-        return Keepalive(candidates=(median(closings_s),), source=Source.MEASURED)
+        return Keepalive(candidates=(median(closings_s),), source=TimeoutSource.MEASURED)
     whole = float(floor(first + COARSE_SPREAD_S / 4))
-    return Keepalive(candidates=(whole, first) if whole else (first,), source=Source.MEASURED, coarse=True)
+    return Keepalive(candidates=(whole, first) if whole else (first,), source=TimeoutSource.MEASURED, coarse=True)
 
 
 def answered_by(front: Exchange, direct: Exchange | None) -> Answerer:
@@ -187,7 +197,7 @@ def budget_for(periods: float, keepalive_s: float) -> float:
 
 def controls_clean(race: Race) -> bool:
     """No control lost a request. A volley that fails right after a hit but passes once single GETs pass again is
-    collateral of the race; probe/race.py waits for that before it fires the control."""
+    collateral of the race; families/keepalive/probe/race.py waits for that before it fires the control."""
     return all(volley.lost == 0 for volley in race.controls)
 
 
@@ -221,7 +231,7 @@ def periods_needed(race: Race, sound_order: bool | None) -> int:
     foretold; two where K was a guess, where the timeouts as known contradict it (`sound_order` True), or where single
     GETs failed after the hits as well, or nearly the whole volley did: that is what a load balancer does that takes
     servers out, and what a backend looks like that was down, or was restarted, just then."""
-    foretold = race.keepalive is not None and race.keepalive.source is not Source.DEFAULT
+    foretold = race.keepalive is not None and race.keepalive.source is not TimeoutSource.DEFAULT
     alone = not any(
         (period.recovery and period.recovery.failed) or period.hits >= WHOLE * period.volley.sent
         for period in race.with_hits
@@ -239,7 +249,11 @@ def miss_probability(race: Race) -> float:
     """How likely a race stayed unseen in volleys that were aimed at a K known from measurement or declaration: the
     product over the periods. Small volleys, missed aims and guessed K count as not tried. A retry in the load
     balancer hides every hit: this number cannot exclude one."""
-    if race.keepalive is None or race.keepalive.source is Source.DEFAULT or race.answerer is not Answerer.BACKEND:
+    if (
+        race.keepalive is None
+        or race.keepalive.source is TimeoutSource.DEFAULT
+        or race.answerer is not Answerer.BACKEND
+    ):
         return 1.0
     return prod(_miss(period, len(race.keepalive.candidates)) for period in race.periods)
 

@@ -1,0 +1,1 @@
+"""What the timeouts and the volleys prove. Pure."""
