@@ -7,21 +7,11 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.judge import (
-    limits,
-    limits_headers,
-    limits_paths,
-    limits_protocols,
-    limits_routes,
-    limits_silence,
-    limits_streams,
-)
-from btdiag.judge.limits import DirectTrials
-from btdiag.judge.limits_paths import PathAnswers
-from btdiag.judge.limits_protocols import Compressed, Http2, Shared, Upgrade
-from btdiag.judge.limits_requests import ProductRequests
-from btdiag.judge.limits_routes import MoreAnswers, RouteAnswers
-from btdiag.judge.limits_streams import Silence, StreamSeen
+from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
+from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests
+from btdiag.families.gateway.facts.routes import MoreAnswers, PathAnswers, RouteAnswers
+from btdiag.families.gateway.facts.streams import StreamSeen, StreamSilence
+from btdiag.families.gateway.judge import headers, paths, protocols, requests, routes, silent_answers, streams
 
 
 def check_routes_reach_their_backend(
@@ -41,7 +31,7 @@ def check_routes_reach_their_backend(
 
     Sources: RFC 9110 section 15; https://github.com/braintrustdata/terraform-aws-braintrust-data-plane
     """
-    return conclude(limits_routes.routes_reach_their_backend(route_answers, direct_routes, slow_routes))
+    return conclude(routes.routes_reach_their_backend(route_answers, direct_routes, slow_routes))
 
 
 def check_accepts_product_requests(
@@ -63,7 +53,7 @@ def check_accepts_product_requests(
     Sources: RFC 9110 sections 9, 15.5.6 and 15.5.14; RFC 6585 section 5;
     https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
     """
-    return conclude(limits.accepts_product_requests(product_requests, direct_trials))
+    return conclude(requests.accepts_product_requests(product_requests, direct_trials))
 
 
 def check_preserves_headers(
@@ -88,16 +78,14 @@ def check_preserves_headers(
 
     Sources: RFC 9110 section 7.6; RFC 9111 section 5.1; RFC 7239
     """
-    return conclude(
-        limits_headers.preserves_headers(product_requests, backend_unknown, roots, version, path_answers, target)
-    )
+    return conclude(headers.preserves_headers(product_requests, backend_unknown, roots, version, path_answers, target))
 
 
 def check_streams_unbuffered(
     stream_seen: StreamSeen,
     backend_stream: StreamSeen | NotMeasured,
     roots: PerAddress[Roots] | NotMeasured,
-    silence: Silence | NotMeasured,
+    silence: StreamSilence | NotMeasured,
 ) -> Finding:
     """A stream of events arrives while it is being sent.
 
@@ -113,10 +101,10 @@ def check_streams_unbuffered(
     Sources: https://html.spec.whatwg.org/multipage/server-sent-events.html;
     https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
     """
-    return conclude(limits_streams.streams_unbuffered(stream_seen, backend_stream, roots, silence))
+    return conclude(streams.streams_unbuffered(stream_seen, backend_stream, roots, silence))
 
 
-def check_silent_answers_are_awaited(silence: Silence) -> Finding:
+def check_silent_answers_are_awaited(silence: StreamSilence) -> Finding:
     """An answer that stays silent is left alone while the API is at work on it.
 
     Functions and evals may run for 15 minutes before they answer, models think before the first word. A hop that gives
@@ -132,7 +120,7 @@ def check_silent_answers_are_awaited(silence: Silence) -> Finding:
     Sources: https://www.braintrust.dev/docs/kb/ui-experiment-timeout-configuration-for-self-hosted-k8s;
     https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
     """
-    return conclude(limits_silence.silent_answers_are_awaited(silence))
+    return conclude(silent_answers.silent_answers_are_awaited(silence))
 
 
 def check_http2_works_where_offered(http2: Http2, shared_connection: Shared | NotMeasured) -> Finding:
@@ -150,7 +138,7 @@ def check_http2_works_where_offered(http2: Http2, shared_connection: Shared | No
 
     Sources: RFC 9113 sections 3.2 and 9.1.1; RFC 7301; RFC 7838
     """
-    return conclude(limits_protocols.http2_works_where_offered(http2, shared_connection))
+    return conclude(protocols.http2_works_where_offered(http2, shared_connection))
 
 
 def check_compressed_answers_unpack(compressed: Compressed) -> Finding:
@@ -165,7 +153,7 @@ def check_compressed_answers_unpack(compressed: Compressed) -> Finding:
 
     Sources: RFC 9110 sections 8.4 and 12.5.3
     """
-    return conclude(limits_protocols.compressed_answers_unpack(compressed))
+    return conclude(protocols.compressed_answers_unpack(compressed))
 
 
 def check_websockets_pass(upgrade: Upgrade, route_answers: RouteAnswers | NotMeasured) -> Finding:
@@ -181,7 +169,7 @@ def check_websockets_pass(upgrade: Upgrade, route_answers: RouteAnswers | NotMea
 
     Sources: RFC 6455 section 4; https://nginx.org/en/docs/http/websocket.html
     """
-    return conclude(limits_protocols.websockets_pass(upgrade, route_answers))
+    return conclude(protocols.websockets_pass(upgrade, route_answers))
 
 
 def check_paths_arrive_unchanged(path_answers: PathAnswers, direct_paths: PathAnswers) -> Finding:
@@ -197,4 +185,4 @@ def check_paths_arrive_unchanged(path_answers: PathAnswers, direct_paths: PathAn
 
     Sources: RFC 3986 section 2.2; https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass
     """
-    return conclude(limits_paths.paths_arrive_unchanged(path_answers, direct_paths))
+    return conclude(paths.paths_arrive_unchanged(path_answers, direct_paths))

@@ -6,9 +6,9 @@ from btdiag.core.answers import Roots
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.families.gateway.facts.requests import ProductRequests
+from btdiag.families.gateway.facts.routes import RouteAnswers
 from btdiag.judge import ratelimit
-from btdiag.judge.limits_requests import ProductRequests
-from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.ratelimit import OutboundLimit
 from btdiag.judge.sdk_facts import ControlPlane
 

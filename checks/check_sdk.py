@@ -6,8 +6,8 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
+from btdiag.families.gateway.facts.routes import RouteAnswers
 from btdiag.judge import sdk, sdk_data, sdk_login, sdk_urls
-from btdiag.judge.limits_routes import RouteAnswers
 from btdiag.judge.sdk_facts import ControlPlane, SdkEnvironment
 
 

@@ -13,8 +13,8 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import Confidence, Sender, retry_after, sender
-from btdiag.judge.limits_requests import ProductRequests
-from btdiag.judge.limits_routes import RouteAnswers
+from btdiag.families.gateway.facts.requests import ProductRequests
+from btdiag.families.gateway.facts.routes import RouteAnswers
 from btdiag.judge.sdk_facts import ControlPlane
 
 SOURCES = (

@@ -9,7 +9,8 @@ from btdiag.core.finding import Finding, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.statuses import explain
 from btdiag.core.target import Target
-from btdiag.judge.limits_routes import RouteAnswers, is_lost
+from btdiag.families.gateway.facts.routes import RouteAnswers
+from btdiag.families.gateway.judge.routes import is_lost
 from btdiag.judge.sdk import (
     States,
     answer_to,

@@ -11,7 +11,7 @@ from btdiag.core.answers import is_gateway_hiccup
 from btdiag.core.credential import logs_in
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import measurement
-from btdiag.core.product import UNKNOWN_PATH
+from btdiag.core.product import JSON, UNKNOWN_PATH
 from btdiag.core.target import Mode, Target, Way
 from btdiag.core.urls import url_parts
 from btdiag.judge.sdk_facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, same_place, served
@@ -20,7 +20,6 @@ from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.retry import settled
 from btdiag.net.reuse import Kept, kept
 from btdiag.net.wire import Wire
-from btdiag.probe.body import JSON
 
 LOGIN_ANSWER = Limits(total=20.5)  # seconds; Python SDKs give up after 20
 LONGEST_PAUSE = 3.0  # seconds to wait before a login that was answered 429 is asked for once more

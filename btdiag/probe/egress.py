@@ -16,6 +16,7 @@ from btdiag.core.address import is_ipv6
 from btdiag.core.exchange import Exchange
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import measurement
+from btdiag.core.product import JSON, UPGRADE
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Proxy, Route, Target, Way
 from btdiag.core.urls import url_parts
@@ -30,9 +31,7 @@ from btdiag.net.names import resolve
 from btdiag.net.streams import DialError
 from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
-from btdiag.probe.body import JSON
 from btdiag.probe.egress_plan import planned
-from btdiag.probe.protocols import UPGRADE
 from btdiag.probe.stores import Stores
 
 ANSWER = Limits(total=6.0)  # seconds, connecting included

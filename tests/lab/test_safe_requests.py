@@ -10,14 +10,14 @@ import pytest
 
 from btdiag.core.measurement import NotAsked, NotMeasured
 from btdiag.core.target import Mode, Secret, Target, Way
-from btdiag.judge.limits_requests import MOST_BODY
+from btdiag.families.gateway.plan import MOST_BODY
+from btdiag.families.gateway.probe.requests import product_requests
+from btdiag.families.gateway.probe.routes import route_answers
+from btdiag.families.gateway.probe.streams import stream_seen
 from btdiag.judge.sdk_facts import SdkEnvironment
 from btdiag.net.wire import Wire
 from btdiag.probe.audit import audit
-from btdiag.probe.body import product_requests
 from btdiag.probe.controlplane import control_plane
-from btdiag.probe.route_classes import route_answers
-from btdiag.probe.streaming import stream_seen
 from tests.support.serving import http_target, route_to, serving
 
 KEY = "sk-canary"

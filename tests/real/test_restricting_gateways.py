@@ -18,16 +18,16 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.limits import accepts_product_requests
-from btdiag.judge.limits_headers import preserves_headers
-from btdiag.judge.limits_requests import Trait
-from btdiag.judge.limits_routes import routes_reach_their_backend
-from btdiag.judge.limits_streams import streams_unbuffered
+from btdiag.families.gateway.facts.requests import Trait
+from btdiag.families.gateway.judge.headers import preserves_headers
+from btdiag.families.gateway.judge.requests import accepts_product_requests
+from btdiag.families.gateway.judge.routes import routes_reach_their_backend
+from btdiag.families.gateway.judge.streams import streams_unbuffered
+from btdiag.families.gateway.probe.requests import backend_unknown, product_requests
+from btdiag.families.gateway.probe.routes import route_answers
+from btdiag.families.gateway.probe.streams import backend_stream, stream_seen
 from btdiag.judge.ratelimit import OutboundLimit, gathered, not_throttled
 from btdiag.net.wire import Wire
-from btdiag.probe.body import backend_unknown, product_requests
-from btdiag.probe.route_classes import route_answers
-from btdiag.probe.streaming import backend_stream, stream_seen
 from tests.support.serving import http_target, route_to, serving
 
 pytestmark = pytest.mark.real

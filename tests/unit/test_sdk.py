@@ -11,8 +11,8 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
+from btdiag.families.gateway.facts.routes import ROUTE_CLASSES, RouteAnswers
 from btdiag.judge import sdk_login
-from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers
 from btdiag.judge.sdk import control_plane_routes_proxied, route_states
 from btdiag.judge.sdk_data import data_plane_routes_answered
 from btdiag.judge.sdk_facts import (

@@ -14,8 +14,8 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
 from btdiag.core.target import Target
-from btdiag.judge.limits_paths import PathAnswers
-from btdiag.judge.limits_requests import ProductRequests
+from btdiag.families.gateway.facts.requests import ProductRequests
+from btdiag.families.gateway.facts.routes import PathAnswers
 
 # Headers that belong to one connection (RFC 9110 section 7.6.1), or that a hop may rightly make anew.
 _A_HOPS_OWN = frozenset(

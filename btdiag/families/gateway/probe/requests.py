@@ -12,22 +12,18 @@ from dataclasses import dataclass
 
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
-from btdiag.core.product import UNKNOWN_PATH, origins
+from btdiag.core.product import JSON, UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.limits import DirectTrials
-from btdiag.judge.limits_requests import (
+from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, is_unclear
+from btdiag.families.gateway.plan import (
     DEEP_COUNT,
     DEEP_HEADERS,
     DEEP_URL,
     HEADER_BYTES,
     HEADER_COUNT,
     URL_BYTES,
-    ProductRequests,
-    Trait,
-    Trial,
     advertised_body,
     body_to_send,
-    is_unclear,
     next_body,
     next_size,
     size,
@@ -41,7 +37,6 @@ from btdiag.net.wire import Wire
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
 AGAIN = 2  # uploads of the same size, where a connection broke: another one may have its answer in time
 METHODS = ("PATCH", "PUT", "DELETE")
-JSON: Header = ("Content-Type", "application/json")
 _PACKED = gzip.compress(b"{}", mtime=0)
 _BOUNDS = {Trait.URL: DEEP_URL, Trait.HEADERS: DEEP_HEADERS, Trait.COUNT: DEEP_COUNT}
 
@@ -140,15 +135,15 @@ def _headers(count: int, total: int) -> tuple[Header, ...]:
     return tuple((f"X-Btdiag-Filler-{number:03}", value) for number in range(count))
 
 
-async def _tried(asker: Kept, url: str, form: _Form) -> Trial:
+async def _tried(asker: Kept, url: str, form: _Form) -> RequestTrial:
     seen = await asker.ask(form.method, url + form.more, headers=form.headers, body=form.body)
-    return Trial(trait=form.trait, what=form.what, exchange=seen, size=form.size)
+    return RequestTrial(trait=form.trait, what=form.what, exchange=seen, size=form.size)
 
 
-async def _upload(way: Way, wire: Wire, url: str, count: int) -> Trial:
+async def _upload(way: Way, wire: Wire, url: str, count: int) -> RequestTrial:
     """POST of that many bytes. A refusal may come before all is sent, and the connection break under the rest."""
     seen = await wire.exchange(way, "POST", url, headers=(JSON,), body=_spacious(count), limits=UPLOAD)
-    return Trial(trait=Trait.BODY, what=f"a body of {size(count)}", exchange=seen, size=count)
+    return RequestTrial(trait=Trait.BODY, what=f"a body of {size(count)}", exchange=seen, size=count)
 
 
 def _spacious(count: int) -> bytes:
@@ -156,11 +151,11 @@ def _spacious(count: int) -> bytes:
     return b"{" + b" " * max(0, count - 2) + b"}"
 
 
-async def _beyond(asker: Kept, url: str, plain: Exchange) -> tuple[Trial, ...]:
+async def _beyond(asker: Kept, url: str, plain: Exchange) -> tuple[RequestTrial, ...]:
     """Sizes that the product does not need, until the limit of each is known."""
-    found: list[Trial] = []
+    found: list[RequestTrial] = []
     for trait, bounds in _BOUNDS.items():
-        trials: list[Trial] = []
+        trials: list[RequestTrial] = []
         while (count := next_size(trials, plain, bounds)) is not None:
             trials.append(await _tried(asker, url, _sized(trait, count)))
         found += trials

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from btdiag.core.answers import is_gateway_hiccup
-from btdiag.core.exchange import Exchange, Header
+from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Unknown, measurement
+from btdiag.core.product import UPGRADE
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.limits_protocols import Compressed, Http2, Upgrade
+from btdiag.families.gateway.facts.protocols import Compressed, Http2, Upgrade
 from btdiag.net.endpoint import backend_way_if_any
 from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.retry import again_while, settled
@@ -19,12 +20,6 @@ H2 = ("h2", "http/1.1")
 TIMES = 3  # over HTTP/2: one failure may be chance
 ACCEPTED = "gzip, deflate"  # what the SDKs' HTTP libraries all unpack
 REALTIME = "/v1/proxy/realtime"  # the product's only WebSocket route on a data plane
-UPGRADE: tuple[Header, ...] = (
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "YnRkaWFnLWJ0ZGlhZy4uLg=="),  # any 16 bytes (RFC 6455 section 4.1)
-)
 
 
 @measurement(

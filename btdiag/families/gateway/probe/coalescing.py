@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from btdiag.core.certificate_names import speaks_for
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.limits_protocols import Shared
+from btdiag.families.gateway.facts.protocols import Shared
+from btdiag.families.gateway.probe.protocols import H2
 from btdiag.net.endpoint import routes_to
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import settled
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire
-from btdiag.probe.protocols import H2
 
 HEALTH_PATH = "/health"  # of the AI gateway
 

@@ -6,7 +6,6 @@ Sources: the path rules of the product's Terraform modules (CloudFront, ECS load
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from btdiag.core import evidence
@@ -18,45 +17,9 @@ from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, page, redirect, sender
 from btdiag.core.signatures import ORIGINS_TOO
 from btdiag.core.statuses import SOURCES, explain
+from btdiag.families.gateway.facts.routes import MoreAnswers, RouteAnswers, RouteClass
 
 LATE_S = 6.0  # an answer that took longer has its time told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteClass:
-    """Routes that one rule of a load balancer covers, and the harmless request that stands for them: without a key,
-    with an empty JSON object where there is a body, so that nothing can be read or written."""
-
-    name: str
-    method: str
-    path: str
-
-
-ROUTE_CLASSES = (
-    RouteClass(name="ingest", method="POST", path="/logs3"),
-    RouteClass(name="OpenTelemetry", method="POST", path="/otel/v1/traces"),
-    RouteClass(name="attachments", method="POST", path="/attachment"),
-    RouteClass(name="queries", method="POST", path="/btql"),
-    RouteClass(name="REST API", method="GET", path="/v1/project"),
-    RouteClass(name="AI proxy", method="POST", path="/v1/proxy/chat/completions"),
-    RouteClass(name="evals", method="POST", path="/v1/eval"),
-    RouteClass(name="functions", method="POST", path="/function/invoke"),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteAnswers:
-    """What each class answered, in the order of ROUTE_CLASSES; `unknown` is GET of a path that does not exist."""
-
-    answers: tuple[tuple[RouteClass, Exchange], ...]
-    unknown: Exchange
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoreAnswers:
-    """What some of the classes answered elsewhere, or later."""
-
-    answers: tuple[tuple[RouteClass, Exchange], ...]
 
 
 def is_lost(seen: Exchange, unknown: Exchange) -> bool:
@@ -81,7 +44,7 @@ def _by_a_hop(seen: Exchange) -> bool:
     return who.confidence is not Confidence.UNKNOWN and who.hop is not HopName.API
 
 
-class State(StrEnum):
+class RouteReach(StrEnum):
     """Where a request to one class of routes ended, as far as its answer tells."""
 
     REACHED = "reached the API"
@@ -89,20 +52,20 @@ class State(StrEnum):
     UNTOLD = "not to be told"
 
 
-def state_of(seen: Exchange, unknown: Exchange, own: Exchange | None) -> State:
+def state_of(seen: Exchange, unknown: Exchange, own: Exchange | None) -> RouteReach:
     """What an answer tells; `own` is what the API server itself says to the same request, None where it was not asked.
 
     Silence is not taken for a loss: our own patience ended. Nor is the page of a product that may serve the API as
     well as stand before it, where a path that does not exist gets the same.
     """
     if own is not None and _same(seen, own):
-        return State.REACHED
+        return RouteReach.REACHED
     if _is_silent(seen):
-        return State.UNTOLD
+        return RouteReach.UNTOLD
     if not is_lost(seen, unknown):
-        return State.REACHED
+        return RouteReach.REACHED
     ambiguous = own is None and sender(seen).name in ORIGINS_TOO and _same(seen, unknown) and (seen.status or 0) < 500
-    return State.UNTOLD if ambiguous else State.LOST
+    return RouteReach.UNTOLD if ambiguous else RouteReach.LOST
 
 
 def _same(one: Exchange, other: Exchange) -> bool:
@@ -124,8 +87,8 @@ def routes_reach_their_backend(
     own, later = _by_class(direct), _by_class(slow)
     answers = {route: later.get(route, seen) for route, seen in found.answers}
     states = {route: state_of(seen, found.unknown, own.get(route)) for route, seen in answers.items()}
-    lost = {route: seen for route, seen in answers.items() if states[route] is State.LOST}
-    untold = {route: seen for route, seen in answers.items() if states[route] is State.UNTOLD}
+    lost = {route: seen for route, seen in answers.items() if states[route] is RouteReach.LOST}
+    untold = {route: seen for route, seen in answers.items() if states[route] is RouteReach.UNTOLD}
     limited = [seen for seen in answers.values() if seen.status == 429]
     if lost:
         return _lost(lost, found, own)
@@ -143,7 +106,9 @@ def routes_reach_their_backend(
 
 def unreached(found: RouteAnswers) -> tuple[RouteClass, ...]:
     """The classes of which the API server itself is worth asking: lost, or not to be told."""
-    return tuple(route for route, seen in found.answers if state_of(seen, found.unknown, None) is not State.REACHED)
+    return tuple(
+        route for route, seen in found.answers if state_of(seen, found.unknown, None) is not RouteReach.REACHED
+    )
 
 
 def silent(found: RouteAnswers) -> tuple[RouteClass, ...]:

@@ -11,25 +11,24 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Mode, Target
-from btdiag.judge import ratelimit
-from btdiag.judge.limits import DirectTrials, accepts_product_requests
-from btdiag.judge.limits_headers import cached, dropped_headers, preserves_headers, repeated
-from btdiag.judge.limits_requests import (
+from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, is_refused
+from btdiag.families.gateway.facts.routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers
+from btdiag.families.gateway.facts.streams import StreamSeen
+from btdiag.families.gateway.judge.headers import cached, dropped_headers, preserves_headers, repeated
+from btdiag.families.gateway.judge.requests import accepts_product_requests
+from btdiag.families.gateway.judge.routes import is_lost, routes_reach_their_backend
+from btdiag.families.gateway.judge.streams import streams_unbuffered
+from btdiag.families.gateway.plan import (
     DEEP_URL,
     KIB,
     MIB,
     MOST_BODY,
-    ProductRequests,
-    Trait,
-    Trial,
     advertised_body,
     body_to_send,
-    is_refused,
     next_body,
     next_size,
 )
-from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, is_lost, routes_reach_their_backend
-from btdiag.judge.limits_streams import StreamSeen, streams_unbuffered
+from btdiag.judge import ratelimit
 from btdiag.judge.ratelimit import Limit, OutboundLimit
 from btdiag.judge.sdk_facts import ControlPlane, Login
 from btdiag.judge.sdk_needs import LOGIN
@@ -68,12 +67,12 @@ TOO_LARGE = seen(413, NGINX)
 UNSIGNED = seen(413, "too large")
 
 
-def product(*trials: Trial, advertised: int | None = 6 * MIB) -> ProductRequests:
+def product(*trials: RequestTrial, advertised: int | None = 6 * MIB) -> ProductRequests:
     return ProductRequests(plain_get=NOT_FOUND, plain_post=NOT_FOUND, trials=trials, advertised=advertised)
 
 
-def trial(trait: Trait, exchange: Exchange, size: int = 0) -> Trial:
-    return Trial(trait=trait, what=str(trait), exchange=exchange, size=size)
+def trial(trait: Trait, exchange: Exchange, size: int = 0) -> RequestTrial:
+    return RequestTrial(trait=trait, what=str(trait), exchange=exchange, size=size)
 
 
 # Requests of the product
@@ -120,7 +119,7 @@ def test_who_does_not_sign_may_be_the_application(answer: Exchange, plain: Excha
 
 
 def test_refused_bodies_and_methods_fail_and_the_rest_warns() -> None:
-    def verdict(*trials: Trial) -> Verdict:
+    def verdict(*trials: RequestTrial) -> Verdict:
         return accepts_product_requests(product(*trials), NONE).verdict
 
     fine = trial(Trait.METHOD, NOT_FOUND)
@@ -187,7 +186,7 @@ def test_a_products_default_is_looked_for_first() -> None:
 
 
 def test_limits_beyond_the_products_needs_are_told_and_not_held_against_anybody() -> None:
-    limit, trials = 8 * KIB, list[Trial]()
+    limit, trials = 8 * KIB, list[RequestTrial]()
     while (size := next_size(trials, NOT_FOUND, DEEP_URL)) is not None:
         trials.append(trial(Trait.URL, NOT_FOUND if size <= limit else seen(414, NGINX), size))
     found = replace(product(), beyond=tuple(trials))

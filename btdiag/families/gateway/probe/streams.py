@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.limits_streams import FLOWING, STREAM_PATH, StreamSeen
+from btdiag.families.gateway.facts.streams import FLOWING, STREAM_PATH, StreamSeen
 from btdiag.net.endpoint import backend_way
 from btdiag.net.limits import Limits
 from btdiag.net.retry import again_while

@@ -7,16 +7,16 @@ import asyncio
 from btdiag.core.credential import logs_in
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Waits, measurement
-from btdiag.core.product import UNKNOWN_PATH
+from btdiag.core.product import JSON, UNKNOWN_PATH
 from btdiag.core.target import Mode, Target, Way
+from btdiag.families.gateway.facts.routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, RouteClass
+from btdiag.families.gateway.judge.routes import silent, unreached
 from btdiag.families.keepalive.plan import front_wait
-from btdiag.judge.limits_routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers, RouteClass, silent, unreached
 from btdiag.net.endpoint import backend_way
 from btdiag.net.idle import while_idle
 from btdiag.net.limits import Limits
 from btdiag.net.reuse import Kept, kept
 from btdiag.net.wire import Wire
-from btdiag.probe.body import JSON
 
 
 def _planned(target: Target, mode: Mode) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 
 from btdiag.core.measurement import measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.limits_paths import PATHS, PathAnswers
+from btdiag.families.gateway.facts.routes import PATHS, PathAnswers
 from btdiag.net.endpoint import backend_way
 from btdiag.net.reuse import kept
 from btdiag.net.wire import Wire

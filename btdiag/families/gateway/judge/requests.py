@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from btdiag.core import evidence
 from btdiag.core.answers import proofs, rate_limited, words
@@ -11,35 +10,21 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snipp
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
-from btdiag.judge.limits_requests import (
+from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, same_outcome
+from btdiag.families.gateway.plan import (
     DEEP_COUNT,
     DEEP_HEADERS,
     DEEP_URL,
     HEADER_BYTES,
     HEADER_COUNT,
     URL_BYTES,
-    ProductRequests,
-    Trait,
-    Trial,
     bracket,
     is_default_body_limit,
-    same_outcome,
     size,
 )
 
 WEB_APP_MAY_CALL = "cors.web-app-may-call"
 _FATAL = frozenset({Trait.METHOD, Trait.OPTIONS, Trait.BODY})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectTrials:
-    """What was refused in front, asked again of the API server itself."""
-
-    trials: tuple[Trial, ...]
-
-    def of(self, trial: Trial) -> Trial | None:
-        """The same request at the API server; None where it was not asked."""
-        return next((one for one in self.trials if (one.trait, one.what) == (trial.trait, trial.what)), None)
 
 
 def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotMeasured) -> Finding:
@@ -67,13 +52,13 @@ def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotM
     )
 
 
-def _is_the_apis_way(trial: Trial, beside: DirectTrials) -> bool:
+def _is_the_apis_way(trial: RequestTrial, beside: DirectTrials) -> bool:
     """The API server itself answers so, and no size of the product is at stake: nothing that a hop could change."""
     own = beside.of(trial)
     return own is not None and trial.trait is not Trait.BODY and same_outcome(own.exchange, trial.exchange)
 
 
-def _preflights_refused(trial: Trial) -> Finding:
+def _preflights_refused(trial: RequestTrial) -> Finding:
     return Finding(
         verdict=Verdict.SKIP,
         summary=f"OPTIONS, which only browsers send before a request, is answered {words(trial.exchange)}",
@@ -81,7 +66,7 @@ def _preflights_refused(trial: Trial) -> Finding:
     )
 
 
-def _refuses(refused: Sequence[Trial], found: ProductRequests, beside: DirectTrials) -> Finding:
+def _refuses(refused: Sequence[RequestTrial], found: ProductRequests, beside: DirectTrials) -> Finding:
     bodies = sorted((trial for trial in refused if trial.trait is Trait.BODY), key=lambda trial: trial.size)
     shown = [trial for trial in refused if trial.trait is not Trait.BODY] + bodies[-1:]
     fatal = [trial for trial in shown if trial.trait in _FATAL]
@@ -103,7 +88,7 @@ def _refuses(refused: Sequence[Trial], found: ProductRequests, beside: DirectTri
     )
 
 
-def _place(first: Trial, beside: DirectTrials) -> tuple[HopName, Owner]:
+def _place(first: RequestTrial, beside: DirectTrials) -> tuple[HopName, Owner]:
     """Who refuses: the API server where it does the same by itself, else the sender of the answer."""
     own, who = beside.of(first), sender(first.exchange)
     if own is not None and same_outcome(own.exchange, first.exchange):
@@ -113,7 +98,7 @@ def _place(first: Trial, beside: DirectTrials) -> tuple[HopName, Owner]:
     return who.hop, who.owner
 
 
-def _at_api(trial: Trial, beside: DirectTrials) -> str:
+def _at_api(trial: RequestTrial, beside: DirectTrials) -> str:
     own = beside.of(trial)
     if own is None:
         return ""
@@ -122,11 +107,11 @@ def _at_api(trial: Trial, beside: DirectTrials) -> str:
     return f" (the API server itself: {words(own.exchange)})"
 
 
-def _traits(trials: Sequence[Trial]) -> list[Trait]:
+def _traits(trials: Sequence[RequestTrial]) -> list[Trait]:
     return list(dict.fromkeys(trial.trait for trial in trials))
 
 
-def _limit(refused: Sequence[Trial], found: ProductRequests) -> str:
+def _limit(refused: Sequence[RequestTrial], found: ProductRequests) -> str:
     """Where the limit of bodies lies, and what SDKs go by."""
     bodies = [trial for trial in found.trials if trial.trait is Trait.BODY]
     low, high = bracket(bodies, found.plain_post)
@@ -158,15 +143,15 @@ def _amount(trait: Trait, count: int) -> str:
     return str(count) if trait is Trait.COUNT else size(count)
 
 
-def _proof(trial: Trial) -> tuple[Evidence, ...]:
+def _proof(trial: RequestTrial) -> tuple[Evidence, ...]:
     return (evidence.exchange(trial.exchange),) if trial.trait is Trait.BODY else proofs(trial.exchange)
 
 
-def _direct_proof(shown: Sequence[Trial], beside: DirectTrials) -> tuple[Evidence, ...]:
+def _direct_proof(shown: Sequence[RequestTrial], beside: DirectTrials) -> tuple[Evidence, ...]:
     return tuple(evidence.exchange(own.exchange) for trial in shown if (own := beside.of(trial)) is not None)
 
 
-def _unclear(trial: Trial) -> Finding:
+def _unclear(trial: RequestTrial) -> Finding:
     if trial.timed_out:
         why = "the line from here may be too slow to tell; run from a machine nearer to the target"
         hop, owner = HopName.NETWORK, Owner.NETWORK
@@ -193,7 +178,7 @@ def _table(found: ProductRequests) -> Evidence:
     return evidence.table(f"Requests to {UNKNOWN_PATH} on {found.plain_get.label}", ("request", "answer"), rows)
 
 
-def _continued(trial: Trial) -> str:
+def _continued(trial: RequestTrial) -> str:
     if trial.trait is not Trait.EXPECT or trial.exchange.status is None:
         return ""
     return ", after 100 Continue" if 100 in trial.exchange.interim else ", without 100 Continue"
@@ -213,7 +198,7 @@ _ADVICE = {
 }
 
 
-def _snippets(trials: Sequence[Trial]) -> tuple[Snippet, ...]:
+def _snippets(trials: Sequence[RequestTrial]) -> tuple[Snippet, ...]:
     if any(trial.trait is Trait.BODY for trial in trials):
         return (
             Snippet(product="nginx", code="client_max_body_size 16m;"),

@@ -10,20 +10,18 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.judge.limits_headers import added_headers, leads_astray
-from btdiag.judge.limits_paths import PATHS, PathAnswers, paths_arrive_unchanged
-from btdiag.judge.limits_protocols import (
-    Compressed,
-    Http2,
-    Shared,
-    Upgrade,
+from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
+from btdiag.families.gateway.facts.routes import PATHS, ROUTE_CLASSES, PathAnswers, RouteAnswers
+from btdiag.families.gateway.facts.streams import HeldStream, StreamSeen, StreamSilence
+from btdiag.families.gateway.judge.headers import added_headers, leads_astray
+from btdiag.families.gateway.judge.paths import paths_arrive_unchanged
+from btdiag.families.gateway.judge.protocols import (
     compressed_answers_unpack,
     http2_works_where_offered,
     websockets_pass,
 )
-from btdiag.judge.limits_routes import ROUTE_CLASSES, RouteAnswers
-from btdiag.judge.limits_silence import silent_answers_are_awaited
-from btdiag.judge.limits_streams import Held, Silence, StreamSeen, streams_unbuffered
+from btdiag.families.gateway.judge.silent_answers import silent_answers_are_awaited
+from btdiag.families.gateway.judge.streams import streams_unbuffered
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
@@ -52,8 +50,8 @@ def seen(status: int | None = 200, body: str = JSON, trouble: Trouble | None = N
 
 def held(
     over: float, last: float, *, end: Trouble | None, longest: float = 0.1, gap: float = 0.1, status: int = 200
-) -> Held:
-    return Held(exchange=seen(status, "", end), last_s=last, longest_s=longest, gap_s=gap, over_s=over)
+) -> HeldStream:
+    return HeldStream(exchange=seen(status, "", end), last_s=last, longest_s=longest, gap_s=gap, over_s=over)
 
 
 OPEN = held(68.0, 1.0, end=Trouble.TIMEOUT)
@@ -89,9 +87,9 @@ ENDED = held(4.0, 4.0, end=None, longest=1.0)
     ],
 )
 def test_how_long_a_silent_answer_is_awaited(
-    front: tuple[Held, ...], direct: Held | None, verdict: Verdict, words: str
+    front: tuple[HeldStream, ...], direct: HeldStream | None, verdict: Verdict, words: str
 ) -> None:
-    found = silent_answers_are_awaited(Silence(front=front, direct=direct, watched_s=68.0))
+    found = silent_answers_are_awaited(StreamSilence(front=front, direct=direct, watched_s=68.0))
     assert found.verdict is verdict
     assert words in found.summary
 
@@ -99,9 +97,9 @@ def test_how_long_a_silent_answer_is_awaited(
 def test_a_hop_that_lets_go_of_a_stream_only_at_its_end_had_held_it_back() -> None:
     silent = StreamSeen(exchange=seen(None, "", Trouble.TIMEOUT), pieces=(), watched=4.0)
     late = held(62.0, 62.0, end=Trouble.CLOSED, longest=62.0, gap=62.0)
-    found = streams_unbuffered(silent, NONE, NONE, Silence(front=(late, late), direct=None, watched_s=68.0))
+    found = streams_unbuffered(silent, NONE, NONE, StreamSilence(front=(late, late), direct=None, watched_s=68.0))
     assert found.verdict is Verdict.FAIL
-    whole = Silence(front=(replace(late, exchange=seen()),) * 2, direct=None, watched_s=68.0)
+    whole = StreamSilence(front=(replace(late, exchange=seen()),) * 2, direct=None, watched_s=68.0)
     assert streams_unbuffered(silent, NONE, NONE, whole).verdict is Verdict.INCONCLUSIVE  # the API may be late itself
 
 

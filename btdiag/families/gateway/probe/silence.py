@@ -10,13 +10,13 @@ import asyncio
 
 from btdiag.core.measurement import NotAsked, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
+from btdiag.families.gateway.facts.streams import FLOWING_S, STREAM_PATH, HeldStream, StreamSeen, StreamSilence
+from btdiag.families.gateway.probe.streams import GATEWAY, watch
 from btdiag.families.keepalive.plan import front_wait
-from btdiag.judge.limits_streams import FLOWING_S, STREAM_PATH, Held, Silence, StreamSeen
 from btdiag.net.endpoint import backend_way_if_any
 from btdiag.net.idle import while_idle
 from btdiag.net.retry import again_while
 from btdiag.net.wire import Wire
-from btdiag.probe.streaming import GATEWAY, watch
 
 HELD = 2  # streams; only a timer ends both at the same age
 STAGGER_S = 1.0  # seconds between them: a restart of the API ends both at the same moment, and so at other ages
@@ -37,7 +37,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 )
 async def silence(
     serving_way: Way, wire: Wire, target: Target, mode: Mode, waits: Waits, stream_seen: StreamSeen
-) -> Silence:
+) -> StreamSilence:
     """How long the API's event stream is left alone while it is silent, through the load balancer and beside it."""
     if not (stream_seen.is_stream or stream_seen.silent):
         raise NotAsked(
@@ -49,22 +49,22 @@ async def silence(
     fronts = [_hold(serving_way, wire, url, wait, number * STAGGER_S) for number in range(HELD)]
     held = asyncio.gather(_beside(wire, target, wait), asyncio.gather(*fronts))
     direct, front = await while_idle(held, waits, wait, "silent answer")
-    return Silence(front=tuple(front), direct=direct, watched_s=wait)
+    return StreamSilence(front=tuple(front), direct=direct, watched_s=wait)
 
 
-async def _beside(wire: Wire, target: Target, seconds: float) -> Held | None:
+async def _beside(wire: Wire, target: Target, seconds: float) -> HeldStream | None:
     way = await backend_way_if_any(target, wire)
     return None if way is None else await _hold(way, wire, f"{target.backend}{STREAM_PATH}", seconds, 0.0)
 
 
-async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) -> Held:
+async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) -> HeldStream:
     """One stream, from `after` until the end of the wait; asked for again where a gateway's error comes at once."""
     await asyncio.sleep(after)
     seen = await again_while(
         lambda one: one.exchange.status in GATEWAY and one.over_s <= FLOWING_S,
         lambda: watch(way, wire, url, seconds - after, _ALL),
     )
-    return Held(
+    return HeldStream(
         exchange=seen.exchange,
         last_s=seen.last_s,
         longest_s=seen.longest_s,

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from btdiag.core import evidence
 from btdiag.core.answers import proofs, rate_limited, words
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
-
-DOUBLED, TRAILING, ENCODED = "//version", "/version/", "/v1%2Fproject"
-PATHS = (DOUBLED, TRAILING, ENCODED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathAnswers:
-    """What each of PATHS is answered, in their order."""
-
-    answers: tuple[tuple[str, Exchange], ...]
-
-    @property
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """The answers alone."""
-        return tuple(seen for _, seen in self.answers)
+from btdiag.families.gateway.facts.routes import ENCODED, PATHS, PathAnswers
 
 
 def paths_arrive_unchanged(front: PathAnswers, direct: PathAnswers) -> Finding:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from btdiag.core import evidence
 from btdiag.core.answers import rate_limited, words
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
-from btdiag.judge.limits_streams import AGREES_S, GIVEN_UP, STREAM_PATH, Held, Silence
+from btdiag.families.gateway.facts.streams import AGREES_S, GIVEN_UP, STREAM_PATH, HeldStream, StreamSilence
 
 FUNCTIONS_S = 900.0  # how long a function may run by default on Kubernetes, and at most on AWS Lambda
 LEAST_S = 29.0  # AWS API Gateway's limit, the shortest of any platform that the product's own modules set up
@@ -23,7 +23,7 @@ SOURCES = (
 )
 
 
-def silent_answers_are_awaited(found: Silence) -> Finding:
+def silent_answers_are_awaited(found: StreamSilence) -> Finding:
     """The claim of gateway.silent-answers-are-awaited. An API server that refuses its stream is no comparison: it may
     demand the key, which --backend never gets."""
     if found.direct is not None and found.direct.refused:
@@ -60,24 +60,24 @@ def silent_answers_are_awaited(found: Silence) -> Finding:
     )
 
 
-def _outlived(held: Held, direct: Held | None) -> bool:
+def _outlived(held: HeldStream, direct: HeldStream | None) -> bool:
     """The API server's own stream went on for longer: an end that looks sound, as where only the connection's end marks
     it, was none."""
     return direct is not None and not held.open and direct.over_s > held.over_s + AGREES_S
 
 
-def _one_timer(lost: Sequence[Held]) -> bool:
+def _one_timer(lost: Sequence[HeldStream]) -> bool:
     limits = [held.limit_s for held in lost]
     return max(limits) - min(limits) <= AGREES_S
 
 
-def _ends_itself(found: Silence, lost: Sequence[Held]) -> bool:
+def _ends_itself(found: StreamSilence, lost: Sequence[HeldStream]) -> bool:
     """The stream of the API server ended as early, without a load balancer."""
     direct = found.direct
     return direct is not None and not direct.open and direct.over_s <= max(held.over_s for held in lost) + LATER_S
 
 
-def _ended_by_api(found: Silence) -> Finding:
+def _ended_by_api(found: StreamSilence) -> Finding:
     ended = found.direct.over_s if found.direct else 0.0
     return Finding(
         verdict=Verdict.SKIP,
@@ -86,7 +86,7 @@ def _ended_by_api(found: Silence) -> Finding:
     )
 
 
-def _given_up(found: Silence, lost: Sequence[Held]) -> Finding:
+def _given_up(found: StreamSilence, lost: Sequence[HeldStream]) -> Finding:
     limit, seen = max(held.limit_s for held in lost), lost[0].exchange
     certain = found.direct is not None
     how = f"answered {words(seen)}" if seen.status in GIVEN_UP else "broken off"
@@ -106,7 +106,7 @@ def _given_up(found: Silence, lost: Sequence[Held]) -> Finding:
     )
 
 
-def _no_timer(found: Silence, lost: Sequence[Held]) -> Finding:
+def _no_timer(found: StreamSilence, lost: Sequence[HeldStream]) -> Finding:
     ages = ", ".join(_s(held.over_s) for held in lost)
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
@@ -137,7 +137,7 @@ _REMEDY = Remedy(
 )
 
 
-def _table(found: Silence) -> Evidence:
+def _table(found: StreamSilence) -> Evidence:
     rows = [(held.exchange.label, words(held.exchange), *_moments(held)) for held in found.front]
     if found.direct is not None:
         rows.append((found.direct.exchange.label, words(found.direct.exchange), *_moments(found.direct)))
@@ -145,7 +145,7 @@ def _table(found: Silence) -> Evidence:
     return evidence.table(f"GET {STREAM_PATH}, held for at most {_s(found.watched_s)}", headers, rows)
 
 
-def _moments(held: Held) -> tuple[str, str, str]:
+def _moments(held: HeldStream) -> tuple[str, str, str]:
     return f"{held.last_s:.2f}", f"{held.survived_s:.2f}", f"{held.over_s:.2f}"
 
 

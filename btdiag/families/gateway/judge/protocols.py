@@ -6,7 +6,6 @@ Nothing of it has to be offered. What is offered is used by browsers and librari
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
@@ -15,43 +14,12 @@ from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.sender import json_body
-from btdiag.judge.limits_routes import RouteAnswers, is_lost
+from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
+from btdiag.families.gateway.facts.routes import RouteAnswers
+from btdiag.families.gateway.judge.routes import is_lost
 
 ROUTES_REACH_THEIR_BACKEND = "gateway.routes-reach-their-backend"
 ACCEPTED = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Http2:
-    """GET / over HTTP/1.1, and over HTTP/2 some times; no answers where the handshake did not agree on it."""
-
-    plain: Exchange
-    answers: tuple[Exchange, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """Another host of the data plane, asked on an HTTP/2 connection to the target and on one of its own."""
-
-    host: str
-    shared: Exchange
-    alone: Exchange
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compressed:
-    """GET /version with gzip and deflate accepted, and with neither."""
-
-    packed: Exchange
-    plain: Exchange
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upgrade:
-    """A WebSocket asked for through the load balancer, and at the API server itself (None without --backend)."""
-
-    front: Exchange
-    direct: Exchange | None
 
 
 def http2_works_where_offered(found: Http2, other: Shared | NotMeasured) -> Finding:

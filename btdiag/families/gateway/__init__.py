@@ -1,0 +1,1 @@
+"""What the hops on the way let through, change and forbid."""

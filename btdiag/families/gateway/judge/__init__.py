@@ -1,0 +1,1 @@
+"""What the hops do to requests and answers, claim by claim. Pure."""
