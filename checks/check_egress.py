@@ -6,9 +6,9 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.judge import egress as judged
-from btdiag.judge.egress_facts import Egress
-from btdiag.judge.egress_isolation import blocked_hosts_stay_blocked
+from btdiag.families.egress.facts import Egress
+from btdiag.families.egress.judge import reach as judged
+from btdiag.families.egress.judge.isolation import blocked_hosts_stay_blocked
 
 
 def check_required_hosts_reachable(

@@ -13,7 +13,7 @@ from btdiag.core.certificate_names import inspection_vendor, is_public_ca, short
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.families.connection.judge.trust import EXPIRED, NOT_YET, chains, top_of_chain
-from btdiag.judge.egress_facts import HostTrial, StoreTrial
+from btdiag.families.egress.facts import HostTrial, StoreTrial
 
 SOURCES = (
     "https://www.braintrust.dev/docs (SSL certificate verification behind a proxy)",

@@ -14,13 +14,13 @@ import trustme
 from btdiag.core.certificate_names import speaks_for
 from btdiag.core.finding import Owner, Verdict
 from btdiag.core.target import Target
-from btdiag.judge.egress import tls_not_intercepted
-from btdiag.judge.egress_facts import Egress, Host, StoreTrial
-from btdiag.judge.egress_trust import acceptance, interceptor, is_doubtful, wants_stores
+from btdiag.families.egress.facts import Egress, Host, StoreTrial
+from btdiag.families.egress.judge.reach import tls_not_intercepted
+from btdiag.families.egress.judge.trust import acceptance, interceptor, is_doubtful, wants_stores
+from btdiag.families.egress.probe.stores import Stores
 from btdiag.net.wire import Wire
-from btdiag.probe.stores import Stores
+from tests.families.egress.test_judge import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
 from tests.support.serving import route_to, saying, serving
-from tests.unit.test_egress_judgement import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
 
 CORP = "CN=Example Corp Gateway CA"
 SYSTEM = StoreTrial(store="the system's store", source="/etc/ssl/cert.pem", accepts=True)

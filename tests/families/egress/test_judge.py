@@ -13,11 +13,11 @@ from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake, 
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.target import Target
-from btdiag.judge.egress import required_hosts_reachable, tls_not_intercepted
-from btdiag.judge.egress_block import Block
-from btdiag.judge.egress_facts import Egress, Host, HostTrial, hosts
-from btdiag.judge.egress_isolation import blocked_hosts_stay_blocked
-from btdiag.judge.egress_reading import read, readings
+from btdiag.families.egress.facts import Egress, Host, HostTrial, hosts
+from btdiag.families.egress.judge.isolation import blocked_hosts_stay_blocked
+from btdiag.families.egress.judge.reach import required_hosts_reachable, tls_not_intercepted
+from btdiag.families.egress.judge.reading import read, readings
+from btdiag.families.egress.remedy import Block
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)

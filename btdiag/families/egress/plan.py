@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btdiag.core.target import Mode, Target
 from btdiag.core.urls import url_parts
-from btdiag.judge.egress_facts import LARGER, Host, hosts
+from btdiag.families.egress.facts import LARGER, Host, hosts
 from btdiag.judge.sdk_needs import LOGIN
 
 

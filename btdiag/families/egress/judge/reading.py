@@ -28,23 +28,23 @@ from btdiag.families.connection.judge.trust import chains, diagnose
 from btdiag.families.connection.remedy import TrustCause
 from btdiag.families.dns.judge.resolves import answers as dns_answers
 from btdiag.families.dns.remedy import why_unresolved
-from btdiag.judge.egress_answers import answered, is_block_page
-from btdiag.judge.egress_block import Block, Reading
-from btdiag.judge.egress_facts import HostTrial
-from btdiag.judge.egress_trust import interceptor, is_doubtful, issuer
+from btdiag.families.egress.facts import HostTrial
+from btdiag.families.egress.judge.answers import answered, is_block_page
+from btdiag.families.egress.judge.trust import interceptor, is_doubtful, issuer
+from btdiag.families.egress.remedy import Block, HostReading
 
 _NOWHERE = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST, AddressKind.LOOPBACK})
 _ENETUNREACH = 101  # on Linux
 
 
-def readings(trials: Sequence[HostTrial], *, target_reached: bool) -> list[Reading]:
+def readings(trials: Sequence[HostTrial], *, target_reached: bool) -> list[HostReading]:
     """Every host understood, each in the light of the others and of the target."""
     found = [read(trial) for trial in trials]
     reached = [reading for reading in found if reading.block is None]
     return [_beside(reading, reached, target_reached) for reading in found]
 
 
-def read(trial: HostTrial) -> Reading:
+def read(trial: HostTrial) -> HostReading:
     """What became of one host, by itself."""
     reading = _read(trial)
     if reading.block is not None and trial.other_way:
@@ -52,7 +52,7 @@ def read(trial: HostTrial) -> Reading:
     return reading
 
 
-def _read(trial: HostTrial) -> Reading:
+def _read(trial: HostTrial) -> HostReading:
     if not trial.proxy and not trial.resolution.addresses:
         return _unresolved(trial)
     if not trial.connections:
@@ -68,7 +68,7 @@ def _read(trial: HostTrial) -> Reading:
     return _distrusted(trial, working[0]) if working else _unconnected(trial)
 
 
-def _beside(reading: Reading, reached: Sequence[Reading], target_reached: bool) -> Reading:
+def _beside(reading: HostReading, reached: Sequence[HostReading], target_reached: bool) -> HostReading:
     """What the other hosts add: a path beside another one that gets through, and that not everything is led astray."""
     if reading.block is Block.PAGE:
         place = urlsplit(reading.trial.host.url)[:2]
@@ -87,12 +87,12 @@ def _other_way(trial: HostTrial) -> str:
     return f"{trial.other_way} {'a connection comes about' if well else 'neither'}"
 
 
-def _unresolved(trial: HostTrial) -> Reading:
+def _unresolved(trial: HostTrial) -> HostReading:
     reason = why_unresolved(trial.resolution)
     local = reason.verdict is Verdict.INCONCLUSIVE
     known = any(_usable(view) for view in trial.resolution.views[1:])
     block = Block.LOCAL if local else Block.FILTERED if known else Block.NAME
-    return Reading(
+    return HostReading(
         trial=trial,
         block=block,
         detail=reason.summary,
@@ -102,9 +102,9 @@ def _unresolved(trial: HostTrial) -> Reading:
     )
 
 
-def _sunk(trial: HostTrial) -> Reading:
+def _sunk(trial: HostTrial) -> HostReading:
     elsewhere = [f"{view.label} answers {', '.join(_usable(view))}" for view in _others(trial.resolution)]
-    return Reading(
+    return HostReading(
         trial=trial,
         block=Block.SINKHOLE,
         detail=", ".join([*trial.misled, *elsewhere]),
@@ -147,7 +147,7 @@ _BY_TROUBLE = {
 _CUTS = frozenset({Trouble.RESET, Trouble.CLOSED, Trouble.TIMEOUT})
 
 
-def _unconnected(trial: HostTrial) -> Reading:
+def _unconnected(trial: HostTrial) -> HostReading:
     seen = {one.label: one for one in trial.connections}
     furthest = got_furthest(seen) or trial.connections[0]
     if furthest.broke_at is Phase.PROXY:
@@ -156,14 +156,14 @@ def _unconnected(trial: HostTrial) -> Reading:
     told = ", ".join(f"{label}: {_seen(one)}" for label, one in seen.items())
     if furthest.broke_at is Phase.TLS and furthest.hangs_up:
         told += ", before anything was sent as well"
-        return Reading(trial=trial, block=Block.RESET, detail=told, proof=proof)
+        return HostReading(trial=trial, block=Block.RESET, detail=told, proof=proof)
     if furthest.broke_at is Phase.TLS:
         block, detail = _handshake(furthest, told)
-        return Reading(trial=trial, block=block, detail=detail, hop=HopName.TLS, proof=proof)
+        return HostReading(trial=trial, block=block, detail=detail, hop=HopName.TLS, proof=proof)
     block, hop, owner = _unconnected_block(furthest)
     if all(one.failure and not one.failure.icmp and lacks_route(one.label, one.failure) for one in seen.values()):
         block, hop, owner = Block.LOCAL, HopName.CLIENT, Owner.CLIENT
-    return Reading(trial=trial, block=block, detail=told, hop=hop, owner=owner, proof=proof)
+    return HostReading(trial=trial, block=block, detail=told, hop=hop, owner=owner, proof=proof)
 
 
 def _unconnected_block(one: Connection) -> tuple[Block, str, str]:
@@ -206,7 +206,7 @@ def _handshake(one: Connection, told: str) -> tuple[Block, str]:
     return Block.HANDSHAKE, f"after the ClientHello: {told}"
 
 
-def _proxy(trial: HostTrial, seen: Mapping[str, Connection]) -> Reading:
+def _proxy(trial: HostTrial, seen: Mapping[str, Connection]) -> HostReading:
     parts = urlsplit(trial.host.url)
     one = next(iter(seen.values()))
     there = Target(
@@ -218,7 +218,7 @@ def _proxy(trial: HostTrial, seen: Mapping[str, Connection]) -> Reading:
     )
     found = proxy_lets_through(seen, there)
     kinds = {"login": Block.PROXY_LOGIN, "unreachable": Block.BEYOND_PROXY}
-    return Reading(
+    return HostReading(
         trial=trial,
         block=kinds.get(kind_of_refusal(one), Block.PROXY),
         detail=found.summary,
@@ -228,7 +228,7 @@ def _proxy(trial: HostTrial, seen: Mapping[str, Connection]) -> Reading:
     )
 
 
-def _distrusted(trial: HostTrial, one: Connection) -> Reading:
+def _distrusted(trial: HostTrial, one: Connection) -> HostReading:
     """A certificate for another name is another server's; one for this name is the host's own or an interceptor's."""
     block, told, owner = _whose(trial, one)
     if trial.answer is not None and is_block_page(trial.answer) and block is Block.UNTRUSTED:
@@ -237,7 +237,7 @@ def _distrusted(trial: HostTrial, one: Connection) -> Reading:
     answer = f", and it answers {words(shown)}" if shown is not None else ""
     at_proxy = one.proxied and (block is not Block.UNTRUSTED or is_doubtful(trial))
     elsewhere = _elsewhere(trial) if block is Block.STRANGER else ""
-    return Reading(
+    return HostReading(
         trial=trial,
         block=block,
         detail=f"{one.label}: {told}{answer}{elsewhere}",

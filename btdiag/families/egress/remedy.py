@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from btdiag.core.finding import Evidence, HopName, Owner
-from btdiag.judge.egress_facts import HostTrial
+from btdiag.families.egress.facts import HostTrial
 
 
 class Block(StrEnum):
@@ -40,7 +40,7 @@ class Block(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class HostReading:
     """One host understood. `block` is None when the right thing answered; `detail` says what was seen; `note` is what
     is wrong with a host that was reached, `aside` what is worth knowing though nothing is wrong."""
 

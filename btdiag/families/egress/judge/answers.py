@@ -17,15 +17,15 @@ from btdiag.core.finding import HopName, Owner
 from btdiag.core.handshake import Connection
 from btdiag.core.sender import Page, is_app, page, redirect, sender
 from btdiag.families.connection.judge.reach import lacks_route
-from btdiag.judge.egress_block import Block, Reading
-from btdiag.judge.egress_facts import LARGER, HostTrial
+from btdiag.families.egress.facts import LARGER, HostTrial
+from btdiag.families.egress.remedy import Block, HostReading
 
 SLOW_START = 1.0  # seconds; a handshake and a first byte over the ocean take half of that
 _TURNED_DOWN = frozenset({403, 451, 511})  # forbidden, for legal reasons (RFC 7725), network login (RFC 6585)
 _NO_TO_THIS = _TURNED_DOWN | {405, 413, 414, 501}
 
 
-def answered(trial: HostTrial, trusted: Sequence[Connection]) -> Reading:
+def answered(trial: HostTrial, trusted: Sequence[Connection]) -> HostReading:
     """The reading of a host behind a connection whose certificate is its own (or that is plain http)."""
     seen = trial.answer
     if seen is not None and seen.failure is not None and seen.status is None:
@@ -34,7 +34,7 @@ def answered(trial: HostTrial, trusted: Sequence[Connection]) -> Reading:
         who = sender(seen)
         by_proxy = who.hop is HopName.PROXY
         return _blocked(trial, Block.PAGE, f"{words(seen)}, {who.why}" if by_proxy else words(seen), seen, by_proxy)
-    return _partly(trial) or Reading(trial=trial, note=_ipv6_note(trial), aside=_slow_start(trial, trusted))
+    return _partly(trial) or HostReading(trial=trial, note=_ipv6_note(trial), aside=_slow_start(trial, trusted))
 
 
 def is_block_page(seen: Exchange) -> bool:
@@ -63,7 +63,7 @@ def own_words(seen: Exchange) -> str:
     return f"{seen.status} with a web page" if shown and not is_block_page(seen) else words(seen)
 
 
-def _partly(trial: HostTrial) -> Reading | None:
+def _partly(trial: HostTrial) -> HostReading | None:
     """What of the requests that the product makes does not get through, where some do."""
     login, small = trial.api, trial.answer
     if login is not None and is_stopped(login):
@@ -95,9 +95,9 @@ def is_stopped(seen: Exchange) -> bool:
     return is_block_page(seen) or (seen.status in _NO_TO_THIS and page(seen) is not None)
 
 
-def _blocked(trial: HostTrial, block: Block, detail: str, seen: Exchange, by_proxy: bool = False) -> Reading:
+def _blocked(trial: HostTrial, block: Block, detail: str, seen: Exchange, by_proxy: bool = False) -> HostReading:
     at_proxy = by_proxy or bool(trial.proxy)
-    return Reading(
+    return HostReading(
         trial=trial,
         block=block,
         detail=detail,

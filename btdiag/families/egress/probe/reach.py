@@ -22,19 +22,18 @@ from btdiag.core.target import Proxy, Route, Target, Way
 from btdiag.core.urls import url_parts
 from btdiag.families.connection.probe.connect import connect, connection
 from btdiag.families.dns.judge.addresses import misleading, unusable
-from btdiag.judge.egress_answers import is_stopped
-from btdiag.judge.egress_facts import LARGER, Egress, Host, HostTrial, hosts
-from btdiag.judge.egress_trust import wants_stores
+from btdiag.families.egress.facts import LARGER, Egress, Host, HostTrial, hosts
+from btdiag.families.egress.judge.answers import is_stopped
+from btdiag.families.egress.judge.trust import wants_stores
+from btdiag.families.egress.plan import planned
+from btdiag.families.egress.probe.stores import Stores
 from btdiag.judge.sdk_needs import LOGIN
-from btdiag.net.limits import Limits
+from btdiag.net.limits import EGRESS_ANSWER
 from btdiag.net.names import resolve
 from btdiag.net.streams import DialError
 from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
-from btdiag.probe.egress_plan import planned
-from btdiag.probe.stores import Stores
 
-ANSWER = Limits(total=6.0)  # seconds, connecting included
 PATIENCE = 1.0  # seconds; most hosts are connected to in a tenth of that
 OTHER_WAY = 2.0  # seconds; whether there is another way is worth no more
 ADDRESSES = 2  # of each IP version: whether a network lets a host through is the same for all of a pool
@@ -94,7 +93,7 @@ async def _asked(trial: HostTrial, way: Way | None, there: Target, wire: Wire) -
     if way is None:
         return trial
     get, login, large, upgrade = await asyncio.gather(
-        wire.exchange(way, "GET", there.url_for("") if there.path else there.url_for("/"), limits=ANSWER),
+        wire.exchange(way, "GET", there.url_for("") if there.path else there.url_for("/"), limits=EGRESS_ANSWER),
         _login(trial.host, way, there, wire, b"{}"),
         _login(trial.host, way, there, wire, _LOGIN_WITH_MORE),
         _upgrade(trial.host, way, there, wire),
@@ -102,14 +101,14 @@ async def _asked(trial: HostTrial, way: Way | None, there: Target, wire: Wire) -
     trial = replace(trial, answer=get, api=login, api_large=large, upgrade=upgrade)
     if login is None or not is_stopped(login):
         return trial
-    return replace(trial, api_get=await wire.exchange(way, "GET", there.url_for(LOGIN.path), limits=ANSWER))
+    return replace(trial, api_get=await wire.exchange(way, "GET", there.url_for(LOGIN.path), limits=EGRESS_ANSWER))
 
 
 async def _login(host: Host, way: Way, there: Target, wire: Wire, body: bytes) -> Exchange | None:
     """A login without a key; nothing is sent to a server that does not prove to be the host."""
     if not host.calls_api or not way.verify:
         return None
-    return await wire.exchange(way, "POST", there.url_for(LOGIN.path), headers=(JSON,), body=body, limits=ANSWER)
+    return await wire.exchange(way, "POST", there.url_for(LOGIN.path), headers=(JSON,), body=body, limits=EGRESS_ANSWER)
 
 
 async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange | None:
@@ -120,7 +119,7 @@ async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange 
     except DialError:
         return None  # it took connections a moment ago: says nothing of upgrades
     try:
-        return await wire.send_on(stream, "GET", there.url_for("/"), headers=UPGRADE, limits=ANSWER)
+        return await wire.send_on(stream, "GET", there.url_for("/"), headers=UPGRADE, limits=EGRESS_ANSWER)
     finally:
         stream.abort()
 

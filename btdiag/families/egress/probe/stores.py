@@ -19,7 +19,7 @@ from pathlib import Path
 
 from btdiag.core.exchange import Phase, Trouble
 from btdiag.core.target import Route
-from btdiag.judge.egress_facts import StoreTrial
+from btdiag.families.egress.facts import StoreTrial
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
 

@@ -14,10 +14,10 @@ import pytest
 from btdiag.config.targets import environment_proxy
 from btdiag.core.measurement import spec_of
 from btdiag.core.target import Mode, Proxy, Resolver, Target
-from btdiag.judge.egress_facts import Egress
-from btdiag.judge.egress_reading import Block, read
+from btdiag.families.egress.facts import Egress
+from btdiag.families.egress.judge.reading import Block, read
+from btdiag.families.egress.probe.reach import egress
 from btdiag.net.wire import Wire
-from btdiag.probe.egress import egress
 from tests.support.serving import saying, serving
 
 

@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from btdiag.core.finding import Owner
-from btdiag.judge.egress_block import Block
+from btdiag.families.egress.remedy import Block
 from tests.support import blockers
 from tests.support.blockers import HOSTS, PROXY, PROXY_WITH_LOGIN
 from tests.support.cli import Done, btdiag, run_json

@@ -10,11 +10,19 @@ from btdiag.core.finding import Evidence, Finding, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.judge.egress_answers import own_words
-from btdiag.judge.egress_block import ADVICE, Block, Reading
-from btdiag.judge.egress_facts import Egress, HostTrial
-from btdiag.judge.egress_reading import readings
-from btdiag.judge.egress_trust import acceptance, doubtful, intercepted, interceptor, is_doubtful, issuer, stores_table
+from btdiag.families.egress.facts import Egress, HostTrial
+from btdiag.families.egress.judge.answers import own_words
+from btdiag.families.egress.judge.reading import readings
+from btdiag.families.egress.judge.trust import (
+    acceptance,
+    doubtful,
+    intercepted,
+    interceptor,
+    is_doubtful,
+    issuer,
+    stores_table,
+)
+from btdiag.families.egress.remedy import ADVICE, Block, HostReading
 
 NOT_INTERCEPTED = "egress.tls-not-intercepted"
 SOURCES = (
@@ -57,7 +65,7 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
 _PROXY = frozenset({Block.PROXY, Block.PROXY_LOGIN, Block.BEYOND_PROXY})
 
 
-def _proxy_is_broken(blocked: Sequence[Reading], connections: Connections) -> bool:
+def _proxy_is_broken(blocked: Sequence[HostReading], connections: Connections) -> bool:
     """Whether the proxy is at fault for the target as well: then that is the one cause."""
     if isinstance(connections, NotMeasured) or not connections.facts:
         return False
@@ -78,24 +86,26 @@ def how_many(number: int) -> str:
     return "the host" if number == 1 else f"each of {number} hosts"
 
 
-def reached_words(reading: Reading) -> str:
+def reached_words(reading: HostReading) -> str:
     trial = reading.trial
     said = [part for part in (_answer(trial), reading.aside) if part]
     answer = f" ({'; '.join(said)})" if said else ""
     return f"{reading.name}{answer}{f' by proxy {trial.proxy}' if trial.proxy else ''}"
 
 
-def names_of(found: Sequence[Reading]) -> str:
+def names_of(found: Sequence[HostReading]) -> str:
     return ", ".join(dict.fromkeys(reading.name for reading in found))
 
 
-def _fails(reading: Reading, target: Target) -> bool:
+def _fails(reading: HostReading, target: Target) -> bool:
     """Whether a block of this host is a failure: the place was declared to need it, and for more than an extra."""
     host = reading.trial.host
     return host.named or (target.role is not None and host.essential)
 
 
-def _blocked(blocked: Sequence[Reading], found: Sequence[Reading], connections: Connections, target: Target) -> Finding:
+def _blocked(
+    blocked: Sequence[HostReading], found: Sequence[HostReading], connections: Connections, target: Target
+) -> Finding:
     severe = [reading for reading in blocked if _fails(reading, target)]
     first = (severe or blocked)[0]
     verdict = Verdict.FAIL if severe else Verdict.WARN
@@ -120,7 +130,7 @@ def _blocked(blocked: Sequence[Reading], found: Sequence[Reading], connections: 
 _AMBIGUOUS = frozenset({Block.REFUSED, Block.SILENCE, Block.NO_WAY, Block.RESET, Block.HANDSHAKE})
 
 
-def _twin(first: Reading, found: Sequence[Reading], connections: Connections) -> str:
+def _twin(first: HostReading, found: Sequence[HostReading], connections: Connections) -> str:
     """What works from here beside it: that turns "down" into "filtered", or the other way round."""
     if first.block not in _AMBIGUOUS:
         return ""
@@ -137,7 +147,7 @@ def target_reached(connections: Connections) -> bool:
     )
 
 
-def _remedy(first: Reading, blocked: Sequence[Reading]) -> Remedy:
+def _remedy(first: HostReading, blocked: Sequence[HostReading]) -> Remedy:
     """What to do about each way of blocking, the finding's own first."""
     ways = dict.fromkeys(reading.block for reading in (first, *blocked))
     told = [_advice([reading for reading in blocked if reading.block is way]) for way in ways]
@@ -147,14 +157,14 @@ def _remedy(first: Reading, blocked: Sequence[Reading]) -> Remedy:
     return Remedy(text=" ".join([*told, needed]), snippets=(Snippet(product="shell", code=curl),))
 
 
-def _advice(same: Sequence[Reading]) -> str:
+def _advice(same: Sequence[HostReading]) -> str:
     first = same[0]
     assert first.block is not None
     port = first.trial.connections[0].port if first.trial.connections else 443
     return ADVICE[first.block].format(names=names_of(same), port=port, proxy=first.trial.proxy)
 
 
-def _half_reached(noted: Sequence[Reading], found: Sequence[Reading]) -> Finding:
+def _half_reached(noted: Sequence[HostReading], found: Sequence[HostReading]) -> Finding:
     told = "; ".join(reading.note for reading in noted)
     return Finding(
         verdict=Verdict.WARN,
@@ -173,7 +183,7 @@ def _half_reached(noted: Sequence[Reading], found: Sequence[Reading]) -> Finding
     )
 
 
-def table_of(found: Sequence[Reading]) -> Evidence:
+def table_of(found: Sequence[HostReading]) -> Evidence:
     rows = [
         (
             reading.trial.host.url,

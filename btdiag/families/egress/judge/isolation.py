@@ -6,11 +6,19 @@ from collections.abc import Sequence
 
 from btdiag.core import evidence
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
-from btdiag.judge.egress import SOURCES, Connections, how_many, names_of, reached_words, table_of, target_reached
-from btdiag.judge.egress_answers import is_block_page
-from btdiag.judge.egress_block import Block, Reading
-from btdiag.judge.egress_facts import Egress
-from btdiag.judge.egress_reading import readings
+from btdiag.families.egress.facts import Egress
+from btdiag.families.egress.judge.answers import is_block_page
+from btdiag.families.egress.judge.reach import (
+    SOURCES,
+    Connections,
+    how_many,
+    names_of,
+    reached_words,
+    table_of,
+    target_reached,
+)
+from btdiag.families.egress.judge.reading import readings
+from btdiag.families.egress.remedy import Block, HostReading
 
 # Ways in which the host itself answered after all, though a client would not be content with it.
 _ANSWERS_ALL_THE_SAME = frozenset({Block.UNTRUSTED, Block.PATH, Block.METHOD, Block.BODY, Block.UPGRADE})
@@ -37,7 +45,7 @@ def blocked_hosts_stay_blocked(egress: Egress, connections: Connections) -> Find
     )
 
 
-def _is_open(reading: Reading) -> bool:
+def _is_open(reading: HostReading) -> bool:
     """Whether the host is reached: at once, by who opens TLS on the way and lets the requests through, or on the way
     that was not chosen (past the proxy, or through it)."""
     other = reading.trial.other
@@ -48,12 +56,12 @@ def _is_open(reading: Reading) -> bool:
     return reading.block is None or reading.block in _ANSWERS_ALL_THE_SAME
 
 
-def _way_in(reading: Reading) -> str:
+def _way_in(reading: HostReading) -> str:
     trial = reading.trial
     return reached_words(reading) if trial.other is None else f"{reading.name} ({trial.other_way})"
 
 
-def _shows_page(reading: Reading) -> bool:
+def _shows_page(reading: HostReading) -> bool:
     return reading.trial.answer is None or is_block_page(reading.trial.answer)
 
 
@@ -63,7 +71,7 @@ def _has_twin(egress: Egress, connections: Connections) -> bool:
     return reached or any(one.block is None for one in readings(egress.needed, target_reached=False))
 
 
-def _open(open_: Sequence[Reading], found: Sequence[Reading]) -> Finding:
+def _open(open_: Sequence[HostReading], found: Sequence[HostReading]) -> Finding:
     told = ", ".join(_way_in(reading) for reading in open_)
     shown = open_[0].trial
     return Finding(
@@ -90,7 +98,7 @@ _NOTHING_REACHED = (
 )
 
 
-def _not_proved(found: Sequence[Reading], why: str) -> Finding:
+def _not_proved(found: Sequence[HostReading], why: str) -> Finding:
     told = "; ".join(reading.sentence for reading in found)
     return Finding(
         verdict=Verdict.INCONCLUSIVE,

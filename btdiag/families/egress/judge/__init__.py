@@ -1,0 +1,1 @@
+"""How a host is kept from being reached, and by whom. Pure."""

@@ -1,0 +1,1 @@
+"""Each host tried from here, as far as its answer."""
