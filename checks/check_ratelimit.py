@@ -8,9 +8,9 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.families.gateway.facts.requests import ProductRequests
 from btdiag.families.gateway.facts.routes import RouteAnswers
+from btdiag.families.sdk.facts import ControlPlane
 from btdiag.judge import ratelimit
 from btdiag.judge.ratelimit import OutboundLimit
-from btdiag.judge.sdk_facts import ControlPlane
 
 
 def check_not_throttled(

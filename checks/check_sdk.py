@@ -7,8 +7,8 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.gateway.facts.routes import RouteAnswers
-from btdiag.judge import sdk, sdk_data, sdk_login, sdk_urls
-from btdiag.judge.sdk_facts import ControlPlane, SdkEnvironment
+from btdiag.families.sdk.facts import ControlPlane, SdkEnvironment
+from btdiag.families.sdk.judge import data, login, routes, urls
 
 
 def check_control_plane_routes_proxied(
@@ -32,7 +32,7 @@ def check_control_plane_routes_proxied(
 
     Sources: https://www.braintrust.dev/docs/admin/self-hosting; https://pypi.org/project/braintrust/
     """
-    return conclude(sdk.control_plane_routes_proxied(control_plane, ping, target))
+    return conclude(routes.control_plane_routes_proxied(control_plane, ping, target))
 
 
 def check_data_plane_routes_answered(
@@ -50,7 +50,7 @@ def check_data_plane_routes_answered(
 
     Sources: https://pypi.org/project/braintrust/; https://www.npmjs.com/package/braintrust
     """
-    return conclude(sdk_data.data_plane_routes_answered(control_plane, route_answers, target))
+    return conclude(data.data_plane_routes_answered(control_plane, route_answers, target))
 
 
 def check_login_points_here(
@@ -73,7 +73,7 @@ def check_login_points_here(
 
     Sources: RFC 9110 section 15.5.20; https://www.braintrust.dev/docs/admin/self-hosting
     """
-    return conclude(sdk_login.login_points_here(control_plane, ping, sdk_environment, target))
+    return conclude(login.login_points_here(control_plane, ping, sdk_environment, target))
 
 
 def check_app_url_consistent(sdk_environment: SdkEnvironment, target: Target) -> Finding:
@@ -91,4 +91,4 @@ def check_app_url_consistent(sdk_environment: SdkEnvironment, target: Target) ->
 
     Sources: https://pypi.org/project/braintrust/; https://www.npmjs.com/package/braintrust
     """
-    return conclude(sdk_urls.app_url_consistent(sdk_environment, target))
+    return conclude(urls.app_url_consistent(sdk_environment, target))

@@ -8,6 +8,14 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 
+def same_place(one: str, other: str) -> bool:
+    """Whether two URLs name the same scheme, host, port and path; False when one is no URL."""
+    try:
+        return url_parts(one).normal == url_parts(other).normal
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlParts:
     """An http(s) URL taken apart: IDNA host, explicit port, path without a slash at its end."""

@@ -15,7 +15,7 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import Confidence, Sender, retry_after, sender
 from btdiag.families.gateway.facts.requests import ProductRequests
 from btdiag.families.gateway.facts.routes import RouteAnswers
-from btdiag.judge.sdk_facts import ControlPlane
+from btdiag.families.sdk.facts import ControlPlane
 
 SOURCES = (
     "RFC 6585 section 4",

@@ -14,10 +14,10 @@ from btdiag.families.gateway.plan import MOST_BODY
 from btdiag.families.gateway.probe.requests import product_requests
 from btdiag.families.gateway.probe.routes import route_answers
 from btdiag.families.gateway.probe.streams import stream_seen
-from btdiag.judge.sdk_facts import SdkEnvironment
+from btdiag.families.sdk.facts import SdkEnvironment
+from btdiag.families.sdk.probe.calls import control_plane
 from btdiag.net.wire import Wire
 from btdiag.probe.audit import audit
-from btdiag.probe.controlplane import control_plane
 from tests.support.serving import http_target, route_to, serving
 
 KEY = "sk-canary"

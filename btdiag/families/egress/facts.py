@@ -12,8 +12,7 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.handshake import Connection
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
-from btdiag.core.urls import url_parts
-from btdiag.judge.sdk_facts import same_place
+from btdiag.core.urls import same_place, url_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from btdiag.core.target import Mode, Target
 from btdiag.core.urls import url_parts
 from btdiag.families.egress.facts import LARGER, Host, hosts
-from btdiag.judge.sdk_needs import LOGIN
+from btdiag.families.sdk.needs import LOGIN
 
 
 def planned(target: Target, mode: Mode) -> list[str]:

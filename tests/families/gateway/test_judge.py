@@ -28,10 +28,10 @@ from btdiag.families.gateway.plan import (
     next_body,
     next_size,
 )
+from btdiag.families.sdk.facts import ControlPlane, Login
+from btdiag.families.sdk.needs import LOGIN
 from btdiag.judge import ratelimit
 from btdiag.judge.ratelimit import Limit, OutboundLimit
-from btdiag.judge.sdk_facts import ControlPlane, Login
-from btdiag.judge.sdk_needs import LOGIN
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)

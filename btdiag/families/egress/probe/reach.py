@@ -27,7 +27,7 @@ from btdiag.families.egress.judge.answers import is_stopped
 from btdiag.families.egress.judge.trust import wants_stores
 from btdiag.families.egress.plan import planned
 from btdiag.families.egress.probe.stores import Stores
-from btdiag.judge.sdk_needs import LOGIN
+from btdiag.families.sdk.needs import LOGIN
 from btdiag.net.limits import EGRESS_ANSWER
 from btdiag.net.names import resolve
 from btdiag.net.streams import DialError

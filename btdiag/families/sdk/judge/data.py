@@ -11,7 +11,8 @@ from btdiag.core.statuses import explain
 from btdiag.core.target import Target
 from btdiag.families.gateway.facts.routes import RouteAnswers
 from btdiag.families.gateway.judge.routes import is_lost
-from btdiag.judge.sdk import (
+from btdiag.families.sdk.facts import SOURCES, ControlPlane, RouteState, data_state
+from btdiag.families.sdk.judge.routes import (
     States,
     answer_to,
     bad,
@@ -23,8 +24,7 @@ from btdiag.judge.sdk import (
     outcomes,
     untold,
 )
-from btdiag.judge.sdk_facts import SOURCES, ControlPlane, RouteState, data_state
-from btdiag.judge.sdk_needs import DATA_ROUTES, Losses, Sdk, consequences, sdks_of
+from btdiag.families.sdk.needs import DATA_ROUTES, Losses, Sdk, consequences, sdks_of
 
 ROUTES_REACH = "gateway.routes-reach-their-backend"
 

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from btdiag.core import evidence
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.target import Target
-from btdiag.judge.sdk import hurt_by, outcomes
-from btdiag.judge.sdk_facts import HOSTED, SOURCES, SdkEnvironment, is_constrained, same_place
-from btdiag.judge.sdk_needs import LOGIN, Losses, Sdk, consequences
+from btdiag.core.urls import same_place
+from btdiag.families.sdk.facts import HOSTED, SOURCES, SdkEnvironment, is_constrained
+from btdiag.families.sdk.judge.routes import hurt_by, outcomes
+from btdiag.families.sdk.needs import LOGIN, Losses, Sdk, consequences
 
 
 def app_url_consistent(environment: SdkEnvironment, target: Target) -> Finding:

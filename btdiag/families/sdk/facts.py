@@ -11,10 +11,12 @@ from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import HopName
 from btdiag.core.sender import Confidence, json_body, page, redirect, sender
 from btdiag.core.target import Target
-from btdiag.core.urls import url_parts
-from btdiag.judge.sdk_needs import SdkRoute
+from btdiag.core.urls import same_place
+from btdiag.families.sdk.needs import SdkRoute
 
 HOSTED = frozenset({"api.braintrust.dev", "api-eu.braintrust.dev", "gateway.braintrust.dev"})
+
+
 SOURCES = (
     "https://www.braintrust.dev/docs/admin/self-hosting",
     "https://github.com/braintrustdata/terraform-aws-braintrust-data-plane (routes of the API gateway)",
@@ -176,14 +178,6 @@ def _is_foreign_page(seen: Exchange, unknown: Exchange) -> bool:
 def _from_control_plane(seen: Exchange) -> bool:
     who = sender(seen)
     return who.hop is HopName.CONTROL_PLANE and who.confidence is not Confidence.UNKNOWN
-
-
-def same_place(one: str, other: str) -> bool:
-    """Whether two URLs name the same scheme, host, port and path; False when one is no URL."""
-    try:
-        return url_parts(one).normal == url_parts(other).normal
-    except ValueError:
-        return False
 
 
 def is_constrained(target: Target) -> bool:

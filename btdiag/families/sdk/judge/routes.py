@@ -15,25 +15,9 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdi
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.statuses import explain
 from btdiag.core.target import Target
-from btdiag.judge.sdk_facts import (
-    SOURCES,
-    ControlPlane,
-    RouteState,
-    is_constrained,
-    login_state,
-    same_place,
-    state,
-)
-from btdiag.judge.sdk_needs import (
-    CONTROL_ROUTES,
-    LOGIN,
-    Losses,
-    Sdk,
-    SdkRoute,
-    consequences,
-    losses,
-    sdks_of,
-)
+from btdiag.core.urls import same_place
+from btdiag.families.sdk.facts import SOURCES, ControlPlane, RouteState, is_constrained, login_state, state
+from btdiag.families.sdk.needs import CONTROL_ROUTES, LOGIN, Losses, Sdk, SdkRoute, consequences, losses, sdks_of
 
 KEY_IS_ACCEPTED, ROUTES_PROXIED = "readiness.key-is-accepted", "sdk.control-plane-routes-proxied"
 _REFUSED, _UNREACHABLE = frozenset({401, 403}), frozenset({502, 503, 504})

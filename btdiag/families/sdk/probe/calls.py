@@ -13,15 +13,14 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import measurement
 from btdiag.core.product import JSON, UNKNOWN_PATH
 from btdiag.core.target import Mode, Target, Way
-from btdiag.core.urls import url_parts
-from btdiag.judge.sdk_facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, same_place, served
-from btdiag.judge.sdk_needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
-from btdiag.net.limits import HEALTH_ANSWER, Limits
+from btdiag.core.urls import same_place, url_parts
+from btdiag.families.sdk.facts import ControlPlane, Login, Organisation, SdkEnvironment, organisations, served
+from btdiag.families.sdk.needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRoute
+from btdiag.net.limits import HEALTH_ANSWER, LOGIN_ANSWER
 from btdiag.net.retry import settled
 from btdiag.net.reuse import Kept, kept
 from btdiag.net.wire import Wire
 
-LOGIN_ANSWER = Limits(total=20.5)  # seconds; Python SDKs give up after 20
 LONGEST_PAUSE = 3.0  # seconds to wait before a login that was answered 429 is asked for once more
 Answers = tuple[tuple[SdkRoute, Exchange], ...]
 

@@ -12,18 +12,12 @@ from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.gateway.facts.routes import ROUTE_CLASSES, RouteAnswers
-from btdiag.judge import sdk_login
-from btdiag.judge.sdk import control_plane_routes_proxied, route_states
-from btdiag.judge.sdk_data import data_plane_routes_answered
-from btdiag.judge.sdk_facts import (
-    ControlPlane,
-    Login,
-    RouteState,
-    SdkEnvironment,
-    organisations,
-    state,
-)
-from btdiag.judge.sdk_needs import (
+from btdiag.families.sdk.facts import ControlPlane, Login, RouteState, SdkEnvironment, organisations, state
+from btdiag.families.sdk.judge import login
+from btdiag.families.sdk.judge.data import data_plane_routes_answered
+from btdiag.families.sdk.judge.routes import control_plane_routes_proxied, route_states
+from btdiag.families.sdk.judge.urls import app_url_consistent
+from btdiag.families.sdk.needs import (
     BASE_EXPERIMENT,
     CONTROL_ROUTES,
     CREATE_DATASET,
@@ -41,7 +35,6 @@ from btdiag.judge.sdk_needs import (
     losses,
     sdks_of,
 )
-from btdiag.judge.sdk_urls import app_url_consistent
 
 URL = "https://api.example.com"
 TARGET = Target(url=URL, scheme="https", host="api.example.com", port=443)
@@ -108,7 +101,7 @@ def plane(
 def login_points_here(
     found: ControlPlane, ping: PerAddress[Exchange] | NotMeasured, target: Target, **variables: str
 ) -> Finding:
-    return sdk_login.login_points_here(found, ping, SdkEnvironment(**variables), target)
+    return login.login_points_here(found, ping, SdkEnvironment(**variables), target)
 
 
 def outcome(sdk: Sdk, data_plane: ControlPlane) -> set[str]:

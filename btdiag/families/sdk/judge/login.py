@@ -9,9 +9,8 @@ from btdiag.core.answers import rate_limited, words
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.target import Target
-from btdiag.core.urls import url_parts
-from btdiag.judge.sdk import KEY_IS_ACCEPTED, ROUTES_PROXIED, Ping, hurt_by, key_refused, outcomes
-from btdiag.judge.sdk_facts import (
+from btdiag.core.urls import same_place, url_parts
+from btdiag.families.sdk.facts import (
     HOSTED,
     SOURCES,
     ControlPlane,
@@ -19,10 +18,10 @@ from btdiag.judge.sdk_facts import (
     SdkEnvironment,
     is_constrained,
     is_data_plane,
-    same_place,
     served,
 )
-from btdiag.judge.sdk_needs import DATA_ROUTES, LOGIN, Losses, Sdk, consequences
+from btdiag.families.sdk.judge.routes import KEY_IS_ACCEPTED, ROUTES_PROXIED, Ping, hurt_by, key_refused, outcomes
+from btdiag.families.sdk.needs import DATA_ROUTES, LOGIN, Losses, Sdk, consequences
 
 
 def login_points_here(plane: ControlPlane, ping: Ping, environment: SdkEnvironment, target: Target) -> Finding:

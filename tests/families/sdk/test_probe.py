@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from btdiag.core.target import Secret, Way
-from btdiag.judge.sdk_facts import ControlPlane, SdkEnvironment
+from btdiag.families.sdk.facts import ControlPlane, SdkEnvironment
+from btdiag.families.sdk.probe.calls import control_plane
 from btdiag.net.wire import Wire
-from btdiag.probe.controlplane import control_plane
 from tests.support.serving import http_target, route_to, serving
 
 KEY = "sk-canary"

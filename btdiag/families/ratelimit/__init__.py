@@ -1,0 +1,1 @@
+"""Was anything answered 429, by whom, and are the limits sound?"""

@@ -1,0 +1,1 @@
+"""What becomes of each SDK version's calls. Pure."""

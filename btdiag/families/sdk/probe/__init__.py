@@ -1,0 +1,1 @@
+"""The calls that SDKs make, and the variables that they read."""
