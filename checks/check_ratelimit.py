@@ -8,9 +8,9 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.families.gateway.facts.requests import ProductRequests
 from btdiag.families.gateway.facts.routes import RouteAnswers
+from btdiag.families.ratelimit import judge
+from btdiag.families.ratelimit.facts import OutboundLimit
 from btdiag.families.sdk.facts import ControlPlane
-from btdiag.judge import ratelimit
-from btdiag.judge.ratelimit import OutboundLimit
 
 
 def check_not_throttled(
@@ -38,5 +38,5 @@ def check_not_throttled(
 
     Sources: RFC 6585 section 4; RFC 9110 section 10.2.3; https://www.braintrust.dev/docs/admin/self-hosting
     """
-    answers = ratelimit.gathered(roots, (version, ping, status), product_requests, route_answers, control_plane)
-    return conclude(ratelimit.not_throttled(answers, roots, version, outbound_limit))
+    answers = judge.gathered(roots, (version, ping, status), product_requests, route_answers, control_plane)
+    return conclude(judge.not_throttled(answers, roots, version, outbound_limit))

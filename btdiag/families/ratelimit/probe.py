@@ -5,7 +5,7 @@ from __future__ import annotations
 from btdiag.config.declared import MAX_REQUESTS, WINDOW_MINUTES
 from btdiag.core.measurement import measurement
 from btdiag.core.target import Target
-from btdiag.judge.ratelimit import Limit, OutboundLimit
+from btdiag.families.ratelimit.facts import Limit, OutboundLimit
 from btdiag.net.environment import variable
 
 

@@ -26,7 +26,8 @@ from btdiag.families.gateway.judge.streams import streams_unbuffered
 from btdiag.families.gateway.probe.requests import backend_unknown, product_requests
 from btdiag.families.gateway.probe.routes import route_answers
 from btdiag.families.gateway.probe.streams import backend_stream, stream_seen
-from btdiag.judge.ratelimit import OutboundLimit, gathered, not_throttled
+from btdiag.families.ratelimit.facts import OutboundLimit
+from btdiag.families.ratelimit.judge import gathered, not_throttled
 from btdiag.net.wire import Wire
 from tests.support.serving import http_target, route_to, serving
 

@@ -28,10 +28,10 @@ from btdiag.families.gateway.plan import (
     next_body,
     next_size,
 )
+from btdiag.families.ratelimit import judge
+from btdiag.families.ratelimit.facts import Limit, OutboundLimit
 from btdiag.families.sdk.facts import ControlPlane, Login
 from btdiag.families.sdk.needs import LOGIN
-from btdiag.judge import ratelimit
-from btdiag.judge.ratelimit import Limit, OutboundLimit
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
@@ -409,7 +409,7 @@ def throttled(
     limit: OutboundLimit = NO_LIMIT,
 ) -> Finding:
     versions = PerAddress({"192.0.2.1": version}) if version else NONE
-    return ratelimit.not_throttled(ratelimit.gathered(roots, (versions,), NONE, NONE, plane), roots, versions, limit)
+    return judge.not_throttled(judge.gathered(roots, (versions,), NONE, NONE, plane), roots, versions, limit)
 
 
 def test_a_429_to_everything_fails_and_one_to_bursts_warns() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from btdiag.config.declared import MAX_REQUESTS, WINDOW_MINUTES
@@ -15,6 +14,7 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import Confidence, Sender, retry_after, sender
 from btdiag.families.gateway.facts.requests import ProductRequests
 from btdiag.families.gateway.facts.routes import RouteAnswers
+from btdiag.families.ratelimit.facts import GatheredAnswers, OutboundLimit
 from btdiag.families.sdk.facts import ControlPlane
 
 SOURCES = (
@@ -22,40 +22,12 @@ SOURCES = (
     "RFC 9110 section 10.2.3",
     "https://www.braintrust.dev/docs/admin/self-hosting",
 )
+
+
 OUTBOUND_LIMIT = 100  # requests a minute and token that the API server's outbound limiter lets through by default
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
 _LIMIT = ("ratelimit-limit", "x-ratelimit-limit", "x-rate-limit-limit")
-
 PerExchange = PerAddress[Exchange] | NotMeasured
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """All answers of a run that a rate limit may have touched, `outbound` those that pass on to the control plane."""
-
-    direct: tuple[Exchange, ...]
-    outbound: tuple[Exchange, ...]
-
-    @property
-    def all(self) -> tuple[Exchange, ...]:
-        """Both."""
-        return (*self.direct, *self.outbound)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """A setting of the limiter as text, and where it is set: "where btdiag runs", "in values.yaml line 7"."""
-
-    value: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundLimit:
-    """OUTBOUND_RATE_LIMIT_MAX_REQUESTS and _WINDOW_MINUTES as far as they are declared; None where unset."""
-
-    max_requests: Limit | None = None
-    window_minutes: Limit | None = None
 
 
 def unsound(limit: OutboundLimit) -> str | None:
@@ -81,7 +53,7 @@ def gathered(
     product: ProductRequests | NotMeasured,
     routes: RouteAnswers | NotMeasured,
     plane: ControlPlane | NotMeasured,
-) -> Answers:
+) -> GatheredAnswers:
     """The answers out of all facts that there are."""
     direct = [seen for one in facts_of(roots).values() for seen in one.exchanges]
     direct += [seen for facts in per_address for seen in facts_of(facts).values()]
@@ -93,11 +65,11 @@ def gathered(
     if isinstance(plane, ControlPlane):
         direct += plane.direct
         outbound = plane.exchanges
-    return Answers(direct=tuple(seen for seen in direct if seen.status), outbound=outbound)
+    return GatheredAnswers(direct=tuple(seen for seen in direct if seen.status), outbound=outbound)
 
 
 def not_throttled(
-    answers: Answers, roots: PerAddress[Roots] | NotMeasured, version: PerExchange, limit: OutboundLimit
+    answers: GatheredAnswers, roots: PerAddress[Roots] | NotMeasured, version: PerExchange, limit: OutboundLimit
 ) -> Finding:
     """The claim of ratelimit.not-throttled."""
     limited = [seen for seen in answers.all if seen.status == 429]
@@ -129,7 +101,7 @@ def _misdeclared(limit: OutboundLimit) -> Finding | None:
     )
 
 
-def _free(answers: Answers, limit: OutboundLimit) -> Finding:
+def _free(answers: GatheredAnswers, limit: OutboundLimit) -> Finding:
     used = sum(1 for seen in answers.outbound if seen.status)
     low = _nearly_used_up(answers.all)
     if low is not None:
@@ -177,7 +149,7 @@ def _first_number(seen: Exchange, names: Sequence[str]) -> int | None:
     return None
 
 
-def _inbound(limited: Sequence[Exchange], answers: Answers) -> Finding:
+def _inbound(limited: Sequence[Exchange], answers: GatheredAnswers) -> Finding:
     first, who, when = limited[0], sender(limited[0]), retry_after(limited[0])
     everything = len(limited) == len(answers.direct)
     share = f"all {len(limited)}" if everything else f"{len(limited)} of {len(answers.direct)}"
@@ -200,7 +172,7 @@ def _inbound(limited: Sequence[Exchange], answers: Answers) -> Finding:
     )
 
 
-def _outbound(limited: Sequence[Exchange], answers: Answers) -> Finding:
+def _outbound(limited: Sequence[Exchange], answers: GatheredAnswers) -> Finding:
     first, when = limited[0], retry_after(limited[0])
     who = sender(first)
     gateway = who.confidence is Confidence.CERTAIN and who.hop not in {HopName.API, HopName.CONTROL_PLANE}
