@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured
-from btdiag.judge import audit as judged
-from btdiag.judge.audit import Audit
+from btdiag.families.audit import judge as judged
+from btdiag.families.audit.facts import Audit
 
 
 def check_headers_arrive(audit: Audit, backend_audit: Audit | NotMeasured) -> Finding:

@@ -10,6 +10,7 @@ import pytest
 
 from btdiag.core.measurement import NotAsked, NotMeasured
 from btdiag.core.target import Mode, Secret, Target, Way
+from btdiag.families.audit.probe import audit
 from btdiag.families.gateway.plan import MOST_BODY
 from btdiag.families.gateway.probe.requests import product_requests
 from btdiag.families.gateway.probe.routes import route_answers
@@ -17,7 +18,6 @@ from btdiag.families.gateway.probe.streams import stream_seen
 from btdiag.families.sdk.facts import SdkEnvironment
 from btdiag.families.sdk.probe.calls import control_plane
 from btdiag.net.wire import Wire
-from btdiag.probe.audit import audit
 from tests.support.serving import http_target, route_to, serving
 
 KEY = "sk-canary"

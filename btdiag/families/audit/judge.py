@@ -11,46 +11,23 @@ import binascii
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from btdiag.core import evidence
 from btdiag.core.answers import proofs, rate_limited, words
-from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
+from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, Resources
 
-PREFIX = "x-bt-audit-"
-REQUEST_HEADER = "x-bt-enable-audit"
-RESOURCES = "x-bt-audit-resources"
-NAMES = ("x-bt-audit-user-id", "x-bt-audit-user-email", "x-bt-audit-normalized-url", RESOURCES)
 PROTOCOL = 1
 DECODED_LIMIT = 1024 * 1024  # bytes; a request touches few resources, and a gzip bomb is no audit entry
 KEY_IS_ACCEPTED = "readiness.key-is-accepted"
+
+
 SOURCES = (
     "https://www.braintrust.dev/docs/admin/self-hosting (audit headers)",
     "https://pypi.org/project/braintrust/ (braintrust.audit.parse_audit_resources)",
     "RFC 1952",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What became of decoding the resources header: `types` of its entries, or the `problem`. `flat` is the older form
-    without the envelope, which the SDK does not read."""
-
-    types: tuple[str, ...] = ()
-    problem: str = ""
-    flat: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """The answer to a request that asked for audit headers. Their values name people and are not kept: `arrived` are
-    the names that came with a value (lower case), `resources` what the resources header held."""
-
-    exchange: Exchange
-    arrived: tuple[str, ...]
-    resources: Resources | None = None
 
 
 def decode_resources(value: str) -> Resources:

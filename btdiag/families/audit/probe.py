@@ -7,7 +7,8 @@ from dataclasses import replace
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.judge.audit import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, decode_resources
+from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit
+from btdiag.families.audit.judge import decode_resources
 from btdiag.net.endpoint import routes_to
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import settled

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
-from btdiag.judge.audit import NAMES, Audit, decode_resources, headers_arrive, resources_decode
+from btdiag.families.audit.facts import NAMES, Audit
+from btdiag.families.audit.judge import decode_resources, headers_arrive, resources_decode
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 

@@ -1,0 +1,1 @@
+"""Do audit headers arrive, and can what they hold be read?"""
