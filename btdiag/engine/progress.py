@@ -102,7 +102,7 @@ class LiveProgress(PlainProgress):
         return escape(self._clean(text))
 
 
-class Silence(PlainProgress):
+class NoProgress(PlainProgress):
     """Says nothing."""
 
     def say(self, text: str) -> None:
@@ -112,5 +112,5 @@ class Silence(PlainProgress):
 def progress(stream: TextIO, clean: Callable[[str], str], *, wanted: bool) -> PlainProgress:
     """The display that fits: none if it is not wanted, live on a terminal, plain lines otherwise."""
     if not wanted:
-        return Silence(stream, clean)
+        return NoProgress(stream, clean)
     return LiveProgress(stream, clean) if stream.isatty() else PlainProgress(stream, clean)

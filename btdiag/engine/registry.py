@@ -105,11 +105,6 @@ def shipped() -> Registry:
 
 def _probes() -> Iterator[ModuleType]:
     """Each family's probe: a module, or a package of modules (what runs in a process of its own is a package in it)."""
-    for name in ("btdiag.probe",):
-        folder = importlib.import_module(name)
-        for part in pkgutil.iter_modules(folder.__path__):
-            if not part.ispkg:
-                yield importlib.import_module(f"{name}.{part.name}")
     for family in pkgutil.iter_modules(btdiag.families.__path__):
         probe = importlib.import_module(f"btdiag.families.{family.name}.probe")
         yield probe

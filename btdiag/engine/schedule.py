@@ -51,7 +51,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TaskOutcome:
     """What a task came to. `chain_s` is the longest chain of idle waits that led here; times in seconds of the run."""
 
     value: object
@@ -91,10 +91,10 @@ class Schedule:
     user_agent: str
     events: Events = field(default_factory=Events)
     longer: Callable[[int], str] = lambda number: ""
-    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    outcomes: dict[Key, TaskOutcome] = field(default_factory=dict)
     requests_sent: int = 0
     interrupted: bool = False
-    _tasks: dict[Key, asyncio.Task[Outcome]] = field(default_factory=dict)
+    _tasks: dict[Key, asyncio.Task[TaskOutcome]] = field(default_factory=dict)
     _places: list[_Place] = field(default_factory=list)
     _begun: float = 0.0
 
@@ -152,12 +152,12 @@ class Schedule:
             if error is not None:
                 lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")
                 text = crash_text(error)
-                self.outcomes[key] = Outcome(value=lost, started_s=0.0, duration_s=0.0, crash=text)
+                self.outcomes[key] = TaskOutcome(value=lost, started_s=0.0, duration_s=0.0, crash=text)
             elif task.done() and not task.cancelled():
                 self.outcomes[key] = task.result()
             else:
                 cut = NotMeasured(reason=f"{key.text}: {reason}", command=None)
-                self.outcomes[key] = Outcome(value=cut, started_s=0.0, duration_s=0.0)
+                self.outcomes[key] = TaskOutcome(value=cut, started_s=0.0, duration_s=0.0)
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -168,12 +168,12 @@ class Schedule:
         key = Key(name=f"{spec.name}@*", target_number=number)
         self._task(key, lambda: self._fan_out(spec, number))
 
-    def _task(self, key: Key, make: Callable[[], Coroutine[Any, Any, Outcome]]) -> asyncio.Task[Outcome]:
+    def _task(self, key: Key, make: Callable[[], Coroutine[Any, Any, TaskOutcome]]) -> asyncio.Task[TaskOutcome]:
         if key not in self._tasks:
             self._tasks[key] = asyncio.ensure_future(make())
         return self._tasks[key]
 
-    async def _outcome(self, name: str, number: int | None, route: Route | None) -> Outcome:
+    async def _outcome(self, name: str, number: int | None, route: Route | None) -> TaskOutcome:
         """The outcome of an input, waited for; a dependent that is cancelled does not cancel what others share."""
         spec = self.registry[name]
         number = None if spec.scope is Scope.RUN else number
@@ -186,20 +186,20 @@ class Schedule:
             task = self._task(key, lambda: self._run(spec, number, at))
         return await asyncio.shield(task)
 
-    async def _fan_out(self, spec: MeasurementSpec, number: int | None) -> Outcome:
+    async def _fan_out(self, spec: MeasurementSpec, number: int | None) -> TaskOutcome:
         """One measurement for each route of the target, collected into a PerAddress."""
         routes = await self._outcome("routes", number, None)
         if isinstance(routes.value, NotMeasured):
-            return Outcome(value=routes.value, started_s=self._now(), duration_s=0.0, chain_s=routes.chain_s)
+            return TaskOutcome(value=routes.value, started_s=self._now(), duration_s=0.0, chain_s=routes.chain_s)
         started = self._now()
         assert isinstance(routes.value, tuple)
         outcomes = await asyncio.gather(*(self._outcome(spec.name, number, route) for route in routes.value))
         labels = [route.label for route in routes.value]
         values = PerAddress[Any](dict(zip(labels, (outcome.value for outcome in outcomes), strict=True)))
         chain = max((outcome.chain_s for outcome in outcomes), default=0.0)
-        return Outcome(value=values, started_s=started, duration_s=self._now() - started, chain_s=chain)
+        return TaskOutcome(value=values, started_s=started, duration_s=self._now() - started, chain_s=chain)
 
-    async def _run(self, spec: MeasurementSpec, number: int | None, route: Route | None) -> Outcome:
+    async def _run(self, spec: MeasurementSpec, number: int | None, route: Route | None) -> TaskOutcome:
         """Await the inputs, then observe."""
         if problem := self.registry.problem(spec):
             return self._gap(NotMeasured(reason=problem), crash=problem)
@@ -242,7 +242,7 @@ class Schedule:
 
     async def _observe(
         self, spec: MeasurementSpec, number: int | None, route: Route | None, inputs: dict[str, object], chain: float
-    ) -> Outcome:
+    ) -> TaskOutcome:
         place = self._places[number or 0]
         name = spec.name if route is None else f"{spec.name}@{route.label}"
         log = WaitLog(name, place.quiet, self._remaining, self.events.waiting)
@@ -258,7 +258,9 @@ class Schedule:
             self.events.ended(name)
             place.quiet.leave()
         duration = self._now() - started
-        return Outcome(value=value, started_s=started, duration_s=duration, chain_s=chain + log.waited_s, crash=crash)
+        return TaskOutcome(
+            value=value, started_s=started, duration_s=duration, chain_s=chain + log.waited_s, crash=crash
+        )
 
     async def _guarded(
         self, spec: MeasurementSpec, arguments: dict[str, object], limit: float
@@ -283,8 +285,8 @@ class Schedule:
         finally:
             task.cancel()
 
-    def _gap(self, missing: NotMeasured, *, chain: float = 0.0, crash: str | None = None) -> Outcome:
-        return Outcome(value=missing, started_s=self._now(), duration_s=0.0, chain_s=chain, crash=crash)
+    def _gap(self, missing: NotMeasured, *, chain: float = 0.0, crash: str | None = None) -> TaskOutcome:
+        return TaskOutcome(value=missing, started_s=self._now(), duration_s=0.0, chain_s=chain, crash=crash)
 
     def _now(self) -> float:
         """Seconds since the run began."""

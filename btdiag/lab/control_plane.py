@@ -13,7 +13,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Braintrust</title></head><body><div i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlPlane:
+class LabControlPlane:
     """Knows one organisation, whose data plane is at `api_url`."""
 
     api_url: str

@@ -17,7 +17,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from btdiag.lab.plan import HOST, Resolver
+from btdiag.lab.plan import HOST, LabResolver
 
 SOA = "ns.lab.example. hostmaster.lab.example. 1 3600 600 86400 60"
 TCP_IDLE = 10.0
@@ -28,7 +28,7 @@ _TYPES = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
 class Zone:
     """What a server knows: the target's name as `resolver` has it, and the addresses of all `other` names."""
 
-    resolver: Resolver
+    resolver: LabResolver
     addresses: tuple[str, ...]
     others: Mapping[str, tuple[str, ...]]
 

@@ -75,7 +75,7 @@ def on_one_port(
     raise OSError("no port is free on all addresses")
 
 
-class Silence:
+class SilentPort:
     """A listening socket whose accept queue is full, so that the kernel drops every further SYN: a connect hangs."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -108,7 +108,7 @@ class Listeners:
 
     def stay_silent(self, sock: socket.socket) -> None:
         """Keep the port, and let connections to it hang."""
-        self._stack.callback(Silence(sock).close)
+        self._stack.callback(SilentPort(sock).close)
 
     def own(self, transport: asyncio.BaseTransport) -> None:
         """Close a transport with the rest."""

@@ -34,7 +34,7 @@ CertificateKind: TypeAlias = Literal[
 ]
 
 
-class Hop(StrEnum):
+class LabHop(StrEnum):
     """The HTTP speaking stations of the lab. APP is the control plane as this machine's programs meet it, behind
     whatever filters their network; CONTROL_PLANE is what the data plane reaches."""
 
@@ -47,7 +47,7 @@ class Hop(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
+class LabResolver:
     """One DNS server and what it says of the target's name. Times in seconds.
 
     `addresses` None stands for those of the load balancer. `chain` are the names that the target's name is an alias
@@ -130,7 +130,7 @@ class Balancer:
         """How the address speaks TLS."""
         return dict(self.tls_at).get(address, self.tls)
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this load balancer."""
         return replace(plan, balancer=self)
 
@@ -148,7 +148,7 @@ class Backend:
     payload_limit: int = 6 * 1024 * 1024
     origins: tuple[str, ...] = ()
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this API server."""
         return replace(plan, backend=self)
 
@@ -163,13 +163,13 @@ class App:
     on_hello: Literal["serves", "resets", "silent", "filters"] = "serves"
     certificate: Literal["valid", "inspected", "wrong-name"] = "valid"
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this way to the web app."""
         return replace(plan, app=self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
+class LabProxy:
     """The forward proxy. `denies` is the status it answers CONNECT with, to all hosts or to `denied_hosts`;
     `intercepts` makes it open TLS itself."""
 
@@ -179,7 +179,7 @@ class Proxy:
     intercepts: bool = False
     down: bool = False
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this forward proxy."""
         return replace(plan, proxy=self)
 
@@ -202,28 +202,28 @@ class Told:
     isolated: bool = False
     extra: tuple[tuple[str, object], ...] = ()
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this target."""
         return replace(plan, told=self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LabPlan:
     """The whole stage. `rules` act on HTTP requests and responses at the hop they name, in order."""
 
-    resolvers: tuple[Resolver, ...] = (Resolver(label="system"), Resolver(label="nameserver"))
+    resolvers: tuple[LabResolver, ...] = (LabResolver(label="system"), LabResolver(label="nameserver"))
     balancer: Balancer = Balancer()
     backend: Backend = Backend()
     brainstore_down: bool = False
-    proxy: Proxy = Proxy()
+    proxy: LabProxy = LabProxy()
     app: App = App()
     told: Told = Told()
-    rules: tuple[tuple[Hop, Rule], ...] = ()
+    rules: tuple[tuple[LabHop, Rule], ...] = ()
 
-    def rules_at(self, hop: Hop) -> tuple[Rule, ...]:
+    def rules_at(self, hop: LabHop) -> tuple[Rule, ...]:
         """The rules of one hop, in the order in which they act on a request."""
         return tuple(rule for place, rule in self.rules if place is hop)
 
-    def with_rule(self, hop: Hop, rule: Rule) -> Plan:
+    def with_rule(self, hop: LabHop, rule: Rule) -> LabPlan:
         """The plan with one rule more at the hop."""
         return replace(self, rules=(*self.rules, (hop, rule)))

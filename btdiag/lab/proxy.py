@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from btdiag.lab.http import HEAD_LIMIT, Request, Response, read_request, write_response
 from btdiag.lab.net import Streams, splice
-from btdiag.lab.plan import Proxy
+from btdiag.lab.plan import LabProxy
 
 FIRST_REQUEST_TIMEOUT = 10.0
 CONNECT_TIMEOUT = 5.0
@@ -24,7 +24,7 @@ class ForwardProxy:
     """Serves one request a connection. `names` are the hosts it resolves; `impostor` gives the TLS context with which
     it poses as a host, `verifying` the one with which it asks the real host then."""
 
-    plan: Proxy
+    plan: LabProxy
     names: Mapping[str, tuple[str, ...]]
     impostor: OpensTls
     verifying: ssl.SSLContext

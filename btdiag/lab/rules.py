@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from btdiag.lab.http import Request, Response
 from btdiag.lab.net import Serve
-from btdiag.lab.plan import Hop, Plan
+from btdiag.lab.plan import LabHop, LabPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Rule:
     `spares_pages` leaves out what a web page sends (requests with an Origin).
     """
 
-    hop: Hop = Hop.BALANCER
+    hop: LabHop = LabHop.BALANCER
     addresses: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Rule:
     plain_port_too: bool = False
     spares_pages: bool = False
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this rule at its hop."""
         return plan.with_rule(self.hop, self)
 

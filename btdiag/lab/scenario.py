@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol
 
-from btdiag.lab.plan import Plan
+from btdiag.lab.plan import LabPlan
 
 # What a dead hop leaves nothing to see of, as globs for `skips`: the families that look at the target through its load
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
@@ -32,7 +32,7 @@ PAST_FRONT = (
 class Fault(Protocol):
     """Anything that changes what is staged: the values of plan.py and faults/."""
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this fault in it."""
 
 
@@ -53,9 +53,9 @@ class Scenario:
     options: tuple[str, ...] = ()
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> LabPlan:
         """What it stages: the healthy data plane with the faults applied in order."""
-        return reduce(lambda plan, fault: fault.apply(plan), self.faults, Plan())
+        return reduce(lambda plan, fault: fault.apply(plan), self.faults, LabPlan())
 
     @property
     def all_skips(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ class Scenario:
         }
 
 
-def _checks_without_feature(plan: Plan) -> tuple[str, ...]:
+def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
     """The checks that need what the target does not have."""
     told = plan.told
     skips: list[str] = []
@@ -104,7 +104,7 @@ def _checks_without_feature(plan: Plan) -> tuple[str, ...]:
     return (*skips, *_without_race(plan))
 
 
-def _without_race(plan: Plan) -> tuple[str, ...]:
+def _without_race(plan: LabPlan) -> tuple[str, ...]:
     """The keep-alive checks that see nothing where the backend outlives the load balancer's idle connections, where no
     header tells how long connections live, or where nothing can be compared."""
     skips = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from btdiag.lab.plan import API_KEY, APP_HOST, HOST, Plan
+from btdiag.lab.plan import API_KEY, APP_HOST, HOST, LabPlan
 
 LOCAL = "127.0.0.1"
 
@@ -32,7 +32,7 @@ class Files:
     client_key: Path
 
 
-def describe(plan: Plan, ports: Ports, files: Files, addresses: tuple[str, ...]) -> dict[str, object]:
+def describe(plan: LabPlan, ports: Ports, files: Files, addresses: tuple[str, ...]) -> dict[str, object]:
     """The target with everything that the plan does not leave out."""
     told = plan.told
     everything: dict[str, object] = {

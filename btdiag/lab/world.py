@@ -15,14 +15,14 @@ from btdiag.lab import brainstore
 from btdiag.lab.backend import ApiServer, api_error
 from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.client import Relay
-from btdiag.lab.control_plane import ControlPlane
+from btdiag.lab.control_plane import LabControlPlane
 from btdiag.lab.dns import DnsServer, Zone
 from btdiag.lab.doors import broken_tls, filtering_names
 from btdiag.lab.http import Response
 from btdiag.lab.link import Link
 from btdiag.lab.loadbalancer import LoadBalancer
 from btdiag.lab.net import Listeners, Serve, bound, loopback_addresses, on_one_port
-from btdiag.lab.plan import APP_HOST, HOST, Hop, Plan, Resolver, Tls
+from btdiag.lab.plan import APP_HOST, HOST, LabHop, LabPlan, LabResolver, Tls
 from btdiag.lab.pool import Pool
 from btdiag.lab.proxy import ForwardProxy
 from btdiag.lab.rules import Memory
@@ -38,7 +38,7 @@ class World:
     `folder` takes certificates and keys; `port` fixes the load balancer's https port.
     """
 
-    def __init__(self, plan: Plan, folder: Path, port: int = 0) -> None:
+    def __init__(self, plan: LabPlan, folder: Path, port: int = 0) -> None:
         self._plan = plan
         self._folder = folder
         self._port = port
@@ -68,22 +68,25 @@ class World:
     async def _staged(self) -> dict[str, object]:
         https, fronts = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses], self._port)
         plain, plains = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses])
-        hops = {hop: bound(LOCAL) for hop in (Hop.BACKEND, Hop.BRAINSTORE, Hop.CONTROL_PLANE, Hop.APP, Hop.PROXY)}
+        hops = {
+            hop: bound(LOCAL)
+            for hop in (LabHop.BACKEND, LabHop.BRAINSTORE, LabHop.CONTROL_PLANE, LabHop.APP, LabHop.PROXY)
+        }
         self._listeners.keep(*fronts, *plains, *hops.values())
-        await self._serve_backend(hops[Hop.BACKEND], _port(hops[Hop.CONTROL_PLANE]))
-        await self._serve_brainstore(hops[Hop.BRAINSTORE])
-        control_plane = ControlPlane(api_url=f"https://{HOST}:{https}")
-        await self._serve_control_plane(hops[Hop.CONTROL_PLANE], control_plane)
-        await self._serve_app(hops[Hop.APP], control_plane, _port(hops[Hop.CONTROL_PLANE]))
-        await self._serve_proxy(hops[Hop.PROXY])
-        await self._serve_balancer(fronts, plains, await self._upstream_port(_port(hops[Hop.BACKEND])), https)
+        await self._serve_backend(hops[LabHop.BACKEND], _port(hops[LabHop.CONTROL_PLANE]))
+        await self._serve_brainstore(hops[LabHop.BRAINSTORE])
+        control_plane = LabControlPlane(api_url=f"https://{HOST}:{https}")
+        await self._serve_control_plane(hops[LabHop.CONTROL_PLANE], control_plane)
+        await self._serve_app(hops[LabHop.APP], control_plane, _port(hops[LabHop.CONTROL_PLANE]))
+        await self._serve_proxy(hops[LabHop.PROXY])
+        await self._serve_balancer(fronts, plains, await self._upstream_port(_port(hops[LabHop.BACKEND])), https)
         ports = Ports(
             https=https,
             plain=plain,
-            backend=_port(hops[Hop.BACKEND]),
-            brainstore=_port(hops[Hop.BRAINSTORE]),
-            app=_port(hops[Hop.APP]),
-            proxy=_port(hops[Hop.PROXY]),
+            backend=_port(hops[LabHop.BACKEND]),
+            brainstore=_port(hops[LabHop.BRAINSTORE]),
+            app=_port(hops[LabHop.APP]),
+            proxy=_port(hops[LabHop.PROXY]),
             dns=tuple([await self._serve_dns(resolver) for resolver in self._plan.resolvers]),
         )
         return self._told(ports)
@@ -100,7 +103,7 @@ class World:
         plan = self._plan.backend
         relay = Relay(host=APP_HOST, port=control_plane_port, tls=self._certificates.client_context())
         server = self._server(
-            Hop.BACKEND,
+            LabHop.BACKEND,
             ApiServer(plan=plan, relay=relay).answer,
             api_error,
             idle=plan.keepalive + plan.grace,
@@ -109,14 +112,14 @@ class World:
         await self._open_unless(sock, server.serve(), down=plan.down)
 
     async def _serve_brainstore(self, sock: socket.socket) -> None:
-        server = self._server(Hop.BRAINSTORE, brainstore.answer, api_error, idle=60.0)
+        server = self._server(LabHop.BRAINSTORE, brainstore.answer, api_error, idle=60.0)
         await self._open_unless(sock, server.serve(), down=self._plan.brainstore_down)
 
-    async def _serve_control_plane(self, sock: socket.socket, control_plane: ControlPlane) -> None:
-        server = self._server(Hop.CONTROL_PLANE, control_plane.answer, api_error, idle=5.0)
+    async def _serve_control_plane(self, sock: socket.socket, control_plane: LabControlPlane) -> None:
+        server = self._server(LabHop.CONTROL_PLANE, control_plane.answer, api_error, idle=5.0)
         await self._listeners.listen(sock, server.serve(), self._certificates.context_for(APP_HOST))
 
-    async def _serve_app(self, sock: socket.socket, control_plane: ControlPlane, port: int) -> None:
+    async def _serve_app(self, sock: socket.socket, control_plane: LabControlPlane, port: int) -> None:
         plan = self._plan.app
         match plan.door, plan.on_hello:
             case "refuses", _:
@@ -128,7 +131,7 @@ class World:
             case _, "resets" | "silent" as how:
                 await self._listeners.listen(sock, broken_tls(how))
             case _:
-                server = self._server(Hop.APP, control_plane.answer, api_error, idle=5.0)
+                server = self._server(LabHop.APP, control_plane.answer, api_error, idle=5.0)
                 await self._listeners.listen(sock, server.serve(), self._app_context())
 
     def _app_context(self) -> ssl.SSLContext:
@@ -172,7 +175,7 @@ class World:
         self._pools.append(pool)
         balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port)
         server = replace(
-            self._server(Hop.BALANCER, balancer.answer, partial(page, plan.style), idle=plan.front_idle),
+            self._server(LabHop.BALANCER, balancer.answer, partial(page, plan.style), idle=plan.front_idle),
             forgets=plan.front_forgets,
             hangs_up=plan.front_hangs_up,
         )
@@ -208,7 +211,7 @@ class World:
             case _:
                 await self._listeners.listen(sock, server.serve(plain_port=True))
 
-    async def _serve_dns(self, resolver: Resolver) -> int:
+    async def _serve_dns(self, resolver: LabResolver) -> int:
         addresses = self._addresses if resolver.addresses is None else resolver.addresses
         server = DnsServer(Zone(resolver=resolver, addresses=addresses, others=self._names_in_dns()))
         port, (udp, tcp) = on_one_port([(LOCAL, socket.SOCK_DGRAM), (LOCAL, socket.SOCK_STREAM)])
@@ -223,7 +226,13 @@ class World:
             await self._listeners.listen(sock, serve)
 
     def _server(
-        self, hop: Hop, handler: Handler, error_page: Callable[[int], Response], *, idle: float, hint: str | None = None
+        self,
+        hop: LabHop,
+        handler: Handler,
+        error_page: Callable[[int], Response],
+        *,
+        idle: float,
+        hint: str | None = None,
     ) -> HttpServer:
         rules = self._plan.rules_at(hop)
         return HttpServer(handler=handler, error_page=error_page, memory=Memory(), rules=rules, idle=idle, hint=hint)

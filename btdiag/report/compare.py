@@ -14,7 +14,7 @@ from btdiag.report.merge import place_of
 from btdiag.report.words import settings
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """How a check changed; the order is that of readers' interest."""
 
     WORSE = "worse"
@@ -33,7 +33,7 @@ class Change:
     """One check in both reports; `old` or `new` is "" where it was not in the report."""
 
     id: str
-    kind: Kind
+    kind: ChangeKind
     old: str
     new: str
     summary: str
@@ -61,12 +61,12 @@ class Comparison:
     @property
     def worse(self) -> bool:
         """Whether something got worse: a verdict fell, or a failure appeared that was not looked for before."""
-        return any(change.kind is Kind.WORSE or _new_failure(change) for change in self.changes)
+        return any(change.kind is ChangeKind.WORSE or _new_failure(change) for change in self.changes)
 
     @property
     def headline(self) -> str:
         """How many checks changed in which way, in one line."""
-        told = [f"{count} {kind}" for kind in Kind if (count := sum(each.kind is kind for each in self.changes))]
+        told = [f"{count} {kind}" for kind in ChangeKind if (count := sum(each.kind is kind for each in self.changes))]
         return f"{'Worse' if self.worse else 'Not worse'}: {', '.join(told) or 'no checks'} on {self.target}"
 
 
@@ -91,7 +91,7 @@ def compare_reports(old: Report, new: Report) -> Comparison:
     before, after = ({check.id: check for check in report.checks} for report in (old, new))
     ids = [check.id for check in verdicts.by_path({**before, **after}.values())]
     changes = [_change(check_id, before.get(check_id), after.get(check_id)) for check_id in ids]
-    order = list(Kind)
+    order = list(ChangeKind)
     return Comparison(
         target=url_of(new),
         notes=tuple(_notes(old, new)),
@@ -120,12 +120,12 @@ def _said(check: CheckResult | None) -> str:
 _FINDINGS = frozenset({Verdict.FAIL, Verdict.WARN})
 
 
-def _kind(old: CheckResult | None, new: CheckResult | None) -> Kind:
+def _kind(old: CheckResult | None, new: CheckResult | None) -> ChangeKind:
     before, after = _decided(old), _decided(new)
     if new is not None and new.waived is not None:
-        return Kind.ACCEPTED if before in _FINDINGS else Kind.SAME
+        return ChangeKind.ACCEPTED if before in _FINDINGS else ChangeKind.SAME
     if old is not None and old.waived is not None and after is Verdict.PASS:
-        return Kind.FIXED
+        return ChangeKind.FIXED
     if before is None or after is None:
         return _kind_of_appearing(before, after)
     return _kind_of_verdicts(before, after)
@@ -136,24 +136,24 @@ def _decided(check: CheckResult | None) -> Verdict | None:
     return None if check is None or check.verdict is Verdict.SKIP or check.waived is not None else check.verdict
 
 
-def _kind_of_appearing(before: Verdict | None, after: Verdict | None) -> Kind:
+def _kind_of_appearing(before: Verdict | None, after: Verdict | None) -> ChangeKind:
     if after is None:
-        return Kind.SAME if before is None else Kind.UNCHECKED
-    return Kind.NEW if after in _FINDINGS else Kind.CHECKED
+        return ChangeKind.SAME if before is None else ChangeKind.UNCHECKED
+    return ChangeKind.NEW if after in _FINDINGS else ChangeKind.CHECKED
 
 
-def _kind_of_verdicts(before: Verdict, after: Verdict) -> Kind:
+def _kind_of_verdicts(before: Verdict, after: Verdict) -> ChangeKind:
     if before is after:
-        return Kind.SAME
+        return ChangeKind.SAME
     if after is Verdict.PASS:
-        return Kind.FIXED
+        return ChangeKind.FIXED
     if after is Verdict.INCONCLUSIVE and before is Verdict.FAIL:
-        return Kind.UNDECIDED
-    return Kind.WORSE if after.severity > before.severity else Kind.BETTER
+        return ChangeKind.UNDECIDED
+    return ChangeKind.WORSE if after.severity > before.severity else ChangeKind.BETTER
 
 
 def _new_failure(change: Change) -> bool:
-    return change.kind is Kind.NEW and change.new == Verdict.FAIL
+    return change.kind is ChangeKind.NEW and change.new == Verdict.FAIL
 
 
 def _notes(old: Report, new: Report) -> list[str]:

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from btdiag.core.finding import Json
 from btdiag.report import json_, markdown
-from btdiag.report.compare import Change, Comparison, Kind, TimeChange, got_worse
+from btdiag.report.compare import Change, ChangeKind, Comparison, TimeChange, got_worse
 from btdiag.report.escape import plain
 from btdiag.report.words import seconds
 
@@ -100,7 +100,9 @@ COMPARE_FORMATS: Mapping[str, Callable[[Comparisons, int], str]] = {"text": _tex
 
 def _changed(comparison: Comparison) -> list[Change]:
     """What is worth a line: changes, and findings that stay."""
-    return [change for change in comparison.changes if change.kind is not Kind.SAME or change.new in {"fail", "warn"}]
+    return [
+        change for change in comparison.changes if change.kind is not ChangeKind.SAME or change.new in {"fail", "warn"}
+    ]
 
 
 def _verdicts(change: Change) -> str:
@@ -109,7 +111,7 @@ def _verdicts(change: Change) -> str:
 
 def _summary(change: Change) -> str:
     """What is seen now; where a finding stays but looks different, what was seen before as well."""
-    if change.kind is Kind.SAME and change.was != change.summary:
+    if change.kind is ChangeKind.SAME and change.was != change.summary:
         return f"{change.summary} (before: {change.was})"
     return change.summary or change.was
 

@@ -26,7 +26,7 @@ class Dots:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class PlotLine:
     """A timeout drawn as an upright line; `outside` when it lies beyond the right edge of the panel."""
 
     x: float
@@ -52,7 +52,7 @@ class Plot:
     """The race: controls on the left, the race volleys magnified on the right, timeouts as lines."""
 
     panels: tuple[Panel, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[PlotLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ def _x(age: float, edges: tuple[float, float], low: float, high: float) -> float
     return edges[0] + (edges[1] - edges[0]) * (age - low) / (high - low)
 
 
-def _line(at: float, text: str, tone: str, low: float, high: float) -> Line:
+def _line(at: float, text: str, tone: str, low: float, high: float) -> PlotLine:
     outside = at > high
     x = _RACE[1] if outside else _x(at, _RACE, low, high)
-    return Line(x=round(x, 1), text=f"{text} at {at:g} s{' →' if outside else ''}", tone=tone, outside=outside)
+    return PlotLine(x=round(x, 1), text=f"{text} at {at:g} s{' →' if outside else ''}", tone=tone, outside=outside)

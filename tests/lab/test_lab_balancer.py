@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from btdiag.lab.faults.http import Delays
-from btdiag.lab.plan import Backend, Balancer, Broken, Hop, Plan, PoolOrder
+from btdiag.lab.plan import Backend, Balancer, Broken, LabHop, LabPlan, PoolOrder
 from btdiag.lab.pool import Pool, Upstream
 from btdiag.lab.scenario import Scenario
 from tests.support.labclient import Target, staged, url_port
@@ -56,7 +56,7 @@ async def client(port: int, address: str = "127.0.0.2") -> AsyncIterator[Client]
             await writer.wait_closed()
 
 
-def run(plan: Plan, test: Callable[[Target], Awaitable[Any]]) -> Any:
+def run(plan: LabPlan, test: Callable[[Target], Awaitable[Any]]) -> Any:
     async def staged_run() -> Any:
         async with staged(plan) as target:
             return await test(target)
@@ -64,11 +64,11 @@ def run(plan: Plan, test: Callable[[Target], Awaitable[Any]]) -> Any:
     return asyncio.run(staged_run())
 
 
-def stage(balancer: Balancer, *faults: Any) -> Plan:
+def stage(balancer: Balancer, *faults: Any) -> LabPlan:
     return Scenario(name="x", summary="", faults=(balancer, Backend(keepalive=KEEPALIVE, grace=0.0), *faults)).plan
 
 
-def racing(**settings: Any) -> Plan:
+def racing(**settings: Any) -> LabPlan:
     return stage(Balancer(plain="serves", upstream_idle=5.0, link_delay=DELAY, **settings))
 
 
@@ -81,7 +81,7 @@ async def after_idle(target: Target, method: str) -> int | None:
         return await connection.ask(method, b"", "/")
 
 
-def in_some_period(plan: Plan, method: str, status: int | None) -> bool:
+def in_some_period(plan: LabPlan, method: str, status: int | None) -> bool:
     return any(run(plan, lambda target: after_idle(target, method)) == status for _ in range(PERIODS))
 
 
@@ -145,7 +145,7 @@ def test_backend_that_does_not_answer_is_a_504() -> None:
         async with client(target["plain_port"]) as connection:
             return await connection.ask()
 
-    plan = stage(Balancer(plain="serves", upstream_timeout=0.1), Delays(hop=Hop.BACKEND, seconds=1.0))
+    plan = stage(Balancer(plain="serves", upstream_timeout=0.1), Delays(hop=LabHop.BACKEND, seconds=1.0))
     assert run(plan, test) == 504
 
 
@@ -188,7 +188,7 @@ def test_pool_order(order: PoolOrder, expected: list[int]) -> None:
         await asyncio.sleep(0.05)
         return taken
 
-    assert run(Plan(), test) == expected
+    assert run(LabPlan(), test) == expected
 
 
 def test_pool_takes_no_connection_that_is_known_to_be_closed() -> None:
@@ -205,7 +205,7 @@ def test_pool_takes_no_connection_that_is_known_to_be_closed() -> None:
         await asyncio.sleep(0.05)
         return reused
 
-    assert run(Plan(), test) == [False, False]
+    assert run(LabPlan(), test) == [False, False]
 
 
 def test_volley_of_two_hundred_is_served_on_kept_connections() -> None:
@@ -232,7 +232,7 @@ async def _upgraded(target: Target) -> bytes:
 
 def test_a_websocket_is_opened_through_the_load_balancer() -> None:
     async def run() -> bytes:
-        async with staged(Plan(balancer=Balancer(plain="serves"))) as target:
+        async with staged(LabPlan(balancer=Balancer(plain="serves"))) as target:
             return await _upgraded(target)
 
     answer = asyncio.run(run())

@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from btdiag.lab.plan import HOST, Plan
+from btdiag.lab.plan import HOST, LabPlan
 from tests.support.labclient import (
     Target,
     ask,
@@ -31,7 +31,7 @@ from tests.support.labclient import (
 )
 
 
-def seen(what: str | Plan, look: Callable[[Target], Any]) -> Any:
+def seen(what: str | LabPlan, look: Callable[[Target], Any]) -> Any:
     """What a blocking client sees, run in a thread beside the lab."""
 
     async def run() -> Any:

@@ -16,7 +16,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from btdiag.lab.plan import APP_HOST, HOST, Plan
+from btdiag.lab.plan import APP_HOST, HOST, LabPlan
 from tests.support.labclient import Target, staged
 
 
@@ -27,7 +27,7 @@ async def query(target: Target, rdtype: str = "A", *, server: int = 0, name: str
     return await ask(message, host, port=int(port), timeout=1.0)
 
 
-def seen(what: str | Plan, look: Callable[[Target], Awaitable[Any]]) -> Any:
+def seen(what: str | LabPlan, look: Callable[[Target], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         async with staged(what) as target:
             return await look(target)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from btdiag.lab.faults.http import Answers, Delays, Headers, Latches, Limits, RateLimits, RequestHeaders
+from btdiag.lab.faults.http import AnswersWith, Delays, Headers, Latches, LimitsSizes, RateLimits, RequestHeaders
 from btdiag.lab.faults.names import DnsAnswers, Omits
-from btdiag.lab.plan import API_KEY, APP_HOST, Backend, Hop, Plan
+from btdiag.lab.plan import API_KEY, APP_HOST, Backend, LabHop, LabPlan
 from btdiag.lab.rules import Rule
 from btdiag.lab.scenario import Scenario, find
 from btdiag.lab.styles import page
@@ -23,7 +23,7 @@ KEY = {"Authorization": f"Bearer {API_KEY}"}
 ORIGIN = "https://www.braintrust.dev"
 
 
-def seen(what: str | Plan, look: Callable[[Target], Any]) -> Any:
+def seen(what: str | LabPlan, look: Callable[[Target], Any]) -> Any:
     """What a blocking client sees, run in a thread beside the lab."""
 
     async def run() -> Any:
@@ -33,7 +33,7 @@ def seen(what: str | Plan, look: Callable[[Target], Any]) -> Any:
     return asyncio.run(run())
 
 
-def plan(*rules: Rule) -> Plan:
+def plan(*rules: Rule) -> LabPlan:
     return Scenario(name="x", summary="", faults=rules).plan
 
 
@@ -89,7 +89,7 @@ def test_chunked_bodies_are_taken() -> None:
 
 
 def test_too_large_body_is_refused_by_the_api_with_cors_headers() -> None:
-    small = replace(Plan(), backend=Backend(payload_limit=1000))
+    small = replace(LabPlan(), backend=Backend(payload_limit=1000))
     answer = seen(small, lambda target: ask(target, "/x", method="POST", body=b"a" * 2000, headers={"Origin": ORIGIN}))
     assert answer.status == 413
     assert answer.header("access-control-allow-origin") == ORIGIN
@@ -322,7 +322,7 @@ def test_request_headers_are_dropped_on_the_way() -> None:
 
 
 def test_rule_acts_on_its_hop_path_and_method_only() -> None:
-    rule = Answers(hop=Hop.BACKEND, paths=("/v1/*",), methods=("POST",), status=418)
+    rule = AnswersWith(hop=LabHop.BACKEND, paths=("/v1/*",), methods=("POST",), status=418)
 
     def look(target: Target) -> list[int]:
         return [
@@ -342,7 +342,7 @@ def test_rate_limit_lets_some_through_and_then_says_when_to_come_back() -> None:
 
 
 def test_limits_of_a_gateway() -> None:
-    rule = Limits(url=100, head=2000, body=1000, allowed_methods=("GET", "POST"))
+    rule = LimitsSizes(url=100, head=2000, body=1000, allowed_methods=("GET", "POST"))
 
     def look(target: Target) -> list[int]:
         return [
@@ -362,13 +362,13 @@ def test_limit_holds_for_chunked_bodies_too() -> None:
             sock.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + b"a" * 2000)
             return sock.recv(4096)
 
-    assert seen(plan(Limits(hop=Hop.BACKEND, body=1000)), look).startswith(b"HTTP/1.1 413 ")
+    assert seen(plan(LimitsSizes(hop=LabHop.BACKEND, body=1000)), look).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize("style", ["nginx", "awselb", "envoy", "haproxy", "cloudflare", "cloudfront", "api-gateway"])
 @pytest.mark.parametrize("status", [403, 502, 503, 504])
 def test_each_vendors_page_reaches_the_client(style: str, status: int) -> None:
-    answer = seen(plan(Answers(status=status, style=style)), ask)
+    answer = seen(plan(AnswersWith(status=status, style=style)), ask)
     assert answer.status == status
     assert answer.body == page(style, status).body
 

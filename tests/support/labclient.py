@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from btdiag.lab.plan import HOST, Plan
+from btdiag.lab.plan import HOST, LabPlan
 from btdiag.lab.scenario import find
 from btdiag.lab.world import World
 
@@ -42,11 +42,11 @@ class Answer:
 
 
 @contextlib.asynccontextmanager
-async def staged(what: str | Plan) -> AsyncIterator[Target]:
+async def staged(what: str | LabPlan) -> AsyncIterator[Target]:
     """The target of a scenario, by name, or of a plan, served in the running event loop."""
     scenario = find(what) if isinstance(what, str) else None
     plan = scenario.plan if scenario else what
-    assert isinstance(plan, Plan), what
+    assert isinstance(plan, LabPlan), what
     with tempfile.TemporaryDirectory() as folder:
         async with World(plan, Path(folder)) as told:
             target = told["target"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from btdiag.lab.plan import CertificateKind, Door, Plan
+from btdiag.lab.plan import CertificateKind, Door, LabPlan
 
 EVERY_ADDRESS = ("*",)
 
@@ -16,7 +16,7 @@ class Refuses:
 
     addresses: tuple[str, ...] = EVERY_ADDRESS
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with closed doors."""
         return _with_doors(plan, self.addresses, "refuses")
 
@@ -27,32 +27,32 @@ class Silent:
 
     addresses: tuple[str, ...] = EVERY_ADDRESS
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with silent doors."""
         return _with_doors(plan, self.addresses, "silent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class ShowsCertificate:
     """The certificate is of another kind than "valid", at all addresses or at these."""
 
     kind: CertificateKind
     addresses: tuple[str, ...] = EVERY_ADDRESS
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with that certificate."""
         return _with_tls(plan, self.addresses, certificate=self.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsVersions:
+class OffersTlsVersions:
     """Only these versions of TLS are spoken: "1.0" to "1.3"."""
 
     minimum: str
     maximum: str
     addresses: tuple[str, ...] = EVERY_ADDRESS
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with these versions."""
         return _with_tls(plan, self.addresses, minimum=self.minimum, maximum=self.maximum)
 
@@ -63,7 +63,7 @@ class DemandsClientCertificate:
 
     given: bool = False
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with mutual TLS."""
         demanding = _with_tls(plan, EVERY_ADDRESS, demands_certificate=True)
         return replace(demanding, told=replace(plan.told, shows_client_certificate=self.given))
@@ -76,7 +76,7 @@ class BreaksHandshake:
     how: Literal["resets", "silent", "plain-http"]
     addresses: tuple[str, ...] = EVERY_ADDRESS
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan without TLS."""
         return _with_tls(plan, self.addresses, on_hello=self.how)
 
@@ -87,17 +87,17 @@ class PlainPort:
 
     does: Literal["serves", "refuses", "tls"]
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with that port."""
         return replace(plan, balancer=replace(plan.balancer, plain=self.does))
 
 
-def _with_doors(plan: Plan, addresses: tuple[str, ...], door: Door) -> Plan:
+def _with_doors(plan: LabPlan, addresses: tuple[str, ...], door: Door) -> LabPlan:
     doors = (*plan.balancer.doors, *((address, door) for address in addresses))
     return replace(plan, balancer=replace(plan.balancer, doors=doors))
 
 
-def _with_tls(plan: Plan, addresses: tuple[str, ...], **changes: Any) -> Plan:
+def _with_tls(plan: LabPlan, addresses: tuple[str, ...], **changes: Any) -> LabPlan:
     balancer = plan.balancer
     if addresses == EVERY_ADDRESS:
         return replace(plan, balancer=replace(balancer, tls=replace(balancer.tls, **changes)))

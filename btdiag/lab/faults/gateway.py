@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from btdiag.lab.http import Request, Response
-from btdiag.lab.plan import Plan
+from btdiag.lab.plan import LabPlan
 from btdiag.lab.rules import Answer, Rule, Visit
 
 
@@ -62,7 +62,7 @@ class DecodesSlashes(Rule):
 class Isolated:
     """The run is told that the API server itself must not be reachable from where it is, which in the lab it is."""
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which the target says so."""
         return replace(plan, told=replace(plan.told, isolated=True))
 
@@ -71,6 +71,6 @@ class Isolated:
 class Constrained:
     """SDKs are given the data plane itself as app URL."""
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which the target says so."""
         return replace(plan, told=replace(plan.told, constrained=True))

@@ -9,13 +9,13 @@ from email.utils import formatdate
 
 from btdiag.lab.http import Headers as HeaderList
 from btdiag.lab.http import Request, Response, without
-from btdiag.lab.plan import Plan
+from btdiag.lab.plan import LabPlan
 from btdiag.lab.rules import Answer, Rule, Visit
 from btdiag.lab.styles import page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers(Rule):
+class AnswersWith(Rule):
     """The hop answers itself: with the page of a vendor (`style`), or with `body` as `content_type`."""
 
     status: int
@@ -125,7 +125,7 @@ class RateLimits(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits(Rule):
+class LimitsSizes(Rule):
     """Bounds of a gateway, in bytes: a longer URL is answered 414, more headers 431, a larger body 413, all in the
     vendor's `style`; other methods than `allowed_methods`, if given, 405."""
 
@@ -160,6 +160,6 @@ class Limits(Rule):
 class BrainstoreDown:
     """Brainstore's port refuses connections."""
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan without Brainstore."""
         return replace(plan, brainstore_down=True)

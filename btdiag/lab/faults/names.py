@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from btdiag.lab.plan import Plan, Resolver
+from btdiag.lab.plan import LabPlan, LabResolver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,11 @@ class DnsAnswers:
     extended_error: int | None = None
     families: tuple[int, ...] | None = None
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which DNS says so."""
         return replace(plan, resolvers=tuple(self._changed(resolver) for resolver in plan.resolvers))
 
-    def _changed(self, resolver: Resolver) -> Resolver:
+    def _changed(self, resolver: LabResolver) -> LabResolver:
         if self.server not in (None, resolver.label):
             return resolver
         given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "server"}
@@ -42,7 +42,7 @@ class Tells:
     key: str
     value: object
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which the target says so."""
         return replace(plan, told=replace(plan.told, extra=(*plan.told.extra, (self.key, self.value))))
 
@@ -53,7 +53,7 @@ class Omits:
 
     keys: tuple[str, ...]
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which the target lacks them."""
         return replace(plan, told=replace(plan.told, omits=plan.told.omits | frozenset(self.keys)))
 
@@ -62,6 +62,6 @@ class Omits:
 class ThroughProxy:
     """The run has to go through the forward proxy."""
 
-    def apply(self, plan: Plan) -> Plan:
+    def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which the target has a proxy."""
         return replace(plan, told=replace(plan.told, through_proxy=True))

@@ -2,16 +2,16 @@
 
 from btdiag.lab.faults.connection import (
     BreaksHandshake,
-    Certificate,
     DemandsClientCertificate,
+    OffersTlsVersions,
     PlainPort,
     Refuses,
+    ShowsCertificate,
     Silent,
-    TlsVersions,
 )
 from btdiag.lab.faults.http import SkewsClock
 from btdiag.lab.faults.names import ThroughProxy
-from btdiag.lab.plan import Proxy
+from btdiag.lab.plan import LabProxy
 from btdiag.lab.scenario import BEYOND_TCP, PAST_FRONT, Scenario
 
 TCP_REFUSED = Scenario(
@@ -47,7 +47,7 @@ IPV6_BROKEN = Scenario(
 TLS_EXPIRED = Scenario(
     name="tls-expired",
     summary="The certificate expired yesterday.",
-    faults=(Certificate(kind="expired"),),
+    faults=(ShowsCertificate(kind="expired"),),
     fails=("connection.tls-is-trusted",),
     skips=("connection.certificate-is-not-expiring",),
 )
@@ -55,63 +55,63 @@ TLS_EXPIRED = Scenario(
 TLS_EXPIRED_ONE = Scenario(
     name="tls-expired-one",
     summary="One of the addresses still shows the old certificate, which expired yesterday.",
-    faults=(Certificate(kind="expired", addresses=("127.0.0.3",)),),
+    faults=(ShowsCertificate(kind="expired", addresses=("127.0.0.3",)),),
     fails=("connection.tls-is-trusted",),
 )
 
 TLS_EXPIRES_SOON = Scenario(
     name="tls-expires-soon",
     summary="The certificate expires in five days.",
-    faults=(Certificate(kind="expires-soon"),),
+    faults=(ShowsCertificate(kind="expires-soon"),),
     warns=("connection.certificate-is-not-expiring",),
 )
 
 TLS_NOT_YET_VALID = Scenario(
     name="tls-not-yet-valid",
     summary="The certificate becomes valid the day after tomorrow.",
-    faults=(Certificate(kind="not-yet-valid"),),
+    faults=(ShowsCertificate(kind="not-yet-valid"),),
     fails=("connection.tls-is-trusted",),
 )
 
 TLS_WRONG_NAME = Scenario(
     name="tls-wrong-name",
     summary="The certificate is for other host names.",
-    faults=(Certificate(kind="wrong-name"),),
+    faults=(ShowsCertificate(kind="wrong-name"),),
     fails=("connection.tls-is-trusted",),
 )
 
 TLS_SELF_SIGNED = Scenario(
     name="tls-self-signed",
     summary="The certificate has signed itself.",
-    faults=(Certificate(kind="self-signed"),),
+    faults=(ShowsCertificate(kind="self-signed"),),
     fails=("connection.tls-is-trusted",),
 )
 
 TLS_MISSING_INTERMEDIATE = Scenario(
     name="tls-missing-intermediate",
     summary="The server forgets to send its intermediate certificate.",
-    faults=(Certificate(kind="missing-intermediate"),),
+    faults=(ShowsCertificate(kind="missing-intermediate"),),
     fails=("connection.tls-is-trusted",),
 )
 
 TLS_INSPECTED = Scenario(
     name="tls-inspected",
     summary="A corporate firewall opens TLS and shows a certificate of its own.",
-    faults=(Certificate(kind="inspected"),),
+    faults=(ShowsCertificate(kind="inspected"),),
     fails=("connection.tls-is-trusted",),
 )
 
 TLS_UNKNOWN_CA = Scenario(
     name="tls-unknown-ca",
     summary="The certificate comes from a private CA that this machine does not know.",
-    faults=(Certificate(kind="unknown-ca"),),
+    faults=(ShowsCertificate(kind="unknown-ca"),),
     fails=("connection.tls-is-trusted",),
 )
 
 TLS_OLD_VERSIONS = Scenario(
     name="tls-old-versions",
     summary="The load balancer speaks TLS 1.0 and 1.1 only.",
-    faults=(TlsVersions(minimum="1.0", maximum="1.1"),),
+    faults=(OffersTlsVersions(minimum="1.0", maximum="1.1"),),
     fails=("connection.tls-versions-suffice",),
     skips=BEYOND_TCP,
     passes=("connection.tcp-connects", *PAST_FRONT),
@@ -120,14 +120,14 @@ TLS_OLD_VERSIONS = Scenario(
 TLS_OLD_VERSIONS_TOO = Scenario(
     name="tls-old-versions-too",
     summary="The load balancer still takes TLS 1.0 and 1.1 beside the newer ones.",
-    faults=(TlsVersions(minimum="1.0", maximum="1.3"),),
+    faults=(OffersTlsVersions(minimum="1.0", maximum="1.3"),),
     warns=("connection.tls-versions-suffice",),
 )
 
 TLS_1_3_ONLY = Scenario(
     name="tls-1.3-only",
     summary="The load balancer speaks TLS 1.3 only: fine for all that is supported.",
-    faults=(TlsVersions(minimum="1.3", maximum="1.3"),),
+    faults=(OffersTlsVersions(minimum="1.3", maximum="1.3"),),
 )
 
 TLS_CLIENT_CERTIFICATE = Scenario(
@@ -203,7 +203,7 @@ EGRESS = ("egress.required-hosts-reachable", "egress.tls-not-intercepted")  # by
 PROXY_REFUSES = Scenario(
     name="proxy-refuses",
     summary="The proxy refuses to connect to the data plane (403).",
-    faults=(ThroughProxy(), Proxy(denies=403)),
+    faults=(ThroughProxy(), LabProxy(denies=403)),
     fails=("connection.proxy-lets-through",),
     skips=(*BEYOND_TCP, *EGRESS),
     passes=PAST_FRONT,
@@ -212,7 +212,7 @@ PROXY_REFUSES = Scenario(
 PROXY_DEMANDS_LOGIN = Scenario(
     name="proxy-demands-login",
     summary="The proxy demands a login (407), and the run has none.",
-    faults=(ThroughProxy(), Proxy(credentials="lab:proxy-password")),
+    faults=(ThroughProxy(), LabProxy(credentials="lab:proxy-password")),
     fails=("connection.proxy-lets-through",),
     skips=(*BEYOND_TCP, *EGRESS),
     passes=PAST_FRONT,
@@ -221,7 +221,7 @@ PROXY_DEMANDS_LOGIN = Scenario(
 PROXY_INTERCEPTS = Scenario(
     name="proxy-intercepts",
     summary="The proxy opens TLS and shows a certificate of its own.",
-    faults=(ThroughProxy(), Proxy(intercepts=True)),
+    faults=(ThroughProxy(), LabProxy(intercepts=True)),
     fails=("connection.tls-is-trusted",),
     warns=("egress.tls-not-intercepted",),
     skips=("egress.required-hosts-reachable",),
@@ -230,7 +230,7 @@ PROXY_INTERCEPTS = Scenario(
 PROXY_DEAD = Scenario(
     name="proxy-dead",
     summary="The proxy's port refuses connections.",
-    faults=(ThroughProxy(), Proxy(down=True)),
+    faults=(ThroughProxy(), LabProxy(down=True)),
     fails=("connection.proxy-lets-through",),
     skips=(*BEYOND_TCP, *EGRESS),
     passes=PAST_FRONT,

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from btdiag.lab.faults.cors import CREDENTIALS, ORIGIN, HangsUp, LacksNames, OverridesErrors, RefusesNames, Welcomes
-from btdiag.lab.faults.http import Answers, Headers, RequestHeaders
-from btdiag.lab.plan import Hop, Told
+from btdiag.lab.faults.http import AnswersWith, Headers, RequestHeaders
+from btdiag.lab.plan import LabHop, Told
 from btdiag.lab.scenario import Fault, Scenario
 
 WEB_APP = "https://www.braintrust.dev"
@@ -34,18 +34,20 @@ def _refuses_options(name: str, summary: str, *faults: Fault) -> Scenario:
 
 def _too_loose(name: str, summary: str, pattern: str) -> Scenario:
     """The API answers a kind of foreign origin as if it were the web app's."""
-    return Scenario(name=name, summary=summary, faults=(Welcomes(hop=Hop.BACKEND, pattern=pattern),), fails=(FOREIGN,))
+    return Scenario(
+        name=name, summary=summary, faults=(Welcomes(hop=LabHop.BACKEND, pattern=pattern),), fails=(FOREIGN,)
+    )
 
 
 AUTH_401 = _refuses_options(
     "cors-auth-401",
     "Authentication in front of the API answers preflights 401 (nginx auth_request).",
-    Answers(methods=OPTIONS, status=401, style="nginx", headers=(("WWW-Authenticate", 'Basic realm="sso"'),)),
+    AnswersWith(methods=OPTIONS, status=401, style="nginx", headers=(("WWW-Authenticate", 'Basic realm="sso"'),)),
 )
 AUTH_302 = _refuses_options(
     "cors-auth-302",
     "Authentication in front of the API redirects preflights to a login page (ALB with OIDC).",
-    Answers(
+    AnswersWith(
         methods=OPTIONS,
         status=302,
         style="awselb",
@@ -53,20 +55,24 @@ AUTH_302 = _refuses_options(
     ),
 )
 METHOD_405 = _refuses_options(
-    "cors-options-405", "A method filter answers OPTIONS with 405.", Answers(methods=OPTIONS, status=405, style="nginx")
+    "cors-options-405",
+    "A method filter answers OPTIONS with 405.",
+    AnswersWith(methods=OPTIONS, status=405, style="nginx"),
 )
 METHOD_501 = _refuses_options(
     "cors-options-501",
     "A method filter answers OPTIONS with 501.",
-    Answers(methods=OPTIONS, status=501, body="Unsupported method ('OPTIONS')"),
+    AnswersWith(methods=OPTIONS, status=501, body="Unsupported method ('OPTIONS')"),
 )
 ROUTE_404 = _refuses_preflights(
     "cors-options-404",
     "The gateway has no route for OPTIONS: 404.",
-    Answers(methods=OPTIONS, status=404, style="nginx"),
+    AnswersWith(methods=OPTIONS, status=404, style="nginx"),
 )
 WAF = _refuses_options(
-    "cors-waf", "A web application firewall forbids OPTIONS.", Answers(methods=OPTIONS, status=403, style="cloudflare")
+    "cors-waf",
+    "A web application firewall forbids OPTIONS.",
+    AnswersWith(methods=OPTIONS, status=403, style="cloudflare"),
 )
 WAF_HEADER = _refuses_preflights(
     "cors-waf-header",
@@ -79,7 +85,7 @@ SILENT = _refuses_options(
 REDIRECT = _refuses_options(
     "cors-redirect",
     "The gateway redirects preflights to another spelling of the host.",
-    Answers(methods=OPTIONS, status=301, style="nginx", headers=(("Location", "https://api2.lab.example/"),)),
+    AnswersWith(methods=OPTIONS, status=301, style="nginx", headers=(("Location", "https://api2.lab.example/"),)),
 )
 STALE_LIST = _refuses_preflights(
     "cors-stale-headers",
@@ -107,7 +113,7 @@ FIXED_ORIGIN = Scenario(
 NOT_LISTED = Scenario(
     name="cors-origin-not-listed",
     summary="The API does not know the web app's origin.",
-    faults=(RequestHeaders(hop=Hop.BACKEND, drop=("origin",), add=(("Origin", "https://other.example"),)),),
+    faults=(RequestHeaders(hop=LabHop.BACKEND, drop=("origin",), add=(("Origin", "https://other.example"),)),),
     fails=(MAY_CALL,),
     skips=(ERRORS, CACHED, EXPOSED),
 )
@@ -127,7 +133,7 @@ REQUEST_STRIPPED = Scenario(
 OPTIONS_ANSWERED = _refuses_preflights(
     "cors-options-answered",
     "The gateway answers OPTIONS with a bare 204.",
-    Answers(methods=OPTIONS, status=204),
+    AnswersWith(methods=OPTIONS, status=204),
 )
 WILDCARD = Scenario(
     name="cors-wildcard",
@@ -157,13 +163,13 @@ ONLY_PREFLIGHTS = Scenario(
 ONE_PATH = Scenario(
     name="cors-one-path",
     summary="Preflights of the AI proxy alone are refused.",
-    faults=(Answers(methods=OPTIONS, paths=("/v1/proxy/*",), status=405, style="envoy"),),
+    faults=(AnswersWith(methods=OPTIONS, paths=("/v1/proxy/*",), status=405, style="envoy"),),
     fails=(MAY_CALL,),
 )
 ONE_PATH_502 = Scenario(
     name="cors-one-path-502",
     summary="The backend of the functions is down: its 502 looks like a CORS error in the browser.",
-    faults=(Answers(methods=OPTIONS, paths=("/function/*",), status=502, style="awselb"),),
+    faults=(AnswersWith(methods=OPTIONS, paths=("/function/*",), status=502, style="awselb"),),
     fails=(MAY_CALL,),
 )
 DOUBLED_ORIGIN = Scenario(
@@ -219,7 +225,7 @@ ECHO = _too_loose("cors-echo", "Any origin is echoed, with credentials.", ".")
 ECHO_WITHOUT_CREDENTIALS = Scenario(
     name="cors-echo-without-credentials",
     summary="Any origin is echoed, without credentials.",
-    faults=(Welcomes(hop=Hop.BACKEND, pattern=".", credentials=False),),
+    faults=(Welcomes(hop=LabHop.BACKEND, pattern=".", credentials=False),),
     warns=(FOREIGN, MAY_CALL),
 )
 SUFFIX = _too_loose("cors-suffix", "The pattern is open at its end.", r"^https://www\.braintrust\.dev")
@@ -237,5 +243,5 @@ BUCKET_REFUSES = Scenario(
 BUCKET_ALLOWS = Scenario(
     name="cors-bucket",
     summary="The object store allows every origin: nothing is wrong.",
-    faults=(Told(has_bucket=True), Headers(hop=Hop.BRAINSTORE, set=((ORIGIN, "*"),))),
+    faults=(Told(has_bucket=True), Headers(hop=LabHop.BRAINSTORE, set=((ORIGIN, "*"),))),
 )

@@ -1,9 +1,9 @@
 """Places that may not reach the web app's host, each blocked in another way; and one that reaches what it must not."""
 
 from btdiag.lab.faults.gateway import Isolated
-from btdiag.lab.faults.http import Answers
+from btdiag.lab.faults.http import AnswersWith
 from btdiag.lab.faults.names import Tells, ThroughProxy
-from btdiag.lab.plan import APP_HOST, App, Hop, Proxy
+from btdiag.lab.plan import APP_HOST, App, LabHop, LabProxy
 from btdiag.lab.scenario import Fault, Scenario
 
 REACHABLE, NOT_INTERCEPTED = "egress.required-hosts-reachable", "egress.tls-not-intercepted"
@@ -35,26 +35,26 @@ STRANGER = _blocked(
 PAGE = _blocked(
     "egress-block-page",
     "A web filter whose certificate is trusted shows its page.",
-    Answers(hop=Hop.APP, status=200, body=BLOCK_PAGE, content_type="text/html"),
+    AnswersWith(hop=LabHop.APP, status=200, body=BLOCK_PAGE, content_type="text/html"),
     tls=True,
 )
 PORTAL = _blocked(
     "egress-portal",
     "Everything is redirected to a portal.",
-    Answers(hop=Hop.APP, status=302, headers=(("Location", "http://portal.lab.example/login"),)),
+    AnswersWith(hop=LabHop.APP, status=302, headers=(("Location", "http://portal.lab.example/login"),)),
     tls=True,
 )
 PATH = _blocked(
     "egress-path-filter",
     "A filter allows the web app's / and no more.",
-    Answers(hop=Hop.APP, paths=("/api/*",), status=403, body=BLOCK_PAGE, content_type="text/html"),
+    AnswersWith(hop=LabHop.APP, paths=("/api/*",), status=403, body=BLOCK_PAGE, content_type="text/html"),
     tls=True,
 )
 PROXY_REFUSES = _blocked(
     "egress-proxy-refuses",
     "The proxy lets the target through, and answers 403 for the web app.",
     ThroughProxy(),
-    Proxy(denies=403, denied_hosts=(APP_HOST,)),
+    LabProxy(denies=403, denied_hosts=(APP_HOST,)),
 )
 
 INTERCEPTED = Scenario(

@@ -1,7 +1,7 @@
 """Gateways that keep the API reachable and still cut, drop, hold back or misroute what passes."""
 
 from btdiag.lab.faults.gateway import BuffersAnswers, Caches, DecodesSlashes, Mislabels
-from btdiag.lab.faults.http import Answers, Headers, Limits, RequestHeaders
+from btdiag.lab.faults.http import AnswersWith, Headers, LimitsSizes, RequestHeaders
 from btdiag.lab.plan import HOST, Balancer, Tls
 from btdiag.lab.scenario import Scenario
 
@@ -10,21 +10,21 @@ UNKNOWN = "/v1/btdiag-no-such-route"
 BODY_LIMIT = Scenario(
     name="gateway-body-limit",
     summary="The gateway takes bodies up to 1 MiB (nginx's default), GET /version allows 6 MiB.",
-    faults=(Limits(body=1024 * 1024),),
+    faults=(LimitsSizes(body=1024 * 1024),),
     fails=("gateway.accepts-product-requests",),
 )
 
 METHODS = Scenario(
     name="gateway-methods",
     summary="A firewall lets GET, POST and OPTIONS through, and answers 403 to all other methods.",
-    faults=(Answers(status=403, style="awselb", methods=("PATCH", "PUT", "DELETE")),),
+    faults=(AnswersWith(status=403, style="awselb", methods=("PATCH", "PUT", "DELETE")),),
     fails=("gateway.accepts-product-requests",),
 )
 
 URL_LIMIT = Scenario(
     name="gateway-url-limit",
     summary="The gateway takes URLs of up to 2 KiB.",
-    faults=(Limits(url=2048),),
+    faults=(LimitsSizes(url=2048),),
     warns=("gateway.accepts-product-requests",),
 )
 
@@ -45,7 +45,9 @@ CACHES = Scenario(
 LOSES_HTTPS = Scenario(
     name="gateway-loses-https",
     summary="X-Forwarded-Proto is lost, and the API redirects to plain http.",
-    faults=(Answers(status=301, style="nginx", paths=(UNKNOWN,), headers=(("Location", f"http://{HOST}{UNKNOWN}"),)),),
+    faults=(
+        AnswersWith(status=301, style="nginx", paths=(UNKNOWN,), headers=(("Location", f"http://{HOST}{UNKNOWN}"),)),
+    ),
     fails=("gateway.preserves-headers",),
 )
 
@@ -59,7 +61,7 @@ BUFFERS = Scenario(
 ROUTE_DEAD = Scenario(
     name="gateway-route-dead",
     summary="The AI proxy's target group has no healthy member: 503 there, and / is fine.",
-    faults=(Answers(status=503, style="awselb", paths=("/v1/proxy/*",), methods=("POST", "GET")),),
+    faults=(AnswersWith(status=503, style="awselb", paths=("/v1/proxy/*",), methods=("POST", "GET")),),
     fails=("gateway.routes-reach-their-backend",),
     skips=("gateway.websockets-pass",),
 )

@@ -4,9 +4,9 @@ K is two to three seconds. Two milliseconds lie between load balancer and backen
 is seen in the first idle period.
 """
 
-from btdiag.lab.faults.http import Answers, Headers, RateLimits
+from btdiag.lab.faults.http import AnswersWith, Headers, RateLimits
 from btdiag.lab.faults.names import Omits, Tells
-from btdiag.lab.plan import Backend, Balancer, Hop
+from btdiag.lab.plan import Backend, Balancer, LabHop
 from btdiag.lab.scenario import Fault, Scenario
 
 ORDER = "keepalive.backend-outlives-load-balancer"
@@ -135,7 +135,7 @@ OVERLOADED = Scenario(
     summary="The API refuses every fourth POST with 503, at any age of the connection.",
     faults=(
         UNDECLARED,
-        Answers(hop=Hop.BACKEND, status=503, body="{}", methods=("POST",), paths=("/btdiag-*",), every=4),
+        AnswersWith(hop=LabHop.BACKEND, status=503, body="{}", methods=("POST",), paths=("/btdiag-*",), every=4),
     ),
     inconclusive=(ORDER,),
 )
@@ -148,7 +148,7 @@ THROTTLED = Scenario(
 NOT_PASSED_ON = Scenario(
     name="keepalive-balancer-answers",
     summary="The load balancer itself answers 404 to paths that it does not know.",
-    faults=(UNDECLARED, Answers(status=404, style="nginx", paths=("/btdiag-*",))),
+    faults=(UNDECLARED, AnswersWith(status=404, style="nginx", paths=("/btdiag-*",))),
     inconclusive=(ORDER,),
 )
 LONG = Scenario(

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from btdiag.lab.faults.connection import Certificate
-from btdiag.lab.faults.http import Answers, Delays
+from btdiag.lab.faults.connection import ShowsCertificate
+from btdiag.lab.faults.http import AnswersWith, Delays
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Told
 from btdiag.lab.scenario import Scenario
@@ -44,7 +44,7 @@ ALLOWED = Scenario(
 CORS_BROKEN = Scenario(
     name="private-cors-broken",
     summary="Users are asked, and what they allow fails: a method filter answers every preflight with 405.",
-    faults=(LOCAL, Answers(methods=("OPTIONS",), status=405, style="nginx")),
+    faults=(LOCAL, AnswersWith(methods=("OPTIONS",), status=405, style="nginx")),
     fails=("cors.web-app-may-call",),
     warns=(ASKED,),
     skips=(REACHES, "cors.preflight-is-cached", "gateway.accepts-product-requests"),
@@ -53,7 +53,7 @@ CORS_BROKEN = Scenario(
 TLS_BROKEN = Scenario(
     name="private-tls-broken",
     summary="Nobody is ever asked, for the browser does not trust the private data plane's certificate.",
-    faults=(LOCAL, Certificate(kind="unknown-ca")),
+    faults=(LOCAL, ShowsCertificate(kind="unknown-ca")),
     fails=("connection.tls-is-trusted",),
     skips=(REACHES, ASKED),
 )

@@ -1,15 +1,15 @@
 """Rate limits: at the gateway for bursts, and on the way to the control plane."""
 
-from btdiag.lab.faults.http import Answers, RateLimits
-from btdiag.lab.plan import Hop
+from btdiag.lab.faults.http import AnswersWith, RateLimits
+from btdiag.lab.plan import LabHop
 from btdiag.lab.scenario import Scenario
 
 OUTBOUND_LIMITED = Scenario(
     name="ratelimit-outbound",
     summary="The API server's outbound limiter answers 429 to calls that pass on to the control plane.",
     faults=(
-        Answers(
-            hop=Hop.BACKEND,
+        AnswersWith(
+            hop=LabHop.BACKEND,
             paths=("/api/*",),
             status=429,
             body='{"error":"Too Many Requests"}',

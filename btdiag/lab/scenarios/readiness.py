@@ -1,10 +1,10 @@
 """Data planes that can be connected to and do not answer as they should: which hop says what instead."""
 
 from btdiag.lab.control_plane import PAGE
-from btdiag.lab.faults.connection import Certificate
-from btdiag.lab.faults.http import Answers, BrainstoreDown, Delays, Latches, RateLimits
+from btdiag.lab.faults.connection import ShowsCertificate
+from btdiag.lab.faults.http import AnswersWith, BrainstoreDown, Delays, Latches, RateLimits
 from btdiag.lab.faults.names import Tells
-from btdiag.lab.plan import Backend, Balancer, Hop
+from btdiag.lab.plan import Backend, Balancer, LabHop
 from btdiag.lab.scenario import BEYOND_CONNECTION, PAST_FRONT, Fault, Scenario
 
 LOGIN = "https://login.lab.example/oauth2/authorize?client_id=lab&redirect_uri=https%3A%2F%2Fapi.lab.example%2Foauth2"
@@ -26,37 +26,47 @@ def _dead_root(name: str, summary: str, *faults: Fault) -> Scenario:
 ROOT_500 = _dead_root(
     "root-500",
     "The API server answers 500 to everything.",
-    Answers(hop=Hop.BACKEND, status=500, body='{"error":"Internal Server Error"}', content_type="application/json"),
+    AnswersWith(
+        hop=LabHop.BACKEND, status=500, body='{"error":"Internal Server Error"}', content_type="application/json"
+    ),
 )
-ROOT_502 = _dead_root("root-502", "The load balancer answers 502 (AWS style).", Answers(status=502, style="awselb"))
-ROOT_503 = _dead_root("root-503", "No healthy target: 503 (AWS style).", Answers(status=503, style="awselb"))
-ROOT_504 = _dead_root("root-504", "The gateway times out: 504 (CloudFront).", Answers(status=504, style="cloudfront"))
-ROOT_404 = _dead_root("root-404", "The gateway has no route for this host: 404.", Answers(status=404, style="nginx"))
+ROOT_502 = _dead_root("root-502", "The load balancer answers 502 (AWS style).", AnswersWith(status=502, style="awselb"))
+ROOT_503 = _dead_root("root-503", "No healthy target: 503 (AWS style).", AnswersWith(status=503, style="awselb"))
+ROOT_504 = _dead_root(
+    "root-504", "The gateway times out: 504 (CloudFront).", AnswersWith(status=504, style="cloudfront")
+)
+ROOT_404 = _dead_root(
+    "root-404", "The gateway has no route for this host: 404.", AnswersWith(status=404, style="nginx")
+)
 ROOT_401 = _dead_root(
     "root-401",
     "A login in front of the API answers 401.",
-    Answers(status=401, style="nginx", headers=(("WWW-Authenticate", 'Basic realm="restricted"'),)),
+    AnswersWith(status=401, style="nginx", headers=(("WWW-Authenticate", 'Basic realm="restricted"'),)),
 )
-ROOT_403_WAF = _dead_root("root-403-waf", "A web application firewall says 403.", Answers(status=403, style="awselb"))
+ROOT_403_WAF = _dead_root(
+    "root-403-waf", "A web application firewall says 403.", AnswersWith(status=403, style="awselb")
+)
 ROOT_REDIRECT_LOGIN = _dead_root(
     "root-redirect-login",
     "A login in front of the API redirects to its page.",
-    Answers(status=302, style="awselb", headers=(("Location", LOGIN),)),
+    AnswersWith(status=302, style="awselb", headers=(("Location", LOGIN),)),
 )
 ROOT_HTML = _dead_root(
     "root-html",
     "A web app answers 200 with HTML to everything.",
-    Answers(status=200, body=PAGE.decode(), content_type="text/html; charset=utf-8", headers=(("Server", "nginx"),)),
+    AnswersWith(
+        status=200, body=PAGE.decode(), content_type="text/html; charset=utf-8", headers=(("Server", "nginx"),)
+    ),
 )
 ROOT_LOGIN_PAGE = _dead_root(
     "root-login-page",
     "A login page answers 200 with HTML to everything.",
-    Answers(status=200, body=LOGIN_PAGE, content_type="text/html; charset=utf-8"),
+    AnswersWith(status=200, body=LOGIN_PAGE, content_type="text/html; charset=utf-8"),
 )
 ROOT_421 = _dead_root(
     "root-421",
     "The server is not meant for this organisation: 421 Misdirected Request.",
-    Answers(status=421, body='{"error":"Misdirected Request"}', content_type="application/json"),
+    AnswersWith(status=421, body='{"error":"Misdirected Request"}', content_type="application/json"),
 )
 BACKEND_DOWN = _dead_root(
     "backend-down", "The API server is down: the load balancer's 502 tells so.", Backend(down=True)
@@ -86,14 +96,14 @@ ROOT_429 = Scenario(
 FLAPPING = Scenario(
     name="flapping",
     summary="Every third request is answered 502: one of three API servers is broken.",
-    faults=(Answers(status=502, style="nginx", methods=("GET",), every=3, spares_pages=True),),
+    faults=(AnswersWith(status=502, style="nginx", methods=("GET",), every=3, spares_pages=True),),
     fails=("readiness.answers-steadily",),
 )
 
 ONE_ADDRESS_502 = Scenario(
     name="one-address-502",
     summary="One of the load balancer's addresses answers 502.",
-    faults=(Answers(status=502, style="nginx", addresses=("127.0.0.3",)),),
+    faults=(AnswersWith(status=502, style="nginx", addresses=("127.0.0.3",)),),
     fails=("readiness.every-address-agrees",),
 )
 
@@ -101,7 +111,7 @@ MIXED_VERSIONS = Scenario(
     name="mixed-versions",
     summary="The API servers behind one of the addresses have another version.",
     faults=(
-        Answers(
+        AnswersWith(
             addresses=("127.0.0.3",),
             paths=("/version",),
             status=200,
@@ -117,7 +127,7 @@ VERSION_HTML = Scenario(
     name="version-html",
     summary="/ reaches the API, every other path is answered with the page of a web app.",
     faults=(
-        Answers(
+        AnswersWith(
             paths=("/version",),
             status=200,
             body='<!doctype html><html><head><title>App</title></head><body><div id="root"></div></body></html>',
@@ -138,7 +148,7 @@ SLOW_FIRST_BYTE = Scenario(
 STATUS_LATCHED = Scenario(
     name="status-latched",
     summary="/status has failed once and stays so for ever, though the API is well.",
-    faults=(Latches(hop=Hop.BACKEND, paths=("/status",)),),
+    faults=(Latches(hop=LabHop.BACKEND, paths=("/status",)),),
     warns=("readiness.status-is-not-latched",),
 )
 
@@ -155,8 +165,8 @@ BACKEND_UNHEALTHY_FRONT_OK = Scenario(
     name="backend-unhealthy-front-ok",
     summary="The load balancer answers / itself and so hides that the API server fails.",
     faults=(
-        Answers(status=200, body="ok", paths=("/",), headers=READABLE),
-        Answers(hop=Hop.BACKEND, paths=("/",), status=503, body='{"error":"Service Unavailable"}'),
+        AnswersWith(status=200, body="ok", paths=("/",), headers=READABLE),
+        AnswersWith(hop=LabHop.BACKEND, paths=("/",), status=503, body='{"error":"Service Unavailable"}'),
     ),
     fails=("readiness.backend-agrees",),
 )
@@ -171,7 +181,7 @@ BRAINSTORE_DOWN = Scenario(
 BRAINSTORE_500 = Scenario(
     name="brainstore-500",
     summary="Brainstore answers 500.",
-    faults=(Answers(hop=Hop.BRAINSTORE, status=500, body="internal error"),),
+    faults=(AnswersWith(hop=LabHop.BRAINSTORE, status=500, body="internal error"),),
     fails=("readiness.brainstore-answers",),
 )
 
@@ -187,8 +197,8 @@ CAPTIVE_PORTAL = Scenario(
     name="captive-portal",
     summary="A captive portal stands in the way: its own certificate, and a redirect to its page.",
     faults=(
-        Certificate(kind="portal"),
-        Answers(
+        ShowsCertificate(kind="portal"),
+        AnswersWith(
             status=302,
             style="nginx",
             headers=(("Location", "http://portal.lab.example/login"),),

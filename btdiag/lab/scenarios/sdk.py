@@ -2,8 +2,8 @@
 
 from btdiag.lab.control_plane import PAGE
 from btdiag.lab.faults.gateway import Constrained
-from btdiag.lab.faults.http import Answers
-from btdiag.lab.plan import Hop
+from btdiag.lab.faults.http import AnswersWith
+from btdiag.lab.plan import LabHop
 from btdiag.lab.scenario import Scenario
 
 ROUTES, LOGIN, APP_URL = "sdk.control-plane-routes-proxied", "sdk.login-points-here", "sdk.app-url-consistent"
@@ -12,17 +12,17 @@ JSON = "application/json; charset=utf-8"
 CALLS = ("GET", "POST")  # not the preflights of pages, which the API answers itself
 
 
-def _missing(*paths: str) -> Answers:
-    return Answers(hop=Hop.BACKEND, paths=paths, status=404, body=NOT_FOUND, content_type=JSON)
+def _missing(*paths: str) -> AnswersWith:
+    return AnswersWith(hop=LabHop.BACKEND, paths=paths, status=404, body=NOT_FOUND, content_type=JSON)
 
 
-def _login(body: str) -> Answers:
-    return Answers(
-        hop=Hop.BACKEND, paths=("/api/apikey/login",), methods=CALLS, status=200, body=body, content_type=JSON
+def _login(body: str) -> AnswersWith:
+    return AnswersWith(
+        hop=LabHop.BACKEND, paths=("/api/apikey/login",), methods=CALLS, status=200, body=body, content_type=JSON
     )
 
 
-def _points_to(api_url: str) -> Answers:
+def _points_to(api_url: str) -> AnswersWith:
     return _login(f'{{"org_info":[{{"id":"1","name":"lab","api_url":{api_url},"proxy_url":null}}]}}')
 
 
@@ -101,7 +101,9 @@ LOGIN_PAGE = Scenario(
     summary="Login is answered with the web app's page.",
     faults=(
         Constrained(),
-        Answers(paths=("/api/apikey/login",), methods=CALLS, status=200, body=PAGE.decode(), content_type="text/html"),
+        AnswersWith(
+            paths=("/api/apikey/login",), methods=CALLS, status=200, body=PAGE.decode(), content_type="text/html"
+        ),
     ),
     fails=(ROUTES,),
     warns=(APP_URL,),
@@ -112,8 +114,8 @@ CONTROL_PLANE_UNREACHABLE = Scenario(
     name="sdk-control-plane-unreachable",
     summary="The API server passes the calls on, and its network does not let it reach the control plane.",
     faults=(
-        Answers(
-            hop=Hop.BACKEND,
+        AnswersWith(
+            hop=LabHop.BACKEND,
             paths=("/api/*",),
             methods=CALLS,
             status=502,

@@ -17,7 +17,7 @@ from btdiag.core.target import Mode, Proxy, Route, Secret, Target, Way
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, Purpose
 from btdiag.families.cors.plan import LARGE_BODY
 from btdiag.families.cors.probe import CONNECTIONS, cors_backend, cors_bucket, cors_survey
-from btdiag.lab.plan import Plan
+from btdiag.lab.plan import LabPlan
 from btdiag.net.wire import Wire
 from tests.support.labclient import staged
 
@@ -55,7 +55,7 @@ def way_of(target: Target) -> Way:
 
 @in_a_loop
 async def test_few_connections_carry_all_requests_of_a_browser() -> None:
-    async with staged(Plan()) as told:
+    async with staged(LabPlan()) as told:
         target = target_of(told)
         wire = Wire(target, user_agent="btdiag/test")
         survey = await cors_survey(way_of(target), target, wire, Mode(quick=True))
@@ -73,7 +73,7 @@ async def test_few_connections_carry_all_requests_of_a_browser() -> None:
 
 @in_a_loop
 async def test_a_longer_run_sends_a_large_body_too() -> None:
-    async with staged(Plan()) as told:
+    async with staged(LabPlan()) as told:
         target = target_of(told)
         survey = await cors_survey(way_of(target), target, Wire(target, user_agent="btdiag/test"), Mode())
     assert [one.exchange.method for one in survey.of(Purpose.LARGE)] == ["POST"]
@@ -82,7 +82,7 @@ async def test_a_longer_run_sends_a_large_body_too() -> None:
 
 @in_a_loop
 async def test_the_api_server_is_asked_directly() -> None:
-    async with staged(Plan()) as told:
+    async with staged(LabPlan()) as told:
         target = target_of(told)
         wire = Wire(target, user_agent="btdiag/test")
         survey = await cors_backend(target, wire)

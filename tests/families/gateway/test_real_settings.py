@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from btdiag.lab.plan import HOST, Backend, Plan
+from btdiag.lab.plan import HOST, Backend, LabPlan
 from btdiag.lab.tls import Certificates
 from tests.support.cli import Done, run_json
 from tests.support.labclient import staged
@@ -185,7 +185,7 @@ def judged(product: str, folder: Path, *options: str, **defaults: str) -> dict[s
     """The gateway family's checks by id, with the README's settings or, where `defaults` are given, without them."""
 
     async def run() -> Done:
-        async with staged(Plan(backend=Backend(keepalive=KEEPALIVE_S))) as lab:
+        async with staged(LabPlan(backend=Backend(keepalive=KEEPALIVE_S))) as lab:
             place = _place(folder, urlsplit(str(lab["backend"])).port or 0)
             settings = as_it_comes(product, place, **defaults) if defaults else recommended(product, place)
             with _running(product, settings, place):

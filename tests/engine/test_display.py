@@ -11,7 +11,7 @@ import pytest
 from btdiag.config import lab_target, settings, target
 from btdiag.engine import doctor
 from btdiag.engine.labcommand import declared
-from btdiag.engine.progress import LiveProgress, PlainProgress, Silence, progress
+from btdiag.engine.progress import LiveProgress, NoProgress, PlainProgress, progress
 from btdiag.engine.rerun import command
 from btdiag.report.escape import plain
 
@@ -60,7 +60,7 @@ def test_a_terminal_sees_what_is_measured_and_how_long_the_wait_still_takes() ->
 def test_silence_is_silent() -> None:
     stream = io.StringIO()
     display = progress(stream, plain, wanted=False)
-    assert isinstance(display, Silence)
+    assert isinstance(display, NoProgress)
     display.events.provisional("dns.resolves", "no such name")
     assert stream.getvalue() == ""
 

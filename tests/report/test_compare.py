@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet
-from btdiag.report.compare import Change, DifferentTargetsError, Kind, compare, compare_reports, got_worse
+from btdiag.report.compare import Change, ChangeKind, DifferentTargetsError, compare, compare_reports, got_worse
 from btdiag.report.compare_text import COMPARE_FORMATS, render
 from btdiag.report.documents import Document, reports_of, url_of
 
@@ -29,34 +29,34 @@ def only(verdict: Verdict | None, waived: str | None = None, summary: str = "s")
 @pytest.mark.parametrize(
     ("old", "new", "kind", "worse"),
     [
-        (only(PASS), only(FAIL), Kind.WORSE, True),
-        (only(PASS), only(WARN), Kind.WORSE, True),
-        (only(PASS), only(OPEN), Kind.WORSE, True),
-        (only(WARN), only(OPEN), Kind.WORSE, True),
-        (only(OPEN), only(FAIL), Kind.WORSE, True),
-        (only(FAIL), only(OPEN), Kind.UNDECIDED, False),
-        (only(FAIL), only(WARN), Kind.BETTER, False),
-        (only(FAIL), only(PASS), Kind.FIXED, False),
-        (only(OPEN), only(PASS), Kind.FIXED, False),
-        (only(FAIL), only(FAIL), Kind.SAME, False),
-        (only(SKIP), only(SKIP), Kind.SAME, False),
-        (only(FAIL), only(SKIP), Kind.UNCHECKED, False),
-        (only(PASS), only(None), Kind.UNCHECKED, False),
-        (only(SKIP), only(PASS), Kind.CHECKED, False),
-        (only(None), only(OPEN), Kind.CHECKED, False),
-        (only(SKIP), only(WARN), Kind.NEW, False),
-        (only(None), only(FAIL), Kind.NEW, True),
-        (only(FAIL), only(FAIL, "known"), Kind.ACCEPTED, False),
-        (only(FAIL, "known"), only(FAIL, "known"), Kind.SAME, False),
-        (only(PASS), only(FAIL, "known"), Kind.SAME, False),
-        (only(FAIL, "known"), only(FAIL), Kind.NEW, True),
-        (only(FAIL, "known"), only(PASS), Kind.FIXED, False),
+        (only(PASS), only(FAIL), ChangeKind.WORSE, True),
+        (only(PASS), only(WARN), ChangeKind.WORSE, True),
+        (only(PASS), only(OPEN), ChangeKind.WORSE, True),
+        (only(WARN), only(OPEN), ChangeKind.WORSE, True),
+        (only(OPEN), only(FAIL), ChangeKind.WORSE, True),
+        (only(FAIL), only(OPEN), ChangeKind.UNDECIDED, False),
+        (only(FAIL), only(WARN), ChangeKind.BETTER, False),
+        (only(FAIL), only(PASS), ChangeKind.FIXED, False),
+        (only(OPEN), only(PASS), ChangeKind.FIXED, False),
+        (only(FAIL), only(FAIL), ChangeKind.SAME, False),
+        (only(SKIP), only(SKIP), ChangeKind.SAME, False),
+        (only(FAIL), only(SKIP), ChangeKind.UNCHECKED, False),
+        (only(PASS), only(None), ChangeKind.UNCHECKED, False),
+        (only(SKIP), only(PASS), ChangeKind.CHECKED, False),
+        (only(None), only(OPEN), ChangeKind.CHECKED, False),
+        (only(SKIP), only(WARN), ChangeKind.NEW, False),
+        (only(None), only(FAIL), ChangeKind.NEW, True),
+        (only(FAIL), only(FAIL, "known"), ChangeKind.ACCEPTED, False),
+        (only(FAIL, "known"), only(FAIL, "known"), ChangeKind.SAME, False),
+        (only(PASS), only(FAIL, "known"), ChangeKind.SAME, False),
+        (only(FAIL, "known"), only(FAIL), ChangeKind.NEW, True),
+        (only(FAIL, "known"), only(PASS), ChangeKind.FIXED, False),
     ],
 )
 def test_each_change_has_its_kind(
     old: tuple[CheckResult, ...],
     new: tuple[CheckResult, ...],
-    kind: Kind,
+    kind: ChangeKind,
     worse: bool,
     make_report: Callable[..., Report],
 ) -> None:
@@ -68,7 +68,7 @@ def test_each_change_has_its_kind(
 
 def test_the_same_report_is_unchanged(failing: Report) -> None:
     (comparison,) = compare(failing, failing)
-    assert {change.kind for change in comparison.changes} == {Kind.SAME}
+    assert {change.kind for change in comparison.changes} == {ChangeKind.SAME}
     assert (comparison.notes, comparison.times, comparison.worse) == ((), (), False)
 
 
@@ -139,7 +139,7 @@ def test_hostile_reports_compare_harmlessly(hostile: st.SearchStrategy[Document]
 def test_a_change_that_is_gone_shows_what_was(make_report: Callable[..., Report]) -> None:
     (comparison,) = compare(make_report(only(FAIL, summary="refused")), make_report(()))
     assert comparison.changes == (
-        Change(id="dns.a", kind=Kind.UNCHECKED, old="fail", new="", summary="", was="refused"),
+        Change(id="dns.a", kind=ChangeKind.UNCHECKED, old="fail", new="", summary="", was="refused"),
     )
     assert "fail → absent" in render([comparison], "text")
     assert "refused" in render([comparison], "text")
