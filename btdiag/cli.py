@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +13,11 @@ import click
 
 from btdiag import __version__
 from btdiag.config.options import FORMAT_NAMES, OPTIONS, Option, ValueKind
+from btdiag.engine import mouth
+from btdiag.report.escape import plain
+
+LONGEST_COMPLAINT = 1_500
+"""So many characters of one line say what is wrong; what a file or a server put into it may be megabytes."""
 
 EXIT_CODES = """\b
 Exit codes, the same for every format:
@@ -208,18 +214,19 @@ def completion(shell: str) -> int:
 
 def entry(arguments: Sequence[str]) -> NoReturn:
     """Run a command line; ends the process without waiting for threads that a resolver may still hold."""
+    mouth.install()
     code = _call(arguments)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (BrokenPipeError, ValueError):
             code = code or 1
+        except mouth.CannotWriteError as error:
+            code = code or _complain(str(error))
     os._exit(code)
 
 
 def _call(arguments: Sequence[str]) -> int:
-    from btdiag.config import UsageError
-
     try:
         if "_BTDIAG_COMPLETE" in os.environ:
             cli.main(list(arguments), prog_name="btdiag", complete_var="_BTDIAG_COMPLETE")
@@ -230,8 +237,8 @@ def _call(arguments: Sequence[str]) -> int:
         return 2
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "btdiag"
-        return _complain(f"{error.format_message().splitlines()[0].rstrip('.')}: see {command} --help")
-    except UsageError as error:
+        return _complain(f"{_first_line(error.format_message()).rstrip('.')}: see {command} --help")
+    except mouth.CannotWriteError as error:
         return _complain(str(error))
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -240,17 +247,32 @@ def _call(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except Exception as error:
+        from btdiag.config import UsageError  # only who needs it waits for the import
+
+        if isinstance(error, UsageError):
+            return _complain(str(error))
         if os.environ.get("BTDIAG_DEBUG"):
             raise
-        from btdiag.report.redact import redact_text
+        return _crashed(error)
 
-        said = redact_text(f"{type(error).__name__}: {error}")
-        _complain(f"btdiag itself failed: {said} (BTDIAG_DEBUG=1 shows where)")
-        return 3
+
+def _crashed(error: Exception) -> int:
+    from btdiag.report.redact import redact_text
+
+    said = redact_text(f"{type(error).__name__}: {error}"[:LONGEST_COMPLAINT])
+    _complain(f"btdiag itself failed: {said} (BTDIAG_DEBUG=1 shows where)")
+    return 3
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")
 
 
 def _complain(text: str) -> int:
     """The one line for a mistake of the user's."""
-    line = " ".join(text.split())
-    click.echo(f"btdiag: {line}", err=True)
+    line = plain(" ".join(text.split()))
+    if len(line) > LONGEST_COMPLAINT:
+        line = f"{line[:LONGEST_COMPLAINT]} ..."
+    with suppress(OSError, ValueError, mouth.CannotWriteError):  # nobody may be there to read it
+        sys.stderr.write(f"btdiag: {line}\n")
     return 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
+import sys
 import textwrap
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,11 +12,15 @@ from pathlib import Path
 from tabulate import tabulate
 
 from btdiag.config import UsageError
+from btdiag.core.measurement import MeasurementSpec
 from btdiag.core.target import Mode, Target
 from btdiag.engine import labhost
 from btdiag.engine.checks import Check
+from btdiag.engine.loader import watched
 from btdiag.engine.registry import Registry
 from btdiag.engine.run import collected
+from btdiag.report import json_
+from btdiag.report.escape import plain
 from btdiag.report.verdicts import FAMILIES
 
 
@@ -29,8 +34,20 @@ class Catalogue:
     def wait_s(self, check: Check) -> float:
         """The longest idle wait (seconds) that a check needs on a target about which nothing was declared."""
         target = Target(url="https://api.example", scheme="https", host="api.example", port=443)
-        specs = self.registry.needs(check.parameters)
-        return max((spec.idle(target, Mode()) for spec in specs if spec.idle is not None), default=0.0)
+        return max((wait_of(spec, target, Mode()) for spec in self.registry.needs(check.parameters)), default=0.0)
+
+
+def wait_of(spec: MeasurementSpec, target: Target, mode: Mode) -> float:
+    """The idle wait (seconds) that a measurement plans; UsageError where one of the user's own gives none."""
+    if spec.idle is None:
+        return 0.0
+    try:
+        wait = float(spec.idle(target, mode))
+    except Exception as error:  # whatever a function of the user's raises
+        raise UsageError(f"measurement {spec.name}: idle= raised {type(error).__name__}: {error}") from None
+    if not 0 <= wait < math.inf:
+        raise UsageError(f"measurement {spec.name}: idle= gave {wait}, which is no wait")
+    return wait
 
 
 def _rank(family: str) -> tuple[int, str]:
@@ -39,29 +56,44 @@ def _rank(family: str) -> tuple[int, str]:
 
 def catalogue(checks_dir: Path | None) -> Catalogue:
     """All checks, in the order of the path; UsageError if the user's cannot be loaded."""
-    return collected(
-        checks_dir,
-        lambda found: Catalogue(tuple(sorted(found.checks, key=lambda check: _rank(check.family))), found.registry),
-    )
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a list leaves nothing behind
+    try:
+        return collected(
+            checks_dir,
+            lambda found: Catalogue(tuple(sorted(found.checks, key=lambda check: _rank(check.family))), found.registry),
+        )
+    finally:
+        sys.dont_write_bytecode = writes
 
 
 def list_checks(format_: str, checks_dir: Path | None) -> str:
     """The list of all checks as text or JSON."""
-    found = catalogue(checks_dir)
+    found, waits = _with_waits(checks_dir)
     rows = [
-        {"id": check.id, "family": check.family, "claim": check.explanation.title, "wait_s": found.wait_s(check)}
-        for check in found.checks
+        {"id": check.id, "family": check.family, "claim": check.explanation.title, "wait_s": wait}
+        for check, wait in zip(found.checks, waits, strict=True)
     ]
     if format_ == "json":
-        return json.dumps(rows, indent=2)
-    table = [(row["id"], row["claim"], f"{row['wait_s']:g} s" if row["wait_s"] else "-") for row in rows]
+        return json_.dumps(rows)
+    table = [
+        (plain(check.id), plain(check.explanation.title), f"{wait:g} s" if wait else "-")
+        for check, wait in zip(found.checks, waits, strict=True)
+    ]
     return tabulate(table, headers=("id", "claim", "waits"), maxcolwidths=[None, 72, None], tablefmt="simple")
+
+
+def _with_waits(checks_dir: Path | None) -> tuple[Catalogue, list[float]]:
+    """All checks, and how long each waits: functions of the user's own say so."""
+    with watched(checks_dir):
+        found = catalogue(checks_dir)
+        return found, [found.wait_s(check) for check in found.checks]
 
 
 def explain_check(check_id: str, checks_dir: Path | None) -> str:
     """Everything known about one check, for reading."""
-    found = catalogue(checks_dir)
-    check = next((check for check in found.checks if check.id == check_id), None)
+    found, waits = _with_waits(checks_dir)
+    pairs = zip(found.checks, waits, strict=True)
+    check, wait = next(((check, wait) for check, wait in pairs if check.id == check_id), (None, 0.0))
     if check is None:
         near = get_close_matches(check_id, [check.id for check in found.checks], n=1)
         hint = f": did you mean {near[0]}?" if near else ": see btdiag checks"
@@ -71,7 +103,7 @@ def explain_check(check_id: str, checks_dir: Path | None) -> str:
     parts += [_wrapped(paragraph) for paragraph in text.why.split("\n\n") if paragraph]
     if text.measured:
         parts.append(_wrapped(f"How it is measured: {text.measured}"))
-    if wait := found.wait_s(check):
+    if wait:
         parts.append(f"It waits about {wait:g} s, at the same time as everything else; --quick leaves the wait out.")
     if text.remedy:
         parts.append(_wrapped(f"What to do: {text.remedy}"))

@@ -13,7 +13,9 @@ from typing import TextIO
 
 from btdiag.config import Settings, UsageError
 from btdiag.core.report import Report, ReportSet
+from btdiag.engine.mouth import painted
 from btdiag.report.documents import Context, reports_of
+from btdiag.report.escape import plain
 from btdiag.report.formats import render
 from btdiag.report.verdicts import exit_code
 
@@ -41,9 +43,9 @@ def deliver(
         _write(path, render(document, name, context))
         written.append(path)
     shown = replace(context, color=color, files=tuple(str(path) for path in written))
-    print(render(document, output.format, shown).rstrip("\n"), file=stdout)
+    print(render(document, output.format, shown).rstrip("\n"), file=painted(stdout) if color else stdout)
     if output.format != "text" and written and not output.quiet:
-        print(f"btdiag: wrote {', '.join(map(str, written))}", file=stderr)
+        print(f"btdiag: wrote {plain(', '.join(map(str, written)))}", file=stderr)
     if any(report.run.interrupted for report in reports_of(document)):
         return 130
     return exit_code(document, output.fail_on)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser
+from btdiag.report.escape import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ def render(conditions: list[Condition]) -> str:
         if missing
         else "This machine has everything for a full run"
     )
-    rows = [(c.state.upper(), c.name, c.detail, c.advice or "-") for c in conditions]
+    rows = [(c.state.upper(), c.name, plain(c.detail), plain(c.advice) or "-") for c in conditions]
     table = tabulate(rows, headers=("", "what", "found", "what to do"), maxcolwidths=[None, None, 44, 50])
     return f"{first}.\n\n{table}"
 
@@ -90,7 +91,7 @@ def _ipv6() -> Condition:
 def _ca(environment: Mapping[str, str]) -> Condition:
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
         path = environment.get(name)
-        if path and not os.access(path, os.R_OK):
+        if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):  # OpenSSL would wait for a FIFO's writer
             advice = f"correct {name}, or unset it"
             return Condition(name="CA certificates", state="missing", detail=f"{name}={path} unreadable", advice=advice)
     number = len(ssl.create_default_context().get_ca_certs())

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from tabulate import tabulate
 
-from btdiag.config import Settings
+from btdiag.config import Settings, UsageError
 from btdiag.core.measurement import MeasurementSpec, Scope
-from btdiag.core.target import Target
-from btdiag.engine.catalogue import Catalogue, catalogue
+from btdiag.core.target import Mode, Target
+from btdiag.engine.catalogue import Catalogue, catalogue, wait_of
+from btdiag.engine.loader import watched
 from btdiag.engine.run import chosen
+from btdiag.report.escape import plain
 
 _HOW_OFTEN = {Scope.RUN: "once", Scope.TARGET: "once", Scope.ADDRESS: "every address"}
+MOST_LINES = 1_000
+"""So many requests of one measurement are listed: a function of the user's may announce them without end."""
 
 
 def plan(settings: Settings, targets: Sequence[Target]) -> str:
     """What a run with these settings would do, target by target."""
+    with watched(settings.checks_dir):
+        return _plan(settings, targets)
+
+
+def _plan(settings: Settings, targets: Sequence[Target]) -> str:
     found = catalogue(settings.checks_dir)
     names = {name for check in chosen(found.checks, settings) for name in check.parameters}
     specs = found.registry.needs(sorted(names))
@@ -26,12 +36,21 @@ def plan(settings: Settings, targets: Sequence[Target]) -> str:
 def _plan_of(target: Target, specs: Sequence[MeasurementSpec], settings: Settings, found: Catalogue) -> str:
     rows = []
     for spec in specs:
-        wait = spec.idle(target, settings.mode) if spec.idle else 0.0
-        lines = spec.sends(target, settings.mode) if spec.sends else ()
+        wait = wait_of(spec, target, settings.mode)
+        lines = _requests(spec, target, settings.mode)
         waits = ("left out by --quick" if settings.mode.quick else f"{wait:g} s") if wait else "-"
         if lines or wait:
-            rows.append((spec.name, _HOW_OFTEN[spec.scope], "\n".join(lines) or "-", waits))
+            rows.append((plain(spec.name), _HOW_OFTEN[spec.scope], "\n".join(map(plain, lines)) or "-", waits))
     table = tabulate(rows, headers=("measurement", "how often", "sends", "waits"), tablefmt="simple")
-    return (
-        f"A run against {target.url} would send, within {settings.mode.budget:g} s (nothing was sent now):\n\n{table}"
-    )
+    first = f"A run against {plain(target.url)} would send, within {settings.mode.budget:g} s (nothing was sent now):"
+    return f"{first}\n\n{table}"
+
+
+def _requests(spec: MeasurementSpec, target: Target, mode: Mode) -> list[str]:
+    """The requests that a measurement announces; UsageError where one of the user's own cannot tell."""
+    if spec.sends is None:
+        return []
+    try:
+        return [str(line) for line in islice(spec.sends(target, mode), MOST_LINES)]
+    except Exception as error:  # whatever a function of the user's raises
+        raise UsageError(f"measurement {spec.name}: sends= raised {type(error).__name__}: {error}") from None

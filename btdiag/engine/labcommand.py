@@ -14,6 +14,8 @@ from tabulate import tabulate
 
 from btdiag.engine import labhost
 from btdiag.engine.catalogue import catalogue
+from btdiag.report import json_
+from btdiag.report.escape import plain
 
 LISTS = ("fails", "warns", "inconclusive", "skips")
 
@@ -23,7 +25,7 @@ def list_scenarios(format_: str) -> str:
     ids = [check.id for check in catalogue(None).checks]
     entries = [declared(entry, ids) for entry in labhost.scenarios()]
     if format_ == "json":
-        return json.dumps(entries, indent=2)
+        return json_.dumps(entries)
     rows = []
     for entry in entries:
         shown = [("fail", entry["fails"]), ("warn", entry["warns"]), ("inconclusive", entry["inconclusive"])]
@@ -60,16 +62,17 @@ def serve(scenario: str, port: int | None, stdout: TextIO) -> int:
         print(f"lab:{scenario} serves {target['url']}", file=stdout)
         for name, value in sorted(target.items()):
             if name != "url" and value:
-                print(f"  {name}: {value if isinstance(value, str | int | float) else json.dumps(value)}", file=stdout)
-        print("\nTry:", *announcement.get("commands", ()), sep="\n  ", file=stdout)
+                print(plain(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}"), file=stdout)
+        print("\nTry:", *map(plain, map(str, announcement.get("commands", ()))), sep="\n  ", file=stdout)
         print("\nCtrl-C ends it.", file=stdout, flush=True)
-        _until_signal()
+        _until_signal(lab)
     finally:
         lab.stop()
     return 0
 
 
-def _until_signal() -> None:
+def _until_signal(lab: labhost.LabProcess) -> None:
+    """Wait; LabError if the lab ends by itself."""
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -78,4 +81,5 @@ def _until_signal() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     while not ended.wait(0.5):  # a bounded wait lets signals in on every platform
-        pass
+        if (code := lab.process.poll()) is not None and not ended.is_set():
+            raise labhost.LabError(f"lab:{lab.scenario} ended by itself ({code})")

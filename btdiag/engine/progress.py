@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
+from btdiag.engine.mouth import painted
 from btdiag.engine.schedule import Events
 
 # Shorter waits are over before anybody has read about them.
@@ -53,7 +54,7 @@ class LiveProgress(PlainProgress):
         from rich.console import Console
         from rich.status import Status
 
-        self._console = Console(file=stream)
+        self._console = Console(file=painted(stream))
         self._status = Status("starting", console=self._console)
         self._running: dict[str, float] = {}
         self._waits: dict[str, tuple[str, float]] = {}

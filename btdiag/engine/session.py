@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +23,8 @@ from btdiag.core.measurement import NotMeasured, spec_of
 from btdiag.engine.checks import Check, check_of
 from btdiag.engine.crash import crash_text, said
 from btdiag.engine.inputs import not_admitted
+from btdiag.engine.loader import CollectionError as CollectionError  # those who call `run` catch it
+from btdiag.engine.loader import OwnChecks, Swallowed, Watch, own_checks, reason_of, watched
 from btdiag.engine.registry import Registry, RegistryError
 from btdiag.engine.soundness import sound
 
@@ -66,10 +67,6 @@ class Attempt:
     duration_s: float = 0.0
 
 
-class CollectionError(Exception):
-    """The checks could not be collected: a broken file of the user's, or an id or measurement that exists twice."""
-
-
 class Collected:
     """The checks that were collected, ready to be judged on any facts while the session lasts."""
 
@@ -96,13 +93,14 @@ def with_checks(
     folders: Sequence[tuple[Path, bool]], registry: Registry, body: Callable[[Collected], Result]
 ) -> Result:
     """Collect the folders (path, is it the user's own?) and return what `body` makes of the checks; CollectionError."""
-    plugin = _Plugin(folders, registry, lambda plugin: body(Collected(plugin)))
-    arguments = [str(folder) for folder, _ in folders]
+    own = own_checks(next((folder for folder, is_own in folders if is_own), None))
+    arguments = [str(folder.resolve()) for folder, _ in folders]
     # without --confcutdir pytest looks at each file of each folder above
     arguments += [f"--rootdir={folders[0][0].parent}", f"--confcutdir={folders[0][0]}", *GUARDS]
     arguments += [word for name in UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
-    output = StringIO()
-    with _own_environment(), redirect_stdout(output), redirect_stderr(output):
+    output = Swallowed()
+    with watched(own.folder) as watch, _own_environment(), redirect_stdout(output), redirect_stderr(output):
+        plugin = _Plugin(folders[0][0], own, registry, watch, lambda plugin: body(Collected(plugin)))
         code = pytest.main(arguments, [plugin])
     if plugin.error is not None:
         raise plugin.error
@@ -185,9 +183,16 @@ class _Plugin:
     """Collects, then lets `body` judge; pytest's own loop over all tests is not used."""
 
     def __init__(
-        self, folders: Sequence[tuple[Path, bool]], registry: Registry, body: Callable[[_Plugin], Any]
+        self,
+        shipped: Path,
+        own: OwnChecks,
+        registry: Registry,
+        watch: Watch | None,
+        body: Callable[[_Plugin], Any],
     ) -> None:
-        self.folders = [(folder.resolve(), own) for folder, own in folders]
+        self.shipped = shipped.resolve()
+        self.own = own
+        self.watch = watch
         self.registry = registry
         self.body = body
         self.facts: Callable[[str], object] = lambda name: None
@@ -227,10 +232,23 @@ class _Plugin:
                 self._fail(f"{metafunc.module.__file__}: {error}")
             self._offer(spec.name)
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Of the user's folder nothing is touched but the files that were looked at before."""
+        return True if self.own.passed_over(collection_path) else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Say which file cannot be loaded, and why; one that ends the program (sys.exit) would end pytest."""
+        try:
+            report = yield
+        except BaseException as error:
+            self._fail(f"{collector.path}: cannot be loaded: it raises {type(error).__name__}")
+            raise
         if report.failed:
-            reason = str(report.longrepr).strip().splitlines()[-1].removeprefix("E ").strip()
-            self._fail(f"{report.nodeid}: cannot be loaded: {reason}")
+            self._fail(f"{collector.path}: cannot be loaded: {reason_of(str(report.longrepr))}")
+        return report
 
     def _fail(self, text: str) -> None:
         self.error = self.error or CollectionError(text)
@@ -240,11 +258,12 @@ class _Plugin:
             if isinstance(item, pytest.Function):
                 self._take(item)
         self._all_files_collected()
+        if self.watch is not None:
+            self.watch.end()
 
     def _take(self, item: pytest.Function) -> None:
-        path = Path(item.path).resolve()
-        own = next(own for folder, own in self.folders if path.is_relative_to(folder))
-        check = check_of(item.function, path, own=own)
+        path = Path(item.path)
+        check = check_of(item.function, path, own=path in self.own.files)
         if self.checks.setdefault(check.id, check).function is not check.function:
             self._fail(f"{path}: a check {check.id} exists already: rename yours")
         self.collected.add(path)
@@ -252,10 +271,9 @@ class _Plugin:
 
     def _all_files_collected(self) -> None:
         """A file that pytest passes over in silence would be checks that nobody misses."""
-        for folder, own in self.folders:
-            for file in sorted(folder.rglob("check_*.py")):
-                if file.resolve() not in self.collected and not own:
-                    self._fail(f"{file}: no check was collected from it")
+        for file in sorted(self.shipped.rglob("check_*.py")):
+            if file not in self.collected:
+                self._fail(f"{file}: no check was collected from it")
 
     def pytest_runtestloop(self) -> bool:
         if self.error is None:

@@ -8,30 +8,42 @@ from pathlib import Path
 from typing import TextIO
 
 from btdiag.config import UsageError
+from btdiag.engine.mouth import painted
+from btdiag.engine.reading import read_bounded
 from btdiag.report.documents import Context, Document, ReportFileError, reports_of
+from btdiag.report.escape import plain
 from btdiag.report.formats import render
 from btdiag.report.json_ import load
 from btdiag.report.verdicts import exit_code
 
 INTERRUPTED = 130
-# A report of fifty targets has some 50 MB; what is larger is none of ours.
-LARGEST_FILE = 256 * 1024 * 1024
+# A report has about 1 MB, one of fifty targets 50 MB; what is larger is none of ours.
+LARGEST_FILE = 64 * 1024 * 1024
+_WANTED = "the path of a report.json"
 
 
 def read(path: Path) -> Document:
     """A stored report.json; "-" is stdin. UsageError if it cannot be read or is none."""
     try:
-        if str(path) == "-":
-            return load(sys.stdin.read(LARGEST_FILE))
-        if path.is_dir():
-            path /= "report.json"
-        if path.stat().st_size > LARGEST_FILE:
-            raise UsageError(f"{path}: is too large to be a report")
-        return load(path.read_text("utf-8"))
+        return load(_bytes_of(path).decode("utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}: give the path of a report.json") from None
+        raise UsageError(f"{path}: {error.strerror}: give {_WANTED}") from None
     except (UnicodeDecodeError, ReportFileError) as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    if str(path) != "-":
+        return read_bounded(path / "report.json" if path.is_dir() else path, LARGEST_FILE, _WANTED)
+    content = sys.stdin.buffer.read(LARGEST_FILE + 1) if sys.stdin else b""
+    if len(content) > LARGEST_FILE:
+        raise UsageError(f"-: is larger than {LARGEST_FILE:,} bytes")
+    return content
+
+
+def _print(document: Document, format_: str, context: Context, stdout: TextIO) -> None:
+    text = render(document, format_, context)
+    print(text.rstrip("\n"), file=painted(stdout) if context.color else stdout)
 
 
 def code_of(document: Document) -> int:
@@ -43,7 +55,7 @@ def code_of(document: Document) -> int:
 def show(path: Path, format_: str, context: Context, stdout: TextIO) -> int:
     """Print a stored report in a format; exits as the run did."""
     document = read(path)
-    print(render(document, format_, context).rstrip("\n"), file=stdout)
+    _print(document, format_, context, stdout)
     return code_of(document)
 
 
@@ -68,7 +80,7 @@ def merge(paths: Sequence[Path], format_: str, context: Context, stdout: TextIO)
         document = merged([read(path) for path in paths])
     except ReportFileError as error:
         raise UsageError(str(error)) from None
-    print(render(document, format_, context).rstrip("\n"), file=stdout)
+    _print(document, format_, context, stdout)
     return exit_code(document, context.fail_on)
 
 
@@ -92,12 +104,12 @@ def bundle(folder: Path, output: Path | None, *, anonymize: bool, sure: bool, st
         raise UsageError(f"{path}: exists already: name another file with --output") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}: name another file with --output") from None
-    print(path, file=stdout)
+    print(plain(str(path)), file=stdout)
     return 0
 
 
 def _agreed(path: Path, stderr: TextIO) -> bool:
-    if not sys.stdin.isatty():
+    if not sys.stdin or not sys.stdin.isatty():
         raise UsageError("nobody is here to agree to this list: give --yes to write it")
-    print(f"Write {path}? [y/N] ", end="", file=stderr, flush=True)
+    print(f"Write {plain(str(path))}? [y/N] ", end="", file=stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,7 +1,8 @@
 """Makes characters visible that could hijack a terminal, reorder text or break a format. Every format uses it.
 
 Sources: ECMA-48 (C0, C1 and escape sequences), Unicode UAX #9 (bidirectional controls), UTS #39 (invisible characters),
-XML 1.0 section 2.2 (characters that no document may hold).
+UAX #44 (Default_Ignorable_Code_Point; only the selectors U+FE00 to U+FE0F, which emoji need, stay as they are), XML 1.0
+section 2.2 (characters that no document may hold).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import re
 
 _UNSAFE_CLASS = (
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # invisible, line separators, bidirectional
+    "\u00ad\u061c\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # invisible, line ends, bidirectional
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # joiners and fillers that show nothing
     "\ud800-\udfff\ufdd0-\ufdef\ufff9-\uffff"  # surrogates, noncharacters, annotations
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # invisible marks of shorthand and music
-    "\U000e0000-\U000e007f"  # tags: invisible ASCII
+    "\U000e0000-\U000e0fff"  # tags and variation selectors: invisible, and able to carry any text
     + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(1, 17))
 )
 _UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tabulate import tabulate
 
 from btdiag.core.finding import Evidence, Json
 from btdiag.report.escape import block, plain
 
+MOST_ROWS = 1_000
 BODY_LINES = 12
-"""So many lines of a body are shown; the rest is in report.json."""
+"""So many rows of a table, and lines of a body, are shown; the rest is in report.json."""
 
 
-MISSHAPEN = (KeyError, TypeError, ValueError)
-"""What the renderers raise for data of another shape than its kind promises."""
+MISSHAPEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What the renderers raise for data of another shape than its kind promises, or with numbers beyond all measure."""
 
 
 def lines(evidence: Evidence) -> list[str]:
@@ -58,14 +59,13 @@ def table(data: Json) -> list[str]:
     values = an_object(data)
     rows = [[plain(cell(item)) for item in row] for row in a_table(values["rows"])]
     headers = [plain(cell(item)) for item in a_list(values["headers"])]
-    return tabulate(rows, headers, tablefmt="simple", disable_numparse=True).splitlines()
+    return _laid_out(rows, headers)
 
 
 def timeline(data: Json) -> list[str]:
     """The keep-alive race as a table: how many requests of each volley ended how, and at which idle ages."""
     rows = [[plain(item) for item in row] for row in race_rows(data)]
-    shown = tabulate(rows, RACE_HEADERS, tablefmt="simple", disable_numparse=True)
-    return [plain(timeouts(data)), *shown.splitlines()]
+    return [plain(timeouts(data)), *_laid_out(rows, RACE_HEADERS)]
 
 
 def matrix(data: Json) -> list[str]:
@@ -76,7 +76,13 @@ def matrix(data: Json) -> list[str]:
         for name, row in zip(a_list(values["rows"]), a_table(values["cells"]), strict=True)
     ]
     headers = ["", *(plain(cell(name)) for name in a_list(values["columns"]))]
-    return tabulate(rows, headers, tablefmt="simple", disable_numparse=True).splitlines()
+    return _laid_out(rows, headers)
+
+
+def _laid_out(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
+    shown = tabulate(rows[:MOST_ROWS], headers, tablefmt="simple", disable_numparse=True).splitlines()
+    left_out = len(rows) - MOST_ROWS
+    return [*shown, f"... {left_out} more rows"] if left_out > 0 else shown
 
 
 def image(data: Json) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 from btdiag.core.finding import Json, Remedy
 from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet
 from btdiag.report.documents import Difference, Document, Merged, ReportFileError
-from btdiag.report.read_json import read_merged, read_report, read_set
+from btdiag.report.parse_json import parse
+from btdiag.report.read_json import read_merged, read_report, read_set, shortly
 
 SCHEMA_VERSION = 1
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -41,13 +42,12 @@ def _laid_out(data: Json, unfolded: int, line: str) -> str:
 
 def load(text: str) -> Document:
     """The document that `render` wrote; raises ReportFileError for anything else, with the place of the first fault."""
-    data = _parse(text)
+    data = parse(text)
     if not isinstance(data, dict) or "schema_version" not in data:
         raise ReportFileError("not a btdiag report: there is no schema_version")
-    if data["schema_version"] != SCHEMA_VERSION:
-        raise ReportFileError(
-            f"schema_version {data['schema_version']!r} is not {SCHEMA_VERSION}: written by another btdiag"
-        )
+    version = data["schema_version"]
+    if isinstance(version, bool) or version != SCHEMA_VERSION:
+        raise ReportFileError(f"schema_version {shortly(version)} is not {SCHEMA_VERSION}: written by another btdiag")
     readers: dict[str, Callable[[dict[str, Json]], Document]] = {
         "run": read_report,
         "runs": read_set,
@@ -55,20 +55,8 @@ def load(text: str) -> Document:
     }
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in readers:
-        raise ReportFileError(f"kind {kind!r} is none of {', '.join(readers)}")
+        raise ReportFileError(f"kind {shortly(kind)} is none of {', '.join(readers)}")
     return readers[kind](data)
-
-
-def _parse(text: str) -> Json:
-    try:
-        parsed: Json = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ReportFileError(f"not JSON: {str(error) or 'nested too deeply'}") from None
-    return parsed
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def to_dict(document: Document) -> dict[str, Any]:

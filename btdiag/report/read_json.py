@@ -10,16 +10,24 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from btdiag.core.finding import Remedy, Snippet, Verdict
-from btdiag.core.report import MeasurementRecord, Report, ReportSet
+from btdiag.core.report import Hop, MeasurementRecord, Report, ReportSet
 from btdiag.report.documents import Difference, Merged, ReportFileError
 
 Made = TypeVar("Made")
+HOP_STATES = ("ok", "warn", "broken", "unknown", "not reached")
+LARGEST_NUMBER = 1e12
+"""No count and no time (seconds) of a report comes near it; with all up to here the formats can calculate."""
+LONGEST_TEXT = 200_000
+"""Characters of one text beside evidence and facts; to lay out a word without end takes the square of its length."""
+_LONGEST_QUOTE = 80
 
 
 def read_report(data: Mapping[str, Any], place: str = "report") -> Report:
     """A report of kind "run"."""
     values = _object(data, place, {"schema_version", "kind", "tool", *_names(Report)} - {"tool_version"})
     tool = _object(values["tool"], f"{place}.tool", {"name", "version"})
+    _object(values["counts"], f"{place}.counts", {verdict.value for verdict in Verdict})
+    _value(_object(values["target"], f"{place}.target", None).get("url"), str, f"{place}.target.url")
     records = _object(values["measurements"], f"{place}.measurements", None)
     special = {"schema_version", "kind", "tool", "measurements"}
     rest = {name: value for name, value in values.items() if name not in special}
@@ -91,7 +99,14 @@ def _remedy(data: Any, place: str) -> Remedy:
     )
 
 
-_SPECIAL: Mapping[type, Callable[[Any, str], Any]] = {Remedy: _remedy}
+def _hop(data: Any, place: str) -> Hop:
+    values = _object(data, place, _names(Hop))
+    if not isinstance(values["state"], str) or values["state"] not in HOP_STATES:
+        raise ReportFileError(f"{place}.state: {shortly(values['state'])} is none of {', '.join(HOP_STATES)}")
+    return _build(Hop, values, place)
+
+
+_SPECIAL: Mapping[type, Callable[[Any, str], Any]] = {Remedy: _remedy, Hop: _hop}
 
 
 @cache
@@ -103,13 +118,19 @@ def _names(kind: type) -> set[str]:
     return {field.name for field in dataclasses.fields(kind)}
 
 
+def shortly(data: object) -> str:
+    """Any value of a file as an error message quotes it: enough to find the place, however much it is."""
+    shown = "an object" if isinstance(data, dict) else "an array" if isinstance(data, list) else repr(data)
+    return shown if len(shown) <= _LONGEST_QUOTE else f"{shown[:_LONGEST_QUOTE]}..."
+
+
 def _object(data: Any, place: str, names: set[str] | None) -> dict[str, Any]:
     """The object `data`, which must have exactly these keys (any keys with None)."""
     if not isinstance(data, dict):
         raise ReportFileError(f"{place} is no object")
     if names is not None and (wrong := sorted(data.keys() ^ names)):
         problem = "unknown" if wrong[0] in data else "missing"
-        raise ReportFileError(f"{place}: the key {wrong[0]!r} is {problem}")
+        raise ReportFileError(f"{place}: the key {shortly(wrong[0])} is {problem}")
     return data
 
 
@@ -160,8 +181,12 @@ def _scalar(data: Any, hint: Any, place: str) -> Any:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         if isinstance(data, str) and data in {member.value for member in hint}:
             return hint(data)
-        raise ReportFileError(f"{place}: {data!r} is no {hint.__name__.lower()}")
+        raise ReportFileError(f"{place}: {shortly(data)} is no {hint.__name__.lower()}")
     allowed: tuple[type, ...] = (int, float) if hint is float else (hint,)
     if (isinstance(data, bool) and hint is not bool) or not isinstance(data, allowed):
-        raise ReportFileError(f"{place}: {data!r} is no {hint.__name__}")
+        raise ReportFileError(f"{place}: {shortly(data)} is no {hint.__name__}")
+    if isinstance(data, str) and len(data) > LONGEST_TEXT:
+        raise ReportFileError(f"{place} has {len(data):,} characters")
+    if isinstance(data, int | float) and not 0 <= data <= LARGEST_NUMBER:
+        raise ReportFileError(f"{place}: {shortly(data)} is no count and no time")
     return data

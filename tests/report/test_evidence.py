@@ -44,6 +44,12 @@ def test_a_long_body_is_cut() -> None:
     assert lines[-1] == "| ... 8 more lines"
 
 
+def test_a_long_table_is_cut() -> None:
+    rows: list[Json] = [["x"]] * (evidence_lines.MOST_ROWS + 2)
+    lines = shown("table", {"headers": ["a"], "rows": rows})
+    assert (len(lines), lines[-1]) == (evidence_lines.MOST_ROWS + 3, "... 2 more rows")
+
+
 def test_a_picture_is_named_in_text() -> None:
     assert shown("image", "A" * 400) == ["(picture, 300 bytes: see the HTML report)"]
 

@@ -226,7 +226,7 @@ def test_several_targets_exit_with_the_worst(make_report: Callable[..., Report])
     [
         (lambda data: data.update(schema_version=2), "schema_version 2 is not 1"),
         (lambda data: data.update(kind="walk"), "kind 'walk'"),
-        (lambda data: data.update(kind=["run"]), "kind ['run']"),
+        (lambda data: data.update(kind=["run"]), "kind an array"),
         (lambda data: data.update(extra=1), "the key 'extra' is unknown"),
         (lambda data: data.pop("headline"), "the key 'headline' is missing"),
         (lambda data: data.update(verdict="good"), "report.verdict: 'good' is no verdict"),
@@ -236,6 +236,14 @@ def test_several_targets_exit_with_the_worst(make_report: Callable[..., Report])
         (lambda data: data["checks"][0].update(duration_s=True), "report.checks[0].duration_s: True is no float"),
         (lambda data: data["checks"][0].update(remedy={"text": "a"}), "the key 'snippets' is missing"),
         (lambda data: data["run"].update(requests_sent=1.5), "1.5 is no int"),
+        (lambda data: data["run"].update(requests_sent=-1), "-1 is no count"),
+        (lambda data: data["run"].update(duration_s=1e300), "1e+300 is no count and no time"),
+        (lambda data: data.update(headline="x" * 200_001), "report.headline has 200,001 characters"),
+        (lambda data: data["path"][0].update(state="torn"), "state: 'torn' is none of ok, warn"),
+        (lambda data: data["path"][0].update(state=[]), "state: an array is none of ok, warn"),
+        (lambda data: data["counts"].pop("pass"), "the key 'pass' is missing"),
+        (lambda data: data["target"].pop("url"), "report.target.url: None is no str"),
+        (lambda data: data.update(headline="x", verdict="y" * 10_000), "y..."),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_place(
