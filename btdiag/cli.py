@@ -229,7 +229,7 @@ def _call(arguments: Sequence[str]) -> int:
         return 2
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "btdiag"
-        return _complain(f"{error.format_message().splitlines()[0].rstrip('.')}: see {command} --help")
+        return _complain(f"{_without_words(error).splitlines()[0].rstrip('.')}: see {command} --help")
     except UsageError as error:
         return _complain(str(error))
     except click.exceptions.Exit as error:
@@ -246,6 +246,13 @@ def _call(arguments: Sequence[str]) -> int:
         said = redact_text(f"{type(error).__name__}: {error}")
         _complain(f"btdiag itself failed: {said} (BTDIAG_DEBUG=1 shows where)")
         return 3
+
+
+def _without_words(error: click.UsageError) -> str:
+    """What click says, but for words that no option takes: a value without quotes falls apart into such words, and the
+    second half of --header Authorization: Bearer KEY is the key."""
+    said = error.format_message()
+    return "Got words that belong to no option (put values with spaces in quotes)" if "extra argument" in said else said
 
 
 def _complain(text: str) -> int:

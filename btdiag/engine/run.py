@@ -168,7 +168,7 @@ class Run:
             counts=verdicts.counts(checks),
             path=verdicts.path(checks),
             checks=checks,
-            not_seen=(*outcome.not_seen(resolved), *withheld_keys(records)),
+            not_seen=(*outcome.not_seen(resolved), *withheld_keys(target, records)),
             measurements=records,
         )
         return redact(report, secrets_of(target))
