@@ -237,7 +237,7 @@ def _call(arguments: Sequence[str]) -> int:
         return 2
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "btdiag"
-        return _complain(f"{_first_line(error.format_message()).rstrip('.')}: see {command} --help")
+        return _complain(f"{_first_line(_without_words(error)).rstrip('.')}: see {command} --help")
     except mouth.CannotWriteError as error:
         return _complain(str(error))
     except click.exceptions.Exit as error:
@@ -266,6 +266,13 @@ def _crashed(error: Exception) -> int:
 
 def _first_line(text: str) -> str:
     return next(iter(text.splitlines()), "")
+
+
+def _without_words(error: click.UsageError) -> str:
+    """What click says, but for words that no option takes: a value without quotes falls apart into such words, and the
+    second half of --header Authorization: Bearer KEY is the key."""
+    said = error.format_message()
+    return "Got words that belong to no option (put values with spaces in quotes)" if "extra argument" in said else said
 
 
 def _complain(text: str) -> int:

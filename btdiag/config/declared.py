@@ -18,6 +18,7 @@ WINDOW_MINUTES = "OUTBOUND_RATE_LIMIT_WINDOW_MINUTES"
 LB_IDLE = "the load balancer's idle timeout"
 ECS_ALB_IDLE_S = "900"  # hard-coded for the API's own ALB (terraform-aws-braintrust-data-plane, modules/api-ecs/alb.tf)
 
+_Place = tuple[str, tuple[str, ...]]  # a file, and the keys that lead there
 SHOWN = 200  # characters kept of a value and of its place
 OPTION = {KEEPALIVE: "backend_keepalive", LB_IDLE: "lb_idle_timeout"}
 """The options that declare the same as a setting."""
@@ -38,32 +39,64 @@ _VARIABLE = re.compile(r"\$\{(?:(?:tostring|tonumber)\()?(var|local)\.(\w+)\)?\}
 def found(leaves: Sequence[Leaf]) -> tuple[DeclaredSetting, ...]:
     """The settings of one file or folder, in the order in which they stand there; each once, but for different places
     that say different things."""
-    named = (setting for leaf in leaves for setting in _of(leaf, leaves))
-    by_place: dict[tuple[str, str], DeclaredSetting] = {}
+    others = _Others(leaves)
+    named = (setting for leaf in leaves for setting in _of(leaf, others))
+    by_place: dict[tuple[str, _Place], DeclaredSetting] = {}
     for place, setting in named:
         by_place[setting.name, place] = setting  # of one list the last entry counts (Kubernetes, container env)
     return tuple({(setting.name, setting.value): setting for setting in by_place.values()}.values())
 
 
-def _of(leaf: Leaf, leaves: Sequence[Leaf]) -> Iterator[tuple[str, DeclaredSetting]]:
+class _Others:
+    """The leaves that others refer to, found at once: looking through all of them for each would take hours."""
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        self._values: dict[_Place, str] = {}
+        self._assigned: dict[str, str] = {}
+        self._locals: dict[str, str] = {}
+        self._defaults: dict[str, str] = {}
+        for leaf in leaves:
+            self._values.setdefault((leaf.file, leaf.path), leaf.value)
+            match leaf.path:
+                case (name,):
+                    self._assigned.setdefault(name, leaf.value)
+                case ("locals", _, name):
+                    self._locals.setdefault(name, leaf.value)
+                case ("variable", _, name, "default"):
+                    self._defaults.setdefault(name, leaf.value)
+
+    def beside(self, leaf: Leaf, up: int, key: str) -> str | None:
+        """The value of a key in the same file, in the place that is so many keys above the leaf."""
+        return self._values.get((leaf.file, (*leaf.path[:-up], key)))
+
+    def local(self, name: str) -> str | None:
+        """What a Terraform local is set to."""
+        return self._locals.get(name)
+
+    def variable(self, name: str) -> str | None:
+        """What a line of a .tfvars file sets a Terraform variable to, else its default."""
+        return self._assigned.get(name, self._defaults.get(name))
+
+
+def _of(leaf: Leaf, others: _Others) -> Iterator[tuple[_Place, DeclaredSetting]]:
     """The setting that a leaf is, with the place that holds it."""
     if _NOT_THE_API & set(leaf.path):
         return
-    for name, value, depth in _read(leaf, leaves):
+    for name, value, depth in _read(leaf, others):
         if name == KEEPALIVE and _LAMBDA in leaf.path:
             continue
-        place = f"{leaf.file} {'.'.join(leaf.path[:-depth])}"
-        yield place, DeclaredSetting(name=name, value=_evaluated(value, leaves)[:SHOWN], where=leaf.where[:SHOWN])
+        place = (leaf.file, leaf.path[:-depth])
+        yield place, DeclaredSetting(name=name, value=_evaluated(value, others)[:SHOWN], where=leaf.where[:SHOWN])
 
 
-def _read(leaf: Leaf, leaves: Sequence[Leaf]) -> Iterator[tuple[str, str, int]]:
+def _read(leaf: Leaf, others: _Others) -> Iterator[tuple[str, str, int]]:
     """(name, value, keys below the place): NAME: value, {name: NAME, value: value}, "NAME=value" and the load
     balancers' own attributes."""
     key, parents = leaf.path[-1], leaf.path[:-1]
     if key in _VARIABLES:
         yield key, leaf.value, 1
     elif key == "name" and leaf.value in _VARIABLES:
-        value = next((one.value for one in leaves if one.path == (*parents, "value")), None)
+        value = others.beside(leaf, 1, "value")
         if value is not None:
             yield leaf.value, value, 2
     elif parents[-1:] == ("environment",) and leaf.value.partition("=")[0] in _VARIABLES:
@@ -71,13 +104,13 @@ def _read(leaf: Leaf, leaves: Sequence[Leaf]) -> Iterator[tuple[str, str, int]]:
         yield name, value, 1
     elif key in _MODULE:
         yield _MODULE[key], leaf.value, 1
-    elif (idle := _balancer(leaf, leaves)) is not None:
+    elif (idle := _balancer(leaf, others)) is not None:
         yield LB_IDLE, idle, 1
 
 
-def _balancer(leaf: Leaf, leaves: Sequence[Leaf]) -> str | None:
+def _balancer(leaf: Leaf, others: _Others) -> str | None:
     key = leaf.path[-1]
-    if key == "idle_timeout" and _ALB & {*leaf.path, *_types(leaf, leaves)}:
+    if key == "idle_timeout" and _ALB & {*leaf.path, _type(leaf, others)}:
         return leaf.value
     if key == "enable_ecs_api" and leaf.value == "true":
         return ECS_ALB_IDLE_S
@@ -87,28 +120,20 @@ def _balancer(leaf: Leaf, leaves: Sequence[Leaf]) -> str | None:
     return leaf.value if key in _LB_KEYS else None
 
 
-def _types(leaf: Leaf, leaves: Sequence[Leaf]) -> Iterator[str]:
+def _type(leaf: Leaf, others: _Others) -> str | None:
     """The type of the planned resource whose value this is."""
-    if leaf.path[-2:-1] == ("values",):
-        yield from (one.value for one in leaves if one.path == (*leaf.path[:-2], "type"))
+    return others.beside(leaf, 2, "type") if leaf.path[-2:-1] == ("values",) else None
 
 
-def _evaluated(value: str, leaves: Sequence[Leaf], depth: int = 5) -> str:
+def _evaluated(value: str, others: _Others, depth: int = 5) -> str:
     """The value, or what the Terraform variable or local that it names is set to; as it stands where that is not
     known."""
     match = _VARIABLE.fullmatch(value)
     if not match or not depth:
         return value
     kind, name = match.groups()
-    for leaf in leaves:
-        if kind == "local" and leaf.path[:1] == ("locals",) and leaf.path[2:] == (name,):
-            return _evaluated(leaf.value, leaves, depth - 1)
-        if kind == "var" and leaf.path == (name,):  # a line of a .tfvars file
-            return _evaluated(leaf.value, leaves, depth - 1)
-    for leaf in leaves:
-        if kind == "var" and leaf.path[:1] == ("variable",) and leaf.path[2:] == (name, "default"):
-            return _evaluated(leaf.value, leaves, depth - 1)
-    return value
+    known = others.local(name) if kind == "local" else others.variable(name)
+    return value if known is None else _evaluated(known, others, depth - 1)
 
 
 def in_effect(paths: Sequence[Sequence[DeclaredSetting]], given: Container[str]) -> dict[str, DeclaredSetting]:

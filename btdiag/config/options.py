@@ -26,8 +26,9 @@ class ValueKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option. `single` marks those that mean one target only (ambiguous with several); `trusted` those that a
-    profile found in the current directory may not set, because it decides where keys go or what code runs."""
+    """One option. `single` marks those that mean one target only (ambiguous with several); `discovered` those that a
+    profile which merely lies in the current directory may set: nothing that decides where anything is sent or written,
+    whom to trust or what code runs, since whoever wrote that file may be a stranger."""
 
     name: str
     kind: ValueKind
@@ -38,7 +39,7 @@ class Option:
     env: str = ""
     repeatable: bool = False
     single: bool = False
-    trusted: bool = False
+    discovered: bool = False
     choices: tuple[str, ...] = ()
     profile: bool = True
 
@@ -69,6 +70,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="URL",
         repeatable=True,
         env="BRAINTRUST_API_URL",
+        discovered=True,
     ),
     _option(
         "targets", ValueKind.PATH, WHAT, "a file of targets, one a line; # starts a comment, - is stdin", metavar="FILE"
@@ -82,14 +84,29 @@ OPTIONS: tuple[Option, ...] = (
         profile=False,
     ),
     _option(
-        "only", ValueKind.TEXT, WHAT, "run only these checks: family, id or glob", metavar="PATTERN", repeatable=True
+        "only",
+        ValueKind.TEXT,
+        WHAT,
+        "run only these checks: family, id or glob",
+        metavar="PATTERN",
+        repeatable=True,
+        discovered=True,
     ),
-    _option("skip", ValueKind.TEXT, WHAT, "leave these checks out", metavar="PATTERN", repeatable=True),
-    _option("checks", ValueKind.PATH, WHAT, "a folder with your own checks", metavar="DIR", trusted=True),
+    _option(
+        "skip", ValueKind.TEXT, WHAT, "leave these checks out", metavar="PATTERN", repeatable=True, discovered=True
+    ),
+    _option("checks", ValueKind.PATH, WHAT, "a folder with your own checks", metavar="DIR"),
     _option("dry-run", ValueKind.FLAG, WHAT, "print what would be sent and waited for, send nothing", profile=False),
-    _option("quick", ValueKind.FLAG, LONG, "no idle waits: judge from what is known without them"),
-    _option("deep", ValueKind.FLAG, LONG, "more sizes, ages and periods"),
-    _option("budget", ValueKind.DURATION, LONG, "the time the whole run may take (default 120s)", metavar="DURATION"),
+    _option("quick", ValueKind.FLAG, LONG, "no idle waits: judge from what is known without them", discovered=True),
+    _option("deep", ValueKind.FLAG, LONG, "more sizes, ages and periods", discovered=True),
+    _option(
+        "budget",
+        ValueKind.DURATION,
+        LONG,
+        "the time the whole run may take (default 120s)",
+        metavar="DURATION",
+        discovered=True,
+    ),
     _option(
         "wait", ValueKind.DURATION, LONG, "repeat until healthy, at most this long", metavar="DURATION", profile=False
     ),
@@ -107,7 +124,6 @@ OPTIONS: tuple[Option, ...] = (
         WHOM,
         "the variable that holds the API key (default BRAINTRUST_API_KEY)",
         metavar="NAME",
-        trusted=True,
     ),
     _option(
         "header",
@@ -117,14 +133,10 @@ OPTIONS: tuple[Option, ...] = (
         metavar="'NAME: VALUE'",
         repeatable=True,
     ),
-    _option(
-        "ca", ValueKind.PATH, WHOM, "certificates to trust (PEM)", metavar="FILE", env="SSL_CERT_FILE", trusted=True
-    ),
+    _option("ca", ValueKind.PATH, WHOM, "certificates to trust (PEM)", metavar="FILE", env="SSL_CERT_FILE"),
     _option("client-cert", ValueKind.PATH, WHOM, "client certificate (PEM)", metavar="FILE"),
     _option("client-key", ValueKind.PATH, WHOM, "its private key (PEM)", metavar="FILE"),
-    _option(
-        "proxy", ValueKind.TEXT, WAY, "the HTTP proxy to go through", metavar="URL", env="HTTPS_PROXY", trusted=True
-    ),
+    _option("proxy", ValueKind.TEXT, WAY, "the HTTP proxy to go through", metavar="URL", env="HTTPS_PROXY"),
     _option("no-proxy", ValueKind.FLAG, WAY, "ignore every proxy setting"),
     _option(
         "resolve",
@@ -146,6 +158,7 @@ OPTIONS: tuple[Option, ...] = (
         "how long the load balancer keeps an idle connection to the API",
         metavar="SECONDS",
         single=True,
+        discovered=True,
     ),
     _option(
         "backend-keepalive",
@@ -154,6 +167,7 @@ OPTIONS: tuple[Option, ...] = (
         "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS of the API server",
         metavar="SECONDS",
         single=True,
+        discovered=True,
     ),
     _option(
         "app-url",
@@ -186,8 +200,9 @@ OPTIONS: tuple[Option, ...] = (
         "SDK in use (default: the newest known)",
         metavar="LANG=VERSION",
         repeatable=True,
+        discovered=True,
     ),
-    _option("role", ValueKind.CHOICE, RESTRICTION, "which hosts this place needs", choices=ROLES),
+    _option("role", ValueKind.CHOICE, RESTRICTION, "which hosts this place needs", choices=ROLES, discovered=True),
     _option("allow", ValueKind.URL, RESTRICTION, "must be reachable from here as well", metavar="URL", repeatable=True),
     _option("expect-blocked", ValueKind.URL, RESTRICTION, "must not answer from here", metavar="URL", repeatable=True),
     _option(
@@ -195,7 +210,6 @@ OPTIONS: tuple[Option, ...] = (
         ValueKind.SWITCH,
         KEEPALIVE,
         "provoke the 502 race (default: only in the lab); it can cost users errors",
-        trusted=True,
     ),
     _option("connections", ValueKind.NUMBER, KEEPALIVE, "at most so many at once (default 200)", metavar="N"),
     _option(
@@ -207,6 +221,7 @@ OPTIONS: tuple[Option, ...] = (
         KEEPALIVE,
         "idle periods to try (default: what the budget holds, at most 4)",
         metavar="N",
+        discovered=True,
     ),
     _option("browser", ValueKind.TEXT, BROWSER, "auto, none, or the browser's path", metavar="auto|none|PATH"),
     _option("headed", ValueKind.FLAG, BROWSER, "show the browser: a person answers the real prompt"),
@@ -216,7 +231,14 @@ OPTIONS: tuple[Option, ...] = (
     _option("output", ValueKind.PATH, OUTPUT, "where report files go (default reports/)", metavar="DIR", short="o"),
     _option("report", ValueKind.TEXT, OUTPUT, "write this format to this file", metavar="FORMAT=PATH", repeatable=True),
     _option("no-files", ValueKind.FLAG, OUTPUT, "write no report files"),
-    _option("fail-on", ValueKind.CHOICE, OUTPUT, "the least verdict that exits with 1 (default fail)", choices=FAIL_ON),
+    _option(
+        "fail-on",
+        ValueKind.CHOICE,
+        OUTPUT,
+        "the least verdict that exits with 1 (default fail)",
+        choices=FAIL_ON,
+        discovered=True,
+    ),
     _option("quiet", ValueKind.FLAG, OUTPUT, "only the answer", short="q"),
     _option("verbose", ValueKind.FLAG, OUTPUT, "passes and skips too, with evidence", short="v"),
     _option("no-color", ValueKind.FLAG, OUTPUT, "no colours", env="NO_COLOR"),

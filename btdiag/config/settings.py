@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from btdiag.config.options import BY_KEY, FORMAT_NAMES, OPTIONS, ValueKind
-from btdiag.config.profile import Waiver, load_profile
-from btdiag.config.values import UsageError, printable, read, target_name
+from btdiag.config.profile import Profile, Waiver, load_profile
+from btdiag.config.reading import MIB, PEM_BYTES, read_bytes, read_stdin, read_text
+from btdiag.config.secretive import header_parts, proxy_parts
+from btdiag.config.values import UsageError, path, printable, read, target_name
 from btdiag.core.finding import Json
-from btdiag.core.target import Mode
-from btdiag.core.urls import without_userinfo
+from btdiag.core.target import DeclaredSetting, Mode
 
 MAX_TARGETS = 50
+TARGETS_BYTES = MIB
+WITHHELD = "[withheld]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +41,9 @@ class Output:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything one run needs. `lab` has the scenario of each target that is one; its Target is known once the lab
-    serves (see `lab_target`). `rerun` is the command line without targets and selection, `shown` the options that
-    were given, as a report may show them."""
+    serves (see `lab_target`). `shown` are the options that were given, as a report may show them. `strangers` are the
+    targets that nobody but a profile found in the current directory names, each with the words for why nothing secret
+    goes there. `declared` remembers what the files of --config say, which are read once for all targets."""
 
     urls: tuple[str, ...]
     values: Mapping[str, Any]
@@ -56,6 +61,8 @@ class Settings:
     dry_run: bool = False
     shown: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    strangers: Mapping[str, str] = field(default_factory=dict)
+    declared: dict[tuple[Path, ...], list[tuple[DeclaredSetting, ...]]] = field(default_factory=dict)
 
 
 def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Settings:
@@ -66,9 +73,10 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: P
     values = {**profile.values, **from_environment, **given}
     urls = _urls(given, values)
     _check_together(values, given, urls)
-    notes = []
-    if profile.path is not None and not profile.trusted:
-        notes.append(f"settings from {profile.path} (found in the current directory)")
+    _check_readable(values)
+    for table in profile.targets.values():
+        _check_readable(table)
+    strangers = _strangers(urls, profile, {**from_environment, **given})
     return Settings(
         urls=urls,
         values=values,
@@ -84,9 +92,40 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: P
         wait=values.get("wait"),
         watch=values.get("watch"),
         dry_run=values.get("dry_run", False),
-        shown=_shown({**profile.values, **given}),
-        notes=tuple(notes),
+        shown=_shown({**profile.values, **given}, environment),
+        notes=_notes(profile, strangers),
+        strangers=strangers,
     )
+
+
+def _strangers(urls: Sequence[str], profile: Profile, others: Mapping[str, Any]) -> dict[str, str]:
+    """The targets that stand neither on the command line nor in the environment, but in a profile that was merely
+    found. Flags and environment replace the targets of a profile, so that there are none beside theirs."""
+    if profile.trusted or "target" in others or "targets" in others:
+        return {}
+    why = (
+        f"only {profile.path}, which was found in the current directory, names this target: name it with --target, or "
+        "the file with --profile, if you trust it"
+    )
+    return dict.fromkeys(urls, why)
+
+
+def _notes(profile: Profile, strangers: Mapping[str, str]) -> tuple[str, ...]:
+    """What stderr says before the run begins."""
+    if profile.path is None or profile.trusted:
+        return ()
+    real = os.path.realpath(profile.path)
+    leads = "" if real == os.path.abspath(profile.path) else f", a link to {real}"
+    found = f"settings from {profile.path} (found in the current directory{leads})"
+    return found, *(f"no key, header or certificate goes to {url}: {why}" for url, why in strangers.items())
+
+
+def _check_readable(values: Mapping[str, Any]) -> None:
+    """UsageError if certificates or keys are no plain files, or too large: OpenSSL, which opens them, would wait for a
+    pipe, and reads a device to its end."""
+    for key in ("ca", "client_cert", "client_key"):
+        if values.get(key) is not None:
+            read_bytes(values[key], PEM_BYTES, f"--{BY_KEY[key].name}")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -114,11 +153,8 @@ def _urls(given: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, ...
     return tuple(dict.fromkeys(target_name(name, "--target") for name in names))
 
 
-def _targets_file(path: Path) -> list[str]:
-    try:
-        text = Path("/dev/stdin").read_text("utf-8") if str(path) == "-" else path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--targets {path}: {getattr(error, 'strerror', None) or 'is not readable as text'}") from None
+def _targets_file(file: Path) -> list[str]:
+    text = read_stdin(TARGETS_BYTES, "--targets") if str(file) == "-" else read_text(file, TARGETS_BYTES, "--targets")
     lines = (line.split("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
@@ -153,19 +189,22 @@ def _mode(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mode:
     return mode
 
 
-def _checks_dir(path: Path | None) -> Path | None:
-    if path is not None and not path.is_dir():
-        raise UsageError(f"--checks {path}: is no folder")
-    return path
+def _checks_dir(folder: Path | None) -> Path | None:
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--checks {folder}: is no folder")
+    return folder
 
 
 def _output(values: Mapping[str, Any]) -> Output:
     reports = []
     for entry in values.get("report", ()):
-        name, _, path = entry.partition("=")
-        if name not in FORMAT_NAMES or not path:
+        name, _, file = entry.partition("=")
+        if name not in FORMAT_NAMES or not file:
             raise UsageError(f"--report {printable(entry)}: write FORMAT=PATH with one of {', '.join(FORMAT_NAMES)}")
-        reports.append((name, Path(path).expanduser()))
+        try:
+            reports.append((name, path(file)))
+        except ValueError as error:
+            raise UsageError(f"--report {printable(entry)}: {error}") from None
     return Output(
         format=values.get("format", "text"),
         directory=values.get("output", Path("reports")),
@@ -179,16 +218,26 @@ def _output(values: Mapping[str, Any]) -> Output:
     )
 
 
-def _shown(values: Mapping[str, Any]) -> dict[str, Json]:
-    """The options of flags and profile as a report shows them: headers by name only."""
+def _shown(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Json]:
+    """The options of flags and profile as a report shows them: headers by name only, and nothing of what is not what
+    the option wants, for that may be the secret itself."""
     shown: dict[str, Json] = {}
     for key, value in sorted(values.items()):
         if key == "header":
-            shown[key] = [entry.split(":")[0] for entry in value]
+            shown[key] = [_or_withheld(header_parts, entry)[0] for entry in value]
         elif key == "proxy":
-            shown[key] = without_userinfo(value)
+            shown[key] = _or_withheld(proxy_parts, value)[0]
+        elif key == "api_key_env":
+            shown[key] = value if value in environment else WITHHELD
         elif isinstance(value, tuple):
             shown[key] = [str(item) for item in value]
         else:
             shown[key] = str(value) if isinstance(value, Path) else value
     return shown
+
+
+def _or_withheld(parts: Callable[[str], tuple[str, str]], text: str) -> tuple[str, str]:
+    try:
+        return parts(text)
+    except ValueError:
+        return WITHHELD, ""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from btdiag.config.declared import KEEPALIVE, LB_IDLE, found, in_effect
-from btdiag.config.files import leaves
-from btdiag.config.options import BY_KEY
+from btdiag.config.files import Meter, leaves
+from btdiag.config.secretive import header_parts, header_value, proxy_parts
 from btdiag.config.settings import Settings
 from btdiag.config.values import UsageError, printable
 from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Proxy, Resolver, Secret, Target
-from btdiag.core.urls import UrlParts, exempting_entry, url_parts, without_userinfo
+from btdiag.core.urls import UrlParts, exempting_entry, quotable, url_parts
+
+_SECRET = {
+    "api_key_env": "the API key",
+    "header": "the headers of --header",
+    "client_cert": "the client certificate",
+    "client_key": "its key",
+}
 
 
 def target(settings: Settings, name: str) -> Target:
@@ -29,10 +35,8 @@ def target(settings: Settings, name: str) -> Target:
         raise UsageError(f"--target: {error}") from None
     proxy, proxy_note = _proxy(values, settings.environment, parts)
     key_name = values.get("api_key_env", "BRAINTRUST_API_KEY")
-    key = settings.environment.get(key_name, "").strip()
-    if "api_key_env" in settings.flags and not key:
-        raise UsageError(f"--api-key-env {key_name}: that variable is not set")
-    return Target(
+    key = _key(settings, key_name)
+    found = Target(
         url=parts.normal,
         scheme=parts.scheme,
         host=parts.host,
@@ -45,19 +49,57 @@ def target(settings: Settings, name: str) -> Target:
         proxy_note=proxy_note,
         api_key=Secret(key) if key else None,
         api_key_source=key_name if key else "",
-        **_declared(values, settings.environment, _files(values)),
+        **_declared(values, settings.environment, _files(settings, values)),
     )
+    return _kept_from(found, settings.strangers.get(name, ""))
+
+
+def _kept_from(target: Target, why: str) -> Target:
+    """The target as it is, or without anything secret, so that nothing can send it, and with the words for why."""
+    kept = [
+        words
+        for words, value in zip(_SECRET.values(), (target.api_key, target.headers, target.client_cert), strict=False)
+        if value
+    ]
+    if not (why and kept):
+        return target
+    return replace(
+        target,
+        api_key=None,
+        api_key_source="",
+        headers=(),
+        client_cert=None,
+        client_key=None,
+        withheld=_withheld(kept, why),
+    )
+
+
+def _withheld(kept: Sequence[str], why: str) -> str:
+    return f"{' and '.join(kept)} {'was' if len(kept) == 1 else 'were'} withheld: {why}"
+
+
+def _key(settings: Settings, name: str) -> str:
+    """The value of the variable that holds the key; UsageError if the command line names one that is not set, without
+    its name: whoever takes the option for the key itself gave the key."""
+    key = settings.environment.get(name, "").strip()
+    if "api_key_env" in settings.flags and not key:
+        raise UsageError(
+            "--api-key-env: there is no such variable, or it is empty: give its name, never the key itself"
+        )
+    return key
 
 
 def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Target:
     """The Target of a lab that serves: what the lab says, overridden by flags alone."""
-    flags = dict(settings.flags)
+    why = settings.strangers.get(f"lab:{scenario}", "")
+    kept = [key for key in _SECRET if why and key in settings.flags]
+    flags = {key: value for key, value in settings.flags.items() if key not in kept}
     parts = url_parts(lab["url"])
     proxy, proxy_note = None, "the lab needs none"
     if chosen := flags.get("proxy") or (None if flags.get("no_proxy") else lab.get("proxy")):
         proxy, proxy_note = _proxy_value(chosen, "--proxy" if "proxy" in flags else "the lab"), ""
     key_name = flags.get("api_key_env")
-    key = settings.environment.get(key_name, "").strip() if key_name else lab.get("api_key")
+    key = _key(settings, key_name) if key_name else lab.get("api_key")
     values = {
         "ca": Path(lab["ca"]) if lab.get("ca") else None,
         "client_cert": Path(lab["client_cert"]) if lab.get("client_cert") else None,
@@ -98,7 +140,8 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         address_spaces=tuple((network, space) for network, space in lab.get("address_spaces", ())),
         browser_profile=Path(lab["browser_profile"]) if lab.get("browser_profile") else None,
         page=lab.get("page", ""),
-        **_declared(values, settings.environment, _files(flags)),
+        withheld=_withheld([_SECRET[key] for key in kept], why) if kept else "",
+        **_declared(values, settings.environment, _files(settings, flags)),
     )
 
 
@@ -107,9 +150,6 @@ def _declared(
 ) -> dict[str, Any]:
     """The fields of Target that are the same whether a lab or a person gives them. `files` has only what no option of
     a person says, so that it outweighs what a lab says of itself."""
-    for key in ("ca", "client_cert", "client_key"):
-        if values.get(key) is not None and not os.access(values[key], os.R_OK):
-            raise UsageError(f"--{BY_KEY[key].name} {values[key]}: cannot be read")
     app_url = values.get("app_url", "https://www.braintrust.dev")
     return {
         "ca_file": values.get("ca"),
@@ -132,9 +172,13 @@ def _declared(
     }
 
 
-def _files(values: Mapping[str, Any]) -> dict[str, DeclaredSetting]:
+def _files(settings: Settings, values: Mapping[str, Any]) -> dict[str, DeclaredSetting]:
     """What the files of --config declare, by name."""
-    return in_effect([found(leaves(path)) for path in values.get("config", ())], given=values)
+    paths = values.get("config", ())
+    if paths not in settings.declared:
+        meter = Meter()
+        settings.declared[paths] = [found(leaves(path, meter)) for path in paths]
+    return in_effect(settings.declared[paths], given=values)
 
 
 def _seconds(setting: DeclaredSetting | None) -> float | None:
@@ -142,18 +186,15 @@ def _seconds(setting: DeclaredSetting | None) -> float | None:
 
 
 def _header(entry: str, environment: Mapping[str, str]) -> tuple[str, Secret]:
-    name, colon, value = entry.partition(":")
-    name, value = name.strip(), value.strip()
-    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-        raise UsageError(f"--header {printable(name)!r}: write 'Name: value'")
-    if value.startswith("@"):
-        variable = value[1:]
-        if variable not in environment:
-            raise UsageError(f"--header '{name}: @{printable(variable)}': that variable is not set")
-        value = environment[variable]
-    if not value.isascii() or any(ord(character) < 32 for character in value):
-        raise UsageError(f"--header {name!r}: the value has characters that a header cannot carry")
-    return name, Secret(value)
+    try:
+        name, value = header_parts(entry)
+        if value.startswith("@"):
+            if value[1:] not in environment:
+                raise ValueError(f"'{name}: @...': there is no variable of the name that follows the @")
+            value = environment[value[1:]]
+        return name, Secret(header_value(value))
+    except ValueError as error:
+        raise UsageError(f"--header: {error}") from None
 
 
 def _origin(entry: str) -> str:
@@ -164,13 +205,13 @@ def _origin(entry: str) -> str:
     except ValueError as error:
         raise UsageError(f"--origin: {error}") from None
     if parts.path:
-        raise UsageError(f"--origin {entry}: an origin has no path")
+        raise UsageError(f"--origin {quotable(entry)}: an origin has no path")
     return parts.normal
 
 
 def _sdk(entry: str) -> tuple[str, str]:
     language, _, version = entry.partition("=")
-    if not language or not re.fullmatch(r"\d+(\.\d+)*", version):
+    if not language or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}){0,5}", version):
         raise UsageError(f"--sdk {printable(entry)}: write LANG=VERSION, for instance python=0.48.1")
     return language, version
 
@@ -179,12 +220,12 @@ def _resolvers(nameserver: str | None) -> tuple[Resolver, ...]:
     if nameserver is None:
         return (SYSTEM_RESOLVER,)
     address, port = nameserver, 53
-    bracketed = re.fullmatch(r"\[([^]]+)](?::(\d+))?", nameserver)
+    bracketed = re.fullmatch(r"\[([^]]+)](?::([0-9]{1,5}))?", nameserver)
     if bracketed:
         address, port = bracketed[1], int(bracketed[2] or 53)
     elif nameserver.count(":") == 1:
         address, _, text = nameserver.partition(":")
-        port = int(text) if text.isdecimal() else -1
+        port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
     try:
         address = str(ip_address(address))
     except ValueError:
@@ -199,7 +240,7 @@ def _resolve(entries: Sequence[str], host: str, port: int) -> tuple[str, ...]:
     """The addresses that --resolve gives for this host and port (curl's form: HOST:PORT:ADDRESS[,ADDRESS])."""
     found: list[str] = []
     for entry in entries:
-        match = re.fullmatch(r"(\[[^]]+]|[^:]+):(\d+):(.+)", entry)
+        match = re.fullmatch(r"(\[[^]]+]|[^:]+):([0-9]{1,5}):(.+)", entry)
         try:
             if not match:
                 raise ValueError
@@ -238,19 +279,8 @@ def _proxy(values: Mapping[str, Any], environment: Mapping[str, str], parts: Url
 
 
 def _proxy_value(raw: str, source: str) -> Proxy:
-    text = raw if "://" in raw else f"http://{raw}"
     try:
-        parts = urlsplit(text)
-        bare = url_parts(without_userinfo(text))
+        url, credentials = proxy_parts(raw)
     except ValueError as error:
-        raise UsageError(f"{source}: {printable(without_userinfo(str(error)))}") from None
-    credentials = None
-    if parts.username is not None:
-        credentials = Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
-    return Proxy(
-        url=f"{bare.scheme}://{_bracket(bare.host)}:{parts.port or bare.port}", source=source, credentials=credentials
-    )
-
-
-def _bracket(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+        raise UsageError(f"{source}: {error}") from None
+    return Proxy(url=url, source=source, credentials=Secret(credentials) if credentials else None)

@@ -20,8 +20,15 @@ def key_withheld(target: Target, url: str, tls_verified: bool | None) -> str | N
     None without TLS.
     """
     if target.api_key is None:
-        return "no API key was given"
+        return no_key(target)
     return _withheld(target, url, tls_verified)
+
+
+def no_key(target: Target) -> str:
+    """Why there is no key at all for this target, and what to do."""
+    return (
+        target.withheld or "no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env"
+    )
 
 
 def headers_withheld(target: Target, url: str, tls_verified: bool | None) -> str | None:

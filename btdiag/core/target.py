@@ -77,6 +77,7 @@ class Target:
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
     address itself (as Chromium's --ip-address-space-overrides does). Of a lab's users only: `browser_profile` is their
     stored permissions, `page` how they open the web app: "framed" in another site's page, "restricted" by a header.
+    `withheld` says which secrets were given, but may not go to this target, and why ("" if all may).
     """
 
     url: str
@@ -112,6 +113,7 @@ class Target:
     address_spaces: tuple[tuple[str, str], ...] = ()
     browser_profile: Path | None = None
     page: str = ""
+    withheld: str = ""
 
     def setting(self, name: str) -> DeclaredSetting | None:
         """What a file of --config declares of this setting, if that counts."""

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TextIO
 
 from btdiag.config import UsageError
-from btdiag.engine.reading import read_bounded
+from btdiag.config.reading import read_bytes
 from btdiag.report.escape import plain
 
 # A folder of checks has a handful of files; these bounds tell it from a home folder or a whole disk given by mistake.
@@ -104,7 +104,7 @@ def _looked_into(entry: os.DirEntry[str]) -> bool:
 
 
 def _compiles(file: Path) -> None:
-    source = read_bounded(file, LARGEST_FILE, "a folder of ordinary files")
+    source = read_bytes(file, LARGEST_FILE, "")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -84,7 +84,7 @@ def _report(run: Run, number: int, judged: Judged, facts: Facts) -> Report:
         counts=verdicts.counts(checks),
         path=verdicts.path(checks),
         checks=checks,
-        not_seen=(*outcome.not_seen(resolved), *withheld_keys(records)),
+        not_seen=(*outcome.not_seen(resolved), *withheld_keys(target, records)),
         measurements=records,
     )
     return redact(report, secrets_of(target))

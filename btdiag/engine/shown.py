@@ -47,8 +47,9 @@ def secrets_of(target: Target) -> list[Secret]:
     return [secret for secret in found if secret.reveal()]
 
 
-def withheld_keys(records: Sequence[MeasurementRecord]) -> tuple[str, ...]:
-    """One line for each reason why the API key was not sent although a probe would have."""
+def withheld_keys(target: Target, records: Sequence[MeasurementRecord]) -> tuple[str, ...]:
+    """One line for what the target may not be sent at all, and one for each reason why the API key was not sent
+    although a probe would have."""
     reasons: list[str] = []
 
     def visit(value: Json) -> None:
@@ -64,4 +65,5 @@ def withheld_keys(records: Sequence[MeasurementRecord]) -> tuple[str, ...]:
 
     for record in records:
         visit(record.fact)
-    return tuple(f"the API key was withheld: {reason}" for reason in dict.fromkeys(reasons))
+    lines = (f"the API key was withheld: {reason}" for reason in dict.fromkeys(reasons) if reason != target.withheld)
+    return (*((target.withheld,) if target.withheld else ()), *lines)

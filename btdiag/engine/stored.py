@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from btdiag.config import UsageError
+from btdiag.config.reading import read_stdin, read_text
 from btdiag.engine.mouth import painted
-from btdiag.engine.reading import read_bounded
 from btdiag.report.documents import Context, Document, ReportFileError, reports_of
 from btdiag.report.escape import plain
 from btdiag.report.formats import render
@@ -19,26 +19,18 @@ from btdiag.report.verdicts import exit_code
 INTERRUPTED = 130
 # A report has about 1 MB, one of fifty targets 50 MB; what is larger is none of ours.
 LARGEST_FILE = 64 * 1024 * 1024
-_WANTED = "the path of a report.json"
 
 
 def read(path: Path) -> Document:
     """A stored report.json; "-" is stdin. UsageError if it cannot be read or is none."""
     try:
-        return load(_bytes_of(path).decode("utf-8"))
+        if str(path) == "-":
+            return load(read_stdin(LARGEST_FILE, ""))
+        return load(read_text(path / "report.json" if path.is_dir() else path, LARGEST_FILE, ""))
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}: give {_WANTED}") from None
-    except (UnicodeDecodeError, ReportFileError) as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ReportFileError as error:
         raise UsageError(f"{path}: {error}") from None
-
-
-def _bytes_of(path: Path) -> bytes:
-    if str(path) != "-":
-        return read_bounded(path / "report.json" if path.is_dir() else path, LARGEST_FILE, _WANTED)
-    content = sys.stdin.buffer.read(LARGEST_FILE + 1) if sys.stdin else b""
-    if len(content) > LARGEST_FILE:
-        raise UsageError(f"-: is larger than {LARGEST_FILE:,} bytes")
-    return content
 
 
 def _print(document: Document, format_: str, context: Context, stdout: TextIO) -> None:

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag.config import Settings, UsageError, lab_target, settings, target
+from btdiag.config.options import OPTIONS, Option, ValueKind
+from btdiag.config.profile import load_profile
 from btdiag.config.values import duration
+from btdiag.core.credential import key_withheld
 from btdiag.core.target import Secret, Target
 from btdiag.core.urls import exempting_entry, url, url_parts
 
@@ -42,11 +45,12 @@ def profile(folder: Path, text: str, name: str = "btdiag.toml") -> Path:
 
 
 def test_a_flag_outweighs_the_environment_which_outweighs_the_profile(folder: Path) -> None:
-    profile(folder, 'app_url = "https://profile.example"')
+    named = str(profile(folder, 'app_url = "https://profile.example"'))
     environment = {"BRAINTRUST_APP_URL": "https://environment.example"}
-    assert the_target(folder).app_url == "https://profile.example"
-    assert the_target(folder, environment).app_url == "https://environment.example"
-    assert the_target(folder, environment, app_url="https://flag.example").app_url == "https://flag.example"
+    assert the_target(folder, profile=named).app_url == "https://profile.example"
+    assert the_target(folder, environment, profile=named).app_url == "https://environment.example"
+    flagged = the_target(folder, environment, profile=named, app_url="https://flag.example")
+    assert flagged.app_url == "https://flag.example"
 
 
 def test_an_empty_variable_counts_as_unset(folder: Path) -> None:
@@ -68,10 +72,10 @@ def test_a_file_of_targets_has_comments_and_each_target_counts_once(folder: Path
 
 
 def test_a_table_of_the_profile_belongs_to_one_target(folder: Path) -> None:
-    profile(
+    named = profile(
         folder, f'lb_idle_timeout = 60\n[targets."{URL}/"]\nlb_idle_timeout = 900\nbackend = "http://10.0.0.1:8000"'
     )
-    made = make(folder, target=(URL, "https://b.example"))
+    made = make(folder, target=(URL, "https://b.example"), profile=str(named))
     first, second = (target(made, name) for name in made.urls)
     assert (first.lb_idle_timeout, first.backend) == (900, "http://10.0.0.1:8000")
     assert (second.lb_idle_timeout, second.backend) == (60, None)
@@ -85,17 +89,69 @@ def test_waivers_come_from_the_profile(folder: Path) -> None:
 
 def test_a_found_profile_is_announced_and_a_named_one_is_not(folder: Path) -> None:
     path = profile(folder, "quick = true")
-    assert str(path) in make(folder).notes[0]
+    (note,) = make(folder).notes
+    assert str(path) in note
     assert make(folder, profile=str(path)).notes == ()
 
 
-@pytest.mark.parametrize("key", ["checks", "induce", "api_key_env", "proxy", "ca"])
-def test_what_decides_about_keys_and_code_needs_a_named_profile(folder: Path, key: str) -> None:
-    value = {"induce": "true", "proxy": '"http://p:1"'}.get(key, f'"{folder}"')
-    path = profile(folder, f"{key} = {value}")
-    with pytest.raises(UsageError, match="--profile"):
-        make(folder)
-    assert key in make(folder, {"BRAINTRUST_API_KEY": "k"}, profile=str(path)).values
+MAY_BE_FOUND = {
+    *("target", "only", "skip", "quick", "deep", "budget", "periods", "lb_idle_timeout", "backend_keepalive", "sdk"),
+    *("role", "fail_on"),
+}
+
+
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.profile], ids=lambda option: option.key)
+def test_a_found_profile_may_set_what_is_listed_here_and_nothing_else(
+    folder: Path, option: Option, table: bool
+) -> None:
+    """A new option is refused until someone marks it in the table of options, and here."""
+    value = {
+        ValueKind.FLAG: "true",
+        ValueKind.SWITCH: "true",
+        ValueKind.NUMBER: "2",
+        ValueKind.SECONDS: "2",
+        ValueKind.DURATION: '"2s"',
+        ValueKind.CHOICE: f'"{(*option.choices, "")[0]}"',
+        ValueKind.PATH: f'"{__file__}"',
+    }.get(option.kind, '"https://x.example"')
+    path = profile(folder, (f'[targets."{URL}"]\n' if table else "") + f"{option.key} = {value}\n")
+    if option.key in MAY_BE_FOUND:
+        load_profile(None, folder)
+    else:
+        with pytest.raises(UsageError, match=f"{option.key} may not be set .* --profile {path} would trust it"):
+            load_profile(None, folder)
+    named = load_profile(path, folder)
+    assert option.key in (named.targets[URL] if table else named.values)
+
+
+def test_what_a_found_profile_may_set_is_what_the_documentation_says() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert {option.key for option in OPTIONS if option.discovered} == MAY_BE_FOUND
+    assert all(f"`{key}`" in readme.split("merely lies in the current directory")[1][:700] for key in MAY_BE_FOUND)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "kept"),
+    [
+        ({}, {}, True),
+        ({"target": (URL,)}, {}, False),
+        ({}, {"BRAINTRUST_API_URL": URL}, False),
+        ({}, {"BRAINTRUST_API_URL": ""}, True),
+    ],
+)
+def test_nothing_secret_is_left_in_a_target_that_only_a_found_profile_names(
+    folder: Path, flags: dict[str, Any], environment: dict[str, str], kept: bool
+) -> None:
+    profile(folder, f'target = "{URL}"')
+    more = {"header": ("X: secret",), "client_cert": __file__, "client_key": __file__}
+    made = settings({**flags, **more}, {**environment, "BRAINTRUST_API_KEY": "secret"}, folder)
+    found = target(made, URL)
+    assert (found.api_key is None) is kept
+    assert (found.headers == ()) is kept
+    assert (found.client_cert, found.client_key) == ((None, None) if kept else (Path(__file__), Path(__file__)))
+    assert ("only" in found.withheld) is kept
+    assert key_withheld(found, f"{URL}/ping", True) == (found.withheld or None)
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
@@ -131,6 +187,7 @@ def test_what_decides_about_keys_and_code_needs_a_named_profile(folder: Path, ke
         ({"checks": "/no/such/folder"}, "no folder"),
         ({"report": ("pdf=x",)}, "FORMAT=PATH"),
         ({"profile": "/no/such/file"}, "No such file"),
+        ({"ca": "/no/such/file"}, "cannot be read"),
         ({"target": (URL, "https://b.example"), "backend": "http://10.0.0.1"}, "belongs to one target"),
         ({"target": tuple(f"https://h{n}.example" for n in range(60))}, "too many"),
     ],
@@ -145,10 +202,9 @@ def test_a_mistake_is_one_line_that_says_what(folder: Path, flags: dict[str, Any
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"ca": "/no/such/file"}, "cannot be read"),
         ({"header": ("nonsense",)}, "'Name: value'"),
-        ({"header": ("X: @NOT_SET",)}, "not set"),
-        ({"api_key_env": "NOT_SET"}, "not set"),
+        ({"header": ("X: @NOT_SET",)}, "no variable of the name"),
+        ({"api_key_env": "NOT_SET"}, "no such variable"),
         ({"nameserver": "dns.example"}, "IP address"),
         ({"nameserver": "10.0.0.1:x"}, "IP address"),
         ({"resolve": ("api.example:443:nowhere",)}, "HOST:PORT:ADDRESS"),
@@ -277,8 +333,10 @@ def test_the_plain_port_is_known_only_beside_the_usual_one(folder: Path) -> None
 def test_neither_environment_nor_profile_reach_a_lab_but_flags_do(folder: Path, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_text("x")
-    profile(folder, 'backend = "http://10.0.0.1"')
-    environment = {"BRAINTRUST_API_KEY": "sk-real", "HTTPS_PROXY": "http://p:1", "SSL_CERT_FILE": "/etc/ssl/real.pem"}
+    named = str(profile(folder, 'backend = "http://10.0.0.1"'))
+    real = tmp_path / "real.pem"
+    real.write_text("x")
+    environment = {"BRAINTRUST_API_KEY": "sk-real", "HTTPS_PROXY": "http://p:1", "SSL_CERT_FILE": str(real)}
     lab = {
         "url": "https://api.lab.example:4443",
         "ca": str(ca),
@@ -288,12 +346,13 @@ def test_neither_environment_nor_profile_reach_a_lab_but_flags_do(folder: Path, 
         "plain_port": 8080,
         "address_spaces": [["127.0.0.0/8", "public"]],
     }
-    made = settings({"target": ("lab:healthy",)}, environment, folder)
+    made = settings({"target": ("lab:healthy",), "profile": named}, environment, folder)
     found = lab_target(made, "healthy", lab)
     assert found.api_key == Secret("lab-key")
     assert (found.proxy, found.ca_file, found.backend, found.plain_port) == (None, ca, "http://127.0.0.9:1", 8080)
     assert found.resolvers[0].address == "127.0.0.1:5353"
-    made = settings({"target": ("lab:healthy",), "backend": "http://127.0.0.8:2"}, environment, folder)
+    flags = {"target": ("lab:healthy",), "backend": "http://127.0.0.8:2", "profile": named}
+    made = settings(flags, environment, folder)
     assert lab_target(made, "healthy", lab).backend == "http://127.0.0.8:2"
 
 
@@ -330,6 +389,6 @@ def test_no_text_makes_a_url_crash(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["user:canary@api.example", "https://user:canary@api.example", "//user:canary@x/y"])
 def test_a_password_in_a_url_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(ValueError, match=r"api|x") as caught:
+    with pytest.raises(ValueError, match=r"the URL (carried|has no scheme)") as caught:
         url_parts(text)
     assert "canary" not in str(caught.value)

@@ -189,7 +189,7 @@ def test_two_load_balancers_are_a_question_too(tmp_path: Path) -> None:
         ("plan.json", b"{", "is not JSON"),
         ("plan.json", b"[" * 50_000, "nested more deeply"),
         ("README.md", b"words", "is neither .yaml"),
-        ("huge.yaml", b"#" * (MAX_BYTES + 1), "larger than 4 MiB"),
+        ("huge.yaml", b"#" * (MAX_BYTES + 1), "larger than 1 MiB"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path: Path, name: s
 def test_aliases_that_multiply_are_given_up(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    with pytest.raises(UsageError, match="more than 500,000 values"):
+    with pytest.raises(UsageError, match="more than 150,000 values"):
         leaves(write(tmp_path, "values.yaml", "\n".join(lines)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from btdiag.core.credential import no_key
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, measurement
 from btdiag.core.target import Mode, Target, Way
@@ -28,7 +29,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 async def audit(serving_way: Way, wire: Wire, target: Target) -> Audit:
     """Which audit headers arrive, and whether the list of resources can be decoded."""
     if target.api_key is None:
-        raise NotAsked("no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env")
+        raise NotAsked(no_key(target))
     url = target.url_for(PATH)
     return _read(
         await settled(

@@ -89,9 +89,29 @@ def test_the_dry_run_prints_every_request() -> None:
     ]
     assert lines[6] == "HEAD https://bucket.example/some/ and GET https://bucket.example/some (for what --allow names)"
     assert "without server name" in lines[7]
-    assert "past the proxy" in lines[8]
-    assert "trust store" in lines[9]
-    assert len(lines) == 10
+    assert "trust store" in lines[8]
+    assert len(lines) == 9
+
+
+def test_the_dry_run_prints_the_way_that_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(egress)
+    assert spec is not None
+    assert spec.sends is not None
+    proxied = target(
+        allow=("http://127.0.0.1:81",), role="build", proxy=Proxy(url="http://proxy.example:3128", source="--proxy")
+    )
+    (line,) = (line for line in spec.sends(proxied, Mode()) if "past" in line and "127.0.0.1" in line)
+    assert line == (
+        "where the proxy http://proxy.example:3128 blocks the way to 127.0.0.1 or takes long: A and AAAA queries for "
+        "127.0.0.1 and, past the proxy, a TCP connection to port 81 of the first address found, be it public, private "
+        "or loopback"
+    )
+    monkeypatch.setenv("http_proxy", "http://user:canary@proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    passed = target(allow=("http://127.0.0.1:81",), role="build", proxy_note="")
+    (line,) = (line for line in spec.sends(passed, Mode()) if "NO_PROXY" in line)
+    assert "CONNECT 127.0.0.1:81 at the proxy http://proxy.example:3128 (http_proxy)" in line
+    assert "canary" not in line
 
 
 def test_every_host_is_tried_at_once() -> None:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from btdiag.config.targets import environment_proxy
 from btdiag.core.address import is_ipv6
 from btdiag.core.exchange import Exchange
 from btdiag.core.handshake import Connection
@@ -27,6 +26,7 @@ from btdiag.families.egress.judge.answers import is_stopped
 from btdiag.families.egress.judge.trust import wants_stores
 from btdiag.families.egress.plan import planned
 from btdiag.families.egress.probe.stores import Stores
+from btdiag.families.egress.ways import exempted_from, proxy_for
 from btdiag.families.sdk.needs import LOGIN
 from btdiag.net.limits import EGRESS_ANSWER
 from btdiag.net.names import resolve
@@ -55,7 +55,7 @@ async def egress(target: Target, wire: Wire) -> Egress:
 
 
 async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, stores: Stores) -> HostTrial:
-    proxy, note = _proxy_for(host.url, target)
+    proxy, note = proxy_for(host.url, target)
     there = _there(host, target, proxy)
     found = await resolve(there) if proxy is None else _by_proxy(there, proxy)
     bad = () if proxy else _led_astray(found, there)
@@ -151,20 +151,12 @@ async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire
         except TimeoutError:
             return "", None
         routes = _routes(found, _led_astray(found, direct), direct)[:1]
-    elif (proxy := _exempted_from(trial, target)) is not None:
+    elif (proxy := exempted_from(trial.host.url, target)) is not None:
         words = f"through the proxy {proxy.url} ({proxy.source})"
         routes = _routes(trial.resolution, (), replace(there, proxy=proxy))
     else:
         return "", None
     return words, await connect(routes[0], wire, there, timeout=OTHER_WAY) if routes else None
-
-
-def _exempted_from(trial: HostTrial, target: Target) -> Proxy | None:
-    """The proxy that the environment names and NO_PROXY takes this host out of."""
-    if target.lab_scenario is not None or target.proxy_note == "--no-proxy":
-        return None
-    without = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
-    return environment_proxy(without, trial.host.url)[0]
 
 
 def _there(host: Host, target: Target, proxy: Proxy | None) -> Target:
@@ -185,14 +177,6 @@ def _there(host: Host, target: Target, proxy: Proxy | None) -> Target:
         client_cert=None,
         client_key=None,
     )
-
-
-def _proxy_for(url: str, target: Target) -> tuple[Proxy | None, str]:
-    """The proxy for one URL: what was given for the run, else what the environment says for this very host."""
-    given = target.proxy is not None and target.proxy.source in {"--proxy", "the lab"}
-    if given or target.lab_scenario is not None or target.proxy_note == "--no-proxy":
-        return target.proxy, target.proxy_note
-    return environment_proxy(os.environ, url)
 
 
 def _by_proxy(there: Target, proxy: Proxy) -> Resolution:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from btdiag.core.answers import Roots
+from btdiag.core.credential import no_key
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Scope, measurement
 from btdiag.core.target import Mode, Target, Way
@@ -65,7 +66,7 @@ async def status(way: Way, wire: Wire, target: Target) -> Exchange:
 async def ping(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /ping with the API key. The body of a success names a person and is not kept."""
     if target.api_key is None:
-        raise NotAsked("no API key was given: set BRAINTRUST_API_KEY, or name another variable with --api-key-env")
+        raise NotAsked(no_key(target))
     seen = await settled(
         lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH_ANSWER)
     )

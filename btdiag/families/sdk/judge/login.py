@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from btdiag.core import evidence
 from btdiag.core.answers import rate_limited, words
+from btdiag.core.credential import no_key
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.target import Target
@@ -30,7 +31,7 @@ def login_points_here(plane: ControlPlane, ping: Ping, environment: SdkEnvironme
     if login.exchange.status == 429:
         return rate_limited(login.exchange)
     if not login.keyed and not login.organisations:
-        why = login.exchange.key_withheld or "no API key was given: set BRAINTRUST_API_KEY"
+        why = login.exchange.key_withheld or no_key(target)
         return Finding(verdict=Verdict.SKIP, summary=f"login names an API only to a key: {why}")
     if login.organisations is None:
         return _no_login(plane, ping, target)
