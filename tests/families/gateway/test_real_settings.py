@@ -26,7 +26,7 @@ from btdiag.lab.tls import Certificates
 from tests.support.cli import Done, run_json
 from tests.support.labclient import staged
 
-PAGE = Path(__file__).parents[2] / "docs" / "load-balancers.md"
+PAGE = Path(__file__).parents[3] / "docs" / "load-balancers.md"
 OTHER_HOST = "localhost"
 KEEPALIVE_S = 2.0  # of the API server, so that the idle waits are short
 
