@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
@@ -10,9 +11,15 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 def main() -> None:
     """Run the command line and end the process at once with its exit code."""
-    from btdiag.cli import entry
+    from btdiag.engine.interrupt import EXIT_CODE, INTERRUPT
 
-    entry(sys.argv[1:])
+    try:
+        INTERRUPT.install()
+        from btdiag.cli import entry
+
+        entry(sys.argv[1:])
+    except KeyboardInterrupt:
+        os._exit(EXIT_CODE)
 
 
 if __name__ == "__main__":

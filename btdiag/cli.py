@@ -69,8 +69,9 @@ def run(**flags: Any) -> int:
     """Measure, judge and report on one data plane or several."""
     given = {key: value for key, value in flags.items() if value is not None and value != ()}
     from btdiag.engine.command import run_command
+    from btdiag.engine.interrupt import INTERRUPT
 
-    code: int = run_command(given, os.environ, Path.cwd(), sys.stdout, sys.stderr)
+    code: int = run_command(given, os.environ, Path.cwd(), sys.stdout, sys.stderr, INTERRUPT)
     return code
 
 

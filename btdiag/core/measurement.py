@@ -49,6 +49,10 @@ class Unknown(Exception):
         self.command = command
 
 
+class OutOfTime(Unknown):
+    """Raised where the run's time ended before a request could be sent, or before its silence could mean anything."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotMeasured:
     """Handed over instead of a fact to whoever admits it (`fact: Fact | NotMeasured`).
@@ -135,6 +139,11 @@ class MeasurementSpec:
     def parameters(self) -> tuple[str, ...]:
         """The names that the function asks for, in order."""
         return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def shipped(self) -> bool:
+        """Does it come with btdiag, and not from a user's own folder?"""
+        return self.function.__module__.startswith("btdiag.")
 
     @property
     def first_line(self) -> str:

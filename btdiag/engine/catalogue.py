@@ -6,7 +6,7 @@ import json
 import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -18,33 +18,16 @@ from btdiag.core.target import Mode, Target
 from btdiag.engine import labhost
 from btdiag.engine.checks import Check
 from btdiag.engine.registry import Registry
-from btdiag.engine.run import collect
-from btdiag.engine.session import Attempt
+from btdiag.engine.run import collected
 from btdiag.report.verdicts import FAMILIES
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Collects the checks without running any (a `session.Work` for no target)."""
+    """All checks, in the order of the path, and the measurements that they need."""
 
-    checks: list[Check] = field(default_factory=list)
-    registry: Registry = field(default_factory=Registry)
-    targets: int = 0
-
-    def begin(self, checks: Sequence[Check], registry: Registry) -> None:
-        """Keep what was collected."""
-        self.checks = sorted(checks, key=lambda check: _rank(check.family))
-        self.registry = registry
-
-    def value(self, target_number: int, name: str) -> object:
-        """Never asked: nothing runs."""
-
-    def due(self, target_number: int) -> Sequence[str]:
-        """Nothing runs."""
-        return ()
-
-    def judged(self, target_number: int, check_id: str, attempt: Attempt) -> None:
-        """Never called: nothing runs."""
+    checks: tuple[Check, ...]
+    registry: Registry
 
     def wait_s(self, check: Check) -> float:
         """The longest idle wait (seconds) that a check needs on a target about which nothing was declared."""
@@ -59,9 +42,10 @@ def _rank(family: str) -> tuple[int, str]:
 
 def catalogue(checks_dir: Path | None) -> Catalogue:
     """All checks, in the order of the path; UsageError if the user's cannot be loaded."""
-    found = Catalogue()
-    collect(checks_dir, found)
-    return found
+    return collected(
+        checks_dir,
+        lambda found: Catalogue(tuple(sorted(found.checks, key=lambda check: _rank(check.family))), found.registry),
+    )
 
 
 def list_checks(format_: str, checks_dir: Path | None) -> str:

@@ -14,11 +14,15 @@ from btdiag.engine.interrupt import Interrupt
 
 
 def run_command(
-    flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path, stdout: TextIO, stderr: TextIO
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    folder: Path,
+    stdout: TextIO,
+    stderr: TextIO,
+    interrupt: Interrupt,
 ) -> int:
     """Do what `btdiag run` with these flags is to do; returns the exit code, raises UsageError."""
-    interrupt = Interrupt()
-    interrupt.install()
+    interrupt.patient = True
     chosen = settings(flags, environment, folder)
     with _labs(chosen) as labs:
         # pytest, the probes and the formats are loaded while the labs start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -116,7 +117,24 @@ def _new_folder(folder: Path, document: Report | ReportSet) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
+    """The whole file or none: whoever is killed meanwhile leaves no half of a report. What is no ordinary file (a pipe,
+    /dev/stdout) is written to as it is."""
     try:
-        path.write_text(text, encoding="utf-8")
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=".btdiag-", delete=False
+        ) as file:
+            file.write(text)
+        os.chmod(file.name, 0o666 & ~_umask())
+        os.replace(file.name, path)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}: choose another place") from None
+
+
+def _umask() -> int:
+    """What a new file may not be allowed; it can only be read by being set."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

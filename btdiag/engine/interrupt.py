@@ -1,39 +1,58 @@
-"""Ctrl-C and SIGTERM at any moment of a run: what was measured is still judged and reported."""
+"""Ctrl-C, SIGTERM and SIGHUP at any moment: what was measured is still judged and written.
+
+While a run is on, the first signal ends the measuring, a second one every wait for it, a third one the process. At
+other times a signal ends the command (KeyboardInterrupt).
+"""
 
 from __future__ import annotations
 
-import asyncio
+import os
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
+
+EXIT_CODE = 130
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupt:
-    """Ctrl-C (SIGINT) or SIGTERM: the first one ends the measuring, a second one the process."""
+    """How often the user asked to stop. `patient` tells that there is something to finish first."""
 
     def __init__(self) -> None:
-        self.requested = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self.count = 0
+        self.patient = False
+        self._tell: Callable[[], None] = lambda: None
+
+    @property
+    def requested(self) -> bool:
+        """Was the run asked to end?"""
+        return self.count > 0
+
+    @property
+    def hurried(self) -> bool:
+        """Was it asked twice: write what there is, at once?"""
+        return self.count > 1
 
     def install(self) -> None:
-        """Take over both signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
+        """Take over the signals; one that is ignored (nohup ignores SIGHUP) stays so."""
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        self.count += 1
+        if not self.patient:
             raise KeyboardInterrupt
-        self.requested = True
-        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stop.set)
+        if self.count > 2:
+            os._exit(EXIT_CODE)
+        self._tell()
 
-    def attach(self, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
-        """The event that is set by a signal, from now on or already."""
-        self._loop, self._stop = loop, asyncio.Event()
+    def tell(self, listener: Callable[[], None]) -> None:
+        """Call this at a signal, from now on, and at once if there was one already. It must not block."""
+        self._tell = listener
         if self.requested:
-            self._stop.set()
-        return self._stop
+            listener()
 
     def sleep(self, seconds: float) -> bool:
         """Let seconds pass between runs; False if a signal came meanwhile."""
@@ -41,3 +60,7 @@ class Interrupt:
         while not self.requested and (left := end - time.monotonic()) > 0:
             time.sleep(min(0.1, left))
         return not self.requested
+
+
+INTERRUPT = Interrupt()
+"""The one of this process: the entry point installs it before anything else is imported."""

@@ -1,13 +1,15 @@
 """Measuring: all that a run needs starts at once in one event loop, each within its budget, the whole within the run's.
 
 One task for each measurement, target and address; a task awaits its inputs, then runs its function. Whatever happens to
-it, its outcome is a fact or a NotMeasured: nothing that a measurement does can lose the run.
+it, its outcome is a fact or a NotMeasured: nothing that a measurement does can lose the run. When the time is over (or
+the user has seen enough), requests in flight end, and their measurements have a moment to hand over what they saw.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,14 +24,18 @@ from btdiag.core.measurement import (
     Unknown,
 )
 from btdiag.core.target import Mode, Route, Target
-from btdiag.engine.crash import crash_text
+from btdiag.engine.crash import crash_text, said
 from btdiag.engine.inputs import absent, admits, weightiest
 from btdiag.engine.registry import Registry
+from btdiag.engine.soundness import bounded_json
 from btdiag.engine.waits import Quiet, WaitLog
+from btdiag.net.deadline import Deadline
 from btdiag.net.wire import Wire
 
 # Time kept back from the run's budget to judge and to write the report.
 REPORT_RESERVE_S = 0.5
+# What measurements have to hand over what they saw, when their requests were ended.
+HAND_OVER_S = 0.3
 # How often a progress display is refreshed.
 TICK_S = 0.25
 # A measurement that ignores its cancellation is abandoned after so long.
@@ -94,70 +100,90 @@ class Schedule:
     outcomes: dict[Key, TaskOutcome] = field(default_factory=dict)
     requests_sent: int = 0
     interrupted: bool = False
+    _deadline: Deadline = field(default_factory=Deadline)
     _tasks: dict[Key, asyncio.Task[TaskOutcome]] = field(default_factory=dict)
     _places: list[_Place] = field(default_factory=list)
     _begun: float = 0.0
 
-    async def measure(self, names: Sequence[str], stop: asyncio.Event, already_s: float = 0.0) -> None:
-        """Measure everything named, for every target; ends when all is known, the budget is used up, or `stop` is set.
+    async def measure(self, names: Sequence[str], already_s: float = 0.0) -> None:
+        """Measure everything named, for every target; ends when all is known, the budget is used up, or after `stop`.
 
         `already_s` is the part of the budget that is used up before. Results are in `outcomes`.
         """
         loop = asyncio.get_running_loop()
         self._begun = loop.time() - already_s
+        self._deadline.end(
+            self._begun + max(0.05, self._measuring_s), f"the run's budget of {self.mode.budget:g} s ended first"
+        )
+        if self.interrupted:
+            self.stop()
         self._places = self._make_places()
         specs = self.registry.needs(names)
         for number in range(len(self.targets)):
             for spec in specs:
                 self._start(spec, None if spec.scope is Scope.RUN else number)
-        await self._wait_for_all(stop)
-        self._settle(stop)
-        self.requests_sent += sum(place.wire.requests_sent for place in self._places)
+        await self._wait_for_all()
+        self.settle()
+        self.requests_sent += sum(place.wire.counts.requests for place in self._places)
         self._places.clear()
+
+    def stop(self) -> None:
+        """End the measuring now; called in the loop."""
+        self.interrupted = True
+        with suppress(RuntimeError):  # not begun: `measure` looks itself
+            self._deadline.end(asyncio.get_running_loop().time(), "interrupted")
+
+    @property
+    def _measuring_s(self) -> float:
+        """The part of the budget in which requests may be in flight."""
+        return self.mode.budget - REPORT_RESERVE_S - HAND_OVER_S
 
     def _make_places(self) -> list[_Place]:
         """Targets of the same host share one Quiet: a volley at one would disturb the other."""
         quiet: dict[str, Quiet] = {}
         return [
-            _Place(target, Wire(target, user_agent=self.user_agent), quiet.setdefault(target.host, Quiet()))
+            _Place(
+                target,
+                Wire(target, user_agent=self.user_agent, deadline=self._deadline),
+                quiet.setdefault(target.host, Quiet()),
+            )
             for target in self.targets
         ]
 
-    async def _wait_for_all(self, stop: asyncio.Event) -> None:
-        """Wait for every task, those that start meanwhile too, but not beyond the budget or an interrupt."""
-        loop = asyncio.get_running_loop()
-        end = self._begun + max(0.05, self.mode.budget - REPORT_RESERVE_S)
-        stopped = asyncio.ensure_future(stop.wait())
-        while pending := {task for task in self._tasks.values() if not task.done()}:
-            timeout = min(TICK_S, end - loop.time())
-            await asyncio.wait({*pending, stopped}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    async def _wait_for_all(self) -> None:
+        """Wait for every task, those that start meanwhile too; after the deadline only for what is handed over."""
+        while (pending := self._unfinished()) and (left := self._deadline.left()) > 0:
+            await asyncio.wait(pending, timeout=min(TICK_S, left), return_when=asyncio.FIRST_COMPLETED)
             self.events.tick()
-            if stop.is_set() or loop.time() >= end:
-                break
-        stopped.cancel()
-        unfinished = [task for task in self._tasks.values() if not task.done()]
-        for task in unfinished:
+        if pending := self._unfinished():
+            await asyncio.wait(pending, timeout=HAND_OVER_S)
+        for task in self._unfinished():
             task.cancel()
-        if unfinished:
-            await asyncio.wait(unfinished, timeout=GRACE_S)
+        if pending := self._unfinished():
+            await asyncio.wait(pending, timeout=GRACE_S)
 
-    def _settle(self, stop: asyncio.Event) -> None:
-        """Give every task an outcome, those that were cut off too."""
-        self.interrupted = stop.is_set()
+    def _unfinished(self) -> set[asyncio.Task[TaskOutcome]]:
+        return {task for task in self._tasks.values() if not task.done()}
+
+    def settle(self, stuck: tuple[str, str] = ("", "")) -> None:
+        """Give every task an outcome, those that were cut off too. `stuck` names the task that blocks the loop, and
+        where: then this is called from outside of the loop, which is given up."""
         reason = "interrupted" if self.interrupted else f"the run's budget of {self.mode.budget:g} s ended first"
-        for key, task in self._tasks.items():
-            if key in self.outcomes:
-                continue
-            error = task.exception() if task.done() and not task.cancelled() else None
-            if error is not None:
-                lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")
-                text = crash_text(error)
-                self.outcomes[key] = TaskOutcome(value=lost, started_s=0.0, duration_s=0.0, crash=text)
-            elif task.done() and not task.cancelled():
-                self.outcomes[key] = task.result()
-            else:
-                cut = NotMeasured(reason=f"{key.text}: {reason}", command=None)
-                self.outcomes[key] = TaskOutcome(value=cut, started_s=0.0, duration_s=0.0)
+        for key, task in list(self._tasks.items()):
+            if key not in self.outcomes:
+                self.outcomes[key] = self._settled(key, task, reason, stuck)
+
+    def _settled(self, key: Key, task: asyncio.Task[TaskOutcome], reason: str, stuck: tuple[str, str]) -> TaskOutcome:
+        if task.done() and not task.cancelled():
+            error = task.exception()
+            if error is None:
+                return task.result()
+            lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")
+            return TaskOutcome(value=lost, started_s=0.0, duration_s=0.0, crash=crash_text(error))
+        if stuck[0] == key.text:
+            blocks = NotMeasured(reason=f"{key.text} blocks the event loop: it must await what it waits for")
+            return TaskOutcome(value=blocks, started_s=0.0, duration_s=0.0, crash=stuck[1])
+        return TaskOutcome(value=NotMeasured(reason=f"{key.text}: {reason}"), started_s=0.0, duration_s=0.0)
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -212,6 +238,8 @@ class Schedule:
             return self._gap(weightiest(gaps), chain=chain)
         if refusal := self._not_affordable(spec, number):
             return self._gap(refusal, chain=chain)
+        if spec.sends is not None and self._deadline.left() <= 0:
+            return self._gap(NotMeasured(reason=f"{spec.name}: {self._deadline.over().reason}"), chain=chain)
         return await self._observe(spec, number, route, inputs, chain)
 
     def _not_affordable(self, spec: MeasurementSpec, number: int | None) -> NotMeasured | None:
@@ -234,7 +262,7 @@ class Schedule:
 
     def _remaining(self) -> float:
         """Seconds left of the budget for measuring."""
-        return self.mode.budget - self._now() - REPORT_RESERVE_S
+        return self._deadline.left()
 
     def planned_wait(self, spec: MeasurementSpec, number: int | None) -> float:
         """The idle wait (seconds) that a measurement plans for a target in this mode; --dry-run prints the same."""
@@ -245,15 +273,24 @@ class Schedule:
     ) -> TaskOutcome:
         place = self._places[number or 0]
         name = spec.name if route is None else f"{spec.name}@{route.label}"
+        limit = spec.budget + self.planned_wait(spec, number)
+        why = f"{spec.name} did not end within {limit:g} s ({spec.why})"
         log = WaitLog(name, place.quiet, self._remaining, self.events.waiting)
-        built_in = {"target": place.target, "mode": self.mode, "route": route, "wire": place.wire, "waits": log}
+        own = Deadline(why, self._deadline)
+        built_in = {
+            "target": place.target,
+            "mode": self.mode,
+            "route": route,
+            "wire": place.wire.until(own),
+            "waits": log,
+        }
         arguments = {name: inputs.get(name, built_in.get(name)) for name in spec.parameters}
         await place.quiet.enter()
         started = self._now()
         self.events.started(name)
         try:
-            limit = spec.budget + self.planned_wait(spec, number)
-            value, crash = await self._guarded(spec, arguments, limit)
+            own.end(asyncio.get_running_loop().time() + limit)
+            value, crash = await self._guarded(spec, name, arguments, limit, why)
         finally:
             self.events.ended(name)
             place.quiet.leave()
@@ -263,27 +300,38 @@ class Schedule:
         )
 
     async def _guarded(
-        self, spec: MeasurementSpec, arguments: dict[str, object], limit: float
+        self, spec: MeasurementSpec, name: str, arguments: dict[str, object], limit: float, why: str
     ) -> tuple[object, str | None]:
         """Call the function within its time; returns (fact or NotMeasured, traceback if it crashed)."""
-        task = asyncio.ensure_future(spec.function(**arguments))
+        task = asyncio.ensure_future(_called(spec, arguments))
+        task.set_name(name)
         try:
-            done, _ = await asyncio.wait({task}, timeout=limit)
+            done, _ = await asyncio.wait({task}, timeout=limit + HAND_OVER_S)
             if not done:
-                return NotMeasured(reason=f"{spec.name} did not end within {limit:g} s ({spec.why})"), None
-            return task.result(), None
-        except Blocked as blocked:
-            self.events.provisional(blocked.by, blocked.reason)
-            return NotMeasured(reason=blocked.reason, by=blocked.by), None
-        except NotAsked as skipped:
-            return NotMeasured(reason=skipped.reason, command=skipped.command, skipped=True), None
-        except Unknown as unknown:
-            return NotMeasured(reason=unknown.reason, command=unknown.command), None
+                return NotMeasured(reason=why), None
+            return self._shown(spec, task.result()), None
         except Exception as error:
-            text = crash_text(error)
-            return NotMeasured(reason=f"btdiag itself failed in {spec.name}: {type(error).__name__}: {error}"), text
+            return self._without_fact(spec, _only_one(error))
         finally:
             task.cancel()
+
+    def _without_fact(self, spec: MeasurementSpec, error: Exception) -> tuple[NotMeasured, str | None]:
+        match error:
+            case Blocked():
+                self.events.provisional(error.by, error.reason)
+                return NotMeasured(reason=error.reason, by=error.by), None
+            case NotAsked():
+                return NotMeasured(reason=error.reason, command=error.command, skipped=True), None
+            case Unknown():
+                return NotMeasured(reason=error.reason, command=error.command), None
+        reason = f"btdiag itself failed in {spec.name}: {type(error).__name__}: {said(error)}"
+        return NotMeasured(reason=reason), crash_text(error)
+
+    def _shown(self, spec: MeasurementSpec, fact: object) -> object:
+        """The fact, if a report can show it: a user's own may be anything."""
+        if not spec.shipped:
+            bounded_json(fact)
+        return fact
 
     def _gap(self, missing: NotMeasured, *, chain: float = 0.0, crash: str | None = None) -> TaskOutcome:
         return TaskOutcome(value=missing, started_s=self._now(), duration_s=0.0, chain_s=chain, crash=crash)
@@ -301,3 +349,21 @@ class Schedule:
         key = Key(name=label, target_number=None if spec.scope is Scope.RUN else number)
         outcome = self.outcomes.get(key)
         return outcome.value if outcome else NotMeasured(reason=f"{name} was not measured in this run", skipped=True)
+
+
+async def _called(spec: MeasurementSpec, arguments: dict[str, object]) -> object:
+    """What the function returns; what is no ordinary exception (SystemExit of a user's code) becomes one, for it would
+    end the event loop."""
+    try:
+        return await spec.function(**arguments)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"{spec.name} raised {type(error).__name__}") from error
+
+
+def _only_one(error: Exception) -> Exception:
+    """Of a task group's errors the first, if all tell why there is no fact; else the group itself, which is a crash."""
+    if isinstance(error, ExceptionGroup):
+        told, others = error.split((Blocked, NotAsked, Unknown))
+        if told is not None and others is None:
+            return _only_one(told.exceptions[0])
+    return error

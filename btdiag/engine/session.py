@@ -1,28 +1,31 @@
 """pytest, embedded: collects the check functions and runs them against facts, whatever pytest set-up the user has.
 
-The files of the checks folders are collected, `Work.begin` measures once, then each check that is due runs on each
-target. What became of it is kept as an `Attempt`; no report text of pytest's is parsed.
+The files of the checks folders are collected, then whoever asked for them has each check judged on facts, as often as
+there are targets. What became of it is kept as an `Attempt`; no report text of pytest's is parsed.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Protocol
+from typing import Any, TypeVar
 
 import pytest
 
 from btdiag.core.finding import Finding, NotHeldError
 from btdiag.core.measurement import NotMeasured, spec_of
 from btdiag.engine.checks import Check, check_of
-from btdiag.engine.crash import crash_text
+from btdiag.engine.crash import crash_text, said
 from btdiag.engine.inputs import not_admitted
 from btdiag.engine.registry import Registry, RegistryError
+from btdiag.engine.soundness import sound
 
 # Each of these was seen to matter: without it the user's configuration, plugins or conftest.py get in.
 GUARDS = (
@@ -49,6 +52,9 @@ UNUSED_PLUGINS = (
 FOREIGN_VARIABLES = ("CI", "BUILD_NUMBER")
 
 
+Result = TypeVar("Result")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What became of one check on one target: a finding, an assertion's text, a missing fact, or a crash."""
@@ -60,33 +66,37 @@ class Attempt:
     duration_s: float = 0.0
 
 
-class Work(Protocol):
-    """What the session calls back: selection and measurement once, then a fact for each parameter of each check."""
-
-    @property
-    def targets(self) -> int:
-        """On how many targets each check is to run; 0 if only the list of checks is wanted."""
-
-    def begin(self, checks: Sequence[Check], registry: Registry) -> None:
-        """Select and measure."""
-
-    def value(self, target_number: int, name: str) -> object:
-        """The fact (or built-in) of that name on a target; NotMeasured where there is none."""
-
-    def due(self, target_number: int) -> Sequence[str]:
-        """The ids of the checks to run next on a target; asked again after they ran, until there are none."""
-
-    def judged(self, target_number: int, check_id: str, attempt: Attempt) -> None:
-        """Take the outcome of one check."""
-
-
 class CollectionError(Exception):
     """The checks could not be collected: a broken file of the user's, or an id or measurement that exists twice."""
 
 
-def run(folders: Sequence[tuple[Path, bool]], registry: Registry, work: Work) -> None:
-    """Collect the folders (path, is it the user's own?) and do the work; raises CollectionError."""
-    plugin = _Plugin(folders, registry, work)
+class Collected:
+    """The checks that were collected, ready to be judged on any facts while the session lasts."""
+
+    def __init__(self, plugin: _Plugin) -> None:
+        self._plugin = plugin
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All of them, in the order of their files."""
+        return tuple(self._plugin.checks.values())
+
+    @property
+    def registry(self) -> Registry:
+        """The measurements: those that ship, and those that stand beside a user's own checks."""
+        return self._plugin.registry
+
+    def judge(self, check: Check, facts: Callable[[str], object], within_s: float) -> Attempt:
+        """Run one check; `facts` gives the value of a parameter. A check of the user's that does not end within so many
+        seconds is left behind."""
+        return self._plugin.judge(check, facts, within_s)
+
+
+def with_checks(
+    folders: Sequence[tuple[Path, bool]], registry: Registry, body: Callable[[Collected], Result]
+) -> Result:
+    """Collect the folders (path, is it the user's own?) and return what `body` makes of the checks; CollectionError."""
+    plugin = _Plugin(folders, registry, lambda plugin: body(Collected(plugin)))
     arguments = [str(folder) for folder, _ in folders]
     # without --confcutdir pytest looks at each file of each folder above
     arguments += [f"--rootdir={folders[0][0].parent}", f"--confcutdir={folders[0][0]}", *GUARDS]
@@ -96,11 +106,11 @@ def run(folders: Sequence[tuple[Path, bool]], registry: Registry, work: Work) ->
         code = pytest.main(arguments, [plugin])
     if plugin.error is not None:
         raise plugin.error
-    if not plugin.finished:
-        said = [
-            line.removeprefix("INTERNALERROR>").strip() for line in output.getvalue().splitlines() if "ERROR>" in line
-        ]
-        raise CollectionError(f"the checks could not be run ({said[-1] if said else f'pytest ended with {code}'})")
+    if not plugin.results:
+        lines = [line.partition("ERROR>")[2].strip() for line in output.getvalue().splitlines() if "ERROR>" in line]
+        raise CollectionError(f"the checks could not be run ({lines[-1] if lines else f'pytest ended with {code}'})")
+    result: Result = plugin.results[0]
+    return result
 
 
 @contextmanager
@@ -126,51 +136,74 @@ class _Running:
     result: object = None
     missing: tuple[tuple[str, NotMeasured], ...] = ()
     error: BaseException | None = None
+    left: bool = False
     started: float = field(default_factory=time.perf_counter)
+
+    def call(self, check: Callable[[], object]) -> None:
+        """Run the check; what it raises is kept, whatever it is, unless nobody waits for it any more."""
+        result, error = None, None
+        try:
+            result = check()
+        except BaseException as raised:  # SystemExit of a user's check must not end the run
+            error = raised
+        if not self.left:
+            self.result, self.error = result, error
+
+    def leave(self, why: str) -> None:
+        """Wait no longer."""
+        self.left, self.error = True, TimeoutError(why)
 
     def attempt(self) -> Attempt:
         duration = time.perf_counter() - self.started
         match self.error:
             case None if self.missing:
                 return Attempt(missing=self.missing, duration_s=duration)
-            case None if self.result is None or isinstance(self.result, Finding):
-                return Attempt(finding=self.result, duration_s=duration)
+            case None if self.result is None:
+                return Attempt(duration_s=duration)
+            case None if isinstance(self.result, Finding):
+                return self._found(self.result, duration)
             case None:
                 crash = f"the check returned {type(self.result).__name__}; it must return a Finding or nothing"
                 return Attempt(crash=crash, duration_s=duration)
-            case NotHeldError(finding=finding):
-                return Attempt(finding=finding, duration_s=duration)
+            case NotHeldError() as error:
+                return self._found(getattr(error, "finding", None), duration)
             case AssertionError() as error:
-                return Attempt(assertion=str(error) or "the assertion failed", duration_s=duration)
+                return Attempt(assertion=(said(error) or "the assertion failed"), duration_s=duration)
             case error:
                 return Attempt(crash=crash_text(error), duration_s=duration)
 
+    def _found(self, finding: Any, duration: float) -> Attempt:
+        if not self.check.own:
+            return Attempt(finding=finding, duration_s=duration)
+        try:
+            return Attempt(finding=sound(finding), duration_s=duration)
+        except Exception as error:  # a user's finding may be anything, one that fails when it is read included
+            return Attempt(crash=f"the check's finding cannot be used: {said(error)}", duration_s=duration)
+
 
 class _Plugin:
-    def __init__(self, folders: Sequence[tuple[Path, bool]], registry: Registry, work: Work) -> None:
+    """Collects, then lets `body` judge; pytest's own loop over all tests is not used."""
+
+    def __init__(
+        self, folders: Sequence[tuple[Path, bool]], registry: Registry, body: Callable[[_Plugin], Any]
+    ) -> None:
         self.folders = [(folder.resolve(), own) for folder, own in folders]
         self.registry = registry
-        self.work = work
+        self.body = body
+        self.facts: Callable[[str], object] = lambda name: None
+        self.within_s = 0.0
+        self.results: list[Any] = []
         self.checks: dict[str, Check] = {}
-        self.items: dict[tuple[str, int], pytest.Function] = {}
+        self.items: dict[str, pytest.Function] = {}
         self.registered: set[str] = set()
         self.collected: set[Path] = set()
         self.error: Exception | None = None
-        self.finished = False
         self.running: _Running | None = None
         self.session: pytest.Session | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.session = session
-        pytest.register_fixture(
-            name="target_number",
-            func=lambda request: request.param,
-            node=session,
-            scope="session",
-            params=range(max(1, self.work.targets)),
-            autouse=True,
-        )
         for name in (*self.registry.specs, "target", "mode"):
             self._offer(name)
 
@@ -180,10 +213,7 @@ class _Plugin:
             return
         self.registered.add(name)
 
-        def fact(target_number: int) -> object:
-            return self.work.value(target_number, name)
-
-        pytest.register_fixture(name=name, func=fact, node=self.session)
+        pytest.register_fixture(name=name, func=lambda: self.facts(name), node=self.session)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """A user's own measurements stand in the module of the check: offer them before the check runs."""
@@ -218,9 +248,7 @@ class _Plugin:
         if self.checks.setdefault(check.id, check).function is not check.function:
             self._fail(f"{path}: a check {check.id} exists already: rename yours")
         self.collected.add(path)
-        number = item.callspec.params["target_number"]
-        assert isinstance(number, int)
-        self.items[check.id, number] = item
+        self.items[check.id] = item
 
     def _all_files_collected(self) -> None:
         """A file that pytest passes over in silence would be checks that nobody misses."""
@@ -232,30 +260,20 @@ class _Plugin:
     def pytest_runtestloop(self) -> bool:
         if self.error is None:
             try:
-                self._work()
+                self.results.append(self.body(self))
             except Exception as error:  # pytest would print it and go on; the caller is to have it
                 self.error = error
         return True
 
-    def _work(self) -> None:
-        self.work.begin(tuple(self.checks.values()), self.registry)
-        for number in range(self.work.targets):
-            while ids := self.work.due(number):
-                for check_id in ids:
-                    self._judge(check_id, number)
-        self.finished = True
-
-    def _judge(self, check_id: str, number: int) -> None:
-        check = self.checks[check_id]
+    def judge(self, check: Check, facts: Callable[[str], object], within_s: float) -> Attempt:
+        """Run one check as pytest runs a test, with the facts as fixtures."""
         unknown = [name for name in check.parameters if name not in self.registered]
         if unknown:
-            crash = f"the check asks for {unknown[0]!r}, which no measurement or built-in is called"
-            self.work.judged(number, check_id, Attempt(crash=crash))
-            return
-        self.running = _Running(check)
-        item = self.items[check_id, number]
+            return Attempt(crash=f"the check asks for {unknown[0]!r}, which no measurement or built-in is called")
+        self.facts, self.within_s, self.running = facts, within_s, _Running(check)
+        item = self.items[check.id]
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-        self.work.judged(number, check_id, self.running.attempt())
+        return self.running.attempt()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
@@ -265,11 +283,19 @@ class _Plugin:
         arguments = {name: pyfuncitem.funcargs[name] for name in self.running.check.parameters}
         self.running.missing = not_admitted(self.running.check.function, arguments)
         if not self.running.missing:
-            try:
-                self.running.result = pyfuncitem.obj(**arguments)
-            except Exception as error:
-                self.running.error = error
+            self._call(self.running, functools.partial(pyfuncitem.obj, **arguments))
         return True
+
+    def _call(self, running: _Running, call: Callable[[], object]) -> None:
+        """A user's check gets a thread of its own: it may never end."""
+        if not running.check.own:
+            running.call(call)
+            return
+        thread = threading.Thread(target=running.call, args=(call,), name=running.check.id, daemon=True)
+        thread.start()
+        thread.join(self.within_s)
+        if thread.is_alive():
+            running.leave(f"the check did not end within {self.within_s:.1f} s")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a server may cost us. Bytes and seconds; `total` covers connecting to the end of the body."""
+    """What a server may cost us. Bytes and seconds; `total` covers connecting to the end of the body, `answer` only the
+    answer."""
 
     header: int = 64 * 1024
     body: int = 64 * 1024  # decoded bytes kept
     body_wire: int = 1024 * 1024  # bytes read before we hang up
     body_decoded: int = 1024 * 1024  # bytes unpacked from a compressed body before we call it a bomb
     total: float = 10.0
+    answer: float = math.inf
 
+
+ENOUGH_S = 5.0  # a silence so long is the server's own: the platforms' health checks give up after 5 s
 
 # Names. What a resolver needs longer for is as good as dead; one datagram may be lost.
 UDP_TIMEOUT = 1.0
@@ -26,7 +31,7 @@ SYSTEM_PATIENCE = 11.0  # a system whose first name server is dead asks the next
 # Connections.
 CONNECT_BUDGET = 5.0  # Linux sends its third SYN after 3 s, so two lost packets are survived
 GREETING = Limits(total=1.0, body=0)  # a late TLS alert comes within a round trip; how slow a server is others ask
-PLAIN_GREETING = Limits(total=6.0, body=0)  # with 5 s to connect
+PLAIN_GREETING = Limits(total=6.0, answer=1.0, body=0)  # with 5 s to connect
 PLAIN_HTTP_ANSWER = Limits(total=5.0, body=4096)
 
 # Answers.

@@ -8,12 +8,13 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Failure, Icmp, Phase, Timing, Trouble
 from btdiag.core.target import Proxy, Route
 from btdiag.net import icmp
+from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, Broken, failure_of
 from btdiag.net.tunnel import ProxyAnswer, ProxyLine, ask_for_tunnel, require_open
 from btdiag.openssl import tidy
@@ -96,6 +97,7 @@ class Dial:
     timeout: float
     user_agent: str
     tunnel: bool = True
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 class _Progress:
@@ -118,16 +120,18 @@ class _Progress:
 
 
 async def open_stream(dial: Dial) -> Stream:
-    """Open the connection within dial.timeout seconds; raises DialError, nothing else."""
+    """Open the connection within dial.timeout seconds; raises DialError, or OutOfTime when the run ends meanwhile."""
     progress = _Progress(Phase.PROXY if dial.route.proxy else Phase.TCP)
     try:
-        async with asyncio.timeout(dial.timeout):
+        async with dial.deadline.within(dial.timeout):
             if dial.route.proxy:
                 return await _through_proxy(dial, dial.route.proxy, progress)
             return await _direct(dial, progress)
     except EXPECTED as error:
-        failure = replace(failure_of(error, progress.phase, dial.timeout), icmp=progress.icmp)
-        raise DialError(failure, progress.timing(), progress.proxy_answer) from error
+        timing = progress.timing()
+        waited = dial.deadline.waited(error, timing.total_s, dial.timeout)
+        failure = replace(failure_of(error, progress.phase, waited), icmp=progress.icmp)
+        raise DialError(failure, timing, progress.proxy_answer) from error
 
 
 async def _direct(dial: Dial, progress: _Progress) -> Stream:

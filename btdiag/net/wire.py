@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +16,7 @@ from btdiag.core.exchange import Exchange, Header, Phase, Timing, Trouble
 from btdiag.core.target import Route, Target, Way
 from btdiag.net import http1
 from btdiag.net.answer import Answer
+from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, Broken, failure_of
 from btdiag.net.limits import CONNECT_BUDGET, Limits
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
@@ -52,16 +52,42 @@ class _Asked:
         return (self.parts.path or "/") + (f"?{self.parts.query}" if self.parts.query else "")
 
 
-class Wire:
-    """All network I/O of one target in one run. `requests_sent` counts requests, `connections_opened` connections;
-    every request says `user_agent`. `contexts` decides what is trusted; by default the target's own."""
+@dataclass(slots=True)
+class Counts:
+    """What was sent: requests, and connections opened for them."""
 
-    def __init__(self, target: Target, *, user_agent: str, contexts: Contexts | None = None) -> None:
-        self.requests_sent = 0
-        self.connections_opened = 0
-        self._target = target
+    requests: int = 0
+    connections: int = 0
+
+
+class Wire:
+    """All network I/O of one target in one run, none of it beyond `deadline`. Every request says `user_agent`;
+    `contexts` decides what is trusted, by default the target's own."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        user_agent: str,
+        contexts: Contexts | None = None,
+        deadline: Deadline | None = None,
+        counts: Counts | None = None,
+    ) -> None:
         self.user_agent = user_agent
+        self.deadline = deadline or Deadline()
+        self.counts = counts or Counts()
+        self._target = target
         self._contexts = contexts or Contexts(target)
+
+    def until(self, deadline: Deadline) -> Wire:
+        """The same wire, with the same counts, for one measurement with a deadline of its own."""
+        return Wire(
+            self._target,
+            user_agent=self.user_agent,
+            contexts=self._contexts,
+            deadline=deadline,
+            counts=self.counts,
+        )
 
     async def dial(
         self,
@@ -103,7 +129,8 @@ class Wire:
         limits: Limits | None = None,
     ) -> Exchange:
         """Send one request on a connection of its own and read the answer within the limits. Never raises for anything
-        that the network or the server does: see Exchange.failure. Never follows redirects.
+        that the network or the server does: see Exchange.failure; only OutOfTime, when the run ends. Never follows
+        redirects.
 
         `http2` offers h2 first; http_version tells what was agreed on. Given headers replace the standard ones of the
         same name. The Host header and SNI are the URL's, whatever the route's address.
@@ -152,7 +179,7 @@ class Wire:
         sent. For a caller that needs to choose, and to know, the very moment of sending."""
         asked = _Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=False)
         _, merged = self._headers(stream, asked)
-        self.requests_sent += 1
+        self.counts.requests += 1
         return http1.encoded(h11.Connection(h11.CLIENT), _outgoing(stream, asked, merged))
 
     async def _dial_for(self, asked: _Asked, route: Route, verify: bool, http2: bool, limits: Limits) -> Stream:
@@ -170,7 +197,7 @@ class Wire:
     async def _open(
         self, route: Route, host: str, context: ssl.SSLContext | None, timeout: float, *, tunnel: bool = True
     ) -> Stream:
-        self.connections_opened += 1
+        self.counts.connections += 1
         return await open_stream(
             Dial(
                 route=route,
@@ -181,6 +208,7 @@ class Wire:
                 timeout=timeout,
                 user_agent=self.user_agent,
                 tunnel=tunnel or route.proxy is None,
+                deadline=self.deadline,
             )
         )
 
@@ -191,12 +219,14 @@ class Wire:
         started, started_at = time.perf_counter(), _now()
         withheld, headers = self._headers(stream, asked)
         answer = Answer(limits=limits)
-        self.requests_sent += 1
+        self.counts.requests += 1
         try:
-            async with asyncio.timeout(max(seconds, 0.0)):
+            async with self.deadline.within(min(seconds, limits.answer)):
                 await _protocol(stream)(stream, _outgoing(stream, asked, headers), answer)
         except EXPECTED as error:
-            answer.failure = failure_of(error, answer.phase, limits.total)
+            limit = min(limits.total, limits.total - seconds + limits.answer)
+            lasted = limits.total - seconds + time.perf_counter() - started
+            answer.failure = failure_of(error, answer.phase, self.deadline.waited(error, lasted, limit))
         stream.reusable = stream.reusable and answer.reusable and answer.failure is None
         body, truncated = _body(answer)
         return Exchange(

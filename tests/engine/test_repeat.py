@@ -54,7 +54,7 @@ class Attempts:
         self.seen.append(changed)
         found = report(self.verdicts.pop(0))
         if not self.verdicts:
-            self.interrupt.requested = self.interrupt.requested or changed.watch is not None
+            self.interrupt.count += changed.watch is not None
         return found
 
 
@@ -90,7 +90,7 @@ def test_wait_ends_with_its_time_and_the_last_attempt_decides(tmp_path: Path) ->
 
 def test_an_interrupt_ends_the_waiting(tmp_path: Path) -> None:
     interrupt = Interrupt()
-    interrupt.requested = True
+    interrupt.count = 1
     attempts = Attempts([Verdict.FAIL, Verdict.PASS], interrupt)
     assert repeat.until_healthy(make(tmp_path, wait="5s"), attempts, interrupt).verdict is Verdict.FAIL
 
@@ -125,5 +125,5 @@ def test_several_targets_are_told_apart() -> None:
 def test_sleeping_ends_early_with_a_signal() -> None:
     interrupt = Interrupt()
     assert interrupt.sleep(0.001)
-    interrupt.requested = True
+    interrupt.count = 1
     assert not interrupt.sleep(60)

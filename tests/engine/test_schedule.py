@@ -40,10 +40,9 @@ def schedule(*specs: MeasurementSpec, mode: Mode | None = None, targets: Sequenc
 
 def measure(plan: Schedule, *names: str, stop_after: float | None = None) -> None:
     async def go() -> None:
-        stop = asyncio.Event()
         if stop_after is not None:
-            asyncio.get_running_loop().call_later(stop_after, stop.set)
-        await plan.measure(names, stop)
+            asyncio.get_running_loop().call_later(stop_after, plan.stop)
+        await plan.measure(names)
 
     run(go())
 

@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
-from btdiag.engine.checks import Check, checks_folder
+from btdiag.engine.checks import checks_folder
 from btdiag.engine.registry import Registry, RegistryError, shipped
-from btdiag.engine.session import Attempt, CollectionError, run
-
-
-@dataclass
-class Recorder:
-    """A `session.Work` that hands out values by name and keeps what became of the checks."""
-
-    values: dict[str, object] = field(default_factory=dict)
-    targets: int = 1
-    checks: list[str] = field(default_factory=list)
-    attempts: dict[tuple[int, str], Attempt] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-
-    def begin(self, checks: Sequence[Check], registry: Registry) -> None:
-        self.checks = [check.id for check in checks]
-        self.names = set(registry.specs)
-
-    def value(self, target_number: int, name: str) -> object:
-        return self.values.get(name, NotMeasured(reason=f"no {name}"))
-
-    def due(self, target_number: int) -> Sequence[str]:
-        return [check_id for check_id in self.checks if (target_number, check_id) not in self.attempts]
-
-    def judged(self, target_number: int, check_id: str, attempt: Attempt) -> None:
-        self.attempts[target_number, check_id] = attempt
+from btdiag.engine.session import Attempt, Collected, CollectionError, with_checks
 
 
 def folder(tmp_path: Path, **files: str) -> Path:
@@ -50,8 +24,21 @@ def folder(tmp_path: Path, **files: str) -> Path:
     return place
 
 
-def execute(place: Path, work: Recorder, registry: Registry | None = None) -> None:
-    run([(place, True)], registry or Registry(), work)
+def listed(place: Path, registry: Registry | None = None, *, own: bool = True) -> list[str]:
+    """The ids of what is collected; nothing is run."""
+    return with_checks([(place, own)], registry or Registry(), lambda found: [check.id for check in found.checks])
+
+
+def judged(place: Path, within_s: float = 5.0, **facts: object) -> dict[str, Attempt]:
+    """What becomes of every check on these facts."""
+
+    def fact(name: str) -> object:
+        return facts.get(name, NotMeasured(reason=f"no {name}"))
+
+    def all_of(found: Collected) -> dict[str, Attempt]:
+        return {check.id: found.judge(check, fact, within_s) for check in found.checks}
+
+    return with_checks([(place, True)], Registry(), all_of)
 
 
 HEAD = "from btdiag.core.measurement import *\nfrom btdiag.core.finding import *\n"
@@ -75,9 +62,7 @@ def check_unknown(nosuch): pass
 async def five(): return 5
 """,
     )
-    work = Recorder()
-    execute(place, work)
-    outcome = {check_id: work.attempts[0, check_id] for check_id in work.checks}
+    outcome = judged(place)
     assert outcome["own.nothing"] == Attempt(duration_s=outcome["own.nothing"].duration_s)
     assert outcome["own.found"].finding is not None
     warned = outcome["own.warned"].finding
@@ -90,19 +75,81 @@ async def five(): return 5
     assert outcome["own.tolerant"].crash is None
     assert outcome["own.tolerant"].assertion is None
     assert "'nosuch'" in str(outcome["own.unknown"].crash)
-    assert "five" in work.names
 
 
-def test_each_check_runs_once_for_every_target(tmp_path: Path) -> None:
-    work = Recorder(targets=3)
-    execute(folder(tmp_path, check_own="def check_a(): pass\n"), work)
-    assert sorted(work.attempts) == [(0, "own.a"), (1, "own.a"), (2, "own.a")]
+def test_a_users_measurements_are_collected_beside_the_checks(tmp_path: Path) -> None:
+    place = folder(
+        tmp_path,
+        check_own=HEAD + "@measurement(budget=1, why='')\nasync def five(): ...\ndef check_a(five): assert five == 5\n",
+    )
+    names = with_checks([(place, True)], Registry(), lambda found: set(found.registry.specs))
+    assert names == {"five"}
 
 
-def test_no_target_means_only_a_list(tmp_path: Path) -> None:
-    work = Recorder(targets=0)
-    execute(folder(tmp_path, check_own="def check_a(): pass\n"), work)
-    assert (work.checks, work.attempts) == (["own.a"], {})
+def test_a_check_runs_on_as_many_facts_as_there_are(tmp_path: Path) -> None:
+    place = folder(
+        tmp_path,
+        check_own=HEAD + "@measurement(budget=1, why='')\nasync def n(): ...\ndef check_a(n): assert n != 2, n\n",
+    )
+
+    def three(found: Collected) -> list[str | None]:
+        (check,) = found.checks
+        return [found.judge(check, lambda name, n=n: n, 5.0).assertion for n in (1, 2, 3)]
+
+    before, at, after = with_checks([(place, True)], Registry(), three)
+    assert (before, after) == (None, None)
+    assert str(at).startswith("2")
+
+
+ENDLESS = {
+    "sleeps": "import time\ndef check_a(): time.sleep(1000)\n",
+    "loops": "def check_a():\n    while True: pass\n",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_users_check_that_never_ends_is_left_behind(tmp_path: Path, name: str) -> None:
+    place = folder(tmp_path, check_own=ENDLESS[name], check_other="def check_b(): pass\n")
+    outcome = judged(place, within_s=0.1)
+    assert "did not end within 0.1 s" in str(outcome["own.a"].crash)
+    assert outcome["other.b"].crash is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("import sys; sys.exit(0)", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("return check_a()", "RecursionError"),
+        ("raise NotHeldError(None)", "AttributeError"),
+        ("return Finding(verdict='fail', summary='s')", "none of Verdict"),
+        ("return Finding(verdict=Verdict.FAIL, summary=None)", "summary"),
+        ("raise NotHeldError(Finding(verdict=Verdict.FAIL, summary='s', evidence=[1]))", "evidence"),
+        (
+            "return Finding(verdict=Verdict.PASS, summary='s', evidence=(shown({1: 2}),))",
+            "JSON",
+        ),
+        (
+            "x = []; x.append(x); return Finding(verdict=Verdict.PASS, summary='s', evidence=(shown(x),))",
+            "deep",
+        ),
+        (
+            "return Finding(verdict=Verdict.PASS, summary='s', evidence=(shown(float('nan')),))",
+            "JSON",
+        ),
+        ("return Finding(verdict=Verdict.PASS, summary='s' * 10**7)", "summary"),
+        ("return Finding(verdict=Verdict.PASS, summary='s', remedy='do it')", "Remedy"),
+    ],
+)
+def test_an_odd_check_fails_alone(tmp_path: Path, body: str, words: str) -> None:
+    helper = "def shown(data): return Evidence(kind='k', title='t', data=data)\n"
+    place = folder(
+        tmp_path, check_own=HEAD + helper + f"def check_a():\n    {body}\n", check_other="def check_b(): pass\n"
+    )
+    outcome = judged(place)
+    assert words in str(outcome["own.a"].crash)
+    assert outcome["other.b"].crash is None
 
 
 @pytest.mark.parametrize(
@@ -118,25 +165,22 @@ def test_no_target_means_only_a_list(tmp_path: Path) -> None:
     ],
 )
 def test_a_users_mistake_is_told_and_nothing_runs(tmp_path: Path, files: dict[str, str], words: str) -> None:
-    work = Recorder()
     with pytest.raises(CollectionError, match=words):
-        execute(folder(tmp_path, **files), work)
-    assert work.attempts == {}
+        judged(folder(tmp_path, **files))
 
 
 def test_a_measurement_that_exists_already_is_refused(tmp_path: Path) -> None:
     text = HEAD + "@measurement(budget=1, why='')\nasync def resolution(): ...\ndef check_a(): pass\n"
     with pytest.raises(CollectionError, match="resolution"):
-        execute(folder(tmp_path, check_own=text), Recorder(), shipped())
+        listed(folder(tmp_path, check_own=text), shipped())
 
 
 def test_what_goes_wrong_in_the_work_reaches_the_caller(tmp_path: Path) -> None:
-    class Broken(Recorder):
-        def begin(self, checks: Sequence[Check], registry: Registry) -> None:
-            raise RegistryError("no measuring today")
+    def broken(found: Collected) -> None:
+        raise RegistryError("no measuring today")
 
     with pytest.raises(RegistryError, match="no measuring today"):
-        execute(folder(tmp_path, check_own="def check_a(): pass\n"), Broken())
+        with_checks([(folder(tmp_path, check_own="def check_a(): pass\n"), True)], Registry(), broken)
 
 
 def test_the_users_own_pytest_set_up_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,16 +191,12 @@ def test_the_users_own_pytest_set_up_changes_nothing(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     for name, value in {"PYTEST_ADDOPTS": "--nonesuch", "PYTEST_PLUGINS": "hostile", "CI": "1"}.items():
         monkeypatch.setenv(name, value)
-    work = Recorder()
     before = sorted(tmp_path.rglob("*"))
-    execute(place, work)
-    assert list(work.attempts) == [(0, "own.a")]
+    assert list(judged(place)) == ["own.a"]
     assert [path for path in sorted(tmp_path.rglob("*")) if "__pycache__" not in str(path)] == before
     assert os.environ["PYTEST_ADDOPTS"] == "--nonesuch"
 
 
 def test_every_shipped_file_of_checks_is_collected_and_explained() -> None:
-    work = Recorder(targets=0)
-    run([(checks_folder(), False)], shipped(), work)
     families = {file.stem.removeprefix("check_") for file in checks_folder().glob("check_*.py")}
-    assert {check_id.partition(".")[0] for check_id in work.checks} == families
+    assert {check_id.partition(".")[0] for check_id in listed(checks_folder(), shipped(), own=False)} == families

@@ -193,7 +193,7 @@ def test_several_requests_on_one_stream_until_it_ends() -> None:
             seen = await wire.send_on(stream, "POST", target.url_for("/v1?a=b"), headers=[("X-Mine", "1")])
             assert (seen.status, stream.reusable) == (200, False)
             await stream.close()
-            assert (wire.requests_sent, wire.connections_opened) == (3, 1)
+            assert (wire.counts.requests, wire.counts.connections) == (3, 1)
             assert "POST /v1?a=b HTTP/1.1" in recorder.text
             assert "X-Mine: 1" in recorder.text
 

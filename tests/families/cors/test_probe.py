@@ -59,8 +59,8 @@ async def test_few_connections_carry_all_requests_of_a_browser() -> None:
         target = target_of(told)
         wire = Wire(target, user_agent="btdiag/test")
         survey = await cors_survey(way_of(target), target, wire, Mode(quick=True))
-    assert wire.connections_opened == CONNECTIONS
-    assert wire.requests_sent == len(survey.trials)
+    assert wire.counts.connections == CONNECTIONS
+    assert wire.counts.requests == len(survey.trials)
     assert all(trial.answered for trial in survey.trials)
     first = survey.of(Purpose.PREFLIGHT)[0].exchange
     sent = dict(first.request_headers)
@@ -134,7 +134,7 @@ async def test_a_server_that_closes_after_each_answer_is_asked_anew() -> None:
 
     survey, wire = await surveyed(serve)
     assert all(trial.answered for trial in survey.trials)
-    assert wire.connections_opened >= len(survey.trials)
+    assert wire.counts.connections >= len(survey.trials)
 
 
 @in_a_loop

@@ -52,7 +52,7 @@ def test_without_consent_nothing_is_sent() -> None:
     with pytest.raises(NotAsked) as refused:
         asyncio.run(race(target=LOCAL, mode=Mode(), wire=wire, waits=NoWaits(), serving_way=way))
     assert "--induce" in (refused.value.command or "")
-    assert (wire.requests_sent, wire.connections_opened) == (0, 0)
+    assert (wire.counts.requests, wire.counts.connections) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from btdiag.families.connection.judge.reach import lacks_route
 from btdiag.families.connection.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
 from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
+from btdiag.net.deadline import in_time
 from btdiag.net.limits import GREETING, PLAIN_GREETING
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.tunnel import ProxyAnswer
@@ -45,10 +46,10 @@ async def connection(route: Route, wire: Wire, target: Target) -> Connection:
         return await _plain(route, wire, target, now)
     made = await _secured(route, wire, target, now, verify=True)
     if made.failure is not None and made.failure.phase is Phase.TLS:
-        return await _second_look(made, route, wire, target)
+        return await in_time(_second_look(made, route, wire, target)) or made
     unanswered = made.greeting.failure if made.greeting is not None else None
     if unanswered is not None and unanswered.trouble in _REFUSALS:
-        return replace(made, asks_certificate=await asks_certificate(wire, route, SECOND_LOOK))
+        return replace(made, asks_certificate=bool(await in_time(asks_certificate(wire, route, SECOND_LOOK))))
     return made
 
 
@@ -109,7 +110,7 @@ async def _greeted(route: Route, wire: Wire, target: Target, now: datetime, stre
         started_at=now,
         timing=stream.timing,
         handshake=agreed,
-        greeting=await wire.send_on(stream, "HEAD", target.url_for("/"), limits=GREETING),
+        greeting=await in_time(wire.send_on(stream, "HEAD", target.url_for("/"), limits=GREETING)),
         proxied=route.proxy is not None,
         proxy_reply=_reply(stream.proxy_answer),
     )
@@ -119,7 +120,10 @@ async def _plain(route: Route, wire: Wire, target: Target, now: datetime) -> Con
     """An http:// target. An answer that is none, or 400, raises the question whether the port speaks TLS."""
     greeting = await wire.exchange(route, "HEAD", target.url_for("/"), limits=PLAIN_GREETING)
     early = greeting.failure if greeting.failure and greeting.failure.phase in {Phase.TCP, Phase.PROXY} else None
-    suspicious = early is None and (greeting.status in {None, 400})
+    silent = (
+        greeting.failure is not None and greeting.failure.trouble is Trouble.TIMEOUT
+    )  # TLS would say what it misses
+    suspicious = early is None and not silent and greeting.status in {None, 400}
     return Connection(
         label=route.label,
         port=route.port,
@@ -129,7 +133,7 @@ async def _plain(route: Route, wire: Wire, target: Target, now: datetime) -> Con
         failure=early,
         greeting=greeting,
         proxied=route.proxy is not None,
-        speaks_tls=suspicious and await speaks_tls(wire, route, SECOND_LOOK),
+        speaks_tls=suspicious and bool(await in_time(speaks_tls(wire, route, SECOND_LOOK))),
     )
 
 

@@ -66,18 +66,14 @@ async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, sto
         proxy=proxy.url if proxy else "",
         proxy_note=proxy.source if proxy else note,
     )
-    own = Wire(there, user_agent=wire.user_agent, contexts=contexts)
+    own = Wire(there, user_agent=wire.user_agent, contexts=contexts, deadline=wire.deadline, counts=wire.counts)
     routes = _routes(found, bad, there)
-    try:
-        trial = await _connected(trial, routes, there, target, own)
-        trial = await _asked(trial, _best(routes, trial.connections), there, own)
-        if wants_stores(trial) and (target.lab_scenario is None or _untrusted(trial)):
-            spoken = next(route for route, one in zip(routes, trial.connections, strict=True) if one.handshake)
-            trial = replace(trial, stores=await stores.judge(spoken, own))
-        return trial
-    finally:
-        wire.requests_sent += own.requests_sent
-        wire.connections_opened += own.connections_opened
+    trial = await _connected(trial, routes, there, target, own)
+    trial = await _asked(trial, _best(routes, trial.connections), there, own)
+    if wants_stores(trial) and (target.lab_scenario is None or _untrusted(trial)):
+        spoken = next(route for route, one in zip(routes, trial.connections, strict=True) if one.handshake)
+        trial = replace(trial, stores=await stores.judge(spoken, own))
+    return trial
 
 
 def _led_astray(found: Resolution, there: Target) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ async def browser_survey(
     plan = await _plan(target, mode, wire, resolution, used, executable)
     async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
         answer = await _surveyed(plan, waits)
-    wire.requests_sent += _sent(answer)
+    wire.counts.requests += _sent(answer)
     return _read(answer, plan, target, _pinned(target, resolution, used), verified=used.verify, stored=stored)
 
 

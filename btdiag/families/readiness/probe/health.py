@@ -11,6 +11,7 @@ from btdiag.core.answers import Roots
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Scope, measurement
 from btdiag.core.target import Mode, Target, Way
+from btdiag.net.deadline import seen_in_time
 from btdiag.net.endpoint import get
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import settled
@@ -37,8 +38,8 @@ async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
     first = asyncio.ensure_future(ask())
     try:
         await asyncio.wait([first], timeout=HEAD_START)
-        others = await asyncio.gather(*(ask() for _ in range((TIMES_DEEP if mode.deep else TIMES) - 1)))
-        return Roots(exchanges=(await first, *others))
+        others = (ask() for _ in range((TIMES_DEEP if mode.deep else TIMES) - 1))
+        return Roots(exchanges=await seen_in_time(first, *others))
     finally:
         first.cancel()
 

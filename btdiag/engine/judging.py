@@ -1,0 +1,59 @@
+"""Judging: each check on the facts of one target, and which others it names as the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from btdiag.core.finding import Evidence, Verdict
+from btdiag.core.report import CheckResult
+from btdiag.engine import outcome
+from btdiag.engine.checks import Check
+from btdiag.engine.inputs import weightiest
+from btdiag.engine.job import Run
+from btdiag.engine.rerun import command
+from btdiag.engine.schedule import Schedule
+from btdiag.engine.session import Collected
+
+
+@dataclass(slots=True)
+class Judged:
+    """The results on one target so far, by check id; `also` names further checks that may explain one."""
+
+    results: dict[str, CheckResult] = field(default_factory=dict)
+    also: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def judge(
+    run: Run, found: Collected, check: Check, schedule: Schedule, number: int, judged: Judged, within_s: float
+) -> None:
+    """Run one check on one target's facts and keep what became of it."""
+
+    def fact(name: str) -> object:
+        built_in = {"target": run.targets[number], "mode": run.settings.mode}
+        return built_in[name] if name in built_in else schedule.value(name, number)
+
+    attempt = found.judge(check, fact, within_s)
+    names = tuple(spec.name for spec in found.registry.needs(check.parameters))
+    rerun = command(run.settings, run.targets[number], (check.id,))
+    entry = outcome.result(check, attempt, measurements=names, rerun=rerun)
+    if entry.verdict is Verdict.INCONCLUSIVE and (crashes := _crashes(schedule, names, number)):
+        entry = replace(entry, evidence=(*entry.evidence, *crashes))
+    judged.results[check.id] = entry
+    if attempt.missing:
+        judged.also[check.id] = weightiest([missing for _, missing in attempt.missing]).also_by
+
+
+def blockers(judged: Judged, checks: Mapping[str, Check]) -> tuple[str, ...]:
+    """The checks that others are blocked by, and that nobody has judged yet: the report has to show them."""
+    causes = [entry.because for entry in judged.results.values() if entry.because]
+    causes += [cause for causes in judged.also.values() for cause in causes]
+    return tuple(dict.fromkeys(cause for cause in causes if cause in checks and cause not in judged.results))
+
+
+def _crashes(schedule: Schedule, names: Sequence[str], number: int) -> list[Evidence]:
+    return [
+        Evidence(kind="crash", title=f"Where btdiag failed ({key.text})", data=done.crash)
+        for key, done in schedule.outcomes.items()
+        if done.crash and key.name in names and key.target_number in (None, number)
+    ]

@@ -1,0 +1,110 @@
+"""From results and facts to the finished report, with every secret removed."""
+
+from __future__ import annotations
+
+import platform
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from btdiag import __version__
+from btdiag.core.evidence import to_json
+from btdiag.core.finding import worst
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.report import MeasurementRecord, Report, ReportSet, RunInfo, Vantage
+from btdiag.core.target import Target
+from btdiag.engine import outcome
+from btdiag.engine.interrupt import EXIT_CODE as INTERRUPTED
+from btdiag.engine.job import Run
+from btdiag.engine.judging import Judged
+from btdiag.engine.schedule import Schedule
+from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
+from btdiag.report import verdicts
+from btdiag.report.redact import redact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was measured, and how many seconds that took."""
+
+    schedule: Schedule
+    measured_s: float
+
+    def records(self, number: int) -> tuple[MeasurementRecord, ...]:
+        """Every measurement on a target, in the order of their beginnings."""
+        found = []
+        for key, done in self.schedule.outcomes.items():
+            if key.target_number not in (None, number) or key.name.endswith("@*"):
+                continue
+            missing = done.value.reason if isinstance(done.value, NotMeasured) else None
+            found.append(
+                MeasurementRecord(
+                    name=key.text,
+                    started_s=round(max(0.0, done.started_s), 4),
+                    duration_s=round(done.duration_s, 4),
+                    fact=None if missing is not None else to_json(done.value),
+                    missing=missing,
+                )
+            )
+        return tuple(sorted(found, key=lambda record: (record.started_s, record.name)))
+
+    def addresses(self, number: int) -> int:
+        """How many ways to the target there are."""
+        routes = self.schedule.value("routes", number) if "routes" in self.schedule.registry else ()
+        return len(routes) if isinstance(routes, tuple) else 0
+
+
+def document(run: Run, judged: Sequence[Judged], facts: Facts) -> Report | ReportSet:
+    """The finished report, or the set of them for several targets."""
+    reports = tuple(_report(run, number, judged[number], facts) for number in range(len(judged)))
+    if len(reports) == 1:
+        return reports[0]
+    return ReportSet(
+        verdict=worst(report.verdict for report in reports),
+        headline=verdicts.headline_of_set(reports),
+        reports=reports,
+    )
+
+
+def _report(run: Run, number: int, judged: Judged, facts: Facts) -> Report:
+    target = run.targets[number]
+    resolved = outcome.resolve(judged.results, judged.also)
+    today = run.started_at.date()
+    entries = [outcome.waive(entry, run.settings.waivers, today) for entry in resolved.values()]
+    checks = tuple(verdicts.by_path(entries))
+    records = facts.records(number)
+    code = INTERRUPTED if run.interrupt.requested else verdicts.exit_code_of(checks, run.settings.output.fail_on)
+    report = Report(
+        tool_version=__version__,
+        run=_run_info(run, target, facts, code),
+        target=shown_target(target),
+        verdict=verdicts.overall(checks),
+        root_cause=verdicts.root_cause(checks),
+        headline=verdicts.headline(checks, url=target.url, addresses=facts.addresses(number)),
+        counts=verdicts.counts(checks),
+        path=verdicts.path(checks),
+        checks=checks,
+        not_seen=(*outcome.not_seen(resolved), *withheld_keys(records)),
+        measurements=records,
+    )
+    return redact(report, secrets_of(target))
+
+
+def _run_info(run: Run, target: Target, facts: Facts, code: int) -> RunInfo:
+    chains = [done.chain_s for done in facts.schedule.outcomes.values()]
+    return RunInfo(
+        id=run.id,
+        started_at=run.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        duration_s=round(facts.measured_s, 3),
+        longest_wait_s=round(max(chains, default=0.0), 3),
+        interrupted=run.interrupt.requested,
+        options=run.settings.shown,
+        exit_code=code,
+        requests_sent=facts.schedule.requests_sent,
+        vantage=Vantage(
+            hostname=socket.gethostname(),
+            platform=platform.platform(),
+            python=platform.python_version(),
+            proxies={target.proxy.source: target.proxy.url} if target.proxy else {},
+        ),
+    )

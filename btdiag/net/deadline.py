@@ -1,0 +1,102 @@
+"""When the measuring ends: a moment that every request in flight, and every one to come, gives way to.
+
+A request that is cut off so has seen something all the same: a silence of ENOUGH_S seconds is a fact of the server's, a
+shorter one says nothing, and raises OutOfTime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from btdiag.core.measurement import OutOfTime
+from btdiag.net.limits import ENOUGH_S
+
+Seen = TypeVar("Seen")
+
+ROUNDING_S = 0.05  # timers of the event loop and of a request start a little apart
+
+
+class Deadline:
+    """The end of a run, or of one measurement in it (`above` is the run's then: the earlier of both counts).
+
+    `reason` says in a report why it came: "the run's budget of 12 s ended first". Times are the event loop's, seconds.
+    """
+
+    def __init__(self, reason: str = "", above: Deadline | None = None) -> None:
+        self.reason = reason
+        self._at = math.inf
+        self._above = above
+        self._open: set[asyncio.Timeout] = set()
+
+    def _chain(self) -> Iterator[Deadline]:
+        yield self
+        if self._above is not None:
+            yield from self._above._chain()
+
+    def _nearest(self) -> Deadline:
+        return min(self._chain(), key=lambda deadline: deadline._at)
+
+    def left(self) -> float:
+        """Seconds until the end; negative when it is over, infinite when none was set."""
+        return self._nearest()._at - asyncio.get_running_loop().time()
+
+    def end(self, at: float, reason: str = "") -> None:
+        """Let it be at this moment at the latest; what is in flight ends then."""
+        if at < self._at:
+            self._at, self.reason = at, reason or self.reason
+            for timeout in self._open:
+                if (timeout.when() or math.inf) > at:
+                    timeout.reschedule(at)
+
+    @asynccontextmanager
+    async def within(self, seconds: float) -> AsyncIterator[None]:
+        """As asyncio.timeout(seconds), but never beyond the deadline; OutOfTime where that has passed already."""
+        if self.left() <= 0:
+            raise self.over()
+        timeout = asyncio.timeout(min(max(seconds, 0.0), self.left()))
+        for deadline in self._chain():
+            deadline._open.add(timeout)
+        try:
+            async with timeout:
+                yield
+        finally:
+            for deadline in self._chain():
+                deadline._open.discard(timeout)
+
+    def over(self) -> OutOfTime:
+        """What to raise when there is no time left."""
+        return OutOfTime(self._nearest().reason or "the run ended first")
+
+    def waited(self, error: BaseException, lasted_s: float, limit_s: float) -> float:
+        """For how many seconds something was waited for that broke after `lasted_s`: its own limit, or less where the
+        deadline came first; OutOfTime where that is too short to mean anything."""
+        own = not isinstance(error, TimeoutError) or error.errno is not None or self.left() > 0
+        if own or lasted_s >= limit_s - ROUNDING_S:
+            return limit_s
+        if lasted_s < ENOUGH_S:
+            raise self.over() from None
+        return round(lasted_s, 1)
+
+
+async def in_time(asked: Awaitable[Seen]) -> Seen | None:
+    """What came of something that others do without; None when there was no time for it."""
+    try:
+        return await asked
+    except OutOfTime:
+        return None
+
+
+async def seen_in_time(*asked: Awaitable[Seen]) -> tuple[Seen, ...]:
+    """What came of several requests, in order, without those that had no time; OutOfTime when none had."""
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException) and not isinstance(one, OutOfTime):
+            raise one
+    seen = tuple(one for one in done if not isinstance(one, BaseException))
+    if not seen:
+        raise next(one for one in done if isinstance(one, OutOfTime))
+    return seen
