@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 TARGET ?= lab:healthy
 ARGS   ?=
 
-.PHONY: run test lint types unit real system-packages sdks examples bench wheel clean
+.PHONY: run test lint types unit real system-packages sdks examples docs bench wheel clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
@@ -14,6 +14,7 @@ test: system-packages $(VENV)/.tested sdks lint types  ## everything that CI run
 	$(BIN)/pytest -q -m 'not alone' -n 3 --dist loadscope --cov --cov-report=
 	$(BIN)/pytest -q -m alone --cov --cov-append --cov-report=term:skip-covered
 	$(BIN)/python tests/coverage_floor.py
+	$(BIN)/python tests/docs.py --check
 	$(BIN)/python tests/examples.py --check
 
 lint: $(VENV)/.tested
@@ -35,6 +36,9 @@ sdks: $(VENV)/.tested
 
 examples: $(VENV)/.tested  ## render reports/examples anew from the lab
 	$(BIN)/python tests/examples.py
+
+docs: $(VENV)/.tested  ## write docs/checks anew from the docstrings
+	$(BIN)/python tests/docs.py
 
 bench: $(VENV)/.tested  ## speed and memory, as ratios measured side by side
 	$(BIN)/python tests/bench.py

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
@@ -119,9 +122,25 @@ def _wrapped(paragraph: str) -> str:
 
 def _in_the_lab(check_id: str) -> str:
     """The commands that show the check failing, or warning if that is its worst."""
-    for worst, word in (("fails", "fail"), ("warns", "warn"), ("inconclusive", "stay undecided")):
-        names = [entry["name"] for entry in labhost.scenarios() if check_id in entry[worst]]
-        if names:
-            commands = "\n".join(f"  btdiag run --target lab:{name} --only {check_id}" for name in names[:3])
-            return f"See it {word} in the lab:\n{commands}"
+    for word, shown in in_the_lab(check_id, labhost.scenarios()).items():
+        commands = "\n".join(f"  {lab_command(scenario, check_id)}" for scenario in shown[:3])
+        return f"See it {word} in the lab:\n{commands}"
     return ""
+
+
+def in_the_lab(check_id: str, scenarios: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The scenarios, as `labhost.scenarios` lists them, in which the check does not pass: by what it does there, and
+    first those in which the fewest others fail or warn with it."""
+    purest = sorted(scenarios, key=lambda scenario: len(scenario["fails"]) + len(scenario["warns"]))
+    found = {
+        word: [scenario for scenario in purest if check_id in scenario[verdict]]
+        for verdict, word in (("fails", "fail"), ("warns", "warn"), ("inconclusive", "stay undecided"))
+    }
+    return {word: shown for word, shown in found.items() if shown}
+
+
+def lab_command(scenario: Mapping[str, Any], check_id: str) -> str:
+    """The command that shows one check in one scenario, with the options which that needs."""
+    return shlex.join(
+        ["btdiag", "run", "--target", f"lab:{scenario['name']}", "--only", check_id, *scenario["options"]]
+    )

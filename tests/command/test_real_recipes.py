@@ -1,4 +1,4 @@
-"""The recipes in the README do what they say, as far as they run outside of a CI service."""
+"""The recipes in docs/ci.md do what they say, as far as they run outside of a CI service."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ruamel.yaml import YAML
 
 from tests.support.cli import CLEAN
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
 
 pytestmark = pytest.mark.real
 
 
 def recipe(name: str) -> Any:
-    """The YAML of a recipe, as it stands in the README."""
-    found = re.search(rf"<!-- recipe: {name} -->\n```yaml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    """The YAML of a recipe, as it stands on the page."""
+    found = re.search(rf"<!-- recipe: {name} -->\n```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert found is not None
     return YAML(typ="safe").load(found[1])
 

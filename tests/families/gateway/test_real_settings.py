@@ -1,6 +1,6 @@
-"""Real nginx, HAProxy and Caddy before the lab's API server: as the README recommends them, and as they come.
+"""Real nginx, HAProxy and Caddy before the lab's API server: as docs/load-balancers.md has them, and as they come.
 
-The recommended settings are taken from the README itself; only names, ports and paths are put in.
+The recommended settings are taken from that page itself; only names, ports and paths are put in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from btdiag.lab.tls import Certificates
 from tests.support.cli import Done, run_json
 from tests.support.labclient import staged
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "load-balancers.md"
 OTHER_HOST = "localhost"
 KEEPALIVE_S = 2.0  # of the API server, so that the idle waits are short
 
@@ -102,8 +102,8 @@ class Place:
 
 
 def recommended(product: str, place: Place) -> str:
-    """The settings that the README recommends, at this place."""
-    found = re.search(rf"<!-- gateway: {product} -->\n```\w+\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    """The settings that the page recommends, at this place."""
+    found = re.search(rf"<!-- gateway: {product} -->\n```\w+\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert found is not None
     replaced = {
         "127.0.0.1:8000": f"127.0.0.1:{place.backend}",
@@ -182,7 +182,7 @@ def _place(folder: Path, backend: int) -> Place:
 
 
 def judged(product: str, folder: Path, *options: str, **defaults: str) -> dict[str, Any]:
-    """The gateway family's checks by id, with the README's settings or, where `defaults` are given, without them."""
+    """The gateway family's checks by id, with the recommended settings or, where `defaults` are given, without them."""
 
     async def run() -> Done:
         async with staged(LabPlan(backend=Backend(keepalive=KEEPALIVE_S))) as lab:
