@@ -17,6 +17,7 @@ from btdiag.engine import mouth
 from btdiag.report.escape import plain
 
 LONGEST_COMPLAINT = 1_500
+_SHORTEST = 6  # a shorter secret is too likely a common word
 """So many characters of one line say what is wrong; what a file or a server put into it may be megabytes."""
 
 EXIT_CODES = """\b
@@ -257,11 +258,20 @@ def _call(arguments: Sequence[str]) -> int:
 
 
 def _crashed(error: Exception) -> int:
+    _complain(
+        f"btdiag itself failed: {f'{type(error).__name__}: {error}'[:LONGEST_COMPLAINT]} (BTDIAG_DEBUG=1 shows where)"
+    )
+    return 3
+
+
+def _without_secrets(text: str) -> str:
+    """What the environment holds of secrets must not stand in an error either, whoever made its text."""
+    from btdiag.core.target import Secret
     from btdiag.report.redact import redact_text
 
-    said = redact_text(f"{type(error).__name__}: {error}"[:LONGEST_COMPLAINT])
-    _complain(f"btdiag itself failed: {said} (BTDIAG_DEBUG=1 shows where)")
-    return 3
+    names = [name for name in os.environ if name == "BRAINTRUST_API_KEY" or name.lower().endswith("_proxy")]
+    logins = [os.environ[name].rpartition("@")[0].rpartition("/")[2] or os.environ[name] for name in names]
+    return redact_text(text, [Secret(login) for login in logins if len(login) >= _SHORTEST and "." not in login])
 
 
 def _first_line(text: str) -> str:
@@ -277,7 +287,7 @@ def _without_words(error: click.UsageError) -> str:
 
 def _complain(text: str) -> int:
     """The one line for a mistake of the user's."""
-    line = plain(" ".join(text.split()))
+    line = plain(_without_secrets(" ".join(text.split())))
     if len(line) > LONGEST_COMPLAINT:
         line = f"{line[:LONGEST_COMPLAINT]} ..."
     with suppress(OSError, ValueError, mouth.CannotWriteError):  # nobody may be there to read it

@@ -1,16 +1,36 @@
-"""Where the API key and the target's own headers may go: pure rules, asked before every request."""
+"""Where the API key and the target's own headers may go, and what is a secret by its name: pure rules.
+
+The names stand here once: for what is recorded of a request, and for what leaves a report.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from btdiag.core.target import Target
 
 WITHHELD = "[withheld]"
-_SECRET_NAMES = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-bt-api-key"})
+COOKIES = frozenset({"cookie", "set-cookie"})
+_SECRET_WORDS = (
+    r"api[-_]?keys?|access[-_]?keys?|account[-_]?keys?|private[-_]?keys?|secret[-_]?keys?|subscription[-_]?keys?"
+    r"|signing[-_]?keys?|encryption[-_]?keys?|auth[-_]?keys?|function[-_]?keys?|license[-_]?keys?|session[-_]?keys?"
+    r"|auth[-_]?tokens?|tokens?|jwts?|secrets?|passwords?|passwds?|passphrases?|pwd|credentials?|signatures?|sas"
+    r"|authorization|digest|cookies?|session[-_]?ids?|csrf|xsrf|assertions?"
+)
+SECRET_NAME = re.compile(rf"(?:[a-z0-9.]+[-_ ])*(?:{_SECRET_WORDS})", re.IGNORECASE)
+"""A name of a header, a parameter or a member of JSON whose value is a secret: one of these words, or one that ends in
+one ("x-goog-api-key", "private-token", "client_secret"). Names written in one, as "accessToken", are cut up
+before they are looked at."""
 
-_LOGS_IN = _SECRET_NAMES - {"proxy-authorization"} | {"x-bt-auth-token"}
+_LOGS_IN = frozenset({"authorization", "cookie", "x-api-key", "x-bt-api-key", "x-bt-auth-token"})
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def is_secret_name(name: str) -> bool:
+    """Does the name of a header, a parameter or a JSON member say that its value is a secret?"""
+    return len(name) <= 80 and SECRET_NAME.fullmatch(_HUMPS.sub("-", name).strip("_-")) is not None
 
 
 def key_withheld(target: Target, url: str, tls_verified: bool | None) -> str | None:
@@ -44,7 +64,7 @@ def headers_withheld(target: Target, url: str, tls_verified: bool | None) -> str
 
 def is_secret_header(target: Target, name: str) -> bool:
     """True for a request header whose value must not be recorded."""
-    return name.lower() in _SECRET_NAMES or any(name.lower() == own.lower() for own, _ in target.headers)
+    return is_secret_name(name) or any(name.lower() == own.lower() for own, _ in target.headers)
 
 
 def logs_in(target: Target) -> bool:

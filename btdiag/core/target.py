@@ -7,12 +7,16 @@ from pathlib import Path
 
 
 class Secret:
-    """A value that must not reach any output. `repr` and `str` hide it; only `reveal` gives it, to what sends it."""
+    """A value that must not reach any output. `repr` and `str` hide it; only `reveal` gives it, to what sends it.
 
-    __slots__ = ("_value",)
+    `ordinary` marks one of words that may stand anywhere ("application/json"): it is removed as a whole, not in pieces.
+    """
 
-    def __init__(self, value: str) -> None:
+    __slots__ = ("_value", "ordinary")
+
+    def __init__(self, value: str, *, ordinary: bool = False) -> None:
         self._value = value
+        self.ordinary = ordinary
 
     def reveal(self) -> str:
         """The value itself: to send it, or to remove it from an output."""

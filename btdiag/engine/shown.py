@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from btdiag.core.credential import is_secret_name
 from btdiag.core.evidence import to_json
 from btdiag.core.finding import Json
 from btdiag.core.report import MeasurementRecord
 from btdiag.core.target import Secret, Target
+
+_WORDS = re.compile(r"[a-z]{1,12}(?:[ /.,;:=_*+-]{1,3}[a-z]{1,12})*")
+"""A header's value of plain words: "application/json", "production-cluster"."""
 
 
 def shown_target(target: Target) -> dict[str, Json]:
@@ -38,7 +43,10 @@ def shown_target(target: Target) -> dict[str, Json]:
 
 def secrets_of(target: Target) -> list[Secret]:
     """Every value of a target that must not be shown."""
-    found = [value for _, value in target.headers]
+    found = [
+        Secret(value.reveal(), ordinary=_WORDS.fullmatch(value.reveal()) is not None and not is_secret_name(name))
+        for name, value in target.headers
+    ]
     if target.api_key:
         found.append(target.api_key)
     if target.proxy and target.proxy.credentials:

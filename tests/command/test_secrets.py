@@ -17,6 +17,7 @@ import trustme
 
 from btdiag.config.options import FORMAT_NAMES
 from tests.support.cli import btdiag
+from tests.support.clothes import CLOTHES, SECRETS, shared_runs
 
 KEY = "sk-canary-key-1d4f"
 HEADER = "canary-header-77aa"
@@ -223,3 +224,39 @@ def test_no_secret_reaches_any_output(ca: trustme.CA, ca_file: Path, tmp_path: P
     for canary in CANARIES:
         for form in spellings(canary):
             assert [text for text in outputs if form in text] == [], form
+
+
+def test_an_echo_in_any_clothes_reaches_no_output(ca: trustme.CA, ca_file: Path, tmp_path: Path) -> None:
+    key, own = SECRETS["API key"], SECRETS["header"]
+    lines = [dress(secret) for secret in (key, own) for dress in CLOTHES.values()]
+    body = "\n".join(lines).encode().decode("latin-1")
+    headers = [f"X-Echo-{number}: {line}" for number, line in enumerate(lines) if line.isascii() and line.isprintable()]
+    outputs = []
+    for status in ("200 OK", "502 Bad Gateway"):
+        with Server(answer(status, *headers[:60], body=body), context(ca)).serving() as server:
+            done = btdiag(
+                *(
+                    "run",
+                    "--target",
+                    f"https://127.0.0.1:{server.port}",
+                    "--ca",
+                    str(ca_file),
+                    "--header",
+                    "X-Own: @OWN",
+                ),
+                *("--browser", "none", "--quick", "-v", "-o", str(tmp_path)),
+                env={"BRAINTRUST_API_KEY": key, "OWN": own},
+            )
+        assert key.encode() in bytes(server.received)
+        outputs += [done.out, done.err]
+    outputs += [path.read_text("utf-8") for path in tmp_path.rglob("*") if path.is_file() and path != ca_file]
+    assert len(outputs) == 2 * (2 + 4)
+    for secret in (key, own):
+        assert [runs for text in outputs if (runs := shared_runs(text, secret))] == []
+
+
+def test_an_error_shows_no_secret_of_the_environment() -> None:
+    key = SECRETS["API key"]
+    done = btdiag("run", "--target", "lab:healthy", "--only", f"x-{key}", env={"BRAINTRUST_API_KEY": key})
+    assert done.code == 2
+    assert shared_runs(done.out + done.err, key) == []
