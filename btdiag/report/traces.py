@@ -1,10 +1,10 @@
 """Finds what a text shares with known secrets, in whatever clothes it comes back: a server may echo what it was sent.
 
-A text is looked at as ASCII letters and digits alone, without case: as it stands, and as it reads when percent encoding,
-HTML entities, backslash escapes and quoted-printable are undone, up to three times over. It is compared with every
-secret as it is, and in hex, base32, base64 (twice, too), ASCII85, base85 and decimal codes, at every alignment, forwards
-and backwards. A run of RUN letters and digits in common is a trace: so beginnings, ends and halves of a secret are found,
-and what stands between its characters (blanks, line ends, invisible characters, separators) does not hide it.
+A text is looked at as ASCII letters and digits alone, without case: as it stands, and as it reads when percent
+encoding, HTML entities, backslash escapes and quoted-printable are undone, up to three times over. It is compared with
+every secret as it is, and in hex, base32, base64 (twice, too), ASCII85, base85 and decimal codes, at every alignment,
+forwards and backwards. A run of RUN letters and digits in common is a trace: so beginnings, ends and halves of a secret
+are found, and what stands between its characters (blanks, line ends, invisible characters, separators) hides nothing.
 
 What cannot be found: a secret that was encrypted, compressed, or changed letter by letter (rot13), and pieces shorter
 than RUN. Pure; the time grows linearly with the text.
