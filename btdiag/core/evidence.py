@@ -27,6 +27,8 @@ def to_json(value: object) -> Json:
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(seen := getattr(value, "extensions", {}), dict) and "exchange" in seen:  # a response of the client
+        return to_json(seen["exchange"])
     if hasattr(value, "items"):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Sequence | set | frozenset):

@@ -1,7 +1,8 @@
 """What a measurement is: an async function that observes one thing and returns a frozen fact.
 
 Its parameters name what it needs: other measurements, or one of the built-ins `target` (Target), `mode` (Mode), `route`
-(Route, only with Scope.ADDRESS), `wire` (probe.wire.Wire, all network I/O) and `waits` (Waits). The engine starts all
+(Route, only with Scope.ADDRESS), `wire` (net.wire.Wire, all network I/O), `client` (the same as an httpx.AsyncClient)
+and `waits` (Waits). The engine starts all
 that a run needs at once. A bad observation (refused, 502, NXDOMAIN) is a fact; raise `Blocked` only when there is
 nothing to observe because another check fails, and `Unknown` when it could not be found out.
 """
@@ -20,7 +21,7 @@ from btdiag.core.target import Mode, Target
 Fact = TypeVar("Fact")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-BUILT_INS = frozenset({"target", "mode", "route", "wire", "waits"})
+BUILT_INS = frozenset({"target", "mode", "route", "wire", "client", "waits"})
 
 
 class Scope(StrEnum):

@@ -86,9 +86,15 @@ class Registry:
         return ()
 
 
-def _inputs(spec: MeasurementSpec) -> tuple[str, ...]:
-    """The measurements a spec waits for; those per address wait for the routes as well."""
+def awaited(spec: MeasurementSpec) -> tuple[str, ...]:
+    """The measurements that a spec waits for. Its `client` goes the first way there is, and so waits for that."""
     own = tuple(name for name in spec.parameters if name not in BUILT_INS)
+    return (*own, "way") if "client" in spec.parameters and "way" not in own else own
+
+
+def _inputs(spec: MeasurementSpec) -> tuple[str, ...]:
+    """What a spec waits for; those per address wait for the routes as well."""
+    own = awaited(spec)
     return (*own, "routes") if spec.scope is Scope.ADDRESS and spec.name != "routes" else own
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from btdiag.core.measurement import (
-    BUILT_INS,
     Blocked,
     MeasurementSpec,
     NotAsked,
@@ -23,10 +22,10 @@ from btdiag.core.measurement import (
     Scope,
     Unknown,
 )
-from btdiag.core.target import Mode, Route, Target
+from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.engine.crash import crash_text, said
 from btdiag.engine.inputs import absent, admits, weightiest
-from btdiag.engine.registry import Registry
+from btdiag.engine.registry import Registry, awaited
 from btdiag.engine.soundness import bounded_json
 from btdiag.engine.waits import Quiet, WaitLog
 from btdiag.net.deadline import Deadline
@@ -229,7 +228,7 @@ class Schedule:
         """Await the inputs, then observe."""
         if problem := self.registry.problem(spec):
             return self._gap(NotMeasured(reason=problem), crash=problem)
-        names = [name for name in spec.parameters if name not in BUILT_INS]
+        names = awaited(spec)
         outcomes = await asyncio.gather(*(self._outcome(name, number, route) for name in names))
         inputs = {name: outcome.value for name, outcome in zip(names, outcomes, strict=True)}
         chain = max((outcome.chain_s for outcome in outcomes), default=0.0)
@@ -281,8 +280,9 @@ class Schedule:
             "target": place.target,
             "mode": self.mode,
             "route": route,
-            "wire": place.wire.until(own),
+            "wire": (wire := place.wire.until(own)),
             "waits": log,
+            "client": _client(wire, inputs["way"], place.target) if "client" in spec.parameters else None,
         }
         arguments = {name: inputs.get(name, built_in.get(name)) for name in spec.parameters}
         await place.quiet.enter()
@@ -324,6 +324,8 @@ class Schedule:
                 return NotMeasured(reason=error.reason, command=error.command, skipped=True), None
             case Unknown():
                 return NotMeasured(reason=error.reason, command=error.command), None
+        if type(error).__module__ == "httpx":  # what the client could not get; the module is loaded where it is used
+            return NotMeasured(reason=said(error)), None
         reason = f"btdiag itself failed in {spec.name}: {type(error).__name__}: {said(error)}"
         return NotMeasured(reason=reason), crash_text(error)
 
@@ -367,3 +369,12 @@ def _only_one(error: Exception) -> Exception:
         if told is not None and others is None:
             return _only_one(told.exceptions[0])
     return error
+
+
+def _client(wire: Wire, way: object, target: Target) -> object:
+    """The wire as a client of httpx, for those who ask for one: importing that takes long."""
+    from btdiag.net.client import client
+
+    first = next(iter(way.facts.values())) if isinstance(way, PerAddress) else way
+    assert isinstance(first, Way)
+    return client(wire, first, target)

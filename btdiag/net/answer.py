@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 
 from btdiag.core.exchange import Failure, Header, Phase, Trouble
-from btdiag.net.failures import Broken, legible
+from btdiag.net.failures import Broken
 from btdiag.net.limits import Limits
 
 _WINDOW_AUTO = 47  # zlib: gzip or zlib header, whichever comes
@@ -63,12 +63,12 @@ class Answer:
         codings = [value.strip().lower() for name, value in self.headers if name.lower() == "content-encoding"]
         return codings[0] if len(codings) == 1 and codings[0] in {"gzip", "x-gzip", "deflate"} else ""
 
-    def decoded(self) -> tuple[str, bool]:
-        """The body as text, and if there was more of it; raises Broken for a bomb or a broken coding."""
+    def content(self) -> tuple[bytes, bool]:
+        """The body, unpacked, and if there was more of it; raises Broken for a bomb or a broken coding."""
         if not self.encoding or not self._kept:
-            return legible(bytes(self._kept)), self.body_bytes > len(self._kept)
+            return bytes(self._kept), self.body_bytes > len(self._kept)
         content, size = _unpacked(bytes(self._kept), self.limits)
-        return legible(content), size > len(content)
+        return content, size > len(content)
 
 
 def _unpacked(packed: bytes, limits: Limits) -> tuple[bytes, int]:

@@ -17,7 +17,7 @@ from btdiag.core.target import Route, Target, Way
 from btdiag.net import http1
 from btdiag.net.answer import Answer
 from btdiag.net.deadline import Deadline
-from btdiag.net.failures import EXPECTED, Broken, failure_of
+from btdiag.net.failures import EXPECTED, Broken, failure_of, legible
 from btdiag.net.limits import CONNECT_BUDGET, Limits
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
@@ -127,13 +127,15 @@ class Wire:
         with_key: bool = False,
         http2: bool = False,
         limits: Limits | None = None,
+        keep: list[bytes] | None = None,
     ) -> Exchange:
         """Send one request on a connection of its own and read the answer within the limits. Never raises for anything
         that the network or the server does: see Exchange.failure; only OutOfTime, when the run ends. Never follows
         redirects.
 
         `http2` offers h2 first; http_version tells what was agreed on. Given headers replace the standard ones of the
-        same name. The Host header and SNI are the URL's, whatever the route's address.
+        same name; `keep` gets the bytes of the body. The Host header and SNI are the URL's, whatever the route's
+        address.
         """
         route, verify = (way.route, way.verify) if isinstance(way, Way) else (way, True)
         bounds = limits or Limits()
@@ -146,7 +148,7 @@ class Wire:
         try:
             remaining = bounds.total - (time.perf_counter() - started)
             closing = replace(asked, headers=(("Connection", "close"), *asked.headers))
-            seen = await self._converse(stream, closing, bounds, remaining, stream.timing)
+            seen = await self._converse(stream, closing, bounds, remaining, stream.timing, keep)
             if seen.failure is None:
                 await stream.close()
             return seen
@@ -213,7 +215,13 @@ class Wire:
         )
 
     async def _converse(
-        self, stream: Stream, asked: _Asked, limits: Limits, seconds: float, connecting: Timing
+        self,
+        stream: Stream,
+        asked: _Asked,
+        limits: Limits,
+        seconds: float,
+        connecting: Timing,
+        keep: list[bytes] | None = None,
     ) -> Exchange:
         """One request and its answer on an open stream, within `seconds`; whatever breaks becomes the failure."""
         started, started_at = time.perf_counter(), _now()
@@ -228,7 +236,9 @@ class Wire:
             lasted = limits.total - seconds + time.perf_counter() - started
             answer.failure = failure_of(error, answer.phase, self.deadline.waited(error, lasted, limit))
         stream.reusable = stream.reusable and answer.reusable and answer.failure is None
-        body, truncated = _body(answer)
+        content, truncated = _body(answer)
+        if keep is not None:
+            keep.append(content)
         return Exchange(
             method=asked.method,
             url=asked.url,
@@ -241,7 +251,7 @@ class Wire:
             status=answer.status,
             reason=answer.reason,
             headers=tuple(_without_cookie(header) for header in answer.headers),
-            body=body,
+            body=legible(content),
             body_bytes=answer.body_bytes,
             body_truncated=truncated,
             timing=replace(
@@ -314,13 +324,13 @@ def _merged(*groups: Sequence[Header]) -> tuple[Header, ...]:
     return tuple(merged)
 
 
-def _body(answer: Answer) -> tuple[str, bool]:
-    """The text of the body and if there was more; a body that cannot be unpacked is a failure of the answer."""
+def _body(answer: Answer) -> tuple[bytes, bool]:
+    """The body and if there was more; one that cannot be unpacked is a failure of the answer."""
     try:
-        return answer.decoded()
+        return answer.content()
     except Broken as error:
         answer.failure = answer.failure or failure_of(error, Phase.BODY)
-        return "", True
+        return b"", True
 
 
 def _without_cookie(header: Header) -> Header:
