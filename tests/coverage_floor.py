@@ -1,4 +1,4 @@
-"""Holds the coverage floors (lines and branches), pure parts and every family's probe: reads .coverage after a test run."""
+"""Holds the coverage floors (lines and branches), pure parts and each family's probe: reads .coverage after tests."""
 
 from __future__ import annotations
 
