@@ -123,8 +123,8 @@ def printable(text: str) -> str:
 def target_name(text: str, where: str) -> str:
     """A target in normal form, so that two spellings of one URL are the same: "lab:SCENARIO" or a URL."""
     if text.startswith("lab:"):
-        if not re.fullmatch(r"lab:[a-z0-9][a-z0-9-]{0,99}", text):
-            raise UsageError(f"{where}: a scenario's name has small letters, digits and hyphens: see btdiag lab --list")
+        if not re.fullmatch(r"lab:[a-z0-9][a-z0-9.-]{0,99}", text):
+            raise UsageError(f"{where}: a scenario's name has small letters, digits, dots and hyphens: see btdiag lab --list")
         return text
     try:
         return url(text)
