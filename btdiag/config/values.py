@@ -124,7 +124,9 @@ def target_name(text: str, where: str) -> str:
     """A target in normal form, so that two spellings of one URL are the same: "lab:SCENARIO" or a URL."""
     if text.startswith("lab:"):
         if not re.fullmatch(r"lab:[a-z0-9][a-z0-9.-]{0,99}", text):
-            raise UsageError(f"{where}: a scenario's name has small letters, digits, dots and hyphens: see btdiag lab --list")
+            raise UsageError(
+                f"{where}: a scenario's name is made of small letters, digits, - and .: see btdiag lab --list"
+            )
         return text
     try:
         return url(text)

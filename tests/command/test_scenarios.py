@@ -19,6 +19,13 @@ SCENARIOS = {entry["name"]: entry for entry in json.loads(btdiag("lab", "--list"
 CHECKS = {entry["id"] for entry in json.loads(btdiag("checks", "--format", "json").out)}
 WORKERS = 6
 CAREFUL_WORKERS = 3
+MOST_RETRIED = 0.01  # of all scenarios; more is no busy machine but a fault
+TWO_FAULTS = {
+    "captive-portal": 2,  # a certificate that is not trusted, and a page of somebody else's behind it
+    "keepalive-back-drops": 2,  # connections that are dropped silently are also dropped too early
+    "keepalive-race-outage": 2,  # the race, and an outage for everybody after it: two things to change
+}
+"""Scenarios with more than one fault, each with one failure."""
 WORST = {"fails": "fail", "warns": "warn", "inconclusive": "inconclusive", "skips": "skip"}
 
 
@@ -37,11 +44,20 @@ def expected(scenario: dict[str, Any], check_id: str) -> str:
     return next((verdict for key, verdict in WORST.items() if check_id in scenario[key]), "pass")
 
 
+def expected_code(scenario: dict[str, Any]) -> int:
+    """The exit code by the contract: 1 with a failure, 3 where nothing is known, else 0."""
+    verdicts = {expected(scenario, check_id) for check_id in CHECKS}
+    return 1 if "fail" in verdicts else 0 if verdicts & {"pass", "warn"} else 3
+
+
+RETRIED: dict[str, dict[str, tuple[str, str, str]]] = {}
+
+
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Done]]]:
     """The scenarios that the selected tests need, a few at a time: most of each run is waiting."""
     items = [item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function)]
-    wanted = dict.fromkeys(item.callspec.params["name"] for item in items if hasattr(item, "callspec"))
+    wanted = dict.fromkeys(str(item.callspec.params["name"]) for item in items if hasattr(item, "callspec"))
     light_ones = [name for name in wanted if not is_about_time(name)]
     with (
         Loaded(min(WORKERS, len(light_ones))) as loaded,
@@ -80,13 +96,23 @@ def differences(name: str, done: Done) -> dict[str, tuple[str, str, str]]:
 @EACH
 def test_the_verdicts_are_the_declared_ones(name: str, runs: dict[str, Future[Done]]) -> None:
     done = runs[name].result()
-    if differences(name, done):  # idle ages are a matter of milliseconds: what differs among many is looked at alone
+    if first := differences(
+        name, done
+    ):  # idle ages are a matter of milliseconds: looked at once more, alone, and counted
+        RETRIED[name] = first
         wait(runs.values())
         done = run(name)
-    assert done.code in (0, 1, 3), done.err
     assert differences(name, done) == {}, "declared, seen, summary"
     assert set(done.verdicts) == CHECKS
-    assert done.code == (1 if "fail" in done.verdicts.values() else done.code)
+    assert done.code == expected_code(SCENARIOS[name]), done.err
+
+
+def test_hardly_any_scenario_is_looked_at_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """After the others: what differed once and not again is shown, and more than one in a hundred is a fault."""
+    with capsys.disabled():
+        for name, first in RETRIED.items():
+            print(f"\nlab:{name} differed once: {first}")
+    assert len(RETRIED) <= max(1, MOST_RETRIED * len(SCENARIOS)), RETRIED
 
 
 @pytest.mark.alone
@@ -119,9 +145,10 @@ def test_each_failure_says_what_to_do(name: str, runs: dict[str, Future[Done]]) 
 
 @EACH
 def test_one_cause_one_failure(name: str, runs: dict[str, Future[Done]]) -> None:
-    """What follows from a failure is skipped and names it; the root cause is one of the failures."""
+    """A fault makes one check fail; what follows from it is skipped and names it. The root cause is one of those."""
     report = runs[name].result().report
     failed = {check["id"] for check in report["checks"] if check["verdict"] == "fail"}
+    assert len(failed) <= TWO_FAULTS.get(name, 1), failed
     assert (report["root_cause"] in failed) if failed else report["root_cause"] is None
     for check in report["checks"]:
         assert check["because"] is None or check["because"] in failed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from btdiag.core.finding import Evidence, Remedy, Snippet, Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet, RunInfo, Vantage
 from btdiag.report import html, verdicts
 from btdiag.report.documents import Difference, Merged
+from tests.support.tools import need
 
 pytestmark = pytest.mark.real
 
@@ -105,9 +105,7 @@ DOCUMENTS = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("Chromium is not installed")
+    program = need("chromium")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield launched

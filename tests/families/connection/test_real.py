@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 import time
@@ -14,6 +13,7 @@ import pytest
 import trustme
 
 from tests.support.cli import Done, run_json
+from tests.support.tools import need
 
 HOST = "api.example"
 pytestmark = pytest.mark.real
@@ -86,10 +86,7 @@ def await_listening(port: int) -> None:
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, int]]]:
     """The folder with ca.pem, and the port of each server."""
-    programs = {name: shutil.which(name) for name in ("nginx", "haproxy", "node")}
-    missing = [name for name, path in programs.items() if path is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
+    programs = {name: need(name) for name in ("nginx", "haproxy", "node")}
     folder = tmp_path_factory.mktemp("servers")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))

@@ -24,6 +24,7 @@ from btdiag.families.cors.facts import CorsSurvey
 from btdiag.families.cors.judge import readable, responses, too_loose, web_app
 from btdiag.families.cors.probe import cors_backend, cors_survey
 from btdiag.net.wire import Wire
+from tests.support.tools import need
 
 pytestmark = pytest.mark.real
 
@@ -378,8 +379,7 @@ def findings(surveys: dict[str, CorsSurvey], backend: CorsSurvey | None) -> dict
 
 
 def behind(gateway: Gateway, api: int, folder: Path) -> tuple[dict[str, CorsSurvey], CorsSurvey]:
-    if shutil.which(gateway.kind) is None:
-        pytest.skip(f"{gateway.kind} is not installed")
+    need(gateway.kind)
     port = free_port()
     configure = nginx_config if gateway.kind == "nginx" else haproxy_config
     command = configure(folder, port, api, gateway.text)
@@ -418,8 +418,7 @@ def test_a_fault_is_named_with_its_hop(gateway: Gateway, proved: bool, api: int,
 
 
 def test_a_preflight_that_only_http2_refuses_is_found(api: int, tmp_path: Path) -> None:
-    if NGINX is None:
-        pytest.skip("nginx is not installed")
+    need("nginx")
     authority, port = trustme.CA(), free_port()
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from btdiag.core.finding import Snippet
 from btdiag.core.product import WEB_APP
 from btdiag.families.cors.facts import EXPOSED, HEADERS
 from btdiag.families.cors.remedy import snippets
+from tests.support.tools import need
 
 pytestmark = pytest.mark.real
 
@@ -46,7 +46,7 @@ def test_every_product_has_a_snippet(product: str) -> None:
 
 @pytest.mark.parametrize("snippet", [s for s in OFFERED if re.match(r"nginx(?! ingress)", s.product)], ids=str)
 def test_nginx_takes_its_snippets(snippet: Snippet, tmp_path: Path) -> None:
-    nginx = shutil.which("nginx") or pytest.skip("nginx is not installed")
+    nginx = need("nginx")
     maps = re.search(r"map .*?\n}", snippet.code, re.DOTALL)
     rest = snippet.code.replace(maps[0], "") if maps else snippet.code
     server, location = (rest, "") if "absolute_redirect" in rest else ("", rest)
@@ -65,7 +65,7 @@ def test_nginx_takes_its_snippets(snippet: Snippet, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("snippet", [s for s in OFFERED if s.product.startswith("HAProxy")], ids=str)
 def test_haproxy_takes_its_snippets(snippet: Snippet, tmp_path: Path) -> None:
-    haproxy = shutil.which("haproxy") or pytest.skip("HAProxy is not installed")
+    haproxy = need("haproxy")
     config = tmp_path / "haproxy.cfg"
     config.write_text(f"""
 defaults

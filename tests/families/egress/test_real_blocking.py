@@ -21,6 +21,7 @@ from tests.support import blockers
 from tests.support.blockers import HOSTS, PROXY, PROXY_WITH_LOGIN
 from tests.support.cli import Done, btdiag, run_json
 from tests.support.namespaces import ROUTER, SECOND, Network, missing, network, server
+from tests.support.tools import lacking
 
 pytestmark = pytest.mark.real
 
@@ -119,7 +120,7 @@ def certificates(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     if why_not := missing("nginx", "haproxy", "squid", "tinyproxy", "dnsmasq", "unbound"):
-        pytest.skip(why_not)
+        lacking(why_not) if "not installed" in why_not else pytest.skip(why_not)
     folder = tmp_path_factory.mktemp("blocking")
     ca = certificates(folder)
     with network(folder, blockers.SERVERS) as made:

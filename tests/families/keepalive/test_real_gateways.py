@@ -28,6 +28,7 @@ from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_c
 from btdiag.families.keepalive.judge.race import PERIODS
 from btdiag.families.keepalive.probe.race import race
 from btdiag.net.wire import Wire
+from tests.support.tools import lacking
 
 pytestmark = [pytest.mark.real, pytest.mark.alone]
 
@@ -153,7 +154,6 @@ class Rig:
         )
 
     def uvicorn(self) -> int:
-        pytest.importorskip("uvicorn")
         self.written("asgi.py", ASGI_APP)
         options = ("--timeout-keep-alive", "2", "--log-level", "critical")
         return self.listening(
@@ -161,7 +161,6 @@ class Rig:
         )
 
     def gunicorn(self) -> int:
-        pytest.importorskip("gunicorn")
         self.written("wsgi.py", WSGI_APP)
         options = ("-k", "gthread", "--threads", "8", "--keep-alive", "2", "--log-level", "critical")
         return self.listening(
@@ -187,7 +186,7 @@ class Rig:
 def rig(tmp_path: Path) -> Iterator[Rig]:
     for name, found in (("nginx", NGINX), ("haproxy", HAPROXY), ("node", NODE)):
         if found is None:
-            pytest.skip(f"{name} is not installed")
+            lacking(f"{name} is not installed")
     rig = Rig(tmp_path, [])
     yield rig
     rig.stop()
