@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 TARGET ?= lab:healthy
 ARGS   ?=
 
-.PHONY: run test lint types unit real system-packages sdks examples docs bench wheel clean
+.PHONY: attack run test lint types unit real system-packages sdks examples docs bench wheel clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
@@ -43,6 +43,9 @@ docs: $(VENV)/.tested  ## write docs/checks anew from the docstrings
 bench: $(VENV)/.tested  ## speed and memory, as ratios measured side by side
 	$(BIN)/python tests/bench.py
 	$(BIN)/python tests/bench_race.py
+
+attack: $(VENV)/.tested  ## btdiag against all hostile servers of the corpus
+	$(BIN)/python -m tests.attack.attack $(ARGS)
 
 wheel: $(VENV)/.tested
 	$(BIN)/python -m build --wheel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from btdiag.core.exchange import Failure, Header, Phase, Trouble
 from btdiag.net.failures import Broken
 from btdiag.net.limits import Limits
 
+_STATUS = re.compile(r"[1-5][0-9]{2}", re.ASCII)
+_WITHOUT_BODY = frozenset({101, 204, 304})
 _WINDOW_AUTO = 47  # zlib: gzip or zlib header, whichever comes
 _WINDOW_RAW = -15  # zlib: "deflate" as some servers send it, without the zlib header
 
@@ -44,10 +47,21 @@ class Answer:
         if self.first_byte_s is None:
             self.first_byte_s = time.perf_counter() - self._sent_at if self._sent_at is not None else 0.0
 
-    def head(self, version: str, status: int, reason: str, headers: tuple[Header, ...]) -> None:
-        """Status line and headers are complete."""
-        self.version, self.status, self.reason, self.headers = version, status, reason, headers
+    def head(self, version: str, status: str, reason: str, headers: tuple[Header, ...]) -> None:
+        """Status line and headers are complete; Broken where the status is none (RFC 9110 section 15: three digits, the
+        first of which is 1 to 5), whichever version of HTTP it came by."""
+        self.version, self.reason, self.headers = version, reason, headers
+        if _STATUS.fullmatch(status) is None:
+            raise Broken(Trouble.PROTOCOL, f"a status that is none: {status[:20]!r}")
+        self.status = int(status)
         self.phase = Phase.BODY
+
+    def end(self, surplus: bytes = b"") -> None:
+        """The body is complete; Broken where more came than Content-Length announced. (Less is found where it is read:
+        the connection or stream ends too early.)"""
+        announced = any(name.lower() == "content-length" for name, _ in self.headers)
+        if surplus and announced and self.status not in _WITHOUT_BODY:
+            raise Broken(Trouble.PROTOCOL, f"{len(surplus)} bytes more than Content-Length announces")
 
     def feed(self, data: bytes) -> None:
         """A piece of the body as it comes on the wire; raises Broken beyond the limit."""

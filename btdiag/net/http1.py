@@ -14,6 +14,7 @@ from btdiag.net.failures import EXPECTED, Broken, legible, received_headers
 from btdiag.net.streams import READ_SIZE, Stream
 
 INTERIM_LIMIT = 20  # 1xx answers before the real one; servers send none or one, early-hints servers a few
+SHOWN = 40  # bytes that are quoted of what is not HTTP
 CONTINUE_S = 1.0  # seconds that an announced body waits for 100 Continue, as long as curl's
 _PROTOCOL = b"HTTP/"
 _TLS_RECORD = b"\x15\x03"  # a TLS alert where a status line was due
@@ -54,8 +55,10 @@ async def converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
         unsent = bool(held) and not writing.done()
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-    done = connection.our_state is connection.their_state is h11.DONE and not connection.trailing_data[0]
-    answer.reusable = done and not unsent
+    surplus = connection.trailing_data[0]
+    answer.reusable = connection.our_state is connection.their_state is h11.DONE and not surplus and not unsent
+    if outgoing.method != "HEAD":
+        answer.end(surplus)
 
 
 def encoded(connection: h11.Connection, outgoing: Outgoing) -> bytes:
@@ -109,9 +112,18 @@ async def _read_more(connection: h11.Connection, stream: Stream, answer: Answer)
         if answer.first_byte_s is None and data.startswith(_TLS_RECORD):
             raise Broken(Trouble.PROTOCOL, "the server speaks TLS where plain HTTP was asked for")
         answer.arrived()
+        if answer.status is None and not answer.interim:
+            _must_be_http(connection.trailing_data[0] + data)
     elif answer.status is None:
         raise _closed_early(connection.trailing_data[0])
     connection.receive_data(data)
+
+
+def _must_be_http(begun: bytes) -> None:
+    """What greets in another protocol (SMTP, SSH) is told at once: its status line would be waited for in vain."""
+    begun = begun.lstrip(b"\r\n")
+    if begun[: len(_PROTOCOL)] != _PROTOCOL[: len(begun)]:
+        raise Broken(Trouble.PROTOCOL, f"what came is not HTTP: {legible(begun[:SHOWN])!r}")
 
 
 def _closed_early(begun: bytes) -> Broken:
@@ -124,4 +136,4 @@ def _closed_early(begun: bytes) -> Broken:
 
 def _take_head(event: h11.Response | h11.InformationalResponse, answer: Answer) -> None:
     version = f"HTTP/{event.http_version.decode('ascii')}"
-    answer.head(version, event.status_code, legible(event.reason), received_headers(event))
+    answer.head(version, f"{event.status_code:03d}", legible(event.reason), received_headers(event))

@@ -114,8 +114,8 @@ def _take(connection: h2.connection.H2Connection, event: h2.events.Event, answer
 
 def _take_head(received: list[tuple[bytes, bytes]], answer: Answer) -> None:
     fields: list[Header] = [(legible(bytes(name)), legible(bytes(value))) for name, value in received]
-    status = next(value for name, value in fields if name == ":status")
-    answer.head("HTTP/2", int(status), "", tuple(field for field in fields if not field[0].startswith(":")))
+    status = next((value for name, value in fields if name == ":status"), "")
+    answer.head("HTTP/2", status, "", tuple(field for field in fields if not field[0].startswith(":")))
 
 
 def _code(code: h2.errors.ErrorCodes | int | None) -> str:

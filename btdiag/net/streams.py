@@ -164,12 +164,15 @@ async def _through_proxy(dial: Dial, proxy: Proxy, progress: _Progress) -> Strea
 
 def _stream(dial: Dial, progress: _Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Stream:
     context = dial.context
+    peer = writer.get_extra_info("peername")
+    if peer is None:
+        raise Broken(Trouble.RESET, "reset as soon as it was accepted")
     return Stream(
         reader=reader,
         writer=writer,
         ssl_object=writer.get_extra_info("ssl_object") if context else None,
         local_port=writer.get_extra_info("sockname")[1],
-        peer_address=writer.get_extra_info("peername")[0],
+        peer_address=peer[0],
         timing=progress.timing(),
         label=dial.route.label,
         verified=context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname if context else None,

@@ -40,7 +40,7 @@ def reading_of(connection: Connection) -> ClockReading | None:
         return None
     sent = datetime.fromisoformat(answer.started_at)
     received = sent + timedelta(seconds=answer.timing.total_s)
-    earliest, latest = moment - received, moment + timedelta(seconds=1) - sent
+    earliest, latest = moment - received, moment - sent + timedelta(seconds=1)
     skew = earliest if earliest > timedelta(0) else min(latest, timedelta(0))
     return ClockReading(label=connection.label, server_time=moment, skew=skew)
 
