@@ -85,9 +85,9 @@ def _curl_config(folder: Path, target: dict[str, Any]) -> Path:
         address = f"[{label}]" if ":" in label else label
         lines += [f'resolve = "{host}:{port}:{address}"', 'output = "/dev/null"', 'header = "Connection: close"']
         lines += [f'header = "{name}: {value}"' for name, value in headers]
-    path = folder / "curl.conf"
-    path.write_text("\n".join(lines))
-    return path
+    config = folder / "curl.conf"
+    config.write_text("\n".join(lines))
+    return config
 
 
 def _requests(measurements: dict[str, Any]) -> list[tuple[str, str, str, list[list[str]]]]:

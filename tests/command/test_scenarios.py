@@ -50,6 +50,7 @@ def expected_code(scenario: dict[str, Any]) -> int:
     return 1 if "fail" in verdicts else 0 if verdicts & {"pass", "warn"} else 3
 
 
+AGAIN: dict[str, Done] = {}
 RETRIED: dict[str, dict[str, tuple[str, str, str]]] = {}
 
 
@@ -101,7 +102,7 @@ def test_the_verdicts_are_the_declared_ones(name: str, runs: dict[str, Future[Do
     ):  # idle ages are a matter of milliseconds: looked at once more, alone, and counted
         RETRIED[name] = first
         wait(runs.values())
-        done = run(name)
+        done = AGAIN[name] = run(name)
     assert differences(name, done) == {}, "declared, seen, summary"
     assert set(done.verdicts) == CHECKS
     assert done.code == expected_code(SCENARIOS[name]), done.err
@@ -134,7 +135,7 @@ def test_every_check_can_fail_or_warn_and_can_pass() -> None:
 
 @EACH
 def test_each_failure_says_what_to_do(name: str, runs: dict[str, Future[Done]]) -> None:
-    for check in runs[name].result().report["checks"]:
+    for check in (AGAIN.get(name) or runs[name].result()).report["checks"]:
         if check["verdict"] == "fail":
             missing = [key for key in ("summary", "hop", "owner", "expected", "seen", "rerun") if not check[key]]
             assert missing == [], check["id"]
@@ -146,7 +147,7 @@ def test_each_failure_says_what_to_do(name: str, runs: dict[str, Future[Done]]) 
 @EACH
 def test_one_cause_one_failure(name: str, runs: dict[str, Future[Done]]) -> None:
     """A fault makes one check fail; what follows from it is skipped and names it. The root cause is one of those."""
-    report = runs[name].result().report
+    report = (AGAIN.get(name) or runs[name].result()).report
     failed = {check["id"] for check in report["checks"] if check["verdict"] == "fail"}
     assert len(failed) <= TWO_FAULTS.get(name, 1), failed
     assert (report["root_cause"] in failed) if failed else report["root_cause"] is None

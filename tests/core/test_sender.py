@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -238,7 +240,8 @@ def test_http_target_that_only_redirects_to_https() -> None:
 
 @given(st.integers(100, 999), st.text(max_size=80), st.sampled_from(["Server", "Via", "CF-RAY"]), st.text(max_size=20))
 def test_every_answer_has_an_explanation(status: int, body: str, name: str, value: str) -> None:
-    story = explain(answer(status, body, **{name: value}))
+    headers: dict[str, Any] = {name: value}
+    story = explain(answer(status, body, **headers))
     assert story.cause
     assert story.remedy.text.endswith(".")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_a_check_runs_on_as_many_facts_as_there_are(tmp_path: Path) -> None:
 
     def three(found: Collected) -> list[str | None]:
         (check,) = found.checks
-        return [found.judge(check, lambda name, n=n: n, 5.0).assertion for n in (1, 2, 3)]
+        return [found.judge(check, functools.partial(lambda n, name: n, n), 5.0).assertion for n in (1, 2, 3)]
 
     before, at, after = with_checks([(place, True)], Registry(), three)
     assert (before, after) == (None, None)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Callable
-from typing import cast
+from typing import Any, cast
 
 import dns.edns
 import dns.flags
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from btdiag.core.resolution import DnsAnswer, LookupOutcome
 from btdiag.net import nameserver
+from btdiag.net.limits import UDP_TIMEOUT
 from btdiag.net.nameserver import NameServer, ask
 
 Reply = Callable[[dns.message.Message], list[bytes]]
@@ -34,7 +35,7 @@ class Udp(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
+    def datagram_received(self, data: bytes, addr: Any) -> None:
         for answer in self.reply(dns.message.from_wire(data)):
             self.transport.sendto(answer, addr)
 
@@ -75,7 +76,7 @@ def saying(
         response.flags |= dns.flags.TC if truncated else 0
         response.answer = [dns.rrset.from_text(name, 30, "IN", kind, value) for name, kind, value in records]
         if error >= 0:
-            response.use_edns(0, options=[dns.edns.EDEOption(error, "because")])
+            response.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.make(error), "because")])
         return [response.to_wire()]
 
     return reply
@@ -141,7 +142,7 @@ def test_what_a_hostile_server_says_is_bounded_and_legible() -> None:
     def crowd(query: dns.message.Message) -> list[bytes]:
         response = dns.message.make_response(query)
         response.answer = [many]
-        response.use_edns(0, options=[dns.edns.EDEOption(15, "\x1b[31mred")])
+        response.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.make(15), "\x1b[31mred")])
         return [response.to_wire(max_size=65535)]
 
     answer = asked(crowd)
@@ -218,7 +219,7 @@ def test_a_closed_port_is_known_at_once() -> None:
 
     answer = asyncio.run(run())
     assert answer.outcome is LookupOutcome.UNREACHABLE
-    assert answer.duration_s < nameserver.UDP_TIMEOUT
+    assert answer.duration_s < UDP_TIMEOUT
 
 
 def test_what_this_machine_forbids_says_nothing_of_the_server() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from btdiag.report.documents import Difference, Document, Merged
 
 URL = "https://braintrust.example.com"
 
-EXCHANGE = {
+EXCHANGE: dict[str, Any] = {
     "method": "POST",
     "url": f"{URL}/btdiag-probe",
     "label": "10.0.3.17",

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,13 @@ from btdiag.core.target import Secret
 from btdiag.report.anonymize import anonymize
 from btdiag.report.bundle import LONGEST_BODY, MOST_EXCHANGES, bundle, exchanges, pack, preview
 
-EXCHANGE = {"method": "GET", "url": "https://h", "request_headers": [], "started_at": "t", "body": "x" * 10_000}
+EXCHANGE: dict[str, Any] = {
+    "method": "GET",
+    "url": "https://h",
+    "request_headers": [],
+    "started_at": "t",
+    "body": "x" * 10_000,
+}
 
 
 def with_evidence(report: Report, *evidence: Evidence) -> Report:

@@ -81,7 +81,7 @@ def damaged(report: dict[str, Any], chance: random.Random) -> dict[str, Any]:
         if not every:
             break
         *way, last = chance.choice([place for place in every if ("fact" in place) == (chance.random() < 0.1)] or every)
-        holder = changed
+        holder: Any = changed
         for key in way:
             holder = holder[key]
         match chance.randrange(6):
@@ -104,7 +104,7 @@ def commands(path: Path, other: Path, zip_path: Path) -> list[Callable[[io.Strin
         lambda out, name=name: stored.merge([other, path], name, context, out) for name in ("text", "html", "json")
     ]
     compared = [
-        lambda out, pair=pair, name=name: stored.compare(*pair, name, 80, out)
+        lambda out, pair=pair, name=name: stored.compare(pair[0], pair[1], name, 80, out)
         for pair in ((other, path), (path, other))
         for name in ("text", "json", "markdown")
     ]
@@ -114,7 +114,7 @@ def commands(path: Path, other: Path, zip_path: Path) -> list[Callable[[io.Strin
         )
         for anonymize in (False, True)
     ]
-    return [*shown, *merged, *compared, *packed]  # type: ignore[list-item]
+    return [*shown, *merged, *compared, *packed]
 
 
 @settings(max_examples=40)

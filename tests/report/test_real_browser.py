@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from btdiag.core.finding import Evidence, Remedy, Snippet, Verdict
+from btdiag.core.finding import Evidence, Json, Remedy, Snippet, Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet, RunInfo, Vantage
 from btdiag.report import html, verdicts
-from btdiag.report.documents import Difference, Merged
+from btdiag.report.documents import Difference, Document, Merged
 from tests.support.tools import need
 
 pytestmark = pytest.mark.real
@@ -21,8 +22,10 @@ pytestmark = pytest.mark.real
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
 SCREENS = [(360, 640), (1024, 768), (1920, 1080)]
 URL = "https://braintrust-data-plane.internal.example.com/prefix"
-RACE = [{"age_s": 65.9 + n / 1000, "outcome": "ok" if n % 7 else "502", "volley": "race"} for n in range(200)]
-CONTROL = [{"age_s": n / 1000, "outcome": "ok", "volley": "control"} for n in range(50)]
+RACE: list[Json] = [
+    {"age_s": 65.9 + n / 1000, "outcome": "ok" if n % 7 else "502", "volley": "race"} for n in range(200)
+]
+CONTROL: list[Json] = [{"age_s": n / 1000, "outcome": "ok", "volley": "control"} for n in range(50)]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FAULT = CheckResult(
     id="keepalive.backend-outlives-load-balancer",
@@ -90,7 +93,7 @@ def report_of(*checks: CheckResult, host: str = "laptop") -> Report:
 
 FULL = report_of(FAULT, *OTHERS)
 HEALTHY = report_of(replace(OTHERS[2], verdict=Verdict.PASS, waived=None), host="pod")
-DOCUMENTS = {
+DOCUMENTS: dict[str, Document] = {
     "full": FULL,
     "healthy": HEALTHY,
     "set": ReportSet(verdict=Verdict.FAIL, headline="1 of 2", reports=(FULL, HEALTHY)),
@@ -119,7 +122,7 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return page
 
 
-def opened(browser: Browser, file: Path, size: tuple[int, int], scheme: str) -> Page:
+def opened(browser: Browser, file: Path, size: tuple[int, int], scheme: Literal["light", "dark"]) -> Page:
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     page.goto(file.as_uri())
     return page
@@ -127,7 +130,9 @@ def opened(browser: Browser, file: Path, size: tuple[int, int], scheme: str) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SCREENS)
-def test_it_fits_is_silent_and_accessible(browser: Browser, file: Path, size: tuple[int, int], scheme: str) -> None:
+def test_it_fits_is_silent_and_accessible(
+    browser: Browser, file: Path, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     said: list[str] = []
     asked: list[str] = []

@@ -6,13 +6,14 @@ import base64
 import json
 import re
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btdiag.core.finding import Evidence, Remedy, Snippet, Verdict
+from btdiag.core.finding import Evidence, Json, Remedy, Snippet, Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet
 from btdiag.core.target import Secret
 from btdiag.report.documents import Context
@@ -126,8 +127,12 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def canary_report(failing: Report) -> Report:
     """The canaries in every kind of place that a report has."""
     raw = f"{KEY} https://u:canary-url@h/?sig=canary-query Cookie: s=canary-cookie"
-    headers = [["Authorization", "Custom canary-auth x"], ["Set-Cookie", "a=canary-set; Path=/"], ["X-Other", KEY]]
-    exchange = {
+    headers: list[Json] = [
+        ["Authorization", "Custom canary-auth x"],
+        ["Set-Cookie", "a=canary-set; Path=/"],
+        ["X-Other", KEY],
+    ]
+    exchange: dict[str, Any] = {
         "method": "GET",
         "url": raw,
         "headers": headers,

@@ -126,9 +126,10 @@ def _views(shown: str) -> set[str]:
     found |= {re.sub(r"\\x([0-9a-fA-F]{2})", lambda m: chr(int(m[1], 16)), one) for one in set(found)}
     found |= {quopri.decodestring(one.encode("utf-8", "replace")).decode("latin-1") for one in set(found)}
     for word in re.findall(r"[A-Za-z0-9+/_-]{16,}", shown):
-        for decode in (base64.b64decode, base64.b32decode, bytes.fromhex):
+        decoders: tuple[Callable[[str], bytes], ...] = (base64.b64decode, base64.b32decode, bytes.fromhex)
+        for decode in decoders:
             try:
-                found.add(decode(word + "=" * (-len(word) % 4)).decode("latin-1"))  # type: ignore[operator]
+                found.add(decode(word + "=" * (-len(word) % 4)).decode("latin-1"))
             except (ValueError, binascii.Error):
                 continue
     return {re.sub(r"[^a-z0-9]", "", one.lower()) for one in found}

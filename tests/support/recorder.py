@@ -41,8 +41,10 @@ def recording(context: ssl.SSLContext | None = None, address: str = "127.0.0.1")
                 with context.wrap_socket(self.request, server_side=True) as secure:
                     if certificate := secure.getpeercert():
                         seen.certificates.append(certificate)
-                    with secure.makefile("rb") as self.rfile, secure.makefile("wb", 0) as self.wfile:
+                    with secure.makefile("rb") as reading, secure.makefile("wb") as writing:
+                        self.rfile, self.wfile = reading, writing
                         super().handle()
+                        writing.flush()
 
         def answer(self) -> None:
             seen.heads.append(f"{self.requestline}\n{self.headers}")

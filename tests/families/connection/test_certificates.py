@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from typing import Any
+import ssl
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -111,18 +112,18 @@ class Connected:
 
 def test_the_public_way_to_the_chain_is_preferred() -> None:
     chain = [der(common="leaf"), der(common="issuer")]
-    agreed = handshake_of(Connected(chain[0], get_unverified_chain=lambda: chain))
+    agreed = handshake_of(cast(ssl.SSLObject, Connected(chain[0], get_unverified_chain=lambda: chain)))
     assert agreed.whole_chain
     assert [entry.subject for entry in agreed.chain] == ["CN=leaf", "CN=issuer"]
 
 
 @pytest.mark.parametrize(("leaf", "count"), [(der(), 1), (None, 0)])
 def test_without_a_way_to_the_chain_there_is_the_leaf(leaf: bytes | None, count: int) -> None:
-    agreed = handshake_of(Connected(leaf))
+    agreed = handshake_of(cast(ssl.SSLObject, Connected(leaf)))
     assert not agreed.whole_chain
     assert len(agreed.chain) == count
 
 
 def test_an_endless_chain_is_cut() -> None:
-    agreed = handshake_of(Connected(None, get_unverified_chain=lambda: [der()] * 99))
+    agreed = handshake_of(cast(ssl.SSLObject, Connected(None, get_unverified_chain=lambda: [der()] * 99)))
     assert len(agreed.chain) == certificates.CHAIN_LIMIT

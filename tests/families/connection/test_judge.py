@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,7 +209,7 @@ def test_a_login_that_a_proxy_demands_for_http() -> None:
     assert replace(one, tls=True).blocked_by is None
 
 
-def handshake(trouble: Trouble, detail: str = "as seen", **given: object) -> Connection:
+def handshake(trouble: Trouble, detail: str = "as seen", **given: Any) -> Connection:
     return replace(broken(trouble, Phase.TLS, detail=detail), **given)
 
 

@@ -23,6 +23,7 @@ from btdiag.families.connection.probe import connect as probe
 from btdiag.families.connection.probe.connect import connection, way
 from btdiag.families.connection.probe.plain_http import plain_http
 from btdiag.families.connection.probe.tls_versions import asks_certificate, tls_versions
+from btdiag.net.limits import GREETING
 from btdiag.net.wire import Wire
 from tests.support.serving import Handler, saying, serving, silent
 
@@ -229,7 +230,7 @@ def test_a_server_that_asks_for_nothing(ca_file: Path) -> None:
 
 
 def test_a_slow_answer_delays_nobody(ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "GREETING", replace(probe.GREETING, total=0.1))
+    monkeypatch.setattr(probe, "GREETING", replace(GREETING, total=0.1))
     one = connected(ca_file, silent, tls=context())
     assert one.broke_at is None
     assert one.greeting is not None

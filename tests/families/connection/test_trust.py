@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +50,8 @@ def certificate(
 
 
 def authority(subject: str = PRIVATE_CA, issuer: str = PRIVATE_ROOT, **given: timedelta) -> Certificate:
-    return certificate(issuer, subject, (), **{"start": -300 * DAY, "end": 900 * DAY, **given})
+    times: dict[str, Any] = {"start": -300 * DAY, "end": 900 * DAY, **given}
+    return certificate(issuer, subject, (), **times)
 
 
 def connection(

@@ -349,5 +349,5 @@ def test_the_judge_says_of_a_lab_scenario_what_chromium_says(name: str, app_page
         got, codes = fetched(app_page, asked)
         answers = [aside.submit(asyncio.run, raw_answers(target["url"], page)).result() for page in pages]
     expected = [told_by_judge(page, known) for page, known in zip(pages, answers, strict=True)]
-    named = [(codes.get(url) or {}).get("corsError") for url, _ in asked]
+    named = [(codes.get(str(url)) or {}).get("corsError") for url, _ in asked]
     assert list(zip(map(bool, got), named, strict=True)) == expected

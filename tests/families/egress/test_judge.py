@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ def by_proxy(status: int, error: str = "") -> HostTrial:
     return replace(trial, proxy="http://proxy.example:3128", proxy_note="HTTPS_PROXY")
 
 
-def stopped(**more: Exchange) -> HostTrial:
+def stopped(**more: Any) -> HostTrial:
     return replace(REACHED, api=answered(403, BLOCKED, method="POST"), **more)
 
 

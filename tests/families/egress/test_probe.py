@@ -15,8 +15,9 @@ from btdiag.config.targets import environment_proxy
 from btdiag.core.measurement import spec_of
 from btdiag.core.target import Mode, Proxy, Resolver, Target
 from btdiag.families.egress.facts import Egress
-from btdiag.families.egress.judge.reading import Block, read
+from btdiag.families.egress.judge.reading import read
 from btdiag.families.egress.probe.reach import egress
+from btdiag.families.egress.remedy import Block
 from btdiag.net.wire import Wire
 from tests.support.serving import saying, serving
 

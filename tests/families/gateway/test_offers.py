@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_a_hop_that_lets_go_of_a_stream_only_at_its_end_had_held_it_back() -> No
 # HTTP/2
 
 
-def over_http2(status: int | None = 200, **headers: str) -> Exchange:
+def over_http2(status: int | None = 200, **headers: Any) -> Exchange:
     return replace(seen(status, **headers), http_version="HTTP/2" if status else None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -382,7 +383,7 @@ def test_the_remedy_has_both_numbers_and_every_product() -> None:
 def test_the_proof_is_shown_as_strip_table_and_points() -> None:
     finding = backend_outlives(target(), SKIPPED, race(period(20)))
     assert [one.kind for one in finding.evidence] == ["text", "table", "table", "timeline"]
-    points = finding.evidence[3].data["points"]  # type: ignore[index,call-overload]
+    points = cast(Any, finding.evidence[3].data)["points"]
     assert sum(point["outcome"] == "502" for point in points) == 20
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -93,7 +93,7 @@ def test_direct_urls(name: str) -> None:
     server = Scripted(OK)
 
     def act(_way: Way, wire: Wire, target: Target) -> Awaitable[Exchange]:
-        return measure(wire, replace(target, **{name: f"http://localhost:{target.port}"}))
+        return measure(wire, replace(target, **cast(Any, {name: f"http://localhost:{target.port}"})))
 
     assert with_server(server, act).status == 200
     assert "Host: localhost:" in server.heads[0]

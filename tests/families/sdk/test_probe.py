@@ -46,24 +46,25 @@ def seen_with(logins: Sequence[bytes], environment: SdkEnvironment | None = None
     asked: list[Asked] = []
     left = list(logins)
 
+    ports: list[int] = []
+
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, path, _ = head.split(" ", 2)
         asked.append(Asked(method, path, KEY in head))
         said = answer(404, {})
         if path == LOGIN:
-            said = (left.pop(0) if len(left) > 1 else left[0]).replace(b"PORT", str(port).encode())
+            said = (left.pop(0) if len(left) > 1 else left[0]).replace(b"PORT", str(ports[0]).encode())
         writer.write(said)
         await writer.drain()
 
     async def run() -> ControlPlane:
-        nonlocal port
-        async with serving(handler) as port:
-            target = replace(http_target(port), api_key=Secret(KEY), lab_scenario="test")
-            wire, way = Wire(target, user_agent="btdiag/test"), Way(route=route_to(port))
+        async with serving(handler) as own:
+            ports.append(own)
+            target = replace(http_target(own), api_key=Secret(KEY), lab_scenario="test")
+            wire, way = Wire(target, user_agent="btdiag/test"), Way(route=route_to(own))
             return await control_plane(way, wire, target, environment or SdkEnvironment())
 
-    port = 0
     return asyncio.run(run()), asked
 
 
