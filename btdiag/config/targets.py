@@ -15,7 +15,7 @@ from btdiag.config.secretive import header_parts, header_value, proxy_parts
 from btdiag.config.settings import Settings
 from btdiag.config.values import UsageError, printable
 from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Proxy, Resolver, Secret, Target
-from btdiag.core.urls import UrlParts, exempting_entry, quotable, url_parts
+from btdiag.core.urls import UrlParts, bracketed, exempting_entry, quotable, url_parts
 
 _SECRET = {
     "api_key_env": "the API key",
@@ -220,9 +220,9 @@ def _resolvers(nameserver: str | None) -> tuple[Resolver, ...]:
     if nameserver is None:
         return (SYSTEM_RESOLVER,)
     address, port = nameserver, 53
-    bracketed = re.fullmatch(r"\[([^]]+)](?::([0-9]{1,5}))?", nameserver)
-    if bracketed:
-        address, port = bracketed[1], int(bracketed[2] or 53)
+    match = re.fullmatch(r"\[([^]]+)](?::([0-9]{1,5}))?", nameserver)
+    if match:
+        address, port = match[1], int(match[2] or 53)
     elif nameserver.count(":") == 1:
         address, _, text = nameserver.partition(":")
         port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
@@ -232,8 +232,7 @@ def _resolvers(nameserver: str | None) -> tuple[Resolver, ...]:
         port = -1
     if not 0 < port < 65536:
         raise UsageError(f"--nameserver {printable(nameserver)}: give an IP address, with :PORT if it is not 53")
-    shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return Resolver(label=nameserver, address=shown), SYSTEM_RESOLVER
+    return Resolver(label=nameserver, address=f"{bracketed(address)}:{port}"), SYSTEM_RESOLVER
 
 
 def _resolve(entries: Sequence[str], host: str, port: int) -> tuple[str, ...]:

@@ -221,19 +221,7 @@ def table_of(found: Mapping[str, RootReading]) -> Evidence:
 
 def proofs(seen: Exchange) -> tuple[Evidence, ...]:
     """One exchange, and the curl command that repeats it on the same address."""
-    parts = urlsplit(seen.url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    pinned = f"{parts.hostname}:{port}:{_bracketed(seen.address)}" if seen.address and _is_pinned(seen) else None
-    return evidence.exchange(seen), evidence.curl(seen, pinned)
-
-
-def _is_pinned(seen: Exchange) -> bool:
-    """The request went to the address itself, not to a proxy."""
-    return not seen.label.startswith("proxy")
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
+    return evidence.exchange(seen), evidence.curl(seen)
 
 
 def listed(labels: Sequence[str], of: int) -> str:

@@ -10,6 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 from btdiag.core.target import Target
+from btdiag.core.urls import port_of
 
 WITHHELD = "[withheld]"
 COOKIES = frozenset({"cookie", "set-cookie"})
@@ -85,8 +86,7 @@ def _withheld(target: Target, url: str, tls_verified: bool | None) -> str | None
 
 def _is_own(target: Target, url: str) -> bool:
     parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return (parts.scheme, parts.hostname, port) == (target.scheme, target.host, target.port)
+    return (parts.scheme, parts.hostname, port_of(parts)) == (target.scheme, target.host, target.port)
 
 
 def _in_lab(target: Target, url: str) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Json
 from btdiag.core.target import Secret
+from btdiag.core.urls import bracketed, port_of
 
 
 def to_json(value: object) -> Json:
@@ -53,15 +55,24 @@ def text(title: str, content: str) -> Evidence:
     return Evidence(kind="text", title=title, data=content)
 
 
-def curl(seen: Exchange, resolve: str | None = None) -> Evidence:
-    """The request as a curl command that anybody can run: data is a string. `resolve` is "HOST:PORT:ADDRESS"."""
-    words = ["curl", "-sv", "-o", "/dev/null", "-X", seen.method]
-    if resolve:
-        words += ["--resolve", resolve]
+def curl(seen: Exchange) -> Evidence:
+    """The request as a curl command that anybody can run: data is a string. It goes the way that the request went, to
+    the same address, or through the same proxy (whose credentials are left out)."""
+    words = ["curl", "-sv", "-o", "/dev/null", "-X", seen.method, *_way_of(seen)]
     for name, value in seen.request_headers:
         if name.lower() not in {"host", "user-agent", "connection", "accept-encoding", "content-length"}:
             words += ["-H", f"{name}: {value}"]
     return Evidence(kind="curl", title="The same request with curl", data=shlex.join([*words, seen.url]))
+
+
+def _way_of(seen: Exchange) -> list[str]:
+    proxied, _, proxy = seen.label.partition("proxy ")
+    if not proxied and proxy:
+        return ["-x", f"http://{proxy}"]
+    parts = urlsplit(seen.url)
+    if not seen.address or seen.address == parts.hostname:
+        return []
+    return ["--resolve", f"{bracketed(parts.hostname or '')}:{port_of(parts)}:{bracketed(seen.address)}"]
 
 
 def facts(title: str, value: object) -> Evidence:

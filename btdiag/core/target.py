@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from btdiag.core.urls import bracketed, default_port
+
 
 class Secret:
     """A value that must not reach any output. `repr` and `str` hide it; only `reveal` gives it, to what sends it.
@@ -126,8 +128,8 @@ class Target:
     @property
     def authority(self) -> str:
         """What belongs into a Host header: the port only when it is not the scheme's own (RFC 9110 section 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == {"http": 80, "https": 443}[self.scheme] else f"{host}:{self.port}"
+        host = bracketed(self.host)
+        return host if self.port == default_port(self.scheme) else f"{host}:{self.port}"
 
     @property
     def origin(self) -> str:

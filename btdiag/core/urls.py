@@ -7,6 +7,23 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
+_PORTS = {"http": 80, "https": 443}
+
+
+def default_port(scheme: str) -> int:
+    """The port that a URL of this scheme need not name (RFC 9110 section 4.2); 0 for schemes that are not HTTP's."""
+    return _PORTS.get(scheme, 0)
+
+
+def port_of(parts: SplitResult) -> int:
+    """The port of a URL, its scheme's own where it names none; ValueError as urlsplit has it."""
+    return parts.port or default_port(parts.scheme)
+
+
+def bracketed(host: str) -> str:
+    """A host or address as it stands before a port: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
 
 def same_place(one: str, other: str) -> bool:
     """Whether two URLs name the same scheme, host, port and path; False when one is no URL."""
@@ -32,17 +49,13 @@ class UrlParts:
     @property
     def normal(self) -> str:
         """The URL again, in normal form."""
-        port = "" if self.port == {"http": 80, "https": 443}[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{self._host}{port}{self.path}"
+        port = "" if self.port == default_port(self.scheme) else f":{self.port}"
+        return f"{self.scheme}://{bracketed(self.host)}{port}{self.path}"
 
     @property
     def with_port(self) -> str:
         """scheme://host:port, the port written out always."""
-        return f"{self.scheme}://{self._host}:{self.port}"
-
-    @property
-    def _host(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
 
 def url_parts(text: str) -> UrlParts:
@@ -80,7 +93,7 @@ def _port(parts: SplitResult, shown: str) -> int:
         raise ValueError(f"{shown} is no URL: a port is a number from 1 to 65535") from None
     if port == 0:
         raise ValueError(f"{shown}: port 0 does not exist")
-    return port or {"http": 80, "https": 443}[parts.scheme]
+    return port or default_port(parts.scheme)
 
 
 def quotable(text: str) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.measurement import Blocked, NotAsked, Unknown
 from btdiag.core.target import Route, Target, Way
+from btdiag.core.urls import port_of
 from btdiag.net.limits import Limits
 from btdiag.net.names import resolve
 from btdiag.net.streams import DialError
@@ -52,7 +53,7 @@ MAX_ADDRESSES = (
 async def routes_to(url: str, target: Target) -> tuple[Route, ...]:
     """The ways to a URL's host, in the system's order; raises Unknown when its name does not resolve from here."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
+    host, port = parts.hostname or "", port_of(parts)
     pinned = target.resolve if (host, port) == (target.host, target.port) else ()
     found = await resolve(replace(target, host=host, port=port, proxy=None, resolve=pinned))
     if not found.addresses:

@@ -20,6 +20,7 @@ import dns.message
 import dns.rcode
 
 from btdiag.core.resolution import DnsAnswer, LookupOutcome
+from btdiag.core.urls import bracketed
 from btdiag.net.failures import legible
 from btdiag.net.limits import TCP_TIMEOUT, UDP_TIMEOUT, UDP_TRIES
 
@@ -56,7 +57,7 @@ class NameServer:
         return cls(host, int(port))
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
 
 async def ask(server: NameServer, name: str, qtype: str) -> DnsAnswer:

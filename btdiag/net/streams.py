@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Failure, Icmp, Phase, Timing, Trouble
 from btdiag.core.target import Proxy, Route
+from btdiag.core.urls import port_of
 from btdiag.net import icmp
 from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, Broken, failure_of
@@ -147,7 +148,7 @@ async def _direct(dial: Dial, progress: _Progress) -> Stream:
 
 async def _through_proxy(dial: Dial, proxy: Proxy, progress: _Progress) -> Stream:
     url = urlsplit(proxy.url)
-    port = url.port or (443 if url.scheme == "https" else 80)
+    port = port_of(url)
     sock = await _connected_by_name(url.hostname or "", port, progress)
     progress.reached("tcp_s", Phase.PROXY)
     if url.scheme == "https":

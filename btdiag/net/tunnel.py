@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import h11
 
 from btdiag.core.exchange import Header, Trouble
 from btdiag.core.target import Proxy
+from btdiag.core.urls import bracketed
 from btdiag.net.failures import Broken, legible, received_headers
 
 ANSWER_LIMIT = 64 * 1024  # bytes of the proxy's status line and headers
@@ -44,7 +44,7 @@ async def ask_for_tunnel(
 ) -> tuple[ProxyAnswer, bytes]:
     """The proxy's answer to CONNECT, and what it sent beyond; raises Broken or h11.RemoteProtocolError when that is no
     answer. Whether the tunnel is open, `require_open` tells."""
-    authority = f"{_bracketed(host)}:{port}"
+    authority = f"{bracketed(host)}:{port}"
     headers = [("Host", authority), ("User-Agent", user_agent), *proxy_authorization(proxy)]
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=ANSWER_LIMIT)
     request = connection.send(h11.Request(method="CONNECT", target=authority, headers=headers))
@@ -79,10 +79,3 @@ async def _answer(connection: h11.Connection, line: ProxyLine) -> ProxyAnswer:
                 raise Broken(Trouble.CLOSED, "the proxy closed the connection instead of answering CONNECT")
             connection.receive_data(data)
     return ProxyAnswer(status=event.status_code, reason=legible(event.reason), headers=received_headers(event))
-
-
-def _bracketed(host: str) -> str:
-    try:
-        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
-    except ValueError:
-        return host

@@ -14,6 +14,7 @@ import h11
 from btdiag.core.credential import WITHHELD, headers_withheld, is_secret_header, key_withheld
 from btdiag.core.exchange import Exchange, Header, Phase, Timing, Trouble
 from btdiag.core.target import Route, Target, Way
+from btdiag.core.urls import default_port
 from btdiag.net import http1
 from btdiag.net.answer import Answer
 from btdiag.net.deadline import Deadline
@@ -22,8 +23,6 @@ from btdiag.net.limits import CONNECT_BUDGET, Limits
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
 from btdiag.net.tunnel import proxy_authorization
-
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class _Asked:
     def authority(self) -> str:
         """Host header: as in the URL, without userinfo and without the scheme's own port (RFC 9110 section 7.2)."""
         authority = self.parts.netloc.rpartition("@")[2]
-        return authority.removesuffix(f":{_PORTS[self.parts.scheme]}")
+        return authority.removesuffix(f":{default_port(self.parts.scheme)}")
 
     @property
     def target(self) -> str:

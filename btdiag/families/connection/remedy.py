@@ -10,6 +10,7 @@ from btdiag.core.certificate_names import short_name
 from btdiag.core.finding import Remedy, Snippet
 from btdiag.core.handshake import Certificate
 from btdiag.core.target import Target
+from btdiag.core.urls import bracketed
 
 Advice: TypeAlias = tuple[str, tuple[Snippet, ...]]
 
@@ -57,7 +58,7 @@ def remedy_for(cause: TrustCause, certificate: Certificate | None, target: Targe
 
 
 def _look(target: Target) -> Snippet:
-    place = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
+    place = f"{bracketed(target.host)}:{target.port}"
     code = f"openssl s_client -connect {place} -servername {target.host} -showcerts </dev/null"
     return Snippet(product="shell", code=code)
 

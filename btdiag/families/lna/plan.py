@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from btdiag.core.target import Target
+from btdiag.core.urls import bracketed
 
 QUIET = (
     "--disable-gpu",
@@ -65,7 +66,7 @@ def switches(target: Target, pinned: str, spki: tuple[str, ...]) -> tuple[str, .
 def _resolver_rules(target: Target, pinned: str) -> str:
     """The target and the proxy can be reached, every other host does not exist: Chromium looks up some of its own."""
     if pinned:
-        rules = [f"MAP {_bracketed(target.host)}:{target.port} {_bracketed(pinned)}:{target.port}"]
+        rules = [f"MAP {bracketed(target.host)}:{target.port} {bracketed(pinned)}:{target.port}"]
     else:
         rules = [f"EXCLUDE {target.host}"]
     if target.proxy:
@@ -89,8 +90,4 @@ def _proxy_switches(target: Target) -> tuple[str, ...]:
 
 def _cidr(network: str) -> str:
     address, slash, length = network.partition("/")
-    return f"{_bracketed(address)}{slash}{length}"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return f"{bracketed(address)}{slash}{length}"

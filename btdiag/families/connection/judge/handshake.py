@@ -9,6 +9,7 @@ from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.core.target import Target
+from btdiag.core.urls import bracketed
 from btdiag.families.connection.judge.reach import blocked, demands_certificate, every, phases, share_of
 
 _NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
@@ -85,8 +86,7 @@ def _said(one: Connection) -> str:
 
 def _s_client(label: str, target: Target) -> Snippet:
     place = target.host if not label[:1].isdigit() and ":" not in label else label
-    place = f"[{place}]" if ":" in place else place
-    code = f"openssl s_client -connect {place}:{target.port} -servername {target.host} </dev/null"
+    code = f"openssl s_client -connect {bracketed(place)}:{target.port} -servername {target.host} </dev/null"
     return Snippet(product="shell", code=code)
 
 

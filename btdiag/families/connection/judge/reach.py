@@ -10,6 +10,7 @@ from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.target import Target
+from btdiag.core.urls import bracketed
 
 _NO_ROUTE = frozenset({101, 51, 10051})  # ENETUNREACH on Linux, macOS and Windows
 
@@ -187,8 +188,9 @@ def demands_certificate(one: Connection) -> bool:
 
 
 def _reach(label: str, target: Target) -> Snippet:
-    address = f"[{label}]" if ":" in label else label
-    command = f"curl -v --connect-timeout 5 --resolve {target.host}:{target.port}:{address} {target.url_for('/')}"
+    command = (
+        f"curl -v --connect-timeout 5 --resolve {target.host}:{target.port}:{bracketed(label)} {target.url_for('/')}"
+    )
     return Snippet(product="shell", code=command)
 
 

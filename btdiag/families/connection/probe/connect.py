@@ -17,6 +17,7 @@ from btdiag.core.handshake import Connection, Distrust, ProxyReply
 from btdiag.core.measurement import Blocked, Scope, Unknown, measurement
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
+from btdiag.core.urls import bracketed
 from btdiag.families.connection.judge.reach import lacks_route
 from btdiag.families.connection.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
 from btdiag.families.dns.judge.addresses import misleading
@@ -162,7 +163,7 @@ async def _second_look(made: Connection, route: Route, wire: Wire, target: Targe
 async def _plain_status(wire: Wire, route: Route, target: Target) -> int | None:
     if route.proxy is not None:  # it would not tunnel plain HTTP, and answer itself
         return None
-    host = f"[{target.host}]" if ":" in target.host else target.host
+    host = bracketed(target.host)
     limits = replace(GREETING, total=SECOND_LOOK)
     answer = await wire.exchange(route, "HEAD", f"http://{host}:{target.port}/", limits=limits)
     return answer.status

@@ -8,6 +8,7 @@ from btdiag.core.exchange import Phase
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotAsked, PerAddress, measurement
 from btdiag.core.target import Route, Target
+from btdiag.core.urls import bracketed
 from btdiag.families.connection.facts import PlainHttp
 from btdiag.families.connection.probe.tls_versions import blocked_measurement, speaks_tls
 from btdiag.net.limits import PLAIN_HTTP_ANSWER
@@ -32,7 +33,7 @@ async def plain_http(
     if not working:
         raise blocked_measurement(facts)
     route = replace(working[0], port=target.plain_port)
-    host = f"[{target.host}]" if ":" in target.host else target.host
+    host = bracketed(target.host)
     port = "" if target.plain_port == 80 else f":{target.plain_port}"
     answer = await wire.exchange(route, "GET", f"http://{host}{port}{target.path}/", limits=PLAIN_HTTP_ANSWER)
     connected = answer.failure is None or answer.failure.phase not in {Phase.TCP, Phase.PROXY}

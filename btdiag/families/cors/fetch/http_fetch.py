@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
+from btdiag.core.urls import port_of
 from btdiag.families.cors.fetch.check import CorsError, Refusal, cors_check
 from btdiag.families.cors.fetch.fields import Header, get
 from btdiag.families.cors.fetch.preflight import REDIRECT_STATUSES, PreflightVerdict, cors_preflight_fetch
@@ -23,7 +24,6 @@ from btdiag.families.cors.fetch.response import readable_headers
 
 _MOST_REDIRECTS = 20
 _BODY_HEADERS = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +71,9 @@ class _Leg:
     so_far: FetchOutcome
 
 
-def _origin_of(url: str) -> tuple[str, str, int | None]:
+def _origin_of(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), port_of(parts)
 
 
 def _same_origin(url: str, other: str) -> bool:

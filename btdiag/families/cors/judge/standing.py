@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence, sender
+from btdiag.core.answers import AnswerState, state_of
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, Verdict
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
 
 ROOT = "readiness.root-answers"
 MAY_CALL = "cors.web-app-may-call"
-_STRANGE_PAGES = frozenset(
-    {sender.Page.LOGIN, sender.Page.APP, sender.Page.BLOCK, sender.Page.PORTAL, sender.Page.CHALLENGE}
-)
 _SHOWN = (
     "location",
     "server",
@@ -63,16 +61,12 @@ def _behind_dead_root(surveys: Mapping[str, CorsSurvey]) -> Finding:
 
 
 def _is_alive(survey: CorsSurvey) -> bool:
-    return any(_serves(trial.exchange) for trial in survey.of(Purpose.PLAIN))
-
-
-def _serves(seen: Exchange) -> bool:
-    leads = sender.redirect(seen)
-    if seen.failure is not None or not 200 <= (seen.status or 0) <= 399 or sender.has_control_characters(seen):
-        return False
-    if leads is not None and (leads.to_login or not leads.same_host):
-        return False
-    return sender.page(seen) not in _STRANGE_PAGES
+    """By the very rule of that check: a web page at / will do where /version answers in JSON."""
+    speaks_json = any(
+        trial.path == "/version" and sender.json_body(trial.exchange) is not None for trial in survey.trials
+    )
+    plain = [trial.exchange for trial in survey.of(Purpose.PLAIN)]
+    return any(state_of(seen, page_allowed=speaks_json) is AnswerState.GOOD for seen in plain)
 
 
 def where(trials: Sequence[CorsTrial], surveys: Mapping[str, CorsSurvey]) -> str:
@@ -112,19 +106,11 @@ def cors_headers(seen: Exchange) -> str:
     return "\n".join([f"{seen.http_version or 'HTTP'} {seen.status} {seen.reason}".strip(), *lines])
 
 
-def curl(seen: Exchange) -> Evidence:
-    """The request as a curl line, bound to the address that answered."""
-    parts = urlsplit(seen.url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 443)
-    place = f"[{seen.address}]" if seen.address and ":" in seen.address else seen.address
-    return evidence.curl(seen, f"{parts.hostname}:{port}:{place}" if place else None)
-
-
 def proof(trial: CorsTrial, expected: str) -> tuple[Evidence, ...]:
     """A trial as evidence: the command, what is expected against what came, and the whole exchange."""
     seen = trial.exchange
     return (
-        curl(seen),
+        evidence.curl(seen),
         evidence.table("Expected against seen", ("expected", "seen"), ((expected, cors_headers(seen)),)),
         evidence.exchange(seen),
     )

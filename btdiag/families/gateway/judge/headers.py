@@ -14,6 +14,7 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
 from btdiag.core.target import Target
+from btdiag.core.urls import port_of
 from btdiag.families.gateway.facts.requests import ProductRequests
 from btdiag.families.gateway.facts.routes import PathAnswers
 
@@ -82,7 +83,7 @@ def leads_astray(seen: Exchange, target: Target) -> str:
         return ""
     try:
         leads = urlsplit(urljoin(seen.url, location))
-        port = leads.port or {"http": 80, "https": 443}.get(leads.scheme)
+        port = port_of(leads)
     except ValueError:
         return ""
     if leads.hostname == target.host:
@@ -104,8 +105,7 @@ def _is_inside(host: str) -> bool:
 
 def _is_backend(host: str | None, port: int | None, target: Target) -> bool:
     backend = urlsplit(target.backend or "")
-    own = backend.port or {"http": 80, "https": 443}.get(backend.scheme)
-    return target.backend is not None and (host, port) == (backend.hostname, own)
+    return target.backend is not None and (host, port) == (backend.hostname, port_of(backend))
 
 
 def dropped_headers(front: Exchange, direct: Exchange) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from btdiag.core.measurement import Unknown
+from btdiag.core.urls import port_of
 from btdiag.families.lna.facts import StoredDecision
 
 LARGEST = 32 * 1024 * 1024  # bytes; Preferences of long-used profiles reach some megabytes
@@ -57,6 +58,5 @@ def _at(value: Any, *keys: str) -> dict[str, Any]:
 def _setting(exceptions: dict[str, Any], kind: str, origin: str) -> str:
     """Content settings are kept by pattern: "https://www.braintrust.dev:443,*"."""
     parts = urlsplit(origin)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    entry = _at(exceptions, kind).get(f"{parts.scheme}://{parts.hostname}:{port},*")
+    entry = _at(exceptions, kind).get(f"{parts.scheme}://{parts.hostname}:{port_of(parts)},*")
     return _DECISIONS.get(entry.get("setting", 0), "") if isinstance(entry, dict) else ""
