@@ -89,6 +89,18 @@ def _key(settings: Settings, name: str) -> str:
     return key
 
 
+_TOLD = ("backend", "brainstore", "gateway", "bucket", "app_url", "role", "lb_idle_timeout", "backend_keepalive")
+
+
+def _told_by(lab: Mapping[str, Any]) -> dict[str, Any]:
+    """What a lab says of itself, as the options have it."""
+    return {
+        **{key: Path(lab[key]) if lab.get(key) else None for key in ("ca", "client_cert", "client_key")},
+        **{key: lab[key] for key in _TOLD if lab.get(key) is not None},
+        **{key: tuple(lab[key]) for key in ("origin", "allow", "expect_blocked") if lab.get(key)},
+    }
+
+
 def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Target:
     """The Target of a lab that serves: what the lab says, overridden by flags alone."""
     why = settings.strangers.get(f"lab:{scenario}", "")
@@ -100,27 +112,7 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         proxy, proxy_note = _proxy_value(chosen, "--proxy" if "proxy" in flags else "the lab"), ""
     key_name = flags.get("api_key_env")
     key = _key(settings, key_name) if key_name else lab.get("api_key")
-    values = {
-        "ca": Path(lab["ca"]) if lab.get("ca") else None,
-        "client_cert": Path(lab["client_cert"]) if lab.get("client_cert") else None,
-        "client_key": Path(lab["client_key"]) if lab.get("client_key") else None,
-        **{
-            k: lab[k]
-            for k in (
-                "backend",
-                "brainstore",
-                "gateway",
-                "bucket",
-                "app_url",
-                "role",
-                "lb_idle_timeout",
-                "backend_keepalive",
-            )
-            if lab.get(k) is not None
-        },
-        **{k: tuple(lab[k]) for k in ("origin", "allow", "expect_blocked") if lab.get(k)},
-        **flags,
-    }
+    values = {**_told_by(lab), **flags}
     lab_resolvers = tuple(Resolver(label=item["label"], address=item["address"]) for item in lab.get("resolvers", ()))
     resolve = flags["resolve"] if "resolve" in flags else tuple(lab.get("resolve") or ())
     return Target(

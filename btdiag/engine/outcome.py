@@ -14,9 +14,9 @@ from btdiag.config import Waiver
 from btdiag.core.finding import Evidence, Finding, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.report import CheckResult
+from btdiag.engine.attempt import Attempt
 from btdiag.engine.checks import Check
 from btdiag.engine.inputs import weightiest
-from btdiag.engine.session import Attempt
 
 
 def result(check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rerun: str) -> CheckResult:

@@ -14,27 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from btdiag.core.measurement import (
-    Blocked,
     MeasurementSpec,
-    NotAsked,
     NotMeasured,
     PerAddress,
     Scope,
-    Unknown,
 )
-from btdiag.core.target import Mode, Route, Target, Way
-from btdiag.engine.crash import crash_text, said
+from btdiag.core.target import Mode, Route, Target
+from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
+from btdiag.engine.observing import HAND_OVER_S, client_of, observed
 from btdiag.engine.registry import Registry, awaited
-from btdiag.engine.soundness import bounded_json
 from btdiag.engine.waits import Quiet, WaitLog
 from btdiag.net.deadline import Deadline
 from btdiag.net.wire import Wire
 
 # Time kept back from the run's budget to judge and to write the report.
 REPORT_RESERVE_S = 0.5
-# What measurements have to hand over what they saw, when their requests were ended.
-HAND_OVER_S = 0.3
 # How often a progress display is refreshed.
 TICK_S = 0.25
 # A measurement that ignores its cancellation is abandoned after so long.
@@ -282,7 +277,7 @@ class Schedule:
             "route": route,
             "wire": (wire := place.wire.until(own)),
             "waits": log,
-            "client": _client(wire, inputs["way"], place.target) if "client" in spec.parameters else None,
+            "client": client_of(wire, inputs["way"], place.target) if "client" in spec.parameters else None,
         }
         arguments = {name: inputs.get(name, built_in.get(name)) for name in spec.parameters}
         await place.quiet.enter()
@@ -290,7 +285,9 @@ class Schedule:
         self.events.started(name)
         try:
             own.end(asyncio.get_running_loop().time() + limit)
-            value, crash = await self._guarded(spec, name, arguments, limit, why)
+            value, crash = await observed(spec, name, arguments, limit, why)
+            if isinstance(value, NotMeasured) and value.by is not None:
+                self.events.provisional(value.by, value.reason)
         finally:
             self.events.ended(name)
             place.quiet.leave()
@@ -298,42 +295,6 @@ class Schedule:
         return TaskOutcome(
             value=value, started_s=started, duration_s=duration, chain_s=chain + log.waited_s, crash=crash
         )
-
-    async def _guarded(
-        self, spec: MeasurementSpec, name: str, arguments: dict[str, object], limit: float, why: str
-    ) -> tuple[object, str | None]:
-        """Call the function within its time; returns (fact or NotMeasured, traceback if it crashed)."""
-        task = asyncio.ensure_future(_called(spec, arguments))
-        task.set_name(name)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=limit + HAND_OVER_S)
-            if not done:
-                return NotMeasured(reason=why), None
-            return self._shown(spec, task.result()), None
-        except Exception as error:
-            return self._without_fact(spec, _only_one(error))
-        finally:
-            task.cancel()
-
-    def _without_fact(self, spec: MeasurementSpec, error: Exception) -> tuple[NotMeasured, str | None]:
-        match error:
-            case Blocked():
-                self.events.provisional(error.by, error.reason)
-                return NotMeasured(reason=error.reason, by=error.by), None
-            case NotAsked():
-                return NotMeasured(reason=error.reason, command=error.command, skipped=True), None
-            case Unknown():
-                return NotMeasured(reason=error.reason, command=error.command), None
-        if type(error).__module__ == "httpx":  # what the client could not get; the module is loaded where it is used
-            return NotMeasured(reason=said(error)), None
-        reason = f"btdiag itself failed in {spec.name}: {type(error).__name__}: {said(error)}"
-        return NotMeasured(reason=reason), crash_text(error)
-
-    def _shown(self, spec: MeasurementSpec, fact: object) -> object:
-        """The fact, if a report can show it: a user's own may be anything."""
-        if not spec.shipped:
-            bounded_json(fact)
-        return fact
 
     def _gap(self, missing: NotMeasured, *, chain: float = 0.0, crash: str | None = None) -> TaskOutcome:
         return TaskOutcome(value=missing, started_s=self._now(), duration_s=0.0, chain_s=chain, crash=crash)
@@ -351,30 +312,3 @@ class Schedule:
         key = Key(name=label, target_number=None if spec.scope is Scope.RUN else number)
         outcome = self.outcomes.get(key)
         return outcome.value if outcome else NotMeasured(reason=f"{name} was not measured in this run", skipped=True)
-
-
-async def _called(spec: MeasurementSpec, arguments: dict[str, object]) -> object:
-    """What the function returns; what is no ordinary exception (SystemExit of a user's code) becomes one, for it would
-    end the event loop."""
-    try:
-        return await spec.function(**arguments)
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"{spec.name} raised {type(error).__name__}") from error
-
-
-def _only_one(error: Exception) -> Exception:
-    """Of a task group's errors the first, if all tell why there is no fact; else the group itself, which is a crash."""
-    if isinstance(error, ExceptionGroup):
-        told, others = error.split((Blocked, NotAsked, Unknown))
-        if told is not None and others is None:
-            return _only_one(told.exceptions[0])
-    return error
-
-
-def _client(wire: Wire, way: object, target: Target) -> object:
-    """The wire as a client of httpx, for those who ask for one: importing that takes long."""
-    from btdiag.net.client import client
-
-    first = next(iter(way.facts.values())) if isinstance(way, PerAddress) else way
-    assert isinstance(first, Way)
-    return client(wire, first, target)

@@ -9,24 +9,20 @@ from __future__ import annotations
 import functools
 import os
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from btdiag.core.finding import Finding, NotHeldError
-from btdiag.core.measurement import NotMeasured, spec_of
+from btdiag.core.measurement import spec_of
+from btdiag.engine.attempt import Attempt, Running
 from btdiag.engine.checks import Check, check_of
-from btdiag.engine.crash import crash_text, said
 from btdiag.engine.inputs import not_admitted
 from btdiag.engine.loader import CollectionError as CollectionError  # those who call `run` catch it
 from btdiag.engine.loader import OwnChecks, Swallowed, Watch, own_checks, reason_of, watched
 from btdiag.engine.registry import Registry, RegistryError
-from btdiag.engine.soundness import sound
 
 # Each of these was seen to matter: without it the user's configuration, plugins or conftest.py get in.
 GUARDS = (
@@ -54,17 +50,6 @@ FOREIGN_VARIABLES = ("CI", "BUILD_NUMBER")
 
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """What became of one check on one target: a finding, an assertion's text, a missing fact, or a crash."""
-
-    finding: Finding | None = None
-    assertion: str | None = None
-    missing: tuple[tuple[str, NotMeasured], ...] = ()
-    crash: str | None = None
-    duration_s: float = 0.0
 
 
 class Collected:
@@ -126,59 +111,6 @@ def _own_environment() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-@dataclass(slots=True)
-class _Running:
-    """The check that runs at the moment, and what it has come to so far."""
-
-    check: Check
-    result: object = None
-    missing: tuple[tuple[str, NotMeasured], ...] = ()
-    error: BaseException | None = None
-    left: bool = False
-    started: float = field(default_factory=time.perf_counter)
-
-    def call(self, check: Callable[[], object]) -> None:
-        """Run the check; what it raises is kept, whatever it is, unless nobody waits for it any more."""
-        result, error = None, None
-        try:
-            result = check()
-        except BaseException as raised:  # SystemExit of a user's check must not end the run
-            error = raised
-        if not self.left:
-            self.result, self.error = result, error
-
-    def leave(self, why: str) -> None:
-        """Wait no longer."""
-        self.left, self.error = True, TimeoutError(why)
-
-    def attempt(self) -> Attempt:
-        duration = time.perf_counter() - self.started
-        match self.error:
-            case None if self.missing:
-                return Attempt(missing=self.missing, duration_s=duration)
-            case None if self.result is None:
-                return Attempt(duration_s=duration)
-            case None if isinstance(self.result, Finding):
-                return self._found(self.result, duration)
-            case None:
-                crash = f"the check returned {type(self.result).__name__}; it must return a Finding or nothing"
-                return Attempt(crash=crash, duration_s=duration)
-            case NotHeldError() as error:
-                return self._found(getattr(error, "finding", None), duration)
-            case AssertionError() as error:
-                return Attempt(assertion=(said(error) or "the assertion failed"), duration_s=duration)
-            case error:
-                return Attempt(crash=crash_text(error), duration_s=duration)
-
-    def _found(self, finding: Any, duration: float) -> Attempt:
-        if not self.check.own:
-            return Attempt(finding=finding, duration_s=duration)
-        try:
-            return Attempt(finding=sound(finding), duration_s=duration)
-        except Exception as error:  # a user's finding may be anything, one that fails when it is read included
-            return Attempt(crash=f"the check's finding cannot be used: {said(error)}", duration_s=duration)
-
-
 class _Plugin:
     """Collects, then lets `body` judge; pytest's own loop over all tests is not used."""
 
@@ -203,7 +135,7 @@ class _Plugin:
         self.registered: set[str] = set()
         self.collected: set[Path] = set()
         self.error: Exception | None = None
-        self.running: _Running | None = None
+        self.running: Running | None = None
         self.session: pytest.Session | None = None
 
     @pytest.hookimpl(trylast=True)
@@ -288,7 +220,7 @@ class _Plugin:
         unknown = [name for name in check.parameters if name not in self.registered]
         if unknown:
             return Attempt(crash=f"the check asks for {unknown[0]!r}, which no measurement or built-in is called")
-        self.facts, self.within_s, self.running = facts, within_s, _Running(check)
+        self.facts, self.within_s, self.running = facts, within_s, Running(check)
         item = self.items[check.id]
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         return self.running.attempt()
@@ -304,7 +236,7 @@ class _Plugin:
             self._call(self.running, functools.partial(pyfuncitem.obj, **arguments))
         return True
 
-    def _call(self, running: _Running, call: Callable[[], object]) -> None:
+    def _call(self, running: Running, call: Callable[[], object]) -> None:
         """A user's check gets a thread of its own: it may never end."""
         if not running.check.own:
             running.call(call)

@@ -7,48 +7,22 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import h11
 
 from btdiag.core.credential import WITHHELD, headers_withheld, is_secret_header, key_withheld
 from btdiag.core.exchange import Exchange, Header, Phase, Timing, Trouble
 from btdiag.core.target import Route, Target, Way
-from btdiag.core.urls import default_port
 from btdiag.net import http1
 from btdiag.net.answer import Answer
 from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, Broken, failure_of, legible
 from btdiag.net.limits import CONNECT_BUDGET, Limits
+from btdiag.net.request import Asked, merged, without_cookie
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
 from btdiag.net.tunnel import proxy_authorization
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """One request as its caller wants it."""
-
-    method: str
-    url: str
-    headers: tuple[Header, ...]
-    body: bytes
-    with_key: bool
-
-    @property
-    def parts(self) -> SplitResult:
-        return urlsplit(self.url)
-
-    @property
-    def authority(self) -> str:
-        """Host header: as in the URL, without userinfo and without the scheme's own port (RFC 9110 section 7.2)."""
-        authority = self.parts.netloc.rpartition("@")[2]
-        return authority.removesuffix(f":{default_port(self.parts.scheme)}")
-
-    @property
-    def target(self) -> str:
-        """Path and query."""
-        return (self.parts.path or "/") + (f"?{self.parts.query}" if self.parts.query else "")
 
 
 @dataclass(slots=True)
@@ -139,7 +113,7 @@ class Wire:
         route, verify = (way.route, way.verify) if isinstance(way, Way) else (way, True)
         bounds = limits or Limits()
         started, started_at = time.perf_counter(), _now()
-        asked = _Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
+        asked = Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
         try:
             stream = await self._dial_for(asked, route, verify, http2, bounds)
         except DialError as error:
@@ -169,7 +143,7 @@ class Wire:
 
         `stream.reusable` tells if another may follow. limits.total covers this request alone, and so does the timing.
         """
-        asked = _Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
+        asked = Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
         bounds = limits or Limits()
         return await self._converse(stream, asked, bounds, bounds.total, Timing())
 
@@ -178,12 +152,12 @@ class Wire:
     ) -> bytes:
         """The bytes of an HTTP/1.1 request as `send_on` would write them on this stream, without the key; counted as
         sent. For a caller that needs to choose, and to know, the very moment of sending."""
-        asked = _Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=False)
+        asked = Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=False)
         _, merged = self._headers(stream, asked)
         self.counts.requests += 1
-        return http1.encoded(h11.Connection(h11.CLIENT), _outgoing(stream, asked, merged))
+        return http1.encoded(h11.Connection(h11.CLIENT), asked.outgoing(stream, merged))
 
-    async def _dial_for(self, asked: _Asked, route: Route, verify: bool, http2: bool, limits: Limits) -> Stream:
+    async def _dial_for(self, asked: Asked, route: Route, verify: bool, http2: bool, limits: Limits) -> Stream:
         tls = asked.parts.scheme == "https"
         alpn = ("h2", "http/1.1") if http2 else ("http/1.1",)
         host, timeout = asked.parts.hostname or "", min(CONNECT_BUDGET, limits.total)
@@ -216,7 +190,7 @@ class Wire:
     async def _converse(
         self,
         stream: Stream,
-        asked: _Asked,
+        asked: Asked,
         limits: Limits,
         seconds: float,
         connecting: Timing,
@@ -229,42 +203,26 @@ class Wire:
         self.counts.requests += 1
         try:
             async with self.deadline.within(min(seconds, limits.answer)):
-                await _protocol(stream)(stream, _outgoing(stream, asked, headers), answer)
+                await _protocol(stream)(stream, asked.outgoing(stream, headers), answer)
         except EXPECTED as error:
             limit = min(limits.total, limits.total - seconds + limits.answer)
             lasted = limits.total - seconds + time.perf_counter() - started
             answer.failure = failure_of(error, answer.phase, self.deadline.waited(error, lasted, limit))
         stream.reusable = stream.reusable and answer.reusable and answer.failure is None
-        content, truncated = _body(answer)
-        if keep is not None:
-            keep.append(content)
-        return Exchange(
-            method=asked.method,
-            url=asked.url,
-            label=stream.label,
+        took = replace(
+            connecting,
+            first_byte_s=answer.first_byte_s,
+            total_s=connecting.total_s + time.perf_counter() - started,
+        )
+        recorded = (("Host", asked.authority), *self._recorded(headers))
+        return replace(
+            _seen(asked, stream, answer, took, keep),
             started_at=started_at,
-            request_headers=(("Host", asked.authority), *self._recorded(headers)),
-            address=stream.peer_address,
-            local_port=stream.local_port,
-            http_version=answer.version,
-            status=answer.status,
-            reason=answer.reason,
-            headers=tuple(_without_cookie(header) for header in answer.headers),
-            body=legible(content),
-            body_bytes=answer.body_bytes,
-            body_truncated=truncated,
-            timing=replace(
-                connecting,
-                first_byte_s=answer.first_byte_s,
-                total_s=connecting.total_s + time.perf_counter() - started,
-            ),
-            interim=tuple(answer.interim),
-            failure=answer.failure,
-            tls_verified=stream.verified,
+            request_headers=recorded,
             key_withheld=withheld,
         )
 
-    def _unconnected(self, asked: _Asked, route: Route, started_at: str, error: DialError) -> Exchange:
+    def _unconnected(self, asked: Asked, route: Route, started_at: str, error: DialError) -> Exchange:
         return Exchange(
             method=asked.method,
             url=asked.url,
@@ -277,13 +235,13 @@ class Wire:
             key_withheld="no connection" if asked.with_key else None,
         )
 
-    def _headers(self, stream: Stream, asked: _Asked) -> tuple[str | None, tuple[Header, ...]]:
+    def _headers(self, stream: Stream, asked: Asked) -> tuple[str | None, tuple[Header, ...]]:
         """Why the key is not sent, and all headers but Host and Content-Length."""
         own = [] if headers_withheld(self._target, asked.url, stream.verified) else self._target.headers
         withheld = key_withheld(self._target, asked.url, stream.verified) if asked.with_key else None
         key = self._target.api_key if asked.with_key and withheld is None else None
         standard = [("User-Agent", self.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
-        return withheld, _merged(
+        return withheld, merged(
             standard,
             [(name, value.reveal()) for name, value in own],
             [("Authorization", f"Bearer {key.reveal()}")] if key else [],
@@ -303,24 +261,31 @@ def _protocol(stream: Stream) -> Callable[[Stream, http1.Outgoing, Answer], Awai
     return http2.converse
 
 
-def _outgoing(stream: Stream, asked: _Asked, headers: tuple[Header, ...]) -> http1.Outgoing:
-    origin = f"{asked.parts.scheme}://{asked.authority}" if stream.plain_proxy else ""
-    return http1.Outgoing(
+def _seen(asked: Asked, stream: Stream, answer: Answer, took: Timing, keep: list[bytes] | None) -> Exchange:
+    """The exchange as the answer tells it."""
+    content, truncated = _body(answer)
+    if keep is not None:
+        keep.append(content)
+    return Exchange(
         method=asked.method,
-        target=origin + asked.target,
-        authority=asked.authority,
-        headers=headers,
-        body=asked.body,
+        url=asked.url,
+        label=stream.label,
+        started_at="",
+        request_headers=(),
+        address=stream.peer_address,
+        local_port=stream.local_port,
+        http_version=answer.version,
+        status=answer.status,
+        reason=answer.reason,
+        headers=tuple(without_cookie(header) for header in answer.headers),
+        body=legible(content),
+        body_bytes=answer.body_bytes,
+        body_truncated=truncated,
+        timing=took,
+        interim=tuple(answer.interim),
+        failure=answer.failure,
+        tls_verified=stream.verified,
     )
-
-
-def _merged(*groups: Sequence[Header]) -> tuple[Header, ...]:
-    """Headers of several sources; a later source replaces the names it has, repeats within one source stay."""
-    merged: list[Header] = []
-    for group in groups:
-        names = {name.lower() for name, _ in group}
-        merged = [header for header in merged if header[0].lower() not in names] + list(group)
-    return tuple(merged)
 
 
 def _body(answer: Answer) -> tuple[bytes, bool]:
@@ -330,15 +295,6 @@ def _body(answer: Answer) -> tuple[bytes, bool]:
     except Broken as error:
         answer.failure = answer.failure or failure_of(error, Phase.BODY)
         return b"", True
-
-
-def _without_cookie(header: Header) -> Header:
-    """A Set-Cookie header without the cookie's value: it may be a session, and only name and attributes are of use."""
-    name, value = header
-    if name.lower() != "set-cookie":
-        return header
-    cookie, separator, attributes = value.partition(";")
-    return name, f"{cookie.partition('=')[0]}={WITHHELD}{separator}{attributes}"
 
 
 def _now() -> str:

@@ -148,7 +148,7 @@ def test_a_file_that_closes_what_btdiag_writes_to_silences_nobody(tmp_path: Path
 def test_a_file_that_does_not_end_is_named_with_its_line(tmp_path: Path, content: str, command: list[str]) -> None:
     write(tmp_path, check_own=content)
     script = (
-        "import sys\nfrom btdiag.engine import loader\nloader.LOADING_S = 3\n"
+        "import sys\nfrom btdiag.engine import loader\nloader.LOADING_S = 6\n"
         "from btdiag.cli import entry\nentry(sys.argv[1:])\n"
     )
     done = subprocess.run(

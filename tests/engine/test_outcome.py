@@ -10,9 +10,9 @@ from btdiag.config import Waiver
 from btdiag.core.finding import Finding, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.report import CheckResult
+from btdiag.engine.attempt import Attempt
 from btdiag.engine.checks import Check, check_of, explanation, matches, select
 from btdiag.engine.outcome import not_seen, resolve, result, waive
-from btdiag.engine.session import Attempt
 
 
 def check_answers() -> None:

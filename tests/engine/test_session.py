@@ -10,9 +10,10 @@ import pytest
 
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
+from btdiag.engine.attempt import Attempt
 from btdiag.engine.checks import checks_folder
 from btdiag.engine.registry import Registry, RegistryError, shipped
-from btdiag.engine.session import Attempt, Collected, CollectionError, with_checks
+from btdiag.engine.session import Collected, CollectionError, with_checks
 
 
 def folder(tmp_path: Path, **files: str) -> Path:

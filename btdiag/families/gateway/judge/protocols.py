@@ -192,6 +192,11 @@ def websockets_pass(found: Upgrade, routes: RouteAnswers | NotMeasured) -> Findi
         return Finding(
             verdict=Verdict.SKIP, summary=f"GET {path} is answered {words(front)}", because=ROUTES_REACH_THEIR_BACKEND
         )
+    return _not_passed(front, direct)
+
+
+def _not_passed(front: Exchange, direct: Exchange) -> Finding:
+    path = urlsplit(front.url).path
     return Finding(
         verdict=Verdict.WARN,
         summary=f"the API server opens a WebSocket at {path}, and through the load balancer the same request is "
