@@ -48,9 +48,12 @@ def of_gateways(manifests: Collection[Node], services: Collection[str]) -> Itera
     }
     for node in manifests:
         name = node.at("spec", "gatewayClassName")
-        if node.text_at("kind") == "Gateway" and name is not None and node.text_at("metadata", "name") in routed:
-            if (name.text or "").startswith("gke-l7") and name.place is not None:
-                yield Balancer(name="Google's", idle_s=GOOGLE_S, place=name.place, key="spec.gatewayClassName")
+        if node.text_at("kind") != "Gateway" or name is None or node.text_at("metadata", "name") not in routed:
+            continue
+        if (name.text or "").startswith("gke-l7") and name.place is not None:
+            yield Balancer(
+                name="Google's load balancer", idle_s=GOOGLE_S, place=name.place, key="spec.gatewayClassName"
+            )
 
 
 def _ingress(node: Node) -> Iterator[Balancer]:
@@ -63,7 +66,7 @@ def _ingress(node: Node) -> Iterator[Balancer]:
     for path in (("metadata", "annotations", "kubernetes.io/ingress.class"), ("spec", "ingressClassName")):
         name = node.at(*path)
         if name is not None and name.text in ("gce", "gce-internal") and name.place is not None:
-            yield Balancer(name="Google's", idle_s=GOOGLE_S, place=name.place, key=".".join(path))
+            yield Balancer(name="Google's load balancer", idle_s=GOOGLE_S, place=name.place, key=".".join(path))
 
 
 def annotated(annotations: Node, key: str) -> Iterator[Balancer]:

@@ -1,4 +1,4 @@
-"""Environment variables wherever files keep them: env files, compose, containers, ConfigMaps, Helm values, Terraform."""
+"""Environment variables wherever files keep them: env files, compose, containers, ConfigMaps, Helm, Terraform."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def of_release(release: Release) -> Iterator[Variables]:
 
 def release_lists(release: Release) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(role, path) of each list of variables that the chart reads at this version."""
+    roles: list[tuple[str, tuple[str, ...]]]
     if release.chart.since("2.0.0"):
         roles = [("brainstore", ("brainstore", name, "extraEnvVars")) for name in ("reader", "fastreader", "writer")]
     else:

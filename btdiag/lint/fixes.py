@@ -39,7 +39,7 @@ def _corrected(lines: Sequence[str], finding: Finding) -> str | None:
         return None
     line = lines[finding.line - 1]
     match = _VALUE.fullmatch(line[finding.column - 1 :])
-    if match is None or match["value"][:1] in "&*|>!${[" and match["value"].replace(" ", "") != "{}":
+    if match is None or (match["value"][:1] in "&*|>!${[" and match["value"].replace(" ", "") != "{}"):
         return None
     value = finding.fix
     if match["value"][:1] in "\"'" and value[:1] not in "\"'" and value != "null":

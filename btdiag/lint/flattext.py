@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
 
 from btdiag.lint.house import UsageError
 from btdiag.lint.nodes import Document, Duplicate, Node, Path, Place, Value
@@ -13,6 +12,7 @@ MAX_DEPTH = 60
 _LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=(.*)", re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?\d{1,40}(\.\d{1,40})?([eE][-+]?\d{1,3})?")
+_DECODER = json.JSONDecoder()
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
@@ -86,7 +86,7 @@ class _Json:
         if first == "[":
             return self._array(position, path)
         if first == '"':
-            return scanstring(self._text, position + 1, True)
+            return self._string(position)
         for word, value in _WORDS.items():
             if self._text.startswith(word, position):
                 return value, position + len(word)
@@ -103,7 +103,7 @@ class _Json:
             if self._text[position] != '"':
                 raise json.JSONDecodeError("no key", self._text, position)
             place = self._place(position)
-            key, position = scanstring(self._text, position + 1, True)
+            key, position = self._string(position)
             position = self._skip(position)
             if self._text[position] != ":":
                 raise json.JSONDecodeError("no colon", self._text, position)
@@ -124,6 +124,11 @@ class _Json:
             items.append(Node(value=value, place=place))
             position = self._next(position, "]")
         return tuple(items), position + 1
+
+    def _string(self, position: int) -> tuple[str, int]:
+        text, end = _DECODER.raw_decode(self._text, position)
+        assert isinstance(text, str)
+        return text, end
 
     def _next(self, position: int, end: str) -> int:
         """Behind a comma, or at the end."""

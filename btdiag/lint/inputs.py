@@ -62,7 +62,7 @@ def _sort(source: Source, found: _Gathered) -> None:
         elif base.endswith(".env") or base.startswith(".env"):
             found.variables.append(environment.of_file(flattext.env(source.text, source.name)))
         elif base.endswith((".yaml", ".yml", ".lock")):
-            known = any([_document(source, one, found) for one in yamltext.documents(source.text, source.name)])
+            known = _documents(source, found)
         else:
             known = _guessed(source, found)
     except UsageError:
@@ -83,7 +83,13 @@ def _guessed(source: Source, found: _Gathered) -> bool:
     if lines and re.match(r"\s*(?:export\s+)?[A-Za-z_]\w*=", lines[0]):
         found.variables.append(environment.of_file(flattext.env(source.text, source.name)))
         return True
-    return any([_document(source, one, found) for one in yamltext.documents(source.text, source.name)])
+    return _documents(source, found)
+
+
+def _documents(source: Source, found: _Gathered) -> bool:
+    """Every document of a YAML file; whether one of them is known."""
+    known = [_document(source, one, found) for one in yamltext.documents(source.text, source.name)]
+    return any(known)
 
 
 def _document(source: Source, document: Document, found: _Gathered) -> bool:
@@ -98,7 +104,8 @@ def _document(source: Source, document: Document, found: _Gathered) -> bool:
     elif base.startswith("helmfile") and root.at("releases") is not None:
         found.helmfiles.append(root)
     elif root.at("apiVersion") is not None and root.at("kind") is not None:
-        found.manifests += root.at("items").items if root.at("items") else (root,)  # type: ignore[union-attr]
+        listed = root.at("items")
+        found.manifests += listed.items if listed is not None else (root,)
     elif root.at("planned_values") is not None or root.at("configuration", "root_module") is not None:
         found.plans.append(document)
     elif _is_compose(root):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-Value: TypeAlias = "Mapping[str, Node] | tuple[Node, ...] | str | int | float | bool | None | Unknown"
+Value: TypeAlias = "Mapping[str, Node] | tuple[Node, ...] | str | int | float | bool | Unknown | None"
 Path: TypeAlias = tuple[str, ...]
 
 

@@ -11,6 +11,7 @@ from btdiag.lint.subjects import Call, Options
 from btdiag.lint.tables import Module, is_version, newest_module
 
 META = {"source", "version", "providers", "count", "for_each", "depends_on"}
+_OURS = {"braintrust_org_name", "brainstore_license_key"}
 _DEEP = 6
 
 
@@ -33,7 +34,10 @@ def calls_of(
 
 
 def _module(block: Block, options: Options, assumed: dict[str, str]) -> Module | None:
-    found = versions.module_source(block.get("source").text or "")
+    source = block.get("source").text or ""
+    found = versions.module_source(source)
+    if found is None and source.startswith(".") and len(options.modules) == 1 and _OURS & set(block.attributes):
+        found = next(iter(options.modules)), None  # a copy beside the files: which one it is, --module says
     if found is None:
         return None
     cloud, version = found

@@ -11,7 +11,7 @@ from btdiag.lint.tables import is_version, newest_chart, newest_module
 __all__ = ["chart", "dependency", "module_source", "namespace", "newest_chart", "newest_module"]
 
 _SOURCE = re.compile(
-    r"braintrustdata/terraform-(aws|azure|google)-braintrust-data-plane|"
+    r"braintrustdata/terraform-(?:(aws|azure|google)-)?braintrust-data-plane|"
     r"(?:^|/)braintrustdata/braintrust-data-plane/(aws|azurerm|google)"
 )
 _REF = re.compile(r"[?&]ref=([^&\s]+)")
@@ -57,10 +57,11 @@ def _dependencies(node: Node | None) -> list[Node]:
 
 
 def module_source(source: str) -> tuple[str, str | None] | None:
-    """(cloud, version or None) of a module's source; None if it is not ours."""
+    """(cloud, version or None) of a module's source; None if it is not ours. Without a cloud it is the AWS module,
+    which had its repository alone at first."""
     match = _SOURCE.search(source)
-    if match is None:
+    if match is None or "//" in source[match.end() :]:  # one of its inner modules has other variables
         return None
-    cloud = match[1] or _REGISTRY.get(match[2], match[2])
+    cloud = match[1] or _REGISTRY.get(match[2] or "", match[2]) or "aws"
     ref = _REF.search(source)
     return cloud, ref[1] if ref and is_version(ref[1]) else None

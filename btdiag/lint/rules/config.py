@@ -62,7 +62,7 @@ def check(subjects: Subjects) -> Iterator[Hit]:
             verdict=Verdict.FAIL,
             place=double.second,
             key=".".join(double.path),
-            summary=f"{double.path[-1][:60]} stands twice in one map (line {double.first.line}): only the last one counts",
+            summary=f"{double.path[-1][:60]} stands twice in one map (line {double.first.line}): the last one counts",
             remedy="Keep one of them.",
         )
 
@@ -75,7 +75,7 @@ def _ignored(release: Release) -> Iterator[Hit]:
 
 def _unread(release: Release, path: Path, node: Node) -> Iterator[Hit]:
     chart = release.chart
-    if node.place is None or path == ("global",) and not node.map:
+    if node.place is None or (path == ("global",) and not node.map):
         return
     if not chart.reads(path):
         if release.prefix and path[0] == "global":
@@ -137,8 +137,6 @@ def _kinds(release: Release, path: Path, user: Node, standard: Node) -> Iterator
             continue  # rules of their own
         ours, theirs = _kind(node), _kind(known)
         if ours != theirs and not (theirs == "list" and not known.items and ours == "text" and not node.text):
-            if at in (("global", "orgName"),):
-                continue
             yield _wrong(release, at, node, f"is a {ours}, the chart takes a {theirs}", f"a {theirs}")
         elif ours == "map":
             yield from _kinds(release, at, node, known)
@@ -194,9 +192,9 @@ def _cloud(release: Release) -> Iterator[Hit]:
         if empty(release.values.at(*account)) and release.whole:
             yield _required(release, ("api", "enableGcsAuth"), account, "with api.enableGcsAuth")
     locks = release.values.at("brainstore", "locksBackend")
-    if locks is not None and locks.given and release.chart.since("2.1.0"):
-        if locks.text not in ("redis", "objectStorage"):
-            yield _choice(release, ("brainstore", "locksBackend"), locks, ("redis", "objectStorage"), Verdict.FAIL)
+    backends = ("redis", "objectStorage")
+    if locks is not None and locks.given and release.chart.since("2.1.0") and locks.text not in backends:
+        yield _choice(release, ("brainstore", "locksBackend"), locks, backends, Verdict.FAIL)
 
 
 def _required(release: Release, at: Path, key: Path, when: str) -> Hit:
@@ -304,9 +302,9 @@ def _images(release: Release) -> Iterator[Hit]:
                 remedy='Pin v2.0.0 or later, or set both settings to "" until the images are.',
             )
     api = release.values.at("api", "image", "tag")
-    if api is not None and api.given and release.values.text_at("api", "customCA", "enabled") == "true":
-        if _older(api.text, "2.9.0"):
-            yield _too_old(release, api.text or "", "api.customCA", "2.9.0")
+    custom = release.values.text_at("api", "customCA", "enabled") == "true"
+    if api is not None and api.given and custom and _older(api.text, "2.9.0"):
+        yield _too_old(release, api.text or "", "api.customCA", "2.9.0")
     if api is not None and api.given and _older(api.text, "2.6.0"):
         for key in ("btqlAuditLogsStrictOrgIds", "btqlAuditLogsBestEffortOrgIds"):
             listed = release.values.at(key)
@@ -396,10 +394,10 @@ def _words(release: Release) -> Iterator[Hit]:
         if skip is not None and skip.given and not re.match(r"$|all$|(?:include|exclude):.", skip.text or ""):
             words = ("", "all", "include:...", "exclude:...")
             yield _choice(release, ("skipPgForBrainstoreObjects",), skip, words, Verdict.FAIL)
-    google = values.at("google", "mode")
-    if google is not None and google.given and values.text_at("cloud") == "google" and release.chart.since("2.1.0"):
-        if google.text not in ("autopilot", "standard"):
-            yield _choice(release, ("google", "mode"), google, ("autopilot", "standard"), Verdict.WARN)
+    google, modes = values.at("google", "mode"), ("autopilot", "standard")
+    on_google = values.text_at("cloud") == "google" and release.chart.since("2.1.0")
+    if google is not None and google.given and on_google and google.text not in modes:
+        yield _choice(release, ("google", "mode"), google, modes, Verdict.WARN)
     yield from _audit(release)
 
 

@@ -82,15 +82,14 @@ def _against(balancer: Balancer, values: list[Setting], subjects: Subjects) -> I
     wanted = int(balancer.idle_s) + (10 if balancer.idle_s <= 600 else 20)
     declared = f"{keep:g} s" if lowest else f"{keep:g} s, the default"
     relation = "as long as" if keep == balancer.idle_s else "a shorter time than"
+    there = f"{balancer.idle_s:g} s, {balancer.place.file}:{balancer.place.line}"
     yield Hit(
         rule="keepalive.outlives-the-load-balancer",
         verdict=Verdict.WARN if keep == balancer.idle_s else Verdict.FAIL,
         place=place,
         key=lowest.key if lowest is not None else balancer.key,
-        summary=f"the API keeps idle connections {declared}, {relation} {balancer.name} load balancer"
-        f" ({balancer.idle_s:g} s, {balancer.place.file}:{balancer.place.line}): requests will meet closing connections".replace(
-            "the ALB load balancer", "the ALB"
-        ).replace("the module's ALB load balancer", "the module's ALB"),
+        summary=f"the API keeps idle connections {declared}, {relation} {balancer.name} ({there}):"
+        " requests will meet closing connections",
         expected=f"more than {balancer.idle_s:g} s",
         seen=f"{keep:g} s",
         remedy=f"Set {KEEPALIVE} to {wanted} on the API.",

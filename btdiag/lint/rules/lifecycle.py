@@ -7,7 +7,7 @@ that were given up, and for what Brainstore itself marks as deleted (delete_ops)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Block, Node, Place
@@ -34,13 +34,13 @@ def check(subjects: Subjects) -> Iterator[Hit]:
 
 
 def _hit(place: Place, key: str, days: str) -> Hit:
+    after = f" after {days} days" if days else ""
     return Hit(
         rule="retention.buckets-keep-live-data",
         verdict=Verdict.FAIL,
         place=place,
         key=key,
-        summary=f"the rule deletes live objects of Brainstore{f' after {days} days' if days else ''}: it cannot tell them"
-        " from old ones",
+        summary=f"the rule deletes live objects of Brainstore{after}: it cannot tell them from old ones",
         expected="rules for old versions only",
         seen=f"{days} days" if days else "",
         remedy="Remove the rule, and set retention in Braintrust: it deletes what nothing refers to any more.",
@@ -84,7 +84,7 @@ def _google(block: Block) -> Iterator[Hit]:
                 yield _hit(age.place, "lifecycle_rule.condition.age", age.text or "")
 
 
-def _old_versions(get) -> bool:  # type: ignore[no-untyped-def]
+def _old_versions(get: Callable[[str], Node | None]) -> bool:
     """Whether a condition of Google's speaks of versions that were replaced, or of what is marked as deleted."""
     state = get("with_state")
     if state is not None and (state.text or "").upper() == "ARCHIVED":
@@ -119,6 +119,7 @@ def _module(call: Call) -> Iterator[Hit]:
         if condition is None or (action is not None and (action.text_at("type") or "Delete") != "Delete"):
             continue
         age = condition.at("age")
-        if age is not None and age.place is not None and age.known and age.value is not None:
-            if not _old_versions(condition.map.get):
-                yield _hit(age.place, "custom_gcs_brainstore_lifecycle_rules", age.text or "")
+        if age is None or age.place is None or not age.known or age.value is None:
+            continue
+        if not _old_versions(condition.map.get):
+            yield _hit(age.place, "custom_gcs_brainstore_lifecycle_rules", age.text or "")

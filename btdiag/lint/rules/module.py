@@ -212,21 +212,21 @@ def _checked(call: Call, variable: Variable, node: Node) -> Iterator[Hit]:
         )  # fmt: skip
     if name == "service_extra_env_vars":
         yield from _services(call, node)
-    if name in ("braintrust_api_extra_env_vars", "ai_gateway_extra_env_vars") and call.module.since("6.4.0"):
-        if node.at("BRAINSTORE_LICENSE_KEY") is not None:
-            yield _hit(
-                call, "terraform.values-are-valid", name,
-                f"{name} may not hold BRAINSTORE_LICENSE_KEY: the module sets it itself since v6.4.0",
-                remedy="Remove it from the map.",
-            )  # fmt: skip
+    licensed = name in ("braintrust_api_extra_env_vars", "ai_gateway_extra_env_vars") and call.module.since("6.4.0")
+    if licensed and node.at("BRAINSTORE_LICENSE_KEY") is not None:
+        yield _hit(
+            call, "terraform.values-are-valid", name,
+            f"{name} may not hold BRAINSTORE_LICENSE_KEY: the module sets it itself since v6.4.0",
+            remedy="Remove it from the map.",
+        )  # fmt: skip
     if name == "whitelisted_origins":
         for item in node.items:
             if item.text is not None and item.place is not None:
                 yield from origin_hits(item.text, item.place, name)
-    if name.startswith("btql_audit_logs_"):
-        if any(item.text is not None and not UUID.fullmatch(item.text) for item in node.items):
-            yield _hit(call, "audit.lists-are-valid", name, "an entry is no UUID: the module refuses it",
-                       expected="UUIDs of organisations", remedy="Give the ids of organisations.")  # fmt: skip
+    odd = [item for item in node.items if item.text is not None and not UUID.fullmatch(item.text)]
+    if name.startswith("btql_audit_logs_") and odd:
+        yield _hit(call, "audit.lists-are-valid", name, "an entry is no UUID: the module refuses it",
+                   expected="UUIDs of organisations", remedy="Give the ids of organisations.")  # fmt: skip
 
 
 def _services(call: Call, node: Node) -> Iterator[Hit]:
@@ -284,7 +284,7 @@ def _together(call: Call) -> Iterator[Hit]:
                        "use_private_ai_gateway_origin needs create_ai_gateway",
                        remedy="Set create_ai_gateway = true.")  # fmt: skip
     if on("enable_ecs_api") and on("use_deployment_mode_external_eks"):
-        yield _hit(call, rule, "enable_ecs_api", "enable_ecs_api and use_deployment_mode_external_eks exclude each other",
+        yield _hit(call, rule, "enable_ecs_api", "enable_ecs_api excludes use_deployment_mode_external_eks",
                    remedy="Keep one of them.")  # fmt: skip
     if (
         on("enable_ecs_api")
@@ -293,9 +293,9 @@ def _together(call: Call) -> Iterator[Hit]:
     ):
         yield _hit(call, rule, "enable_ecs_api", f"enable_ecs_api needs create_ecs_api in {module.version}",
                    remedy="Set create_ecs_api = true.")  # fmt: skip
-    if on("use_deployment_mode_external_eks") and on("create_ai_gateway") and "braintrust_api_url" in module.variables:
-        if "braintrust_api_url" not in call.arguments:
-            yield _hit(call, rule, "create_ai_gateway", "the gateway with an EKS of your own needs braintrust_api_url",
+    own = on("use_deployment_mode_external_eks") and on("create_ai_gateway")
+    if own and "braintrust_api_url" in module.variables and "braintrust_api_url" not in call.arguments:
+        yield _hit(call, rule, "create_ai_gateway", "the gateway with an EKS of your own needs braintrust_api_url",
                        remedy="Set braintrust_api_url.")  # fmt: skip
     lists = [call.arguments.get(f"btql_audit_logs_{kind}_org_ids") for kind in ("strict", "best_effort")]
     if all(node is not None and node.items for node in lists):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Node
+from btdiag.lint.nodes import Node, Place
 from btdiag.lint.rules.common import ROLES, place_of, roles
 from btdiag.lint.subjects import Container, Hit, Release, Subjects
 
@@ -36,7 +36,7 @@ def _probe(release: Release, component: str, kind: str) -> Iterator[Hit]:
     probe = release.values.at(component, kind)
     if probe is None or not probe.given or not probe.map:
         return
-    present = [name for name in HANDLERS if probe.at(name) is not None and probe.at(name).value is not None]  # type: ignore[union-attr]
+    present = [name for name in HANDLERS if (one := probe.at(name)) is not None and one.value is not None]
     if len(present) != 1:
         user = release.user.at(component, kind) or probe
         named = next((name for name in present if user.at(name) is not None), None)
@@ -51,7 +51,7 @@ def _is_status(text: str | None) -> bool:
     return (text or "").rstrip("/") in ("/status", "status", "/apiserver/status")
 
 
-def _handlers(place, key: str, present: list[str]) -> Hit:  # type: ignore[no-untyped-def]
+def _handlers(place: Place, key: str, present: list[str]) -> Hit:
     what = " and ".join(present) if present else "no handler"
     return Hit(
         rule="brainstore.probes-have-one-handler",
@@ -98,7 +98,7 @@ def _default_status(release: Release) -> Iterator[Hit]:
             verdict=Verdict.WARN,
             place=place_of(release),
             key=release.key(asked[0], "readinessProbe"),
-            summary=f"chart {release.chart.version} asks /status for readiness, which never recovers once it has failed",
+            summary=f"chart {release.chart.version} asks /status for readiness, which never recovers once it failed",
             expected="/, as charts since 5.0.0 do",
             seen="/status",
             remedy="Upgrade the chart to 5.0.0 or later, or set path: / and the port of the service (8000, 4000).",
@@ -128,9 +128,9 @@ def _ports(release: Release) -> Iterator[Hit]:
     yield from _api_port(release)
     health = release.values.at("api", "healthServer", "port")
     asked = release.values.text_at("api", "readinessProbe", "httpGet", "port")
-    if health is not None and health.given and release.chart.between("3.0.4", "4.1.0") and asked == "8001":
-        if health.text != asked:
-            yield _port(release, ("api", "healthServer", "port"), f"the probe asks port {asked}", asked)
+    asks_it = release.chart.between("3.0.4", "4.1.0") and asked == "8001"
+    if health is not None and health.given and asks_it and health.text != asked:
+        yield _port(release, ("api", "healthServer", "port"), f"the probe asks port {asked}", asked)
     if release.values.text_at("aiGateway", "enabled") == "true":
         port = release.values.at("aiGateway", "service", "port")
         probed = {release.values.text_at("aiGateway", kind, "httpGet", "port") for kind in KINDS} - {""}

@@ -1,7 +1,8 @@
 """Requests and limits as they will be: what the chart keeps, what Kubernetes refuses.
 
 Helm merges maps: `limits: {}`, or none at all, keeps the chart's limits, though the guide says otherwise; only `null`
-takes them away, and that only since chart 5.0.1. Kubernetes refuses a pod whose request is above its limit.
+takes them away, and for Brainstore not in charts 2.1.0 to 5.0.0, whose templates read limits.cpu themselves.
+Kubernetes refuses a pod whose request is above its limit.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Node
+from btdiag.lint.nodes import Node, Place
 from btdiag.lint.rules.common import container_paths, place_of, quantity
 from btdiag.lint.subjects import Container, Hit, Release, Subjects
 
@@ -39,15 +40,16 @@ def _exceeding(release: Release, name: str, path: tuple[str, ...]) -> Iterator[H
         if asked is None or most is None or asked <= most or not (node.given or (limit and limit.given)):
             continue
         at = (*path, "requests", resource) if node.given else (*path, "limits", resource)
+        bound = limit.text if limit is not None else ""
         inherited = "" if limit and limit.given else ", which the chart sets and Helm keeps"
         yield Hit(
             rule="brainstore.requests-fit-limits",
             verdict=Verdict.FAIL,
             place=place_of(release, *at),
             key=release.key(*at),
-            summary=f"{name} requests {resource} {node.text} above its limit of {limit.text if limit else ''}{inherited}:"
+            summary=f"{name} requests {resource} {node.text} above its limit of {bound}{inherited}:"
             " Kubernetes refuses the pods",
-            expected=f"at most {limit.text if limit else ''}, or a higher limit",
+            expected=f"at most {bound}, or a higher limit",
             seen=node.text or "",
             remedy=f"Set limits.{resource} to {node.text} as well.",
         )
@@ -73,13 +75,14 @@ def _nulls(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
         yield from _null_resources(release, name, path)
     for kind in ("limits", "requests"):
         node = release.user.at(*path, kind)
-        if node is not None and node.value is None and node.given and not release.chart.since("5.0.1"):
+        if node is not None and node.value is None and node.given and not _removable(release, path):
             yield Hit(
                 rule="brainstore.limits-can-be-removed",
                 verdict=Verdict.FAIL,
                 place=place_of_user(release, *path, kind),
                 key=release.key(*path, kind),
-                summary=f"chart {release.chart.version} does not render without {kind} of {name}: null works since 5.0.1",
+                summary=f"chart {release.chart.version} does not render without {kind} of {name};"
+                " later ones do, since 5.0.1",
                 expected=f"{kind} with cpu and memory",
                 seen="null",
                 remedy=f"State the {kind} that you want, or upgrade the chart to 5.0.1 or later.",
@@ -87,8 +90,7 @@ def _nulls(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
 
 
 def _null_resources(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
-    brainstore = path[0] == "brainstore"
-    renders = release.chart.since("5.0.1") and not (brainstore and release.chart.since("6.2.2"))
+    renders = _removable(release, path) and not (path[0] == "brainstore" and release.chart.since("6.2.2"))
     yield Hit(
         rule="brainstore.limits-can-be-removed",
         verdict=Verdict.WARN if renders else Verdict.FAIL,
@@ -103,7 +105,12 @@ def _null_resources(release: Release, name: str, path: tuple[str, ...]) -> Itera
     )
 
 
-def place_of_user(release: Release, *path: str):  # type: ignore[no-untyped-def]
+def _removable(release: Release, path: tuple[str, ...]) -> bool:
+    """Whether the template hands resources on as a whole, instead of reading limits.cpu itself."""
+    return path[0] != "brainstore" or not release.chart.between("2.1.0", "5.0.0")
+
+
+def place_of_user(release: Release, *path: str) -> Place:
     """The line of a key of the user's that the merge takes away."""
     node = release.user.at(*path)
     return node.place if node is not None and node.place is not None else place_of(release, *path)
@@ -117,7 +124,7 @@ def _inherited(release: Release, name: str, path: tuple[str, ...]) -> Iterator[H
         return
     said = user.at("limits")
     stay = ", ".join(f"{key} {node.text}" for key, node in limits.map.items())
-    if isinstance(said.value if said else None, Mapping) and not said.map:  # type: ignore[union-attr]
+    if said is not None and isinstance(said.value, Mapping) and not said.map:
         yield _stays(release, name, (*path, "limits"), stay, "{} changes nothing")
     elif isinstance(user.value, Mapping) and not user.map:
         yield _stays(release, name, path, stay, "{} changes nothing")
@@ -145,7 +152,7 @@ def _lowered(release: Release, path: tuple[str, ...]) -> bool:
 
 
 def _stays(release: Release, name: str, path: tuple[str, ...], stay: str, why: str) -> Hit:
-    old = "" if release.chart.since("5.0.1") else " (chart 5.0.1 and later)"
+    old = "" if _removable(release, path) else " (chart 5.0.1 and later)"
     return Hit(
         rule="brainstore.limits-are-meant",
         verdict=Verdict.WARN,
@@ -155,7 +162,7 @@ def _stays(release: Release, name: str, path: tuple[str, ...], stay: str, why: s
         expected="limits: null, or the limits that you mean",
         seen="{}" if why.startswith("{}") else "requests alone",
         remedy=f"Write limits: null to take them away{old}, or state them.",
-        fix="null" if why.startswith("{}") and path[-1] == "limits" and release.chart.since("5.0.1") else None,
+        fix="null" if why.startswith("{}") and path[-1] == "limits" and _removable(release, path) else None,
     )
 
 
@@ -173,7 +180,7 @@ def _brought_back(release: Release, name: str, path: tuple[str, ...]) -> Iterato
 
 
 def _dropped(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
-    if not release.chart.between("2.1.0", "5.0.0"):
+    if _removable(release, path):
         return
     for kind in ("requests", "limits"):
         for resource, node in (release.user.at(*path, kind) or Node(value=None)).map.items():
@@ -183,7 +190,8 @@ def _dropped(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit
                     verdict=Verdict.WARN,
                     place=node.place,
                     key=release.key(*path, kind, resource),
-                    summary=f"chart {release.chart.version} hands only cpu and memory of {name} on: {resource} is dropped",
+                    summary=f"chart {release.chart.version} hands on only cpu and memory of {name}:"
+                    f" {resource} is dropped",
                     remedy="Upgrade the chart to 5.0.1 or later, or remove the key.",
                 )
 
@@ -200,7 +208,8 @@ def _rendered(container: Container) -> Iterator[Hit]:
                 verdict=Verdict.FAIL,
                 place=node.place,
                 key=f"{container.workload}.resources.requests.{resource}",
-                summary=f"{resource} {node.text} is requested above the limit of {limit.text}: Kubernetes refuses the pods",
+                summary=f"{resource} {node.text} is requested above the limit of {limit.text}:"
+                " Kubernetes refuses the pods",
                 expected=f"at most {limit.text}",
                 seen=node.text or "",
                 remedy=f"Raise limits.{resource}, or lower the request.",

@@ -101,7 +101,7 @@ def _addresses(release: Release) -> Iterator[Hit]:
                     verdict=Verdict.WARN,
                     place=node.place if node is not None and node.place is not None else item.place,
                     key=release.key(*path, str(index), "value"),
-                    summary=f"{name} follows from the buckets since chart 5.1.0; here it is another, for the {role} alone",
+                    summary=f"{name} follows from the buckets since chart 5.1.0; this is another, for the {role} alone",
                     expected=known[name],
                     seen=value[:200],
                     remedy="Remove the variable, or set the bucket that is meant.",
@@ -136,22 +136,29 @@ def _azure(release: Release) -> Iterator[Hit]:
             )
 
 
+def _reads_size(release: Release) -> bool:
+    on_azure = _driver(release) and release.chart.since("3.0.0")
+    return on_azure or (_autopilot(release) and release.chart.since("2.1.0"))
+
+
+def _ephemeral(release: Release) -> bool:
+    return (_cloud(release) == "aws" or _autopilot(release)) and release.chart.since("6.2.2")
+
+
 def _volume(release: Release, role: str) -> Iterator[Hit]:
     base = ("brainstore", role)
-    reads_size = (_driver(release) and release.chart.since("3.0.0")) or (
-        _autopilot(release) and release.chart.since("2.1.0")
-    )
+    reads_size = _reads_size(release)
     size = release.values.at(*base, "volume", "size")
     cloud = _cloud(release)
-    if size is not None and size.given and size.text and not reads_size and cloud in _BUCKETS:
-        if release.chart.reads((*base, "volume", "size")):
-            yield _unused(release, (*base, "volume", "size"))
-    ephemeral = (cloud == "aws" or _autopilot(release)) and release.chart.since("6.2.2")
+    idle = not reads_size and cloud in _BUCKETS and release.chart.reads((*base, "volume", "size"))
+    if size is not None and size.given and size.text and idle:
+        yield _unused(release, (*base, "volume", "size"))
+    ephemeral = _ephemeral(release)
     for name in ("request", "limit"):
         node = release.values.at(*base, "ephemeralStorage", name)
-        if node is not None and node.given and node.text and cloud in _BUCKETS and release.chart.since("6.2.2"):
-            if not ephemeral:
-                yield _unused(release, (*base, "ephemeralStorage", name))
+        idle = not ephemeral and cloud in _BUCKETS and release.chart.since("6.2.2")
+        if node is not None and node.given and node.text and idle:
+            yield _unused(release, (*base, "ephemeralStorage", name))
     bounds = [("volume", "size")] if reads_size else []
     bounds += [("volume", "sizeLimit")] if release.chart.since("6.2.2") else []
     bounds += [("ephemeralStorage", "limit")] if ephemeral else []
@@ -213,16 +220,25 @@ def _mirror(release: Release) -> Iterator[Hit]:
             release.values.at("brainstore", "reader", key),
             release.values.at("brainstore", "fastreader", key),
         )
-        if _bare(ours) != _bare(theirs):
+        if _bare(ours) != _bare(theirs) and not _idle(release, key):
             yield Hit(
                 rule="brainstore.fast-reader-mirrors-reader",
                 verdict=Verdict.WARN,
                 place=node.place,
                 key=release.key("brainstore", "reader", key),
-                summary=f"the fast reader inherits nothing from the reader: it runs without this {key}",
+                summary=f"the fast reader inherits nothing from the reader: it runs without its {key}",
                 expected=f"the same under {release.key('brainstore', 'fastreader', key)}",
                 remedy=f"Set {release.key('brainstore', 'fastreader', key)} as well.",
             )
+
+
+def _idle(release: Release, key: str) -> bool:
+    """Whether a setting does nothing for the reader either, on this cloud."""
+    base = ("brainstore", "reader")
+    if key == "ephemeralStorage":
+        return _cloud(release) in _BUCKETS and not _ephemeral(release)
+    limited = release.values.text_at(*base, "volume", "sizeLimit") and release.chart.since("6.2.2")
+    return key == "volume" and _cloud(release) in _BUCKETS and not (_reads_size(release) or limited)
 
 
 def _bare(node: Node | None) -> object:

@@ -1,7 +1,7 @@
 """What leaves the data plane: the types of telemetry, wherever they are set.
 
-Source: chart values.yaml (controlPlaneTelemetry), terraform-aws variables.tf (monitoring_telemetry); the chart hands the
-text through unchecked, the AWS module checks it since v2.3.3.
+Source: chart values.yaml (controlPlaneTelemetry), terraform-aws variables.tf (monitoring_telemetry). The chart hands
+the text through unchecked, the AWS module checks it since v2.3.3.
 """
 
 from __future__ import annotations
