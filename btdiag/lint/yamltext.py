@@ -22,6 +22,7 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+)"
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _NULL = {"", "~", "null", "Null", "NULL"}
 _STR = "tag:yaml.org,2002:str"
+_KEY_IS_NONE = "has a map or a list for a key: a template, it seems; hand over the values, or what helm template prints"
 _TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$]|\w+\s|end)")
 
 
@@ -111,7 +112,7 @@ class _Reader:
             child, more = self._node(item, (*path, str(key.value)[:80]))
             size += more
             if key.id != "scalar":
-                continue
+                raise UsageError(f"{self._where(key)}: {_KEY_IS_NONE}")
             if key.value == "<<" and not key.style:
                 merged |= self._merge(child)
             else:
