@@ -39,16 +39,19 @@ def of_manifest(node: Node, services: Collection[str]) -> Iterator[Balancer]:
 
 
 def of_gateways(manifests: Collection[Node], services: Collection[str]) -> Iterator[Balancer]:
-    """Google's load balancers behind the Gateway API, where a route leads to the API."""
+    """Google's load balancers behind the Gateway API, where a route leads to the API, or no route is known."""
     routed = {
         reference.text_at("name")
         for node in manifests
         if node.text_at("kind") == "HTTPRoute" and _speaks_of(node.at("spec", "rules"), services)
         for reference in (node.at("spec", "parentRefs") or node).items
     }
+    routes = any(node.text_at("kind") == "HTTPRoute" for node in manifests)
     for node in manifests:
         name = node.at("spec", "gatewayClassName")
-        if node.text_at("kind") != "Gateway" or name is None or node.text_at("metadata", "name") not in routed:
+        if node.text_at("kind") != "Gateway" or name is None:
+            continue
+        if routes and node.text_at("metadata", "name") not in routed:
             continue
         if (name.text or "").startswith("gke-l7") and name.place is not None:
             yield Balancer(
@@ -70,9 +73,9 @@ def _ingress(node: Node) -> Iterator[Balancer]:
 
 
 def annotated(annotations: Node, key: str) -> Iterator[Balancer]:
-    """What annotations of a Service declare: a classic load balancer that speaks HTTP; others keep no connections."""
+    """What annotations of a Service declare: a classic load balancer, unless it is said to pass TCP on."""
     idle = annotations.at(_CLASSIC)
-    speaks_http = annotations.text_at(_CLASSIC_PROTOCOL) in ("http", "https")
+    speaks_http = annotations.text_at(_CLASSIC_PROTOCOL) in ("", "http", "https")
     if idle is not None and speaks_http and annotations.at(_CLASSIC_TYPE) is None:
         yield from _seconds("the classic load balancer", idle, f"{key}.{_CLASSIC}")
 
@@ -119,4 +122,4 @@ def of_call(call: Call) -> Iterator[Balancer]:
         return
     node = call.arguments.get("enable_ecs_api")
     place: Place = (node.place if node is not None else None) or call.place
-    yield Balancer(name="the module's ALB", idle_s=ECS_S, place=place, key="enable_ecs_api")
+    yield Balancer(name="the module's ALB", idle_s=ECS_S, place=place, key="enable_ecs_api", of_module=True)

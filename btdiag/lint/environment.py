@@ -124,7 +124,7 @@ def of_call(call: Call) -> Iterator[Variables]:
         if argument == "service_extra_env_vars":
             for service, inner in node.map.items():
                 yield Variables(role="lambda", settings=tuple(_mapped(inner.map, f"{argument}.{service}")))
-        elif argument in _TERRAFORM and argument in call.module.variables:
+        elif argument in _TERRAFORM:  # known at another version only: that is said, and enough
             yield Variables(role=_TERRAFORM[argument], settings=tuple(_mapped(node.map, argument)))
 
 

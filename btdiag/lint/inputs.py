@@ -60,7 +60,7 @@ def _sort(source: Source, found: _Gathered) -> None:
         elif base.endswith(".json") or (source.name == "-" and source.text.lstrip()[:1] == "{"):
             known = _document(source, flattext.json_document(source.text, source.name), found)
         elif base.endswith(".env") or base.startswith(".env"):
-            found.variables.append(environment.of_file(flattext.env(source.text, source.name)))
+            _env(source, found)
         elif base.endswith((".yaml", ".yml", ".lock")):
             known = _documents(source, found)
         else:
@@ -77,11 +77,17 @@ def _sort(source: Source, found: _Gathered) -> None:
         )
 
 
+def _env(source: Source, found: _Gathered) -> None:
+    document = flattext.env(source.text, source.name)
+    found.variables.append(environment.of_file(document))
+    found.duplicates += document.duplicates
+
+
 def _guessed(source: Source, found: _Gathered) -> bool:
     """A file without a telling name: an env file, or YAML."""
     lines = [line for line in source.text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if lines and re.match(r"\s*(?:export\s+)?[A-Za-z_]\w*=", lines[0]):
-        found.variables.append(environment.of_file(flattext.env(source.text, source.name)))
+        _env(source, found)
         return True
     return _documents(source, found)
 
@@ -271,5 +277,6 @@ def _balancers(
         yield from balancers.of_call(call)
     for body in bodies:
         for block in body.named("resource"):
-            if any("braintrust" in label.lower() for label in block.labels[1:]):
+            named = (*block.labels[1:], block.get("name").text or "")
+            if any("braintrust" in name.lower() for name in named):
                 yield from balancers.of_resource(block)

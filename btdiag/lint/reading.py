@@ -16,7 +16,8 @@ from pathlib import Path
 from btdiag.lint.house import UsageError
 
 MAX_BYTES = 1024 * 1024  # the parsers need a second for 100 kB
-MAX_JSON_BYTES = 32 * 1024 * 1024  # a plan names every resource with every attribute
+MAX_HCL_BYTES = 512 * 1024
+MAX_JSON_BYTES = 16 * 1024 * 1024  # a plan names every resource with every attribute
 MAX_FILES = 2_000  # that may matter, of one folder
 MAX_ENTRIES = 200_000  # of one folder, whether they matter or not
 MAX_DEPTH = 30
@@ -100,7 +101,8 @@ def _source(path: str, *, named: bool) -> Source:
 
 
 def _content(path: str, name: str) -> bytes:
-    limit = MAX_JSON_BYTES if name.endswith(".json") else MAX_BYTES
+    limits = {".json": MAX_JSON_BYTES, ".tf": MAX_HCL_BYTES, ".tfvars": MAX_HCL_BYTES}
+    limit = limits.get(os.path.splitext(name)[1], MAX_BYTES)
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
         with os.fdopen(descriptor, "rb") as file:
@@ -110,7 +112,7 @@ def _content(path: str, name: str) -> bytes:
     except (OSError, ValueError) as error:
         raise UsageError(f"{name}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
     if len(content) > limit:
-        raise UsageError(f"{name}: is larger than {limit // 1024 // 1024} MiB")
+        raise UsageError(f"{name}: is larger than {limit // 1024:,} KiB")
     return content
 
 

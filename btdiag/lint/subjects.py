@@ -87,12 +87,14 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of the Terraform module with what is known of its arguments. `partial` for a tfvars file alone."""
+    """A call of the Terraform module with what is known of its arguments. `partial` for a tfvars file alone, `before`
+    the version that is upgraded from."""
 
     module: Module
     place: Place
     arguments: Mapping[str, Node]
     partial: bool = False
+    before: str | None = None
 
     def value(self, name: str) -> object:
         """The argument, or the module's default at this version; None if it has no such variable, or only Terraform
@@ -110,12 +112,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balancer:
-    """A load balancer that holds connections to the API: its idle timeout in seconds, and where that is said."""
+    """A load balancer that holds connections to the API: its idle timeout in seconds, and where that is said;
+    `of_module` if the module that runs the API makes it."""
 
     name: str
     idle_s: float
     place: Place
     key: str
+    of_module: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

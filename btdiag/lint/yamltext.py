@@ -8,6 +8,7 @@ Source: https://yaml.org/type/ (bool, int, float, null, merge).
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 from btdiag.lint.house import UsageError
@@ -33,11 +34,12 @@ def documents(text: str, file: str) -> tuple[Document, ...]:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     if _deep(text):
-        raise UsageError(f"{file}: is nested more deeply than any configuration")
+        raise UsageError(f"{file}: is nested more deeply, or holds more, than any configuration")
     try:
-        return tuple(
-            _Reader(file).document(node) for node in YAML(typ="safe", pure=True).compose_all(text) if node is not None
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of anchors that are used again, with lines of the file
+            composed = list(YAML(typ="safe", pure=True).compose_all(text))
+        return tuple(_Reader(file).document(node) for node in composed if node is not None)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -58,7 +60,7 @@ def _deep(text: str) -> bool:
     """Whether brackets nest, or are more, than the parser can take; a bracket in a string counts too."""
     depth = most = 0
     found = re.findall(r"[\[\]{}]", text)
-    if len(found) + text.count("- - ") > MAX_FLOW:
+    if len(found) + text.count("- - ") + text.count(",") > MAX_FLOW:
         return True
     for bracket in found:
         depth = depth + 1 if bracket in "[{" else max(0, depth - 1)

@@ -174,7 +174,7 @@ def test_files_that_are_none(folder: Path) -> None:
         ("pipe.yaml", "no regular file"),
         ("binary.yaml", "binary.yaml:2"),
         ("nul.yaml", "nul.yaml:2"),
-        ("large.yaml", "larger than 1 MiB"),
+        ("large.yaml", "larger than 1,024 KiB"),
         ("missing.yaml", "No such file"),
     ]:
         with pytest.raises(UsageError, match=said):

@@ -72,7 +72,7 @@ def _against(balancer: Balancer, values: list[Setting], subjects: Subjects) -> I
     seconds = [number for setting in values if (number := _seconds(setting)) is not None]
     if values and not seconds:
         return
-    if not values and not _api_is_here(subjects):
+    if not values and not balancer.of_module and not _api_is_here(subjects):
         return
     keep = min(seconds, default=float(DEFAULT_S))
     if keep > balancer.idle_s:
@@ -99,4 +99,4 @@ def _against(balancer: Balancer, values: list[Setting], subjects: Subjects) -> I
 
 def _api_is_here(subjects: Subjects) -> bool:
     """Whether the API's own variables would stand in what was read, so that their absence means the default."""
-    return bool(subjects.releases or subjects.calls or any(one.role == "api" for one in subjects.containers))
+    return bool(subjects.releases) or any(one.role == "api" for one in subjects.containers)

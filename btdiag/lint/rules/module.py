@@ -15,7 +15,7 @@ from btdiag.lint.nodes import Node
 from btdiag.lint.rules.common import UUID
 from btdiag.lint.rules.variables import origin_hits
 from btdiag.lint.subjects import Call, Hit, Subjects
-from btdiag.lint.tables import Variable
+from btdiag.lint.tables import Variable, number
 
 _RENAMED = {
     "enable_llm_gateway": "enable_ai_gateway",
@@ -104,6 +104,7 @@ def check(subjects: Subjects) -> Iterator[Hit]:
         yield from _together(call)
         yield from _readers(call)
         yield from _images(call)
+        yield from _growth(call)
     for name, place in subjects.undeclared:
         yield Hit(
             rule="terraform.tfvars-are-declared",
@@ -323,6 +324,18 @@ def _readers(call: Call) -> Iterator[Hit]:
                 f"fast readers do not share {ours}: they run without it",
                 verdict=Verdict.WARN, expected=theirs, remedy=f"Set {theirs} as well.",
             )  # fmt: skip
+
+
+def _growth(call: Call) -> Iterator[Hit]:
+    """Fast readers that an upgrade starts by itself: none by default up to v5.3.0, two since v5.5.0."""
+    name = "brainstore_fast_reader_instance_count"
+    crosses = call.before is not None and number(call.before) < number("5.5.0") <= number(call.module.version)
+    if call.module.cloud == "aws" and crosses and name not in call.arguments:
+        yield _hit(
+            call, "brainstore.capacity-is-there", name,
+            f"{call.before} to {call.module.version} starts two fast readers: {name} is 2 by default since v5.5.0",
+            verdict=Verdict.WARN, remedy=f"Check quotas and cost, or set {name} = 0.",
+        )  # fmt: skip
 
 
 def _images(call: Call) -> Iterator[Hit]:
