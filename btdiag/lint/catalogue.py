@@ -306,7 +306,39 @@ _LIST = (
     ),
 )
 
+RANGES: Mapping[str, str] = {
+    "telemetry.types-are-known": "chart 2.0.0 and later; AWS module v2.3.3 and later",
+    "telemetry.gateway-follows": "AWS module v5.5.0 and later",
+    "keepalive.outlives-the-load-balancer": "all; the AWS module's own ALB v5.3.0 and later",
+    "brainstore.limits-can-be-removed": "Brainstore: chart 2.1.0 to 5.0.0; resources: null also 6.2.2 and later",
+    "brainstore.readiness-recovers": "by default chart 3.0.3 to 4.1.0; as an override in every chart",
+    "brainstore.probes-have-one-handler": "chart 3.0.3 and later",
+    "brainstore.addresses-are-derived": "chart 5.1.0 and later",
+    "brainstore.azure-volumes-are-sized": "chart 3.0.0 and later, fast reader 5.0.0 and later",
+    "brainstore.cache-fits-volume": "volume.size chart 2.1.0 (Autopilot) and 3.0.0 (Azure), sizeLimit 6.2.2 and later",
+    "brainstore.fast-reader-mirrors-reader": "chart 5.0.0 and later; AWS module v4.1.0 and later",
+    "brainstore.fast-readers-run": "chart 5.0.0 and later",
+    "brainstore.capacity-is-there": "with --upgrade-from: charts 4.0.0 and 5.0.0, AWS module v5.5.0",
+    "config.required-values-are-set": "chart 3.1.0 and later",
+    "config.ports-match": "probes: chart 3.0.3 and later; the API's port: all",
+    "config.virtual-service-leads-to-the-api": "chart 3.1.1 and later",
+    "config.gateway-is-enabled": "chart 6.6.0 and later",
+    "config.images-fit-settings": "chart 5.1.0 and later (defaults 6.0.0 and 6.1.0); AWS module v5.0.0 and v5.1.0",
+    "audit.lists-are-valid": "chart 6.9.2 and later; AWS module v6.0.0 and later",
+    "retention.primary-organisation-is-set": "chart 6.7.1 and later; AWS module v4.1.0 (*) and v5.8.1 (empty)",
+    "retention.secrets-are-listed": "chart 3.0.0 and later",
+}
+"""For which versions a rule speaks; the others are for all in the tables (charts 1.0.0 and later)."""
+
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in _LIST}
+
+
+def table() -> str:
+    """The rules as a table in Markdown: claim, versions, sources."""
+    rows = ["| Rule | Claim | Versions | Sources |", "|---|---|---|---|"]
+    for rule in RULES.values():
+        rows.append(f"| `{rule.id}` | {rule.title} | {RANGES.get(rule.id, 'all')} | {' '.join(rule.sources)} |")
+    return "\n".join(rows) + "\n"
 
 
 def explain(id_: str) -> str | None:
@@ -314,5 +346,15 @@ def explain(id_: str) -> str | None:
     rule = RULES.get(id_)
     if rule is None:
         return None
-    lines = [f"{rule.id}: {rule.title}", "", rule.why, "", "Judged by btdiag lint, from files alone.", "", "Sources:"]
+    versions = f"Versions: {RANGES.get(rule.id, 'all')}."
+    lines = [
+        f"{rule.id}: {rule.title}",
+        "",
+        rule.why,
+        "",
+        versions,
+        "Judged by btdiag lint, from files alone.",
+        "",
+        "Sources:",
+    ]
     return "\n".join([*lines, *(f"  {source}" for source in rule.sources)])

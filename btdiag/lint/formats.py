@@ -46,7 +46,7 @@ def _text(result: Result, color: bool) -> str:
         lines += [f"    {name}: {text}" for name, text in _details(finding)]
         lines.append("")
     lines += [f"Assumed: {_assumed(result)}."] if result.assumed else []
-    lines.append(f"{len(result.files)} files, {_tally(result)}.")
+    lines.append(f"{_files(result)}, {_tally(result)}.")
     return "\n".join(lines) + "\n"
 
 
@@ -63,6 +63,10 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
 
 def _assumed(result: Result) -> str:
     return ", ".join(f"{name} {version} (the newest known)" for name, version in result.assumed.items())
+
+
+def _files(result: Result) -> str:
+    return f"{len(result.files)} file{'s' * (len(result.files) != 1)}"
 
 
 def _tally(result: Result) -> str:
@@ -118,7 +122,7 @@ def _markdown(result: Result) -> str:
         mark = "accepted" if finding.waived is not None else finding.verdict.value
         cells = (mark, _where(finding), finding.id, finding.summary, finding.waived or finding.remedy)
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
-    lines += ["", f"{len(result.files)} files, {_tally(result)}."]
+    lines += ["", f"{_files(result)}, {_tally(result)}."]
     lines += [f"Assumed: {_cell(_assumed(result))}."] if result.assumed else []
     return "\n".join(lines) + "\n"
 
@@ -170,7 +174,7 @@ def _html(result: Result) -> str:
             f"<section><h2>{mark}: {shown(_where(one))} <code>{shown(one.id)}</code></h2>"
             f"<p>{shown(one.summary)}</p><dl>{details}</dl></section>\n"
         )
-    footer = f"{len(result.files)} files, {_tally(result)}."
+    footer = f"{_files(result)}, {_tally(result)}."
     footer += f" Assumed: {_assumed(result)}." if result.assumed else ""
     return _PAGE.format(
         verdict=result.verdict.value, headline=shown(result.headline), findings="".join(parts), footer=shown(footer)
