@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -59,7 +60,8 @@ class Setting:
         """The value; None where only another tool knows it."""
         if self.node.value is None:
             return ""
-        return self.node.text
+        text = self.node.text
+        return None if text is not None and re.search(r"\$[\w({]", text) else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ import warnings
 from typing import Any
 
 from btdiag.lint.house import UsageError
-from btdiag.lint.nodes import Document, Duplicate, Node, Path, Place, Value, moved
+from btdiag.lint.nodes import Document, Duplicate, Node, Path, Place, Unknown, Value, moved
 
 MAX_DEPTH = 60
 MAX_VALUES = 200_000
 MAX_FLOW = 100_000  # brackets and commas of one file: the parser needs seconds for more
+_PLACEHOLDER = re.compile(r"\$\{\w|\$\(\w|\{\{")
 _BOOL = re.compile(r"y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF")
 _TRUE = re.compile(r"y|yes|true|on", re.IGNORECASE)
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+)")
@@ -148,6 +149,8 @@ def _key(node: Any) -> str:
 
 def _scalar(node: Any) -> Value:
     text: str = node.value
+    if _PLACEHOLDER.search(text):
+        return Unknown()  # envsubst, compose, vals or tpl put the value in
     if node.style or (node.tag == _STR and not _BOOL.fullmatch(text)):
         return text
     if text in _NULL:

@@ -245,3 +245,19 @@ def test_bucket_rules_of_google(condition: str, silent: bool) -> None:
 }}
 """
     assert (found({"main.tf": text}) == []) is silent
+
+
+def test_what_another_tool_puts_in_is_not_judged() -> None:
+    base = BASE.replace("cloud: aws", "cloud: ${CLOUD}").replace("globex", "${ORG}")
+    more = "api:\n  replicas: ${N}\n  service: {port: '{{ .port }}'}\nbrainstore:\n  locksBackend: ${LOCKS}\n"
+    assert values(more, base=base) == []
+    compose = (
+        "services:\n  api:\n    image: x/standalone-api:v1\n"
+        "    environment:\n      - CONTROL_PLANE_TELEMETRY=${T:-status}\n"
+    )
+    assert found({"compose.yaml": compose}) == []
+    assert found({"x.env": "OUTBOUND_RATE_LIMIT_MAX_REQUESTS=$LIMIT\n"}) == []
+
+
+def test_one_nothing_for_another_is_no_wrong_type() -> None:
+    assert values("api:\n  tolerations: {}\n  nodeSelector: []\n  extraEnvVars: {}\n") == []

@@ -60,4 +60,6 @@ def container_paths(release: Release) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def empty(node: Node | None) -> bool:
     """Whether templates take it for nothing: absent, null, false, 0, "" or empty."""
+    if node is not None and not node.known:
+        return False
     return node is None or node.value in (None, False, 0, "") or (node.text is None and not (node.map or node.items))

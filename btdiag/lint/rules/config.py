@@ -136,6 +136,8 @@ def _kinds(release: Release, path: Path, user: Node, standard: Node) -> Iterator
         if key in ("extraEnvVars", "controlPlaneTelemetry"):
             continue  # rules of their own
         ours, theirs = _kind(node), _kind(known)
+        if not (node.map or node.items or node.text or known.map or known.items or known.text):
+            continue  # one nothing for another
         if ours != theirs and not (theirs == "list" and not known.items and ours == "text" and not node.text):
             yield _wrong(release, at, node, f"is a {ours}, the chart takes a {theirs}", f"a {theirs}")
         elif ours == "map":
@@ -165,6 +167,8 @@ def _wrong(release: Release, path: Path, node: Node, what: str, expected: str) -
 
 def _cloud(release: Release) -> Iterator[Hit]:
     cloud = release.values.at("cloud")
+    if cloud is not None and not cloud.known:
+        return
     text = (cloud.text or "") if cloud is not None else ""
     if text not in CLOUDS and ((cloud is not None and cloud.given) or release.whole):
         meant = {"gcp": "google", "gke": "google", "gcs": "google", "eks": "aws", "aks": "azure"}.get(text.lower())
@@ -193,7 +197,13 @@ def _cloud(release: Release) -> Iterator[Hit]:
             yield _required(release, ("api", "enableGcsAuth"), account, "with api.enableGcsAuth")
     locks = release.values.at("brainstore", "locksBackend")
     backends = ("redis", "objectStorage")
-    if locks is not None and locks.given and release.chart.since("2.1.0") and locks.text not in backends:
+    if (
+        locks is not None
+        and locks.given
+        and locks.known
+        and release.chart.since("2.1.0")
+        and locks.text not in backends
+    ):
         yield _choice(release, ("brainstore", "locksBackend"), locks, backends, Verdict.FAIL)
 
 
@@ -227,6 +237,8 @@ def _choice(release: Release, path: Path, node: Node, words: tuple[str, ...], ve
 
 def _organisation(release: Release) -> Iterator[Hit]:
     name = release.values.at("global", "orgName")
+    if name is not None and not name.known:
+        return
     text = (name.text or "").strip() if name is not None else ""
     if text == PLACEHOLDER:
         if release.whole or (name is not None and name.given):
@@ -263,8 +275,9 @@ def _namespace(release: Release) -> Iterator[Hit]:
     installed = release.namespace
     if installed is None or release.values.text_at("global", "createNamespace") == "true":
         return
+    node = release.values.at("global", "namespace")
     named = release.values.text_at("global", "namespace")
-    if named != installed:
+    if named != installed and (node is None or node.known):
         yield Hit(
             rule="config.namespace-matches",
             verdict=Verdict.FAIL,
@@ -384,19 +397,30 @@ def _virtual_service(release: Release) -> Iterator[Hit]:
 def _words(release: Release) -> Iterator[Hit]:
     values = release.values
     mode = values.at("api", "unsafeUrlRequestMode")
-    if mode is not None and mode.given and release.chart.since("6.7.1") and (mode.text or "") not in _MODES:
+    if (
+        mode is not None
+        and mode.given
+        and mode.known
+        and release.chart.since("6.7.1")
+        and (mode.text or "") not in _MODES
+    ):
         yield _choice(release, ("api", "unsafeUrlRequestMode"), mode, _MODES, Verdict.WARN)
     if release.chart.since("5.1.0"):
         footer = values.at("brainstoreWalFooterVersion")
-        if footer is not None and footer.given and (footer.text or "") not in ("", "v1", "v2", "v3"):
+        if footer is not None and footer.given and footer.known and (footer.text or "") not in ("", "v1", "v2", "v3"):
             yield _choice(release, ("brainstoreWalFooterVersion",), footer, ("", "v1", "v2", "v3"), Verdict.FAIL)
         skip = values.at("skipPgForBrainstoreObjects")
-        if skip is not None and skip.given and not re.match(r"$|all$|(?:include|exclude):.", skip.text or ""):
+        if (
+            skip is not None
+            and skip.given
+            and skip.known
+            and not re.match(r"$|all$|(?:include|exclude):.", skip.text or "")
+        ):
             words = ("", "all", "include:...", "exclude:...")
             yield _choice(release, ("skipPgForBrainstoreObjects",), skip, words, Verdict.FAIL)
     google, modes = values.at("google", "mode"), ("autopilot", "standard")
     on_google = values.text_at("cloud") == "google" and release.chart.since("2.1.0")
-    if google is not None and google.given and on_google and google.text not in modes:
+    if google is not None and google.given and google.known and on_google and google.text not in modes:
         yield _choice(release, ("google", "mode"), google, modes, Verdict.WARN)
     yield from _audit(release)
 
@@ -410,7 +434,7 @@ def _audit(release: Release) -> Iterator[Hit]:
         yield _audit_hit(release, loose, "the two lists of audit logs exclude each other: the chart does not render")
     for key, node in lists.items():
         for item in node.items if node else ():
-            if not UUID.fullmatch(item.text or "") or (item.text or "").lower() != item.text:
+            if item.known and (not UUID.fullmatch(item.text or "") or (item.text or "").lower() != item.text):
                 yield _audit_hit(release, key, "an entry is no UUID in lower case: the chart does not render", item)
 
 

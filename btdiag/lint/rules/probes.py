@@ -141,7 +141,7 @@ def _ports(release: Release) -> Iterator[Hit]:
 def _brainstore_port(release: Release, role: str) -> Iterator[Hit]:
     path = ("brainstore", role, "service", "port")
     port = release.values.at(*path)
-    if port is None or not release.chart.since(_HAVE):
+    if port is None or port.text is None or not release.chart.since(_HAVE):
         return
     for kind in KINDS:
         probe = release.values.at("brainstore", kind, "httpGet", "port")
