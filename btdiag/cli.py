@@ -99,8 +99,9 @@ def checks(format_: str, checks_dir: str | None) -> int:
 def explain(check_id: str, checks_dir: str | None) -> int:
     """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab."""
     from btdiag.engine.catalogue import explain_check
+    from btdiag.lint.catalogue import explain as explain_rule
 
-    click.echo(explain_check(check_id, _folder(checks_dir)))
+    click.echo(explain_rule(check_id) or explain_check(check_id, _folder(checks_dir)))
     return 0
 
 
@@ -199,6 +200,27 @@ def bundle(folder: Path, anonymize: bool, sure: bool, output: Path | None) -> in
     from btdiag.engine import stored
 
     return stored.bundle(folder, output, anonymize=anonymize, sure=sure, stdout=sys.stdout, stderr=sys.stderr)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@FORMAT
+@click.option("--chart", metavar="VERSION", default=None, help="the Helm chart's version")
+@click.option("--module", "modules", metavar="CLOUD=VERSION", multiple=True, help="a Terraform module's version")
+@click.option("--namespace", metavar="NAME", default=None, help="the namespace that is installed into")
+@click.option("--upgrade-from", metavar="VERSION", default=None, help="the chart's version that runs now")
+@click.option("--baseline", metavar="REPORT", default=None, help="a JSON report: only what is new counts")
+@click.option("--profile", metavar="FILE", default=None, help="settings file with accepted findings")
+@click.option("--fail-on", type=click.Choice(["fail", "inconclusive", "warn", "never"]), default="fail")
+@click.option("--fix", is_flag=True, help="print a diff of safe corrections; nothing is written")
+@NO_COLOR
+def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
+    """Check Helm values, manifests, Terraform, compose and env files; no network. - is stdin."""
+    from btdiag.engine.delivery import color_fits
+    from btdiag.lint.command import lint as run_lint
+
+    color = not no_color and color_fits(sys.stdout, os.environ)
+    return run_lint(paths, out=sys.stdout, format_=format_, color=color, **options)
 
 
 @cli.command()
