@@ -220,7 +220,8 @@ def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> 
     from btdiag.lint.command import lint as run_lint
 
     color = not no_color and color_fits(sys.stdout, os.environ)
-    return run_lint(paths, out=sys.stdout, format_=format_, color=color, **options)
+    out = mouth.painted(sys.stdout) if color else sys.stdout
+    return run_lint(paths, out=out, format_=format_, color=color, **options)
 
 
 @cli.command()
