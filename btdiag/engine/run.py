@@ -23,7 +23,7 @@ from btdiag.engine.session import Collected, CollectionError, Result, with_check
 from btdiag.engine.worker import Worker
 
 # After the budget's end the measuring has handed over what it saw; a loop that is still not back is blocked.
-OVERDUE_S = 0.5
+OVERDUE_S = 1.0
 # How long a user's own check may take after the budget's end, all of them together.
 LATE_CHECKS_S = 1.0
 
@@ -37,9 +37,17 @@ def execute(settings: Settings, targets: Sequence[Target], events: Events, inter
 def _run(run: Run, found: Collected) -> Report | ReportSet:
     """From the collected checks to the report. What others are blocked by is judged too, and measured where nobody had
     selected it."""
+    worker = Worker()
+    try:
+        return _measured_and_judged(run, found, worker)
+    finally:
+        run.interrupt.tell(lambda: None)
+        worker.close()
+
+
+def _measured_and_judged(run: Run, found: Collected, worker: Worker) -> Report | ReportSet:
     checks = {check.id: check for check in found.checks}
     schedule = _schedule(run, found)
-    worker = Worker()
     judged = [Judged() for _ in run.targets]
     due = {number: tuple(check.id for check in chosen(found.checks, run.settings)) for number in range(len(judged))}
     measured_s = 0.0
@@ -67,7 +75,7 @@ def _measure(run: Run, schedule: Schedule, worker: Worker, names: set[str]) -> N
     run.interrupt.tell(lambda: worker.call_soon(schedule.stop))
     if not worker.run(schedule.measure(sorted(names), already_s=run.elapsed_s), give_up):
         schedule.interrupted = run.interrupt.requested
-        schedule.settle(worker.stuck_in())
+        schedule.leave(worker.stuck_in())
 
 
 def _patience(run: Run) -> float:

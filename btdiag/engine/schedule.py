@@ -94,6 +94,7 @@ class Schedule:
     outcomes: dict[Key, TaskOutcome] = field(default_factory=dict)
     requests_sent: int = 0
     interrupted: bool = False
+    _left_alone: bool = False
     _deadline: Deadline = field(default_factory=Deadline)
     _tasks: dict[Key, asyncio.Task[TaskOutcome]] = field(default_factory=dict)
     _places: list[_Place] = field(default_factory=list)
@@ -117,7 +118,9 @@ class Schedule:
             for spec in specs:
                 self._start(spec, None if spec.scope is Scope.RUN else number)
         await self._wait_for_all()
-        self.settle()
+        if self._left_alone:  # the loop came back when nobody waited for it any more
+            return
+        self._settle(("", ""))
         self.requests_sent += sum(place.wire.counts.requests for place in self._places)
         self._places.clear()
 
@@ -159,9 +162,14 @@ class Schedule:
     def _unfinished(self) -> set[asyncio.Task[TaskOutcome]]:
         return {task for task in self._tasks.values() if not task.done()}
 
-    def settle(self, stuck: tuple[str, str] = ("", "")) -> None:
-        """Give every task an outcome, those that were cut off too. `stuck` names the task that blocks the loop, and
-        where: then this is called from outside of the loop, which is given up."""
+    def leave(self, stuck: tuple[str, str]) -> None:
+        """Settle from outside of a loop that does not come back; `stuck` names the task in its way, and where."""
+        self._left_alone = True
+        self._settle(stuck)
+        self.outcomes = dict(self.outcomes)
+
+    def _settle(self, stuck: tuple[str, str]) -> None:
+        """Give every task an outcome, those that were cut off too."""
         reason = "interrupted" if self.interrupted else f"the run's budget of {self.mode.budget:g} s ended first"
         for key, task in list(self._tasks.items()):
             if key not in self.outcomes:
@@ -174,7 +182,7 @@ class Schedule:
                 return task.result()
             lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")
             return TaskOutcome(value=lost, started_s=0.0, duration_s=0.0, crash=crash_text(error))
-        if stuck[0] == key.text:
+        if stuck[0] == key.text and not self.registry[key.name].shipped:
             blocks = NotMeasured(reason=f"{key.text} blocks the event loop: it must await what it waits for")
             return TaskOutcome(value=blocks, started_s=0.0, duration_s=0.0, crash=stuck[1])
         return TaskOutcome(value=NotMeasured(reason=f"{key.text}: {reason}"), started_s=0.0, duration_s=0.0)

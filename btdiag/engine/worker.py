@@ -11,6 +11,7 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
 LOOK_S = 0.1  # how often the caller looks if it has to give up
+CLOSING_S = 0.5  # how long a loop may take to end
 
 
 class Worker:
@@ -23,7 +24,18 @@ class Worker:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
+        self.loop.set_exception_handler(lambda loop, context: None)  # what is abandoned was told in the report
         self.loop.run_forever()
+        if left := asyncio.all_tasks(self.loop):
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.wait(left, timeout=LOOK_S))
+        self.loop.close()
+
+    def close(self) -> None:
+        """Let the loop end; one that does not come back is left to itself."""
+        self.call_soon(self.loop.stop)
+        self._thread.join(CLOSING_S)
 
     def run(self, work: Coroutine[Any, Any, None], give_up: Callable[[], bool]) -> bool:
         """Wait for the work; False if it was given up, for the loop does not come back. What it raises is raised."""
