@@ -83,10 +83,12 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What to change. `text` is one or two plain sentences with the real values filled in."""
+    """What to change. `text` is one or two plain sentences with the real values filled in; `action` is the same in at
+    most 140 characters, for the headline ("" where the first sentence of the text is that short)."""
 
     text: str
     snippets: tuple[Snippet, ...] = ()
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +96,14 @@ class Finding:
     """What a judgement concludes about one claim.
 
     `because` is the id of another check whose failure explains this one: set it with verdict `skip`. `hop` is a
-    HopName and `owner` an Owner; a user's own checks may use plain strings.
+    HopName and `owner` an Owner; a user's own checks may use plain strings. `answer` says in at most 90 characters what
+    does not work for whom, without figures ("The web app cannot call the API: preflights refuse x-bt-use-gateway"); it
+    begins the headline. `summary` is the proof: k of n, since when, where.
     """
 
     verdict: Verdict
     summary: str
+    answer: str = ""
     hop: str = ""
     owner: str = ""
     expected: str = ""

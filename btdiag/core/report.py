@@ -20,14 +20,15 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One check as reported. `waived` is the reason of an accepted finding: shown, but not counted. `why` says in the
-    user's terms why the claim matters."""
+    """One check as reported. `answer` is what a headline would say of it, "" without a short one. `waived` is the
+    reason of an accepted finding: shown, but not counted. `why` says in the user's terms why the claim matters."""
 
     id: str
     family: str
     title: str
     verdict: Verdict
     summary: str
+    answer: str = ""
     hop: str = ""
     owner: str = ""
     because: str | None = None

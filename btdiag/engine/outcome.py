@@ -33,6 +33,7 @@ def result(check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rer
         why=explanation.why,
         verdict=finding.verdict,
         summary=finding.summary,
+        answer=finding.answer,
         hop=str(finding.hop),
         owner=str(finding.owner),
         because=finding.because,

@@ -100,6 +100,7 @@ _CHECK_KEYS = (
     "why",
     "verdict",
     "summary",
+    "answer",
     "hop",
     "owner",
     "because",
@@ -121,7 +122,8 @@ def _check(check: CheckResult) -> dict[str, Any]:
 
 
 def _remedy(remedy: Remedy) -> dict[str, Any]:
-    return {"text": remedy.text, "snippets": [{"for": each.product, "code": each.code} for each in remedy.snippets]}
+    snippets = [{"for": each.product, "code": each.code} for each in remedy.snippets]
+    return {"text": remedy.text, "action": remedy.action, "snippets": snippets}
 
 
 def _measurement(record: MeasurementRecord) -> dict[str, Any]:

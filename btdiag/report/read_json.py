@@ -91,10 +91,11 @@ def _snippet(data: Any, place: str) -> Snippet:
 
 
 def _remedy(data: Any, place: str) -> Remedy:
-    values = _object(data, place, {"text", "snippets"})
+    values = _object(data, place, {"text", "action", "snippets"})
     snippets = _list(values["snippets"], f"{place}.snippets")
     return Remedy(
         text=_value(values["text"], str, f"{place}.text"),
+        action=_value(values["action"], str, f"{place}.action"),
         snippets=tuple(_snippet(item, f"{place}.snippets[{index}]") for index, item in enumerate(snippets)),
     )
 
@@ -125,13 +126,14 @@ def shortly(data: object) -> str:
 
 
 def _object(data: Any, place: str, names: set[str] | None) -> dict[str, Any]:
-    """The object `data`, which must have exactly these keys (any keys with None)."""
+    """The object `data` with these keys, which it must have; others, a later version's, are left out (None: all)."""
     if not isinstance(data, dict):
         raise ReportFileError(f"{place} is no object")
-    if names is not None and (wrong := sorted(data.keys() ^ names)):
-        problem = "unknown" if wrong[0] in data else "missing"
-        raise ReportFileError(f"{place}: the key {shortly(wrong[0])} is {problem}")
-    return data
+    if names is None:
+        return data
+    if missing := sorted(names - data.keys()):
+        raise ReportFileError(f"{place}: the key {shortly(missing[0])} is missing")
+    return {name: data[name] for name in names}
 
 
 def _list(data: Any, place: str) -> list[Any]:
