@@ -25,13 +25,22 @@ class Verdict(StrEnum):
         """0 (skip) to 4 (fail)."""
         return _SEVERITY[self]
 
+    @property
+    def place(self) -> int:
+        """0 (fail) to 4 (skip): where it stands when what is known leads, and what is not comes after it."""
+        return _PLACE[self]
+
 
 _SEVERITY = {verdict: number for number, verdict in enumerate(Verdict)}
+_PLACE = {
+    verdict: number
+    for number, verdict in enumerate((Verdict.FAIL, Verdict.WARN, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIP))
+}
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The most severe of the verdicts; `skip` for none at all."""
-    return max(verdicts, key=lambda verdict: verdict.severity, default=Verdict.SKIP)
+def leading(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict that speaks for all: `fail`, else `warn`, else `inconclusive`, else `pass`; `skip` for none."""
+    return min(verdicts, key=lambda verdict: verdict.place, default=Verdict.SKIP)
 
 
 class HopName(StrEnum):

@@ -36,7 +36,8 @@ def judge(
     attempt = found.judge(check, fact, within_s)
     names = tuple(spec.name for spec in found.registry.needs(check.parameters))
     rerun = command(run.settings, run.targets[number], (check.id,))
-    entry = outcome.result(check, attempt, measurements=names, rerun=rerun)
+    again = command(run.settings, run.targets[number], ())
+    entry = outcome.result(check, attempt, measurements=names, rerun=rerun, again=again)
     if entry.verdict is Verdict.INCONCLUSIVE and (crashes := _crashes(schedule, names, number)):
         entry = replace(entry, evidence=(*entry.evidence, *crashes))
     judged.results[check.id] = entry

@@ -6,7 +6,7 @@ A bad observation fails its own check. What lacks its input is `skip` "because X
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -17,11 +17,15 @@ from btdiag.core.report import CheckResult
 from btdiag.engine.attempt import Attempt
 from btdiag.engine.checks import Check
 from btdiag.engine.inputs import weightiest
+from btdiag.engine.rerun import with_option
 
 
-def result(check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rerun: str) -> CheckResult:
-    """The report's line for one check, before the others are looked at (see `resolve`)."""
-    finding = _finding(check, attempt)
+def result(
+    check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rerun: str, again: str = ""
+) -> CheckResult:
+    """The report's line for one check, before the others are looked at (see `resolve`). `rerun` is the command for this
+    check, `again` the one for the whole run, which an option may be added to."""
+    finding = _finding(check, attempt, again)
     explanation = check.explanation
     remedy = finding.remedy
     if remedy is None and explanation.remedy and finding.verdict in (Verdict.FAIL, Verdict.WARN):
@@ -48,7 +52,7 @@ def result(check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rer
     )
 
 
-def _finding(check: Check, attempt: Attempt) -> Finding:
+def _finding(check: Check, attempt: Attempt, again: str) -> Finding:
     if attempt.crash is not None:
         last = attempt.crash.splitlines()[-1]
         evidence = Evidence(kind="crash", title="Where btdiag failed", data=attempt.crash)
@@ -60,15 +64,15 @@ def _finding(check: Check, attempt: Attempt) -> Finding:
         evidence = Evidence(kind="text", title="The assertion", data=attempt.assertion)
         return Finding(verdict=Verdict.FAIL, summary=first, evidence=(evidence,) if rest else ())
     if attempt.missing:
-        return _without(weightiest([missing for _, missing in attempt.missing]))
+        return _without(weightiest([missing for _, missing in attempt.missing]), again)
     return attempt.finding or Finding(verdict=Verdict.PASS, summary=check.explanation.title)
 
 
-def _without(missing: NotMeasured) -> Finding:
+def _without(missing: NotMeasured, again: str) -> Finding:
     """The finding of a check that did not get its facts."""
     if missing.by is not None:
         return Finding(verdict=Verdict.SKIP, summary=missing.reason, because=missing.by)
-    hint = f"; to find out: {missing.command}" if missing.command else ""
+    hint = f"{TO_FIND_OUT}{with_option(again, missing.command)}" if missing.command else ""
     verdict = Verdict.SKIP if missing.skipped else Verdict.INCONCLUSIVE
     return Finding(verdict=verdict, summary=f"{missing.reason}{hint}")
 
@@ -126,11 +130,22 @@ def waive(entry: CheckResult, waivers: tuple[Waiver, ...], today: date) -> Check
     return entry
 
 
+TO_FIND_OUT = "; to find out: "
+"""What parts the reason why something was not seen from the command that would settle it."""
+
+
 def not_seen(results: Mapping[str, CheckResult]) -> tuple[str, ...]:
-    """What this run could not observe, and why: every skip and undecided check that no failure explains, by reason."""
-    by_reason: dict[str, list[str]] = {}
+    """What this run could not observe, and why: every skip and undecided check that no failure explains, by the command
+    that would settle it, else by reason."""
+    groups: dict[str, dict[str, list[str]]] = {}
     for entry in results.values():
         open_question = entry.verdict is Verdict.SKIP and entry.because is None
         if open_question or entry.verdict is Verdict.INCONCLUSIVE:
-            by_reason.setdefault(entry.summary, []).append(entry.id)
-    return tuple(f"{', '.join(ids)}: {reason}" for reason, ids in by_reason.items())
+            reason, _, settles = entry.summary.partition(TO_FIND_OUT)
+            groups.setdefault(settles or reason, {}).setdefault(reason, []).append(entry.id)
+    return tuple(_not_seen(settles, reasons) for settles, reasons in groups.items())
+
+
+def _not_seen(settles: str, reasons: Mapping[str, Sequence[str]]) -> str:
+    told = "; ".join(f"{', '.join(ids)}: {reason}" for reason, ids in reasons.items())
+    return told if settles in reasons else f"{told}{TO_FIND_OUT}{settles}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from btdiag import __version__
 from btdiag.core.evidence import to_json
-from btdiag.core.finding import worst
+from btdiag.core.finding import leading
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.report import MeasurementRecord, Report, ReportSet, RunInfo, Vantage
 from btdiag.core.target import Target
@@ -20,6 +20,8 @@ from btdiag.engine.judging import Judged
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
 from btdiag.report import verdicts
+from btdiag.report.headline import headline, headline_of_set
+from btdiag.report.path import path
 from btdiag.report.redact import redact
 
 
@@ -60,8 +62,8 @@ def document(run: Run, judged: Sequence[Judged], facts: Facts) -> Report | Repor
     if len(reports) == 1:
         return reports[0]
     return ReportSet(
-        verdict=worst(report.verdict for report in reports),
-        headline=verdicts.headline_of_set(reports),
+        verdict=leading(report.verdict for report in reports),
+        headline=headline_of_set(reports),
         reports=reports,
     )
 
@@ -80,9 +82,15 @@ def _report(run: Run, number: int, judged: Judged, facts: Facts) -> Report:
         target=shown_target(target),
         verdict=verdicts.overall(checks),
         root_cause=verdicts.root_cause(checks),
-        headline=verdicts.headline(checks, url=target.url, addresses=facts.addresses(number)),
+        headline=headline(
+            checks,
+            url=target.url,
+            addresses=facts.addresses(number),
+            requests=facts.schedule.requests_sent if len(run.targets) == 1 else 0,
+            interrupted_after_s=facts.measured_s if run.interrupt.requested else None,
+        ),
         counts=verdicts.counts(checks),
-        path=verdicts.path(checks),
+        path=path(checks),
         checks=checks,
         not_seen=(*outcome.not_seen(resolved), *withheld_keys(target, records)),
         measurements=records,

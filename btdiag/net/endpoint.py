@@ -23,7 +23,7 @@ async def backend_way(target: Target, wire: Wire) -> Way:
     verified, for nothing secret is sent. Raises NotAsked without --backend, Blocked when nothing takes a
     connection."""
     if target.backend is None:
-        raise NotAsked("no --backend was given", f"btdiag run --target {target.url} --backend URL")
+        raise NotAsked("no --backend was given", "--backend http://HOST:8000")
     detail = ""
     for route in await routes_to(target.backend, target):
         way = Way(route=route, verify=False)

@@ -21,6 +21,8 @@ from btdiag.report import picture, verdicts, words
 from btdiag.report.documents import Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_views import view
+from btdiag.report.headline import answer_of, leading_finding
+from btdiag.report.path import hop_of
 
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#][^\s<>\"\\^`{|}]*)?")
 
@@ -50,10 +52,10 @@ def _template() -> Template:
     environment.globals |= {
         "addresses": addresses,
         "cause_line": _cause_line,
-        "cause_of": _cause_of,
-        "findings": verdicts.findings,
+        "cause_of": lambda report: leading_finding(report.checks),
+        "findings": lambda checks: verdicts.with_one_reason(verdicts.findings(checks)),
         "glyphs": words.GLYPHS,
-        "hop_of": verdicts.hop_of,
+        "hop_of": hop_of,
         "is_link": _is_link,
         "quiet": _quiet,
         "run_lines": words.run_lines,
@@ -82,16 +84,10 @@ def _is_link(text: str) -> bool:
     return _LINK.fullmatch(text) is not None
 
 
-def _cause_of(report: Report) -> CheckResult | None:
-    """What the first screen explains: the root cause, or the worst finding where nothing failed."""
-    found = verdicts.findings(report.checks)
-    return next((check for check in found if check.id == report.root_cause), found[0] if found else None)
-
-
 def _cause_line(report: Report) -> str:
-    """The headline, without what to do where that stands right below it."""
-    cause = _cause_of(report)
-    return report.headline.partition(verdicts.TO_DO)[0] if cause and cause.remedy else report.headline
+    """The answer alone where what to do stands right below it, else the headline."""
+    cause = leading_finding(report.checks)
+    return answer_of(cause) if cause and cause.remedy else report.headline
 
 
 def _quiet(report: Report, verdict: str) -> list[CheckResult]:

@@ -15,6 +15,7 @@ from btdiag.report import verdicts
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_lines import lines as evidence_lines
+from btdiag.report.path import hop_of
 from btdiag.report.words import run_lines
 
 
@@ -80,7 +81,7 @@ def details(check: CheckResult) -> str:
     pairs = [
         ("Claim", check.title),
         ("Why it matters", check.why),
-        ("Hop", verdicts.hop_of(check)),
+        ("Hop", hop_of(check)),
         ("Owner", check.owner),
         ("Expected", check.expected),
         ("Seen", check.seen),

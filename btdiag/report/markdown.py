@@ -16,6 +16,7 @@ from btdiag.report import verdicts
 from btdiag.report.documents import Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_lines import lines as evidence_lines
+from btdiag.report.path import hop_of
 from btdiag.report.words import STATE_GLYPHS, label, run_lines, settings, tally
 
 _MARKUP = re.compile(
@@ -75,23 +76,23 @@ def _summary(document: Document) -> list[str]:
 
 
 def _report(report: Report) -> list[list[str]]:
-    found = verdicts.findings(report.checks)
+    found = verdicts.with_one_reason(verdicts.findings(report.checks))
     waived = [check for check in report.checks if check.waived is not None]
     quiet = [check for check in verdicts.counted(report.checks) if check.verdict in {Verdict.PASS, Verdict.SKIP}]
     return [
         [f"## {label(report.verdict)}: {prose(report.headline)}"],
         [f"**Path:** {' → '.join(_hop(hop.hop, hop.state) for hop in report.path)}"] if report.path else [],
         [f"**Checks:** {tally(report.counts, len(waived))}"],
-        table([_row(check) for check in found], ("verdict", "check", "hop", "owner", "what was seen")),
-        *[_finding(check) for check in found],
+        table([_row(group) for group in found], ("verdict", "check", "hop", "owner", "what was seen")),
+        *[_finding(group[0]) for group in found if len(group) == 1],
         _folded(
             "Accepted findings, not counted",
-            [(*_row(check), prose(check.waived or "")) for check in waived],
+            [(*_row((check,)), prose(check.waived or "")) for check in waived],
             _WAIVED_HEADERS,
         ),
         _folded(
             "Passed and skipped",
-            [_quiet_row(check) for check in verdicts.by_severity(quiet)],
+            [_quiet_row(group) for group in verdicts.with_one_reason(verdicts.by_severity(quiet))],
             ("verdict", "check", "what was seen"),
         ),
         _about(report),
@@ -106,18 +107,24 @@ def _hop(name: str, state: str) -> str:
     return f"**{shown} ({state})**" if state in {"broken", "not reached"} else shown
 
 
-def _row(check: CheckResult) -> tuple[str, ...]:
+def _row(group: Sequence[CheckResult]) -> tuple[str, ...]:
+    check = group[0]
     return (
         label(check.verdict),
-        code(check.id),
-        prose(verdicts.hop_of(check)),
+        _names(group),
+        prose(hop_of(check)),
         prose(check.owner),
         prose(check.summary),
     )
 
 
-def _quiet_row(check: CheckResult) -> tuple[str, ...]:
-    return (label(check.verdict), code(check.id), prose(check.summary))
+def _quiet_row(group: Sequence[CheckResult]) -> tuple[str, ...]:
+    return (label(group[0].verdict), _names(group), prose(group[0].summary))
+
+
+def _names(group: Sequence[CheckResult]) -> str:
+    ids = ", ".join(code(check.id) for check in group)
+    return ids if len(group) == 1 else f"{len(group)} checks: {ids}"
 
 
 def _finding(check: CheckResult) -> list[str]:

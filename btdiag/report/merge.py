@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from btdiag.core.finding import Verdict, worst
+from btdiag.core.finding import Verdict, leading
 from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Difference, Document, Merged, ReportFileError, reports_of, url_of
@@ -26,7 +26,7 @@ def merge(documents: Sequence[Document]) -> Merged:
         raise ReportFileError("a merge needs at least two reports")
     places = _places(reports)
     return Merged(
-        verdict=worst(report.verdict for report in reports),
+        verdict=leading(report.verdict for report in reports),
         headline=_headline(places),
         reports=tuple(reports),
         differences=tuple(_differences(places)),
@@ -55,7 +55,7 @@ def _places(reports: Sequence[Report]) -> Places:
 def _headline(places: Places) -> str:
     broken = [place for place, report in places.items() if report.verdict is Verdict.FAIL]
     if not broken:
-        worst_report = max(places.values(), key=lambda report: report.verdict.severity)
+        worst_report = min(places.values(), key=lambda report: report.verdict.place)
         return f"No failure from {len(places)} places: {worst_report.headline}"
     first = places[broken[0]]
     if len(broken) < len(places):

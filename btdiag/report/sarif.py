@@ -16,6 +16,7 @@ from btdiag.report import json_, verdicts
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import plain
 from btdiag.report.junit import details
+from btdiag.report.path import hop_of
 
 _KINDS = {Verdict.FAIL: ("fail", "error"), Verdict.WARN: ("fail", "warning"), Verdict.INCONCLUSIVE: ("open", "none")}
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
@@ -94,7 +95,7 @@ def _result(check: CheckResult, report: Report, index: int) -> Json:
 def _location(check: CheckResult, report: Report) -> Json:
     return {
         "physicalLocation": {"artifactLocation": {"uri": uri(url_of(report))}},
-        "logicalLocations": [{"name": plain(verdicts.hop_of(check)), "kind": "resource"}],
+        "logicalLocations": [{"name": plain(hop_of(check)), "kind": "resource"}],
     }
 
 

@@ -14,9 +14,12 @@ from btdiag.report import verdicts
 from btdiag.report.documents import Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_lines import lines as evidence_lines
+from btdiag.report.headline import leading_finding
+from btdiag.report.path import hop_of
 from btdiag.report.words import GLYPHS, STATE_GLYPHS, label, run_lines, settings, tally
 
 _NARROWEST = 40
+_LONG = 40  # lines: more than this leaves a usual screen
 _SNIPPETS = 2
 """So many snippets are shown without being asked: judgements give those for the product they recognized first."""
 _COMMAND = re.compile(r"(^[ \t]*(?=::[A-Za-z][\w-]*(?: .*)?::)|#(?=#\[))", re.MULTILINE)
@@ -51,9 +54,11 @@ class _Page:
         self._verbose = verbose
 
     def report(self, report: Report) -> list[str]:
-        cause = next((check for check in report.checks if check.id == report.root_cause), None)
+        cause = leading_finding(report.checks)
         if self._verbose < 0:
             return self.answer(report.verdict, report.headline)
+        if cause and cause.verdict is Verdict.INCONCLUSIVE:
+            cause = None
         blocks = [
             self.answer(report.verdict, report.headline),
             self._cause(cause) if cause else [],
@@ -64,7 +69,12 @@ class _Page:
             self._folded(report),
             self._about(report),
         ]
-        return _joined(blocks)
+        lines = _joined(blocks)
+        return lines if len(lines) <= _LONG else [*lines, "", *self._again(report)]
+
+    def _again(self, report: Report) -> list[str]:
+        """The first words once more, where they have left the screen."""
+        return [*self.answer(report.verdict, report.headline), f"Exit code {report.run.exit_code}"]
 
     def summary(self, document: Document) -> list[str]:
         """The head of a document of several reports."""
@@ -89,8 +99,8 @@ class _Page:
 
     def _cause(self, check: CheckResult) -> list[str]:
         pairs = [
-            ("Root cause", check.id),
-            ("Where", verdicts.hop_of(check)),
+            ("Root cause" if check.verdict is Verdict.FAIL else "Finding", check.id),
+            ("Where", hop_of(check)),
             ("Owner", check.owner),
             ("Expected", check.expected),
             ("Seen", check.seen or check.summary),
@@ -122,7 +132,8 @@ class _Page:
 
     def _findings(self, report: Report, cause: CheckResult | None) -> list[str]:
         found = verdicts.findings(report.checks)
-        rows = [(label(check.verdict), _told(check, with_remedy=check is not cause)) for check in found]
+        groups = verdicts.with_one_reason(found)
+        rows = [(label(group[0].verdict), _told(group, with_remedy=group[0] is not cause)) for group in groups]
         return self._table(rows, ("verdict", "finding")) + self._evidence(found)
 
     def _evidence(self, checks: Iterable[CheckResult]) -> list[str]:
@@ -142,7 +153,7 @@ class _Page:
     def _waived(self, checks: Iterable[CheckResult]) -> list[str]:
         accepted = [check for check in verdicts.by_severity(checks) if check.waived is not None]
         rows = [
-            (f"{GLYPHS['waived']} accepted", f"{_told(check)}\n({plain(check.waived or '')})") for check in accepted
+            (f"{GLYPHS['waived']} accepted", f"{_told((check,))}\n({plain(check.waived or '')})") for check in accepted
         ]
         return self._table(rows, ("verdict", "accepted finding"))
 
@@ -152,7 +163,8 @@ class _Page:
         line = tally(report.counts, waived)
         if self._verbose < 1 or not quiet:
             return self._wrap(line + (" (-v lists all)" if quiet else ""))
-        rows = [(label(check.verdict), _told(check)) for check in verdicts.by_severity(quiet)]
+        groups = verdicts.with_one_reason(verdicts.by_severity(quiet))
+        rows = [(label(group[0].verdict), _told(group)) for group in groups]
         return [line, "", *self._table(rows, ("verdict", "check"))]
 
     def _about(self, report: Report) -> list[str]:
@@ -161,7 +173,7 @@ class _Page:
             pairs += [("Options", settings(report.run.options)), ("Redacted", _redacted(report))]
         told = [line for name, text in pairs if text for line in self.labelled(name, plain(text))]
         for number, text in enumerate(report.not_seen):
-            told += self.labelled("" if number else "Not seen", plain(text))
+            told += self.labelled("" if number else "Not seen", f"- {plain(text)}")
         return told
 
     def _difference(self, what: str, values: Iterable[tuple[str, str]], meaning: str) -> list[str]:
@@ -202,9 +214,10 @@ class _Page:
         return f"\x1b[1;{code}m{text}\x1b[0m" if self._color and code else text
 
 
-def _told(check: CheckResult, *, with_remedy: bool = False) -> str:
-    remedy = f"\n=> {plain(check.remedy.text)}" if with_remedy and check.remedy else ""
-    return f"{plain(check.id)}\n{plain(check.summary)}{remedy}"
+def _told(group: Sequence[CheckResult], *, with_remedy: bool = False) -> str:
+    first = group[0]
+    remedy = f"\n=> {plain(first.remedy.text)}" if with_remedy and first.remedy else ""
+    return f"{plain(verdicts.names_of(group))}\n{plain(first.summary)}{remedy}"
 
 
 def _mark(hop: Hop, first_broken: Hop | None) -> str:

@@ -136,9 +136,10 @@ def test_the_command_repeats_what_was_given_without_secrets(tmp_path: Path) -> N
     )
     found = command(made, target(made, made.urls[0]), ("cors.web-app-may-call",))
     assert found == (
-        "btdiag run --target https://api.example --quick --budget 90 --origin https://a.example --origin null "
-        "--no-induce --only cors.web-app-may-call"
+        "btdiag run --target https://api.example --quick --budget 90 --header 'X-Secret: @X_SECRET' "
+        "--proxy http://p:1 --origin https://a.example --origin null --no-induce --only cors.web-app-may-call"
     )
+    assert "canary" not in found
 
 
 def test_a_lab_is_named_as_a_lab(tmp_path: Path) -> None:

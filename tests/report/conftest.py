@@ -13,6 +13,8 @@ from btdiag.core.finding import Evidence, Owner, Remedy, Snippet, Verdict
 from btdiag.core.report import CheckResult, Hop, MeasurementRecord, Report, ReportSet, RunInfo, Vantage
 from btdiag.report import verdicts
 from btdiag.report.documents import Difference, Document, Merged
+from btdiag.report.headline import headline, headline_of_set
+from btdiag.report.path import path
 
 URL = "https://braintrust.example.com"
 
@@ -195,9 +197,9 @@ def report_of(checks: tuple[CheckResult, ...], url: str = URL) -> Report:
         target={"url": url, "lb_idle_timeout": 300.0},
         verdict=verdicts.overall(checks),
         root_cause=verdicts.root_cause(checks),
-        headline=verdicts.headline(checks, url=url, addresses=2),
+        headline=headline(checks, url=url, addresses=2),
         counts=verdicts.counts(checks),
-        path=verdicts.path(checks),
+        path=path(checks),
         checks=checks,
         not_seen=("what a browser would see: no browser was found (see btdiag doctor)",),
         redactions={"authorization": 3, "cookie": 1},
@@ -219,7 +221,7 @@ def healthy() -> Report:
 @pytest.fixture(scope="session")
 def several(failing: Report, healthy: Report) -> ReportSet:
     reports = (failing, replace(healthy, target={"url": "https://two.example.com"}))
-    return ReportSet(verdict=Verdict.FAIL, headline=verdicts.headline_of_set(reports), reports=reports)
+    return ReportSet(verdict=Verdict.FAIL, headline=headline_of_set(reports), reports=reports)
 
 
 # --- Hostile documents ------------------------------------------------------------------------------------------------
@@ -356,7 +358,7 @@ def hostile_reports(draw: st.DrawFn) -> Report:
         root_cause=verdicts.root_cause(checks),
         headline=draw(texts),
         counts=verdicts.counts(checks),
-        path=draw(st.just(verdicts.path(checks)) | st.lists(hops, max_size=2).map(tuple)),
+        path=draw(st.just(path(checks)) | st.lists(hops, max_size=2).map(tuple)),
         checks=checks,
         not_seen=draw(lists_of_text),
         redactions=draw(st.dictionaries(texts, st.integers(min_value=0, max_value=9), max_size=2)),

@@ -281,8 +281,8 @@ def test_sarif_tells_findings_apart(failing: Report) -> None:
     assert told == [
         ("keepalive.backend-outlives-load-balancer", "fail", "error", False),
         ("egress.only-what-is-needed", "fail", "error", True),
-        ("cors.preflight-allows-headers", "open", "none", False),
         ("connection.certificate-is-not-expiring", "fail", "warning", False),
+        ("cors.preflight-allows-headers", "open", "none", False),
     ]
 
 

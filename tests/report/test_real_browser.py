@@ -15,6 +15,8 @@ from btdiag.core.finding import Evidence, Json, Remedy, Snippet, Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet, RunInfo, Vantage
 from btdiag.report import html, verdicts
 from btdiag.report.documents import Difference, Document, Merged
+from btdiag.report.headline import answer_of, headline
+from btdiag.report.path import path
 from tests.support.tools import need
 
 pytestmark = pytest.mark.real
@@ -83,9 +85,9 @@ def report_of(*checks: CheckResult, host: str = "laptop") -> Report:
         target={"url": URL},
         verdict=verdicts.overall(checks),
         root_cause=verdicts.root_cause(checks),
-        headline=verdicts.headline(checks, url=URL),
+        headline=headline(checks, url=URL),
         counts=verdicts.counts(checks),
-        path=verdicts.path(checks),
+        path=path(checks),
         checks=checks,
         not_seen=("n" * 300,),
     )
@@ -157,7 +159,7 @@ def test_the_first_screen_tells_verdict_cause_hop_owner_and_remedy(
     file.write_text(html.render(FULL), encoding="utf-8")
     page = opened(browser, file, size, "light")
     assert FAULT.remedy is not None
-    wanted = ["FAIL", FAULT.summary, FAULT.id, FAULT.hop, FAULT.owner, FAULT.remedy.text]
+    wanted = ["FAIL", answer_of(FAULT), FAULT.id, FAULT.hop, FAULT.owner, FAULT.remedy.text]
     header = page.locator("header")
     shown = header.inner_text()
     assert [text for text in wanted if text not in shown] == []

@@ -62,7 +62,7 @@ async def cors_survey(way: Way, target: Target, wire: Wire, mode: Mode) -> CorsS
 async def cors_backend(target: Target, wire: Wire) -> CorsSurvey:
     """The same questions, asked of the API server itself (--backend): what the load balancer was given."""
     if target.backend is None:
-        raise NotAsked("no --backend was given", "btdiag run --backend URL")
+        raise NotAsked("no --backend was given", "--backend http://HOST:8000")
     way = await _way_to(target.backend, target, wire)
     own = [question for question in first_questions(origins(target)) if question.purpose is not Purpose.FOREIGN]
     return _heard(await _survey(wire, way, target.backend.rstrip("/"), own), target.backend)
@@ -72,7 +72,7 @@ async def cors_backend(target: Target, wire: Wire) -> CorsSurvey:
 async def cors_bucket(target: Target, wire: Wire) -> CorsSurvey:
     """What the object store (--bucket) answers to the `Origin: null` that follows a redirect."""
     if target.bucket is None:
-        raise NotAsked("no --bucket was given", "btdiag run --bucket URL")
+        raise NotAsked("no --bucket was given", "--bucket URL")
     parts = urlsplit(target.bucket)
     way = await _way_to(target.bucket, target, wire)
     asked = bucket_questions(parts.path or "/", parts.query)
