@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,9 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: P
     values = {**profile.values, **from_environment, **given}
     urls = _urls(given, values)
     _check_together(values, given, urls)
-    _check_readable(values)
+    _check_readable(values, set(given) | set(profile.values))
     for table in profile.targets.values():
-        _check_readable(table)
+        _check_readable(table, set(table))
     strangers = _strangers(urls, profile, {**from_environment, **given})
     return Settings(
         urls=urls,
@@ -93,7 +93,7 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: P
         watch=values.get("watch"),
         dry_run=values.get("dry_run", False),
         shown=_shown({**profile.values, **given}, environment),
-        notes=_notes(profile, strangers),
+        notes=_notes(profile, strangers, urls),
         strangers=strangers,
     )
 
@@ -110,22 +110,31 @@ def _strangers(urls: Sequence[str], profile: Profile, others: Mapping[str, Any])
     return dict.fromkeys(urls, why)
 
 
-def _notes(profile: Profile, strangers: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(profile: Profile, strangers: Mapping[str, str], urls: Collection[str]) -> tuple[str, ...]:
     """What stderr says before the run begins."""
+    unused = [url for url in profile.targets if url not in urls]
+    ignored = f'[targets."{printable(unused[0])}"] is for no target of this run' if unused else ""
+    notes = (f"{ignored} ({len(unused)} such tables)" if len(unused) > 1 else ignored,) if unused else ()
     if profile.path is None or profile.trusted:
-        return ()
+        return notes
     real = os.path.realpath(profile.path)
     leads = "" if real == os.path.abspath(profile.path) else f", a link to {real}"
     found = f"settings from {profile.path} (found in the current directory{leads})"
-    return found, *(f"no key, header or certificate goes to {url}: {why}" for url, why in strangers.items())
+    return found, *notes, *(f"no key, header or certificate goes to {url}: {why}" for url, why in strangers.items())
 
 
-def _check_readable(values: Mapping[str, Any]) -> None:
-    """UsageError if certificates or keys are no plain files, or too large: OpenSSL, which opens them, would wait for a
-    pipe, and reads a device to its end."""
+def _check_readable(values: Mapping[str, Any], written: Collection[str]) -> None:
+    """UsageError if certificates or keys are no plain files, too large, or without a certificate: OpenSSL, which opens
+    them, would wait for a pipe, and reads a device to its end. What is not `written` by the user's flags or profile
+    comes from the environment."""
     for key in ("ca", "client_cert", "client_key"):
-        if values.get(key) is not None:
-            read_bytes(values[key], PEM_BYTES, f"--{BY_KEY[key].name}")
+        if values.get(key) is None:
+            continue
+        option = BY_KEY[key]
+        label = f"--{option.name}" if key in written or not option.env else option.env
+        pem = read_bytes(values[key], PEM_BYTES, label)
+        if key == "ca" and b"-----BEGIN" not in pem:
+            raise UsageError(f"{label} {printable(str(values[key]))}: holds no certificate in PEM form")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

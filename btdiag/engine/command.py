@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
-from btdiag.config import Settings, settings
+from btdiag.config import Settings, Waiver, settings
 from btdiag.core.report import Report, ReportSet
 from btdiag.engine import labhost
 from btdiag.engine.interrupt import Interrupt
@@ -34,7 +35,7 @@ def run_command(
         from btdiag.report.escape import plain
         from btdiag.report.redact import redact_text
 
-        for note in chosen.notes:
+        for note in (*chosen.notes, *expired(chosen.waivers, date.today())):
             print(f"btdiag: {plain(note)}", file=stderr)
         targets = resolve_targets(chosen, labs)
         if chosen.dry_run:
@@ -52,6 +53,12 @@ def run_command(
         with delivery.writable(chosen) as place, display.live():
             document = repeat.until_healthy(chosen, attempt, interrupt)
     return delivery.deliver(document, chosen, place, environment, stdout, stderr)
+
+
+def expired(waivers: Sequence[Waiver], today: date) -> list[str]:
+    """A note for each waiver whose date is over: what it accepted counts again."""
+    over = [waiver for waiver in waivers if waiver.until < today]
+    return [f"the waiver of {waiver.id} ended on {waiver.until.isoformat()}: it counts again" for waiver in over]
 
 
 @contextmanager

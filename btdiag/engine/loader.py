@@ -67,6 +67,8 @@ def _own_files(folder: Path) -> frozenset[Path]:
     if "::" in str(folder) or "[" in str(folder):
         raise UsageError(f"{folder}: pytest takes [ and :: in a name for part of a test id: rename it")
     found = sorted(_walk(folder))
+    if not found:
+        raise UsageError(f"{folder}: holds no file check_*.py")
     for file in found:
         _compiles(file)
     return frozenset(found)

@@ -7,6 +7,7 @@ escaped before and coloured by ourselves goes past, through `painted`.
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -94,5 +95,21 @@ def _own(stream: TextIO | None, *, line_buffering: bool) -> TextIO:
         "w",
         buffering=1 if line_buffering or stream.isatty() else -1,
         encoding=stream.encoding,
-        errors="backslashreplace",
+        errors=_IN_ASCII,
     )
+
+
+_MARKS = {"✓": "+", "✗": "x", "·": ".", "→": "->", "…": "...", "×": "x", "●": "*"}
+_IN_ASCII = "btdiag-marks"
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """A plain sign for those of our own marks that an encoding lacks, an escape for everything else."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    escaped = (_MARKS.get(one, one.encode("ascii", "backslashreplace").decode()) for one in lacking)
+    return "".join(escaped), error.end
+
+
+codecs.register_error(_IN_ASCII, _in_ascii)

@@ -5,6 +5,7 @@ Neither induces the keep-alive race twice: only the first run may.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import TextIO
 from btdiag.config import Settings
 from btdiag.core.report import Report, ReportSet
 from btdiag.engine.interrupt import Interrupt
+from btdiag.report import json_
 from btdiag.report.documents import reports_of, url_of
 from btdiag.report.escape import plain
 from btdiag.report.verdicts import exit_code
@@ -53,7 +55,8 @@ def numbered(document: Document, number: int) -> Document:
 
 
 def watch(settings: Settings, attempt: Attempt, interrupt: Interrupt, stdout: TextIO) -> int:
-    """Run at every interval and print one line for each run: what changed. Ends with Ctrl-C (exit code 130)."""
+    """Run at every interval and print one line for each run: what changed, or the whole report with `--format json`.
+    Ends with Ctrl-C (exit code 130)."""
     assert settings.watch is not None
     before: dict[str, str] | None = None
     now = settings
@@ -62,9 +65,12 @@ def watch(settings: Settings, attempt: Attempt, interrupt: Interrupt, stdout: Te
         document = attempt(now)
         if not interrupt.requested:
             after = verdicts_of(document)
-            line = document.headline if before is None else changes(before, after)
-            stamp = datetime.now(UTC).strftime("%H:%M:%SZ")
-            print(f"{stamp} {document.verdict.value.upper():<12} {plain(line)}", file=stdout, flush=True)
+            if settings.output.format == "json":
+                print(json.dumps(json.loads(json_.render(document))), file=stdout, flush=True)
+            else:
+                line = document.headline if before is None else changes(before, after)
+                stamp = datetime.now(UTC).strftime("%H:%M:%SZ")
+                print(f"{stamp} {document.verdict.value.upper():<12} {plain(line)}", file=stdout, flush=True)
             before, now = after, without_inducing(settings)
         interrupt.sleep(max(0.0, settings.watch - (monotonic() - begun)))
     return 130

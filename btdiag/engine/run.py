@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from time import monotonic
 
@@ -47,6 +48,7 @@ def _run(run: Run, found: Collected) -> Report | ReportSet:
 
 def _measured_and_judged(run: Run, found: Collected, worker: Worker) -> Report | ReportSet:
     checks = {check.id: check for check in found.checks}
+    _waivers_fit(run.settings, checks)
     schedule = _schedule(run, found)
     judged = [Judged() for _ in run.targets]
     due = {number: tuple(check.id for check in chosen(found.checks, run.settings)) for number in range(len(judged))}
@@ -105,6 +107,14 @@ def chosen(checks: Sequence[Check], settings: Settings) -> tuple[Check, ...]:
     if not found:
         raise UsageError("--only and --skip leave no check at all")
     return found
+
+
+def _waivers_fit(settings: Settings, checks: Collection[str]) -> None:
+    """UsageError for a waiver of a check that does not exist: it would be believed to work."""
+    for waiver in settings.waivers:
+        if waiver.id not in checks:
+            close = get_close_matches(waiver.id, checks, 1)
+            raise UsageError(f"[[waive]] {waiver.id}: no such check" + (f"; did you mean {close[0]}?" if close else ""))
 
 
 def resolve_targets(settings: Settings, labs: Mapping[str, LabProcess]) -> list[Target]:

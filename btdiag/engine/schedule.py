@@ -185,7 +185,9 @@ class Schedule:
         if stuck[0] == key.text and not self.registry[key.name].shipped:
             blocks = NotMeasured(reason=f"{key.text} blocks the event loop: it must await what it waits for")
             return TaskOutcome(value=blocks, started_s=0.0, duration_s=0.0, crash=stuck[1])
-        return TaskOutcome(value=NotMeasured(reason=f"{key.text}: {reason}"), started_s=0.0, duration_s=0.0)
+        shipped = self.registry[key.name.removesuffix("@*")].shipped
+        told = reason if shipped else f"{key.text}: {reason}"
+        return TaskOutcome(value=NotMeasured(reason=told), started_s=0.0, duration_s=0.0)
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -241,7 +243,7 @@ class Schedule:
         if refusal := self._not_affordable(spec, number):
             return self._gap(refusal, chain=chain)
         if spec.sends is not None and self._deadline.left() <= 0:
-            return self._gap(NotMeasured(reason=f"{spec.name}: {self._deadline.over().reason}"), chain=chain)
+            return self._gap(NotMeasured(reason=self._deadline.over().reason), chain=chain)
         return await self._observe(spec, number, route, inputs, chain)
 
     def _not_affordable(self, spec: MeasurementSpec, number: int | None) -> NotMeasured | None:

@@ -25,6 +25,7 @@ ANSWER_LENGTH, ACTION_LENGTH = 90, 140
 """Characters: what is read at one glance, and what fits two lines of a terminal."""
 
 _SHORTEST = 24  # a clause that is cut shorter says nothing
+_BRACKETS = re.compile(r" \([^()]*\)")
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 
 
@@ -67,7 +68,10 @@ def leading_finding(checks: Sequence[CheckResult]) -> CheckResult | None:
 
 def answer_of(check: CheckResult) -> str:
     """What a result says in at most 90 characters, without a full stop: its own answer, or its summary cut short."""
-    return _sentence(shortened(check.answer or check.summary.partition("; ")[0], ANSWER_LENGTH))
+    first = check.summary.partition("; ")[0]
+    if not _closed(first):  # the semicolon stood in a bracket
+        first = _BRACKETS.sub("", check.summary).partition("; ")[0]
+    return _sentence(shortened(check.answer or first, ANSWER_LENGTH))
 
 
 def action_of(check: CheckResult) -> str:
@@ -80,9 +84,12 @@ def action_of(check: CheckResult) -> str:
 def shortened(text: str, limit: int) -> str:
     """The text if it has at most `limit` characters, else as many whole clauses of it, or words with an ellipsis.
 
-    A bracket that was opened is closed, or left out with what it holds.
+    What stands in brackets goes first; a bracket that was opened is closed, or left out with what it holds.
     """
     whole = _clause(text)
+    if len(whole) <= limit:
+        return whole
+    whole = _clause(_BRACKETS.sub("", whole))
     if len(whole) <= limit:
         return whole
     for ends in (r"[.;]\s", r"[:,]\s| \(| - "):

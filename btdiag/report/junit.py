@@ -66,7 +66,7 @@ def _tag(check: CheckResult, fail_on: str) -> str:
     if check.waived is not None or check.verdict is Verdict.SKIP:
         return "skipped"
     if check.verdict is Verdict.INCONCLUSIVE:
-        return "error" if verdicts.counts_at(check, fail_on) else "skipped"
+        return "error" if verdicts.crashed(check) or verdicts.counts_at(check, fail_on) else "skipped"
     return "failure" if verdicts.counts_at(check, fail_on) else ""
 
 

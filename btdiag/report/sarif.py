@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from btdiag.core.finding import Json, Verdict
@@ -19,6 +20,7 @@ from btdiag.report.junit import details
 from btdiag.report.path import hop_of
 
 _KINDS = {Verdict.FAIL: ("fail", "error"), Verdict.WARN: ("fail", "warning"), Verdict.INCONCLUSIVE: ("open", "none")}
+_LINK = re.compile(r"https://[^\s<>\"]*[^\s<>\".,;:)]")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
@@ -44,7 +46,7 @@ def _run(report: Report) -> Json:
                 "rules": [_rule(check) for check in rules],
             }
         },
-        "automationDetails": {"id": f"btdiag/{plain(report.run.id)}"},
+        "automationDetails": {"id": f"btdiag/{plain(url_of(report))}/{plain(report.run.id)}"},
         "invocations": [_invocation(report)],
         "results": [_result(check, report, index[check.id]) for check in found],
         "properties": {
@@ -66,7 +68,7 @@ def _invocation(report: Report) -> Json:
 
 
 def _rule(check: CheckResult) -> Json:
-    links = [source for source in check.sources if source.startswith("https://")]
+    links = [found.group() for source in check.sources if (found := _LINK.match(source))]
     rule: dict[str, Json] = {
         "id": plain(check.id),
         "shortDescription": {"text": plain(check.title) or plain(check.id)},
@@ -93,10 +95,22 @@ def _result(check: CheckResult, report: Report, index: int) -> Json:
 
 
 def _location(check: CheckResult, report: Report) -> Json:
-    return {
-        "physicalLocation": {"artifactLocation": {"uri": uri(url_of(report))}},
-        "logicalLocations": [{"name": plain(hop_of(check)), "kind": "resource"}],
+    """The hop of the target, and the file that describes the target where there is one: code scanning takes no
+    other address than a path in the repository (https://github.com/github/codeql-action/issues/754)."""
+    names: dict[str, Json] = {"name": plain(hop_of(check)), "kind": "resource"}
+    location: dict[str, Json] = {
+        "logicalLocations": [{**names, "fullyQualifiedName": f"{plain(url_of(report))} {plain(hop_of(check))}"}]
     }
+    if file := _file(report.run.options):
+        location["physicalLocation"] = {"artifactLocation": {"uri": uri(file)}}
+    return location
+
+
+def _file(options: Mapping[str, Json]) -> str:
+    """The first relative path among the profile and the files of --config; "" without one."""
+    config = options.get("config")
+    named = [options.get("profile"), *(config if isinstance(config, list | tuple) else ())]
+    return next((path for path in named if isinstance(path, str) and not path.startswith(("/", "\\"))), "")
 
 
 def _fingerprint(check: CheckResult, report: Report) -> str:

@@ -109,9 +109,7 @@ def counts_at(check: CheckResult, fail_on: str) -> bool:
 
 
 def nothing_known(checks: Sequence[CheckResult]) -> bool:
-    """Whether the results tell nothing: a crash and no failure, or not one check decided though some were asked for."""
-    if any(crashed(check) for check in counted(checks)):
-        return root_cause(checks) is None
+    """Whether the results tell nothing: not one check decided though some were asked for."""
     return bool(checks) and not any_decided(checks)
 
 
@@ -123,8 +121,8 @@ def any_decided(checks: Iterable[CheckResult]) -> bool:
 def exit_code_of(checks: Sequence[CheckResult], fail_on: str) -> int:
     """0, 1 or 3 for the results of one target; 2 and 130 are not decided here.
 
-    A warning that was asked to count (`fail_on`) outweighs a crash; undecided checks do not where
-    nothing is known, for a finding and a blind run call for different people.
+    Undecided checks that were asked to count (`fail_on`) do not where nothing is known, for a finding and a blind run
+    call for different people.
     """
     blind = nothing_known(checks)
     counting = [check for check in checks if counts_at(check, fail_on)]

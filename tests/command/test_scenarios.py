@@ -6,6 +6,7 @@ A check without a failing scenario, a false alarm, or a scenario that no longer 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -106,6 +107,16 @@ def test_the_verdicts_are_the_declared_ones(name: str, runs: dict[str, Future[Do
     assert differences(name, done) == {}, "declared, seen, summary"
     assert set(done.verdicts) == CHECKS
     assert done.code == expected_code(SCENARIOS[name]), done.err
+
+
+@EACH
+def test_the_first_words_can_be_read_aloud(name: str, runs: dict[str, Future[Done]]) -> None:
+    """The answer in at most 90 characters, what to do in at most 140, no internal name, no bracket cut open."""
+    report = (AGAIN.get(name) or runs[name].result()).report
+    headline = report["headline"]
+    assert len(headline) <= 90 + 140 + 3, headline
+    assert not re.search(r"@[*0-9:]|\bb'|Error: ", headline), headline
+    assert headline.count("(") == headline.count(")"), headline
 
 
 def test_hardly_any_scenario_is_looked_at_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -332,10 +332,10 @@ def test_the_plain_port_is_known_only_beside_the_usual_one(folder: Path) -> None
 
 def test_neither_environment_nor_profile_reach_a_lab_but_flags_do(folder: Path, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
-    ca.write_text("x")
+    ca.write_text("-----BEGIN CERTIFICATE-----")
     named = str(profile(folder, 'backend = "http://10.0.0.1"'))
     real = tmp_path / "real.pem"
-    real.write_text("x")
+    real.write_text("-----BEGIN CERTIFICATE-----")
     environment = {"BRAINTRUST_API_KEY": "sk-real", "HTTPS_PROXY": "http://p:1", "SSL_CERT_FILE": str(real)}
     lab = {
         "url": "https://api.lab.example:4443",
@@ -392,3 +392,22 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ValueError, match=r"the URL (carried|has no scheme)") as caught:
         url_parts(text)
     assert "canary" not in str(caught.value)
+
+
+# --- what would be believed to work -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("environment", "flags"), [({}, {"ca": True}), ({"SSL_CERT_FILE": ""}, {})])
+def test_a_file_without_a_certificate_is_named_with_the_option_it_comes_from(
+    folder: Path, environment: dict[str, str], flags: dict[str, object]
+) -> None:
+    empty = folder / "ca.pem"
+    empty.write_text("# nothing")
+    label = "--ca" if flags else "SSL_CERT_FILE"
+    with pytest.raises(UsageError, match=f"^{label} .*holds no certificate"):
+        make(folder, dict.fromkeys(environment, str(empty)), **dict.fromkeys(flags, str(empty)))
+
+
+def test_a_table_for_another_target_is_mentioned(folder: Path) -> None:
+    named = str(profile(folder, '[targets."https://other.example"]\nlb_idle_timeout = 60', "p.toml"))
+    assert make(folder, profile=named).notes == ('[targets."https://other.example"] is for no target of this run',)

@@ -31,6 +31,10 @@ def told(folder: Path) -> str:
     return str(caught.value)
 
 
+def test_a_folder_without_checks_is_a_mistake(tmp_path: Path) -> None:
+    assert "holds no file check_*.py" in told(write(tmp_path, test_own="def test_x(): pass"))
+
+
 def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path: Path) -> None:
     outside = write(tmp_path / "outside", check_far=CHECK.format("far"), check_linked=CHECK.format("linked"))
     place = write(tmp_path / "place", check_near=CHECK.format("near"))

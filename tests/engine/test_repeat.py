@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from btdiag.config import Settings, settings
+from btdiag.config import Settings, Waiver, settings
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet, RunInfo, Vantage
 from btdiag.engine import repeat
+from btdiag.engine.command import expired
 from btdiag.engine.interrupt import Interrupt
 
 
@@ -108,6 +110,12 @@ def test_watch_prints_one_line_a_run_and_only_what_changed(tmp_path: Path) -> No
     lines = [line.split(maxsplit=2)[1:] for line in out.getvalue().splitlines()]
     assert lines == [["PASS", "it is pass"], ["PASS", "no change"], ["FAIL", "dns.resolves pass -> fail"]]
     assert [each.mode.induce for each in attempts.seen] == [True, False, False, False]
+
+
+def test_expired_waivers_are_told() -> None:
+    waivers = tuple(Waiver(id="dns.resolves", until=date(2026, 1, day), reason="r") for day in (1, 2))
+    told = expired(waivers, date(2026, 1, 2))
+    assert told == ["the waiver of dns.resolves ended on 2026-01-01: it counts again"]
 
 
 def test_several_targets_are_told_apart() -> None:
