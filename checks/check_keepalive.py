@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.sender import sender
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, FrontIdle, Race
-from btdiag.families.keepalive.judge import front, outlives
+from btdiag.families.keepalive.judge import effective, front, outlives
 
 
 def check_backend_outlives_load_balancer(
-    target: Target, backend_idle: BackendIdle | NotMeasured, race: Race | NotMeasured
+    target: Target,
+    backend_idle: BackendIdle | NotMeasured,
+    race: Race | NotMeasured,
+    version: PerAddress[Exchange] | NotMeasured,
 ) -> Finding:
     """The backend keeps an idle connection open longer than the load balancer does.
 
@@ -19,7 +24,8 @@ def check_backend_outlives_load_balancer(
     request after a pause of the backend's keep-alive time; proxies retry a GET, so mostly POSTs are lost.
 
     Measured: the order of both timeouts as measured (--backend), declared (--lb-idle-timeout, --backend-keepalive, or
-    the files of --config) or by default (65 s, and Node.js closes one second later). Equal values count as wrong and a
+    the files of --config) or by default (65 s, and Node.js closes one second later; of a load balancer that is
+    recognised by its answers that product's own, which is then only a warning). Equal values count as wrong and a
     margin below two seconds as a risk, which is stricter than "match or exceed": timers that run out together are the
     race itself. With --induce the race is provoked: 200 harmless POSTs at once as idle connections reach that age,
     against the same volley on fresh connections. That can cost real requests, and make a load balancer take servers
@@ -30,7 +36,9 @@ def check_backend_outlives_load_balancer(
 
     Sources: RFC 9112 section 9.5; RFC 9110 section 9.2.2; https://nodejs.org/api/http.html#serverkeepalivetimeout
     """
-    return conclude(outlives.backend_outlives(target, backend_idle, race))
+    answers = () if isinstance(version, NotMeasured) else version.facts.values()
+    passed = {product for answer in answers for product in sender(answer).passed}
+    return conclude(outlives.backend_outlives(target, backend_idle, race, passed))
 
 
 def check_declared_timeout_is_effective(target: Target, backend_idle: BackendIdle) -> Finding:
@@ -47,7 +55,7 @@ def check_declared_timeout_is_effective(target: Target, backend_idle: BackendIdl
 
     Sources: https://nodejs.org/api/http.html#serverkeepalivetimeout
     """
-    return conclude(outlives.declared_is_effective(target, backend_idle))
+    return conclude(effective.declared_is_effective(target, backend_idle))
 
 
 def check_front_idle_timeout_suffices(front_idle: PerAddress[FrontIdle]) -> Finding:

@@ -5,6 +5,8 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
+from btdiag.families.keepalive.facts import BackendIdle, Watch
+from btdiag.families.keepalive.judge import staying
 from btdiag.families.readiness.judge import api, root
 
 
@@ -167,3 +169,20 @@ def check_brainstore_answers(brainstore_root: Exchange) -> Finding:
     Sources: https://github.com/braintrustdata/helm (brainstore probes in values.yaml)
     """
     return conclude(api.brainstore_answers(brainstore_root))
+
+
+def check_api_stays_up(api_watch: Watch | NotMeasured, backend_idle: BackendIdle | NotMeasured) -> Finding:
+    """The API server stays up while it is looked at.
+
+    A process that ends and is started again answers every single question well, and loses whatever is under way each
+    time. It looks like a keep-alive that is too short, and is none: all connections end at one moment, not at one age.
+
+    Measured: a GET / every second or so while idle connections age, each on a new connection; with --backend also idle
+    connections to the API itself, all of which end at one moment, again and again, while new ones are refused.
+
+    Remedy: look at the exit code and the last log lines of the API's process: memory, a failing liveness probe, an
+    uncaught error.
+
+    Sources: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
+    """
+    return conclude(staying.api_stays_up(api_watch, backend_idle))

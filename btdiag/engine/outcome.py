@@ -36,7 +36,7 @@ def result(
         title=explanation.title,
         why=explanation.why,
         verdict=finding.verdict,
-        summary=finding.summary,
+        summary=_with_command(finding.summary, again),
         answer=finding.answer,
         hop=str(finding.hop),
         owner=str(finding.owner),
@@ -50,6 +50,12 @@ def result(
         measurements=measurements,
         duration_s=round(attempt.duration_s, 4),
     )
+
+
+def _with_command(summary: str, again: str) -> str:
+    """A judgement knows the option that would settle it, and not the command that it belongs to."""
+    reason, found, option = summary.partition(TO_FIND_OUT)
+    return f"{reason}{TO_FIND_OUT}{with_option(again, option)}" if found else summary
 
 
 def _finding(check: Check, attempt: Attempt, again: str) -> Finding:

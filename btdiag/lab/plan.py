@@ -138,12 +138,15 @@ class Balancer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """The API server. `keepalive` is its setting (seconds); like Node it announces that in its Keep-Alive header and
-    closes `grace` seconds later. Without any grace it is no Node: a method that it does not know reaches the routes."""
+    closes `grace` seconds later. Without any grace it is no Node: a method that it does not know reaches the routes.
+    `restarts` are the seconds for which its process lives each time, from the first connection on; it is then away for
+    a moment."""
 
     keepalive: float = 2.0
     grace: float = 1.0
     hint: bool = True
     down: bool = False
+    restarts: tuple[float, ...] = ()
     version: str = "1.1.32"
     payload_limit: int = 6 * 1024 * 1024
     origins: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ BEYOND_TCP = ("connection.*", *BEYOND_CONNECTION)
 # Measured past the load balancer or declared, and so still judged when its front is dead.
 PAST_FRONT = (
     "readiness.brainstore-answers",
+    "readiness.api-stays-up",
     "keepalive.backend-outlives-load-balancer",  # by arithmetic: the lab declares both timeouts
     "keepalive.declared-timeout-is-effective",
 )
@@ -115,6 +116,8 @@ def _without_race(plan: LabPlan) -> tuple[str, ...]:
         skips.append("keepalive.hint-is-true")
     if plan.told.omits & {"backend", "backend_keepalive"} or backend.down:
         skips.append("keepalive.declared-timeout-is-effective")
+    if backend.down:
+        skips.append("readiness.api-stays-up")
     return tuple(skips)
 
 

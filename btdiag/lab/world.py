@@ -16,6 +16,7 @@ from btdiag.lab.backend import ApiServer, api_error
 from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.client import Relay
 from btdiag.lab.control_plane import LabControlPlane
+from btdiag.lab.crashing import Crashing
 from btdiag.lab.dns import DnsServer, Zone
 from btdiag.lab.doors import broken_tls, filtering_names
 from btdiag.lab.http import Response
@@ -46,6 +47,7 @@ class World:
         self._certificates = Certificates(folder)
         self._listeners = Listeners()
         self._pools: list[Pool] = []
+        self._crashing: list[Crashing] = []
 
     async def __aenter__(self) -> dict[str, object]:
         try:
@@ -61,6 +63,8 @@ class World:
 
     async def close(self) -> None:
         """End every server and connection."""
+        for crashing in self._crashing:
+            await crashing.close()
         for pool in self._pools:
             pool.close()
         await self._listeners.close()
@@ -72,21 +76,22 @@ class World:
             hop: bound(LOCAL)
             for hop in (LabHop.BACKEND, LabHop.BRAINSTORE, LabHop.CONTROL_PLANE, LabHop.APP, LabHop.PROXY)
         }
+        at = {hop: _port(sock) for hop, sock in hops.items()}
         self._listeners.keep(*fronts, *plains, *hops.values())
-        await self._serve_backend(hops[LabHop.BACKEND], _port(hops[LabHop.CONTROL_PLANE]))
+        await self._serve_backend(hops[LabHop.BACKEND], at[LabHop.CONTROL_PLANE])
         await self._serve_brainstore(hops[LabHop.BRAINSTORE])
         control_plane = LabControlPlane(api_url=f"https://{HOST}:{https}")
         await self._serve_control_plane(hops[LabHop.CONTROL_PLANE], control_plane)
-        await self._serve_app(hops[LabHop.APP], control_plane, _port(hops[LabHop.CONTROL_PLANE]))
+        await self._serve_app(hops[LabHop.APP], control_plane, at[LabHop.CONTROL_PLANE])
         await self._serve_proxy(hops[LabHop.PROXY])
-        await self._serve_balancer(fronts, plains, await self._upstream_port(_port(hops[LabHop.BACKEND])), https)
+        await self._serve_balancer(fronts, plains, await self._upstream_port(at[LabHop.BACKEND]), https)
         ports = Ports(
             https=https,
             plain=plain,
-            backend=_port(hops[LabHop.BACKEND]),
-            brainstore=_port(hops[LabHop.BRAINSTORE]),
-            app=_port(hops[LabHop.APP]),
-            proxy=_port(hops[LabHop.PROXY]),
+            backend=at[LabHop.BACKEND],
+            brainstore=at[LabHop.BRAINSTORE],
+            app=at[LabHop.APP],
+            proxy=at[LabHop.PROXY],
             dns=tuple([await self._serve_dns(resolver) for resolver in self._plan.resolvers]),
         )
         return self._told(ports)
@@ -109,6 +114,12 @@ class World:
             idle=plan.keepalive + plan.grace,
             hint=f"timeout={int(plan.keepalive)}" if plan.hint else None,
         )
+        if plan.restarts:
+            crashing = Crashing(_port(sock), server.serve(), plan.restarts)
+            sock.close()
+            await crashing.start()
+            self._crashing.append(crashing)
+            return
         await self._open_unless(sock, server.serve(), down=plan.down)
 
     async def _serve_brainstore(self, sock: socket.socket) -> None:

@@ -200,15 +200,37 @@ class Stop(StrEnum):
 class BackendIdle:
     """Idle connections to the backend itself (--backend), each after one answered request. `closings_s`: ages at which
     it closed them; `open_until_s`: the age up to which they were held, when it closed none; `hint_s`: its Keep-Alive
-    header; `by_reset`: it ended them with RST. `rounds` were measured, one after the other; the facts are of the one
-    that contradicts the declared timeout least, for a busy machine delays, and a restart closes, only once."""
+    header; `by_reset`: it ended them with RST. `together`: connections of different ages ended at one moment;
+    `refused`: a new connection was refused right then. `rounds` were measured, one after the other, and `earlier` are
+    the others; the facts are of the one that contradicts the declared timeout least, for a busy machine delays once."""
 
     label: str
     closings_s: tuple[float, ...]
     open_until_s: float | None = None
     hint_s: float | None = None
     by_reset: bool = False
+    together: bool = False
+    refused: bool = False
     rounds: int = 1
+    earlier: tuple[BackendIdle, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One GET / of a watch: when it was sent, and what came; `answered` False for a gateway's error or none at all."""
+
+    at_s: float
+    answered: bool
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """The API looked at every `every_s` seconds through the load balancer, each time on a new connection."""
+
+    label: str
+    every_s: float
+    looks: tuple[Look, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

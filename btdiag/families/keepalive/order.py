@@ -5,7 +5,7 @@ Fact types of families/keepalive/probe/idle.py, and what follows from two known 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from btdiag.config.declared import KEEPALIVE, LB_IDLE
@@ -13,6 +13,17 @@ from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import DEFAULT_KEEPALIVE_S, NODE_EXTRA_S, BackendIdle, TimeoutSource
+from btdiag.families.keepalive.restarts import restarts
+
+BALANCER_DEFAULTS_S: Mapping[str, float] = {
+    "nginx": 60.0,  # keepalive_timeout of an upstream with keepalive (nginx.org, ngx_http_upstream_module)
+    "Caddy": 120.0,  # keepalive of reverse_proxy's http transport (caddyserver.com)
+    "Envoy (or Istio)": 3600.0,  # idle_timeout of HttpProtocolOptions (envoyproxy.io)
+    "Google Cloud load balancer": 600.0,  # fixed (cloud.google.com, load balancing, timeouts)
+    "Cloudflare": 900.0,  # developers.cloudflare.com, connection limits
+}
+"""Seconds for which a load balancer keeps idle connections to its backend unless it is told otherwise, by the name
+that core/signatures has for it."""
 
 MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets
 ADVISED_MARGIN_S = 5.0  # what a remedy aims for
@@ -57,14 +68,21 @@ class Order:
         margin = self.margin_s
         if margin is None or (self.backend.at_least and margin < MARGIN_S):
             return Verdict.INCONCLUSIVE
+        if self.by_default:
+            return Verdict.WARN if margin <= 0 else Verdict.INCONCLUSIVE
         if margin <= 0:
             return Verdict.WARN if self.backend.source is TimeoutSource.DEFAULT else Verdict.FAIL
         return Verdict.WARN if round(margin, 1) < MARGIN_S else Verdict.PASS
 
     @property
+    def by_default(self) -> bool:
+        """Is the load balancer's timeout only that of its product?"""
+        return self.balancer is not None and self.balancer.source is TimeoutSource.DEFAULT
+
+    @property
     def sound(self) -> bool | None:
         """True: the load balancer closes first, with a margin; False: the backend does; None: not known, or close."""
-        if self.margin_s is None or self.backend.source is TimeoutSource.DEFAULT:
+        if self.margin_s is None or self.by_default or self.backend.source is TimeoutSource.DEFAULT:
             return None
         return {Verdict.PASS: True, Verdict.FAIL: False}.get(self.verdict)
 
@@ -76,22 +94,27 @@ def contradiction_s(declared_s: float, closings_s: Sequence[float]) -> float:
     return min(0.0, closed - declared_s + EARLY_S) or max(0.0, closed - declared_s - NODE_EXTRA_S - LATE_S)
 
 
-def order_of(target: Target, measured: BackendIdle | NotMeasured | None) -> Order:
+def order_of(target: Target, measured: BackendIdle | NotMeasured | None, product: str = "") -> Order:
     """The order of timeouts from the best source of each: measured (the earliest closing, for load only delays),
-    declared, default. Nothing stands in for an undeclared load balancer's timeout: it cannot be measured from
-    outside."""
-    return Order(backend=_backend(target, measured), balancer=_balancer(target))
+    declared, default. An undeclared load balancer's timeout cannot be measured from outside; that of a recognised
+    `product` stands in for it."""
+    return Order(backend=_backend(target, measured), balancer=_balancer(target, product))
 
 
-def _balancer(target: Target) -> Timeout | None:
+def _balancer(target: Target, product: str) -> Timeout | None:
     declared = target.lb_idle_timeout
     if not declared:
-        return None
+        default = BALANCER_DEFAULTS_S.get(product)
+        if default is None:
+            return None
+        return Timeout(closes_after_s=default, source=TimeoutSource.DEFAULT, setting_s=default, where=product)
     where = _where(target, LB_IDLE)
     return Timeout(closes_after_s=declared, source=TimeoutSource.DECLARED, setting_s=declared, where=where)
 
 
 def _backend(target: Target, measured: BackendIdle | NotMeasured | None) -> Timeout:
+    if isinstance(measured, BackendIdle) and restarts(measured):  # no age of its own was seen
+        measured = None
     if isinstance(measured, BackendIdle) and measured.closings_s:
         return Timeout(closes_after_s=min(measured.closings_s), source=TimeoutSource.MEASURED)
     if isinstance(measured, BackendIdle) and measured.open_until_s is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import ceil, floor
 
 from btdiag.core.finding import Remedy, Snippet
@@ -30,7 +31,26 @@ def order_remedy(order: Order) -> Remedy:
             f"{order.balancer.closes_after_s:g} s; or lower the load balancer's idle timeout to {downwards} s or less, "
             f"below the {order.backend.closes_after_s:.4g} s after which the backend closes."
         )
-    return Remedy(text=text, snippets=(*_backend_snippets(upwards), *_balancer_snippets(downwards)))
+    action = f"Set {_SETTING} to {upwards} or more, or lower the load balancer's idle timeout to {downwards} s or less"
+    return Remedy(text=text, action=action, snippets=(*_backend_snippets(upwards), *_balancer_snippets(downwards)))
+
+
+def ineffective_remedy(declared_s: float, order: Order) -> Remedy:
+    """Why the declared value is not what the API server does: where it was lost, not another value."""
+    return Remedy(
+        text=f"Find out why {declared_s:g} s is not in effect: the variable {_SETTING} must stand on the API's own "
+        "container, spelt like that, and the container must have been started after it was set. If another server "
+        f"answers at --backend, or one that closes by itself, {order.backend.closes_after_s:.4g} s is that server's.",
+        action=f"Find out why {_SETTING} is not in effect: look at it in the API's running container",
+        snippets=(
+            Snippet(product="Kubernetes", code=f"kubectl exec deploy/braintrust-api -- printenv {_SETTING}"),
+            Snippet(
+                product="ECS",
+                code="aws ecs describe-task-definition --task-definition NAME \\\n"
+                f"  --query \"taskDefinition.containerDefinitions[].environment[?name=='{_SETTING}']\"",
+            ),
+        ),
+    )
 
 
 def raised(order: Order) -> int:
@@ -56,7 +76,7 @@ def _backend_snippets(seconds: int) -> tuple[Snippet, ...]:
 
 
 def _balancer_snippets(seconds: int) -> tuple[Snippet, ...]:
-    return tuple(Snippet(product=name, code=code.replace("SECONDS", str(seconds))) for name, code in _BALANCERS)
+    return tuple(Snippet(product=name, code=re.sub(r"\bSECONDS", str(seconds), code)) for name, code in _BALANCERS)
 
 
 _BALANCERS = (
@@ -94,6 +114,7 @@ CONTAINMENT = Remedy(
     text="Remove the race itself (keepalive.backend-outlives-load-balancer). Until then keep the load balancer from "
     "taking a server out for a single lost connection: max_fails=0 on each server of an nginx upstream, a higher "
     "consecutive5xxErrors in the outlier detection of Envoy and Istio.",
+    action="Remove the race, and keep the load balancer from taking a server out for one lost connection",
     snippets=(
         Snippet(
             product="nginx",

@@ -193,6 +193,18 @@ KEY_REJECTED = Scenario(
     skips=("sdk.control-plane-routes-proxied", "sdk.login-points-here", "audit.*"),
 )
 
+API_RESTARTS = Scenario(
+    name="api-restarts",
+    summary="The API's process ends after a second or three and is started again, for as long as one looks.",
+    faults=(Backend(restarts=(1.7, 1.1, 2.9)),),
+    fails=("readiness.api-stays-up",),
+    skips=(
+        "keepalive.backend-outlives-load-balancer",
+        "keepalive.declared-timeout-is-effective",
+        "gateway.silent-answers-are-awaited",  # the stream is cut off with the rest
+    ),
+)
+
 CAPTIVE_PORTAL = Scenario(
     name="captive-portal",
     summary="A captive portal stands in the way: its own certificate, and a redirect to its page.",

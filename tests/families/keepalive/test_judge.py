@@ -28,7 +28,8 @@ from btdiag.families.keepalive.facts import (
     Volley,
     strip,
 )
-from btdiag.families.keepalive.judge.outlives import backend_outlives, declared_is_effective, race_is_contained
+from btdiag.families.keepalive.judge.effective import declared_is_effective
+from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_contained
 from btdiag.families.keepalive.judge.race import (
     COARSE_OFFSETS_S,
     COMB_S,
@@ -48,6 +49,8 @@ from btdiag.families.keepalive.judge.race import (
     proved,
     signatures,
 )
+from btdiag.families.keepalive.order import order_of
+from btdiag.families.keepalive.remedy import order_remedy
 
 SKIPPED = NotMeasured(reason="volleys are opt-in", skipped=True)
 GOOD = Shot(method="POST", ending=Ending.ANSWERED, status=404, age_s=3.0, took_s=0.01)
@@ -339,8 +342,8 @@ VERDICTS = [
     (65.0, 65.0, SKIPPED, Verdict.WARN, "by 1 s"),
     (66.0, 65.0, SKIPPED, Verdict.FAIL, "same moment"),
     (900.0, None, SKIPPED, Verdict.WARN, "the product's default"),
-    (None, 65.0, SKIPPED, Verdict.INCONCLUSIVE, "not known"),
-    (None, None, SKIPPED, Verdict.INCONCLUSIVE, "--lb-idle-timeout"),
+    (None, 65.0, SKIPPED, Verdict.SKIP, "not known"),
+    (None, None, SKIPPED, Verdict.SKIP, "--lb-idle-timeout"),
     (None, None, race(period(20)), Verdict.FAIL, "20 of 200 requests at an idle age of 2.995 s were lost (20 x 502)"),
     (900.0, None, race(period(20)), Verdict.FAIL, "against 0 of 600 in the controls"),
     (900.0, None, race(period(0)), Verdict.FAIL, "proxy_next_upstream"),
@@ -364,10 +367,32 @@ def test_the_table_of_verdicts(
 ) -> None:
     finding = backend_outlives(target(balancer, backend), SKIPPED, seen)
     assert (finding.verdict, words in finding.summary) == (verdict, True), finding.summary
-    if verdict is not Verdict.PASS:
+    if verdict not in {Verdict.PASS, Verdict.SKIP}:
         assert finding.hop == HopName.LOAD_BALANCER
         assert finding.remedy is not None
         assert "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS" in finding.remedy.text
+
+
+@pytest.mark.parametrize(
+    ("product", "backend", "verdict", "words"),
+    [
+        ("Caddy", None, Verdict.WARN, "120 s (the product's default in Caddy): the backend closes first, by 54 s"),
+        ("Google Cloud load balancer", 65.0, Verdict.WARN, "by 534 s"),
+        ("nginx", None, Verdict.SKIP, "by default the load balancer closes first"),
+        ("Varnish", None, Verdict.SKIP, "not known"),
+    ],
+)
+def test_a_recognised_load_balancer_has_its_products_default(
+    product: str, backend: float | None, verdict: Verdict, words: str
+) -> None:
+    finding = backend_outlives(target(None, backend), SKIPPED, SKIPPED, {product})
+    assert (finding.verdict, words in finding.summary) == (verdict, True), finding.summary
+    assert backend_outlives(target(None, backend), SKIPPED, SKIPPED, {product, "Fastly"}).verdict is Verdict.SKIP
+
+
+def test_a_snippet_names_the_variable_whole() -> None:
+    for each in order_remedy(order_of(target(900.0, 65.0), None)).snippets:
+        assert "TIMEOUT_SECONDS" in each.code or "TIMEOUT_" not in each.code, each
 
 
 def test_the_remedy_has_both_numbers_and_every_product() -> None:

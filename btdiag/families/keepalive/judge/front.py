@@ -59,12 +59,14 @@ def _front(front: FrontIdle) -> Finding:
             front,
             f"{front.label} closes the connection after an answer without announcing it (no Connection: close), so a "
             "client that reuses it loses its next request",
+            "The load balancer closes connections unannounced: clients lose their next request",
         )
     if not front.keeps_alive:
         return _bad(
             Verdict.WARN,
             front,
             f"{front.label} closes the connection after every answer, so each request pays for a new one",
+            "The load balancer closes every connection after one answer: each request pays for a new one",
         )
     dead, resets, closings = front.ages(Fate.DEAD), front.ages(Fate.RST), front.ages(Fate.FIN)
     if dead and dead[-1] - dead[0] <= SAME_AGE_S:  # a request that met the very moment of an ordinary close
@@ -75,10 +77,14 @@ def _front(front: FrontIdle) -> Finding:
             front,
             f"{front.label} ends idle connections only when they are used: {len(dead)} of {len(front.held)} requests "
             f"at an idle age of {_ages(dead)} were answered by a close",
+            "Requests on idle connections get lost: the load balancer closes them only when used",
         )
     if resets:
         return _bad(
-            Verdict.WARN, front, f"{front.label} resets idle connections after {_ages(resets)} instead of closing"
+            Verdict.WARN,
+            front,
+            f"{front.label} resets idle connections after {_ages(resets)} instead of closing",
+            "The load balancer resets idle connections instead of closing them",
         )
     if closings and closings[0] < POOL_IDLE_S:
         return _bad(
@@ -86,6 +92,7 @@ def _front(front: FrontIdle) -> Finding:
             front,
             f"{front.label} closes idle connections after {closings[0]:.2f} s, while clients reuse them for up to "
             f"{POOL_IDLE_S:g} s",
+            "The load balancer closes idle connections sooner than clients expect",
         )
     return Finding(verdict=Verdict.PASS, summary=_lives(front), sources=SOURCES)
 
@@ -103,10 +110,11 @@ def _ages(ages: Sequence[float]) -> str:
     return f"{low:.2f} s" if high - low < 0.1 else f"{low:.2f} to {high:.2f} s"
 
 
-def _bad(verdict: Verdict, front: FrontIdle, summary: str) -> Finding:
+def _bad(verdict: Verdict, front: FrontIdle, summary: str, answer: str) -> Finding:
     return Finding(
         verdict=verdict,
         summary=summary,
+        answer=answer,
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"idle connections stay open for more than {POOL_IDLE_S:g} s and end with FIN",
@@ -166,6 +174,7 @@ def _dropped(fronts: Sequence[FrontIdle]) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"{number} of {len(front.held)} connections to {front.label} were dropped silently: idle for "
         f"{first:.1f} s they gave no answer, {after}, and a new connection answers at once{how}",
+        answer="Requests on idle connections hang: something on the way forgets them silently",
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
         expected="an idle connection answers, or is closed with FIN or RST",
@@ -189,6 +198,7 @@ def _hung_behind(race: Race) -> Finding | None:
         f"for {_ages(ages)}, {sum(one.hung for one in race.controls)} of {sum(one.sent for one in race.controls)} in "
         "the controls: something "
         "between them forgets idle connections",
+        answer="Requests hang: something between load balancer and API forgets idle connections",
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
         expected="an idle connection answers, or is closed with FIN or RST",
@@ -213,6 +223,7 @@ def _hint(front: FrontIdle) -> Finding:
         return Finding(
             verdict=Verdict.FAIL,
             summary=f"{told}, but ends idle connections after {_ages(closings)}: clients that trust it lose requests",
+            answer="The Keep-Alive header promises more than the load balancer keeps: requests get lost",
             hop=HopName.LOAD_BALANCER,
             owner=Owner.LOAD_BALANCER,
             expected=f"idle connections stay open for {front.hint_s:g} s",

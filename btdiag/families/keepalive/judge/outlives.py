@@ -5,11 +5,10 @@ Arithmetic of the known timeouts comes first; volleys, where they were allowed, 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import ceil
 
-from btdiag.config.declared import KEEPALIVE
-from btdiag.core import evidence
-from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
+from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, Period, Race, Recovery, Stop, TimeoutSource
@@ -24,30 +23,35 @@ from btdiag.families.keepalive.judge.race import (
     signatures,
 )
 from btdiag.families.keepalive.judge.shown import race_evidence, strips
+from btdiag.families.keepalive.judge.staying import STAYS_UP
 from btdiag.families.keepalive.latency import step
-from btdiag.families.keepalive.order import MARGIN_S, Order, contradiction_s, order_of
+from btdiag.families.keepalive.order import MARGIN_S, Order, order_of
 from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, order_remedy
+from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restarts
 
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
-BUSY_S = 5.0  # seconds by which a machine without a free processor may be late, as observed
 _UNUSABLE = {Stop.OVERLOADED, Stop.THROTTLED, Stop.UNHEALTHY, Stop.NO_CONNECTIONS}
-_SETTLE = (
-    "give --lb-idle-timeout, and --backend-keepalive or --backend, to settle it (or --config with files that say so)"
-)
+_OPTIONS = "--lb-idle-timeout SECONDS"  # and the backend's, where that is not the default
 _MASKS = (
     "a retry in the load balancer would hide it (nginx proxy_next_upstream non_idempotent, HAProxy retry-on "
     "all-retryable-errors, Envoy retry_on: reset, Apache ping=), but not for bodies too large to be kept for it"
 )
 
 
-def backend_outlives(target: Target, measured: BackendIdle | NotMeasured, race: Race | NotMeasured) -> Finding:
+def backend_outlives(
+    target: Target, measured: BackendIdle | NotMeasured, race: Race | NotMeasured, passed: Collection[str] = ()
+) -> Finding:
     """The order of timeouts, with the induced failures as its proof.
 
     Volleys that prove the race decide. Ones that could not be used, or that saw something without proving it, leave it
-    open unless arithmetic has decided against. Otherwise arithmetic decides, and they are reported beside it.
+    open unless arithmetic has decided against. Otherwise arithmetic decides, and they are reported beside it. `passed`
+    names the products that answers came through: the only one is the load balancer.
     """
     volleys = race if isinstance(race, Race) else None
-    order = order_of(target, (volleys.direct if volleys else None) or measured)
+    if restart := restart_instead(measured, volleys):
+        return restart
+    product = next(iter(passed)) if len(passed) == 1 else ""
+    order = order_of(target, (volleys.direct if volleys else None) or measured, product)
     if volleys and proved(volleys, order.sound):
         return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
     open_ = order.verdict is Verdict.INCONCLUSIVE or (order.verdict is Verdict.PASS and not _fails_anyway(volleys))
@@ -55,7 +59,34 @@ def backend_outlives(target: Target, measured: BackendIdle | NotMeasured, race: 
         return _finding(Verdict.INCONCLUSIVE, doubt, order, volleys)
     if order.verdict is Verdict.INCONCLUSIVE and isinstance(race, NotMeasured) and race.by:
         return _blocked(race)
+    if (
+        order.verdict is Verdict.INCONCLUSIVE
+        and isinstance(race, NotMeasured)
+        and race.skipped
+        and not target.lb_idle_timeout
+    ):
+        return Finding(verdict=Verdict.SKIP, summary=f"{_arithmetic(order)}; to find out: {_OPTIONS}", sources=SOURCES)
     return _finding(order.verdict, f"{_arithmetic(order)}; {_beside(race)}", order, volleys)
+
+
+def restart_instead(measured: BackendIdle | NotMeasured, volleys: Race | None) -> Finding | None:
+    """Connections that ended because the process did say nothing of a keep-alive, and neither do lost requests."""
+    seen = [one for one in (measured, volleys.direct if volleys else None) if isinstance(one, BackendIdle)]
+    if any(restarts(one) >= AGAIN_AND_AGAIN for one in seen):
+        return Finding(verdict=Verdict.SKIP, summary="the API server restarts", because=STAYS_UP)
+    if any(restarts(one) or could_be_a_restart(one) for one in seen):
+        summary = (
+            "idle connections to the API server ended all at one moment, once: at a restart, or at a timer that is "
+            "looked at now and then; run again with a longer --budget to tell"
+        )
+        return Finding(verdict=Verdict.INCONCLUSIVE, summary=summary, hop=HopName.API, owner=Owner.API)
+    return None
+
+
+def _nobody_told(target: Target, order: Order, race: Race | NotMeasured) -> bool:
+    """Is it open only because the load balancer's timeout was not given, and no volley was asked for?"""
+    asked = isinstance(race, Race) or not race.skipped
+    return order.verdict is Verdict.INCONCLUSIVE and not asked and not target.lb_idle_timeout
 
 
 def _fails_anyway(race: Race | None) -> bool:
@@ -116,9 +147,11 @@ def _counts(race: Race) -> str:
 def _arithmetic(order: Order) -> str:
     backend, balancer, margin = order.backend, order.balancer, order.margin_s
     if balancer is None or margin is None:
-        return f"the load balancer's idle timeout is not known, the backend's keep-alive is {backend}; {_SETTLE}"
+        return f"the load balancer's idle timeout is not known, the backend's keep-alive is {backend}"
     closing = "" if backend.setting_s is None else f" and ends at {backend.closes_after_s:.4g} s"
     sides = f"the backend's keep-alive is {backend}{closing}, the load balancer's idle timeout is {balancer}"
+    if order.by_default and margin > 0:
+        return f"{sides}: by default the load balancer closes first, if nobody has changed it"
     if order.verdict is Verdict.INCONCLUSIVE:
         return f"{sides}: nobody waited long enough to see which closes first"
     if margin == 0:
@@ -157,6 +190,17 @@ def _reason(missing: NotMeasured) -> str:
     return missing.reason + (f"; to find out: {missing.command}" if missing.command else "")
 
 
+def _answer(verdict: Verdict, order: Order) -> str:
+    """What follows for users, without figures."""
+    if verdict is Verdict.FAIL:
+        return "Sporadic 502: the API closes idle connections before the load balancer lets go of them"
+    if verdict is not Verdict.WARN:
+        return ""
+    if order.margin_s is not None and order.margin_s > 0:
+        return "The API outlives the load balancer's idle timeout by a narrow margin only"
+    return "By default the API closes idle connections before the load balancer: sporadic 502"
+
+
 def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) -> Finding:
     proofs = race_evidence(race, order) if race and race.warm_up else ()
     if verdict is Verdict.PASS:
@@ -164,6 +208,7 @@ def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) ->
     return Finding(
         verdict=verdict,
         summary=summary,
+        answer=_answer(verdict, order),
         hop=HopName.LOAD_BALANCER,
         owner=Owner.API,
         expected=EXPECTED,
@@ -172,46 +217,6 @@ def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) ->
         remedy=order_remedy(order),
         sources=SOURCES,
     )
-
-
-def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
-    """Does the backend close when its declared setting says: at that age, or Node's second later?"""
-    declared = target.backend_keepalive
-    if declared is None:
-        summary = "nothing to compare with was declared, by --backend-keepalive or in a file of --config"
-        return Finding(verdict=Verdict.SKIP, summary=summary)
-    order = order_of(target, measured)
-    closed = "had not closed after" if measured.open_until_s else "closed after"
-    setting = target.setting(KEEPALIVE)
-    said = f"declared as {declared:g} s" + (f" in {setting.where}" if setting else "")
-    text = f"the backend's keep-alive is {said}, and the backend itself {closed} {order.backend}"
-    off_s = contradiction_s(declared, measured.closings_s or (measured.open_until_s or 0.0,))
-    if off_s == 0 or (off_s < 0 and order.backend.at_least):
-        return Finding(verdict=Verdict.PASS, summary=text)
-    often = f"measured {'once' if measured.rounds == 1 else 'twice'}"
-    return Finding(
-        verdict=_contradicted(declared, off_s, measured.rounds),
-        summary=f"{text}, {often}",
-        hop=HopName.API,
-        owner=Owner.API,
-        expected=f"{declared:g} s, or a second more with Node.js",
-        seen=f"{order.backend}, {often}",
-        evidence=(_closings(measured),),
-        remedy=order_remedy(order),
-        sources=SOURCES,
-    )
-
-
-def _contradicted(declared_s: float, off_s: float, rounds: int) -> Verdict:
-    """Too early is a failure. Too late is a risk, unless it was seen once and may be no more than a busy machine."""
-    if off_s < 0:
-        return Verdict.FAIL
-    return Verdict.INCONCLUSIVE if rounds == 1 and off_s < max(BUSY_S, declared_s / 10) else Verdict.WARN
-
-
-def _closings(measured: BackendIdle) -> Evidence:
-    rows = [[f"{age:.3f}", "closed"] for age in measured.closings_s] or [[f"{measured.open_until_s}", "still open"]]
-    return evidence.table(f"Idle connections to {measured.label}", ["idle s", "then"], rows)
 
 
 def race_is_contained(race: Race | NotMeasured) -> Finding:
@@ -258,6 +263,7 @@ def _outage(verdict: Verdict, summary: str, seen: str, race: Race) -> Finding:
     return Finding(
         verdict=verdict,
         summary=summary,
+        answer="One lost request takes the API out for everybody for seconds" if verdict is Verdict.FAIL else "",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="requests after the race are answered at once",

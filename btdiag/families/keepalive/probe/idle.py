@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.measurement import Blocked, Scope, Unknown, Waits, measurement
 from btdiag.core.shot import Ending
 from btdiag.core.target import Mode, Target, Way
@@ -36,6 +36,8 @@ HELD = 4  # connections that are only held, to see them end
 PROBED_AT = (0.25, 0.5, 0.75, 0.95)  # ages, as shares of the wait, at which a connection is used again
 FRONT, BACKEND = "front idle timeout", "backend keep-alive"  # what is waited for
 AGAIN_S = 80.0  # the longest second round
+ROUNDS = 3  # when connections of different ages ended at one moment: a restart does so at another age each time
+BACK_S = 1.0  # before the next round, where new connections were refused: a process takes a moment to start
 DEEP_PROBED_AT = tuple(step / 16 for step in range(1, 16))
 
 
@@ -133,11 +135,20 @@ async def backend_idle(target: Target, mode: Mode, wire: Wire, waits: Waits, bac
         reason = backend_root.failure.detail if backend_root.failure else "no answer"
         raise Blocked(BACKEND_AGREES, f"the backend {target.backend} does not answer GET /: {reason}")
     way = await backend_way(target, wire)
-    first = await _round(target, mode, wire, waits, way)
-    if not _contradiction(target, first) or backend_wait(target, mode) > min(AGAIN_S, waits.remaining() - 5.0):
-        return first
-    again = await _round(target, mode, wire, waits, way)
-    return replace(min(first, again, key=lambda one: abs(_contradiction(target, one))), rounds=2)
+    rounds = [await _round(target, mode, wire, waits, way)]
+    while len(rounds) < (ROUNDS if rounds[-1].together else 2):
+        odd = rounds[-1].together or _contradiction(target, rounds[-1])
+        if not odd or backend_wait(target, mode) > min(AGAIN_S, waits.remaining() - 5.0):
+            break
+        if rounds[-1].refused:
+            await waits.idle(BACK_S, "the API server to be back")
+        try:
+            rounds.append(await _round(target, mode, wire, waits, way))
+        except Unknown:  # it is away for longer: what was seen before is told
+            break
+    best = min(rounds, key=lambda one: abs(_contradiction(target, one)))
+    others = tuple(one for one in rounds if one is not best)
+    return replace(best, rounds=len(rounds), earlier=others)
 
 
 def _contradiction(target: Target, seen: BackendIdle) -> float:
@@ -152,9 +163,30 @@ async def _round(target: Target, mode: Mode, wire: Wire, waits: Waits, way: Way)
         await wait_for_ends(
             connections, waits, backend_wait(target, mode), BACKEND, expected_s=expected_keepalive(target)
         )
-        return backend_fact(way.route.label, connections)
+        seen = backend_fact(way.route.label, connections)
+        return replace(seen, refused=await refused(wire, way, str(target.backend))) if seen.together else seen
     finally:
         await close_all(connections)
+
+
+async def refused(wire: Wire, way: Way, url: str) -> bool:
+    """Is a new connection refused at this moment?"""
+    try:
+        stream = await wire.dial_url(way, url)
+    except DialError as error:
+        return error.failure.trouble is Trouble.REFUSED
+    await stream.close()
+    return False
+
+
+def ended_together(connections: Sequence[TimedConnection]) -> bool:
+    """Did connections that were asked one after the other end at one moment, as those of a process that ends do, and
+    not each at its own age?"""
+    ended = [one for one in connections if one.sent_at is not None and one.closed_at is not None]
+    if len(ended) < max(3, len(connections) - 1):
+        return False
+    asked, closed = [one.sent_at or 0.0 for one in ended], [one.closed_at or 0.0 for one in ended]
+    return max(asked) - min(asked) > 2 * STAGGER_S * 0.9 and max(closed) - min(closed) < STAGGER_S / 2
 
 
 def backend_fact(label: str, connections: Sequence[TimedConnection]) -> BackendIdle:
@@ -172,6 +204,7 @@ def backend_fact(label: str, connections: Sequence[TimedConnection]) -> BackendI
         open_until_s=None if closings else round(now - max(answered for _, _, answered in asked), 3),
         hint_s=hint_of(connections[0]),
         by_reset=any(connection.rst for connection in connections),
+        together=ended_together(connections),
     )
 
 

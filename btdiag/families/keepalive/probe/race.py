@@ -114,7 +114,7 @@ async def race(target: Target, mode: Mode, wire: Wire, waits: Waits, serving_way
     if not consented(target, mode):
         raise NotAsked(
             "volleys are opt-in: they can cost real requests, and make a load balancer take servers out for seconds",
-            f"btdiag run --target {target.url} --induce",
+            "--induce",
         )
     began = asyncio.get_running_loop().time()
     battery = Battery(target=target, way=serving_way, wire=wire, path="", began=began)

@@ -1,0 +1,216 @@
+"""A server that restarts is told from one that closes idle connections at an age: on plain data, and on real Node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btdiag.core.finding import Finding, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.target import Target
+from btdiag.families.keepalive.facts import BackendIdle, Look, Watch
+from btdiag.families.keepalive.judge.effective import declared_is_effective
+from btdiag.families.keepalive.judge.outlives import backend_outlives
+from btdiag.families.keepalive.judge.staying import STAYS_UP, api_stays_up
+from btdiag.families.keepalive.restarts import SAME_AGE_S, outages, restarts
+from tests.support.cli import run_json
+from tests.support.tools import need
+
+NOT_SEEN = NotMeasured(reason="not asked", skipped=True)
+TARGET = Target(
+    url="https://api.example",
+    scheme="https",
+    host="api.example",
+    port=443,
+    backend_keepalive=65.0,
+    lb_idle_timeout=60.0,
+)
+
+
+def held(*rounds: tuple[float, bool, bool]) -> BackendIdle:
+    """Rounds as (age of the closings, all at one moment, new ones refused)."""
+    made = [
+        BackendIdle(label="b", closings_s=(age - 0.3, age), together=together, refused=refused)
+        for age, together, refused in rounds
+    ]
+    last = made[-1]
+    return BackendIdle(
+        label="b",
+        closings_s=last.closings_s,
+        together=last.together,
+        refused=last.refused,
+        rounds=len(made),
+        earlier=tuple(made[:-1]),
+    )
+
+
+def watch(pattern: str) -> Watch:
+    """A look for each sign: `.` answered, `x` a 502."""
+    looks = tuple(
+        Look(at_s=float(number), answered=sign == ".", what="200" if sign == "." else "502")
+        for number, sign in enumerate(pattern)
+    )
+    return Watch(label="a", every_s=1.0, looks=looks)
+
+
+@pytest.mark.parametrize(
+    ("seen", "count"),
+    [
+        (held((66.0, False, False)), 0),
+        (held((66.0, True, False)), 0),  # a timer that is looked at now and then
+        (held((5.0, True, False), (5.9, True, False), (5.4, True, False)), 0),  # the same, at one age each time
+        (held((10.9, True, True)), 1),
+        (held((10.9, True, False), (7.3, True, False)), 2),
+        (held((10.9, True, True), (7.3, True, True), (2.6, True, True)), 3),
+        (held((10.9, True, True), (65.9, False, False)), 1),
+    ],
+)
+def test_restarts_are_counted(seen: BackendIdle, count: int) -> None:
+    assert restarts(seen) == count
+
+
+@given(st.lists(st.floats(3, 100), min_size=1, max_size=3), st.booleans())
+def test_what_repeats_at_one_age_is_a_timer(ages: list[float], together: bool) -> None:
+    same = [ages[0] + (age % SAME_AGE_S) / 3 for age in ages]
+    assert restarts(held(*((age, together, False) for age in same))) == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "looked", "verdict", "words"),
+    [
+        (held((10.9, True, True), (7.3, True, True)), NOT_SEEN, Verdict.FAIL, "2 times (after 10.6 and 7.0 s)"),
+        (held((10.9, True, True)), NOT_SEEN, Verdict.WARN, "once may be a deployment"),
+        (held((66.0, False, False)), NOT_SEEN, Verdict.PASS, "at their own ages"),
+        (NOT_SEEN, watch("....."), Verdict.PASS, "5 of 5 requests in 4 s"),
+        (
+            NOT_SEEN,
+            watch("..xx...xxx.."),
+            Verdict.FAIL,
+            "failed (5 x 502), at 2, 3, 7, 8, 9 s",
+        ),
+        (NOT_SEEN, watch("..xx..."), Verdict.WARN, "once"),
+        (NOT_SEEN, watch("..x..x..x.."), Verdict.INCONCLUSIVE, "one of several servers"),
+        (NOT_SEEN, watch("xx"), Verdict.INCONCLUSIVE, ""),
+        (NOT_SEEN, NOT_SEEN, Verdict.SKIP, "not asked"),
+    ],
+)
+def test_what_is_said_follows_from_what_was_seen(
+    seen: BackendIdle | NotMeasured, looked: Watch | NotMeasured, verdict: Verdict, words: str
+) -> None:
+    found = api_stays_up(looked, seen)
+    assert (found.verdict, words in found.summary) == (verdict, True), found.summary
+    assert len(found.answer) <= 90
+    assert "keep-alive" not in found.summary
+
+
+@given(st.text(".x", max_size=40))
+def test_outages_hold_every_look_that_failed(pattern: str) -> None:
+    found = outages(watch(pattern))
+    assert sum(len(outage.looks) for outage in found) == pattern.count("x")
+    assert all(outage.looks[0].at_s > 0 for outage in found if outage.whole)
+
+
+def test_a_restart_is_no_keepalive() -> None:
+    seen = held((10.9, True, True), (7.3, True, True))
+    for found in (backend_outlives(TARGET, seen, NOT_SEEN), declared_is_effective(TARGET, seen)):
+        assert (found.verdict, found.because) == (Verdict.SKIP, STAYS_UP)
+    once = backend_outlives(TARGET, held((10.9, True, False)), NOT_SEEN)
+    assert once.verdict is Verdict.INCONCLUSIVE
+    timer: Finding = declared_is_effective(TARGET, held((10.9, False, False)))
+    assert timer.verdict is Verdict.FAIL
+
+
+# --- real Node under a supervisor, behind real nginx ------------------------------------------------------------------
+
+APP = """
+const body = JSON.stringify({ ok: true })
+const server = require('http').createServer((request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(body)
+})
+server.keepAliveTimeout = 4000
+server.listen(PORT, '127.0.0.1')
+const lives = process.argv[2].split(',').map(Number)
+const fs = require('fs')
+const turn = fs.existsSync('turn') ? Number(fs.readFileSync('turn', 'utf8')) : 0
+fs.writeFileSync('turn', String(turn + 1))
+if (lives[0]) setTimeout(() => process.exit(1), lives[turn % lives.length])
+"""
+NGINX = """
+daemon off; worker_processes 1; pid DIR/nginx.pid; error_log DIR/error.log crit;
+events { worker_connections 256; }
+http {
+  access_log off;
+  client_body_temp_path DIR/body; proxy_temp_path DIR/proxy; fastcgi_temp_path DIR/fastcgi;
+  uwsgi_temp_path DIR/uwsgi; scgi_temp_path DIR/scgi;
+  upstream api { server 127.0.0.1:BACKEND max_fails=0; keepalive 16; keepalive_timeout 2s; }
+  server {
+    listen 127.0.0.1:PORT;
+    location / { proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }
+}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextmanager
+def staged(folder: Path, lives: str) -> Iterator[tuple[int, int]]:
+    """nginx before Node, which lives so many milliseconds each time; gives both ports."""
+    front, backend = free_port(), free_port()
+    (folder / "app.js").write_text(APP.replace("PORT", str(backend)))
+    config = NGINX.replace("DIR", str(folder)).replace("BACKEND", str(backend)).replace("PORT", str(front))
+    (folder / "nginx.conf").write_text(config)
+    loop = f"while :; do {need('node')} app.js {lives}; sleep 0.2; done"
+    commands = [["sh", "-c", loop], [need("nginx"), "-c", str(folder / "nginx.conf")]]
+    processes = [
+        subprocess.Popen(command, cwd=folder, start_new_session=True, stderr=subprocess.DEVNULL) for command in commands
+    ]
+    try:
+        for port in (front, backend):
+            _wait_for(port)
+        yield front, backend
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("lives", "verdict"), [("3600,1200,2600", "fail"), ("0", "pass")])
+def test_node_that_exits_again_and_again(tmp_path: Path, lives: str, verdict: str) -> None:
+    with staged(tmp_path, lives) as (front, backend):
+        done = run_json(
+            f"http://127.0.0.1:{front}",
+            *("--backend", f"http://127.0.0.1:{backend}", "--lb-idle-timeout", "2", "--backend-keepalive", "4"),
+            *("--only", "readiness.api-stays-up", "--only", "keepalive.backend-outlives-load-balancer"),
+            *("--browser", "none", "--no-induce"),
+        )
+    assert done.verdicts["readiness.api-stays-up"] == verdict, done.report["checks"]
+    assert done.verdicts["keepalive.backend-outlives-load-balancer"] == ("skip" if verdict == "fail" else "pass")
+    assert ("keep-alive" in done.report["headline"]) is False
