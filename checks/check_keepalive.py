@@ -107,7 +107,7 @@ def check_hint_is_true(front_idle: PerAddress[FrontIdle]) -> Finding:
     return conclude(front.hint_is_true(front_idle.facts))
 
 
-def check_race_is_contained(race: Race | NotMeasured) -> Finding:
+def check_race_is_contained(target: Target, race: Race | NotMeasured) -> Finding:
     """One lost race does not take servers out for everyone.
 
     Load balancers count a lost connection against the server. nginx with two servers and its defaults answers 502 to
@@ -120,4 +120,4 @@ def check_race_is_contained(race: Race | NotMeasured) -> Finding:
 
     Sources: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_fails
     """
-    return conclude(outlives.race_is_contained(race))
+    return conclude(outlives.race_is_contained(target, race))

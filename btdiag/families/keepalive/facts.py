@@ -183,8 +183,7 @@ class Answerer(StrEnum):
 class Stop(StrEnum):
     """Why no further volley was fired, in the words of a report."""
 
-    PROVED = "proved"
-    AGREES = "the known order of the timeouts is sound, and the volleys agree"
+    ENOUGH = "further volleys would add nothing"
     ALL_PERIODS = "all planned periods were used"
     NO_TIME = "the remaining time does not hold another idle period"
     NOT_BACKEND = "the load balancer itself answers the probe path, so no request reaches the pool"
@@ -234,9 +233,9 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Race:
-    """All volleys of a run. `path` is what was asked; `usual` the status it normally has; `front_rtt_s` the round
-    trip to the load balancer; `direct` what connections past it showed in the same wait (--backend)."""
+class Volleys:
+    """All volleys so far. `path` is what was asked; `usual` the status it normally has; `front_rtt_s` the round trip to
+    the load balancer; `direct` what connections past it showed in the same wait (--backend)."""
 
     label: str
     path: str
@@ -245,7 +244,6 @@ class Race:
     keepalive: Keepalive | None
     warm_up: tuple[Volley, ...]
     periods: tuple[Period, ...]
-    stop: Stop
     front_rtt_s: float = 0.0
     direct: BackendIdle | None = None
 
@@ -258,6 +256,13 @@ class Race:
     def with_hits(self) -> tuple[Period, ...]:
         """The periods whose volley lost requests."""
         return tuple(period for period in self.periods if period.hits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race(Volleys):
+    """All volleys of a run, and why there were no more."""
+
+    stop: Stop
 
 
 def strip(volley: Volley, width: int = 60) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from btdiag.families.keepalive.facts import Race, Volley
+from btdiag.families.keepalive.facts import Volley, Volleys
 
 SLOWER = 0.9
 """Share of slower answers from which on a volley met a closed pool. Observed with 200 requests on open pools (nginx,
@@ -45,20 +45,20 @@ class Step:
         )
 
 
-def step(race: Race) -> Step | None:
+def step(seen: Volleys) -> Step | None:
     """The latency step in the volleys of a run without hits; None where it does not show, or not often enough."""
-    usual = durations(race)
-    if race.with_hits or not usual or slower(race.warm_up[0], usual) < VISIBLE:
+    usual = durations(seen)
+    if seen.with_hits or not usual or slower(seen.warm_up[0], usual) < VISIBLE:
         return None
-    aged = [*(one for one in race.warm_up if one.name == "M"), *(period.volley for period in race.periods)]
+    aged = [*(one for one in seen.warm_up if one.name == "M"), *(period.volley for period in seen.periods)]
     shares = [(slower(one, usual), one.age_s) for one in aged if one.age_s is not None]
     middle = median(share for share, _ in shares) if len(shares) >= VOLLEYS else 0.0
     return Step(age_s=min(age for share, age in shares if share >= SLOWER), share=middle) if middle >= SLOWER else None
 
 
-def durations(race: Race) -> list[float]:
+def durations(seen: Volleys) -> list[float]:
     """What answers took on connections only just used (seconds, sorted)."""
-    return sorted(took for volley in race.controls if volley.name in {"C", "B"} for took in volley.durations)
+    return sorted(took for volley in seen.controls if volley.name in {"C", "B"} for took in volley.durations)
 
 
 def slower(volley: Volley, usual: Sequence[float]) -> float:

@@ -15,6 +15,25 @@ from btdiag.core.finding import HopName, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.shot import Ending, Shot
 from btdiag.core.target import Target
+from btdiag.families.keepalive.aim import (
+    COARSE_OFFSETS_S,
+    COMB_S,
+    STREAMED_OFFSETS,
+    answered_by,
+    is_node,
+    keepalive_measured,
+    keepalive_of,
+    may_stream,
+    next_volley,
+)
+from btdiag.families.keepalive.chance import (
+    chance,
+    controls_missing,
+    fisher_exact,
+    hangs_when_idle,
+    periods_needed,
+    proved,
+)
 from btdiag.families.keepalive.facts import (
     Aim,
     Answerer,
@@ -30,25 +49,7 @@ from btdiag.families.keepalive.facts import (
 )
 from btdiag.families.keepalive.judge.effective import declared_is_effective
 from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_contained
-from btdiag.families.keepalive.judge.race import (
-    COARSE_OFFSETS_S,
-    COMB_S,
-    STREAMED_OFFSETS,
-    answered_by,
-    chance,
-    controls_missing,
-    fisher_exact,
-    hangs_when_idle,
-    is_node,
-    keepalive_measured,
-    keepalive_of,
-    may_stream,
-    miss_probability,
-    next_volley,
-    periods_needed,
-    proved,
-    signatures,
-)
+from btdiag.families.keepalive.judge.race import miss_probability, signatures
 from btdiag.families.keepalive.order import order_of
 from btdiag.families.keepalive.remedy import order_remedy
 
@@ -466,22 +467,22 @@ def test_with_a_dead_front_arithmetic_stands_and_the_rest_names_what_failed(
     finding = backend_outlives(target(balancer, 65.0), SKIPPED, dead)
     assert finding.verdict is verdict
     assert finding.because == ("readiness.root-answers" if verdict is Verdict.SKIP else None)
-    assert race_is_contained(dead).because == "readiness.root-answers"
+    assert race_is_contained(target(), dead).because == "readiness.root-answers"
 
 
 def test_a_race_that_could_not_be_looked_for_is_open_and_one_nobody_asked_for_is_not() -> None:
-    assert race_is_contained(NotMeasured(reason="rate limited")).verdict is Verdict.INCONCLUSIVE
-    assert race_is_contained(SKIPPED).verdict is Verdict.SKIP
+    assert race_is_contained(target(), NotMeasured(reason="rate limited")).verdict is Verdict.INCONCLUSIVE
+    assert race_is_contained(target(), SKIPPED).verdict is Verdict.SKIP
 
 
 def test_an_outage_after_a_race_is_a_finding_of_its_own() -> None:
     out = replace(period(20), recovery=Recovery(asked=30, failed=20, out_s=10.1, recovered=True))
-    finding = race_is_contained(race(out, stop=Stop.PROVED))
+    finding = race_is_contained(target(), race(out, out, stop=Stop.ENOUGH))
     assert finding.verdict is Verdict.FAIL
     assert "10.1 s" in finding.summary
-    assert race_is_contained(race(period(20))).verdict is Verdict.PASS
-    assert race_is_contained(race(period(0))).verdict is Verdict.SKIP
-    assert race_is_contained(SKIPPED).verdict is Verdict.SKIP
+    assert race_is_contained(target(), race(period(20))).verdict is Verdict.PASS
+    assert race_is_contained(target(), race(period(0))).verdict is Verdict.SKIP
+    assert race_is_contained(target(), SKIPPED).verdict is Verdict.SKIP
 
 
 def test_a_backend_that_was_down_just_then_is_not_called_a_race() -> None:
@@ -491,7 +492,7 @@ def test_a_backend_that_was_down_just_then_is_not_called_a_race() -> None:
     assert proved(race(down, down), None)
     finding = backend_outlives(target(), SKIPPED, race(down))
     assert (finding.verdict, "seen once" in finding.summary) == (Verdict.INCONCLUSIVE, True)
-    contained = race_is_contained(race(down))
+    contained = race_is_contained(target(), race(down))
     assert (contained.verdict, "down just then" in contained.summary) == (Verdict.INCONCLUSIVE, True)
 
 

@@ -23,9 +23,9 @@ import pytest
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Mode, Route, Target, Way
+from btdiag.families.keepalive.aim import PERIODS
 from btdiag.families.keepalive.facts import Answerer, Race
 from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_contained
-from btdiag.families.keepalive.judge.race import PERIODS
 from btdiag.families.keepalive.probe.race import race
 from btdiag.net.wire import Wire
 from tests.support.tools import lacking
@@ -214,6 +214,12 @@ def asked(front: int, *, backend: int | None = None, keepalive: float | None = N
     return target, seen
 
 
+def asked_of(backend: int) -> Target:
+    """A target of which the backend alone is known."""
+    url = f"http://127.0.0.1:{backend}"
+    return Target(url=url, scheme="http", host="127.0.0.1", port=backend, backend=url)
+
+
 def judged(front: int, *, backend: int | None = None, keepalive: float | None = None) -> tuple[Finding, Race]:
     target, seen = asked(front, backend=backend, keepalive=keepalive)
     return backend_outlives(target, NOTHING, seen), seen
@@ -305,7 +311,7 @@ def test_two_servers_that_nginx_takes_out_are_an_outage(rig: Rig) -> None:
     one, two = rig.node(), rig.node()
     for _ in range(4):  # both have to be hit in one volley
         _, seen = found(rig.nginx(one, two), backend=one)
-        contained = race_is_contained(seen)
+        contained = race_is_contained(asked_of(one), seen)
         if contained.verdict is Verdict.FAIL:
             break
     assert contained.verdict is Verdict.FAIL, contained.summary

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
+from btdiag.families.keepalive.chance import hangs_when_idle
 from btdiag.families.keepalive.facts import Fate, FrontIdle, Race
-from btdiag.families.keepalive.judge.race import hangs_when_idle
 from btdiag.families.keepalive.judge.shown import strips
 
 POOL_IDLE_S = 5.0

@@ -11,21 +11,15 @@ from math import ceil
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
+from btdiag.families.keepalive.aim import PERIODS
+from btdiag.families.keepalive.chance import SIGNIFICANT, chance, controls_clean, proved
 from btdiag.families.keepalive.facts import BackendIdle, Period, Race, Recovery, Stop, TimeoutSource
-from btdiag.families.keepalive.judge.race import (
-    PERIODS,
-    SIGNIFICANT,
-    budget_for,
-    chance,
-    controls_clean,
-    miss_probability,
-    proved,
-    signatures,
-)
+from btdiag.families.keepalive.judge.race import miss_probability, signatures
 from btdiag.families.keepalive.judge.shown import race_evidence, strips
 from btdiag.families.keepalive.judge.staying import STAYS_UP
 from btdiag.families.keepalive.latency import step
 from btdiag.families.keepalive.order import MARGIN_S, Order, order_of
+from btdiag.families.keepalive.plan import budget_for
 from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, order_remedy
 from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restarts
 
@@ -50,7 +44,8 @@ def backend_outlives(
     volleys = race if isinstance(race, Race) else None
     if restart := restart_instead(measured, volleys):
         return restart
-    product = next(iter(passed)) if len(passed) == 1 else ""
+    tried = volleys is not None and volleys.periods
+    product = next(iter(passed)) if len(passed) == 1 and not tried else ""  # what was tried outweighs a default
     order = order_of(target, (volleys.direct if volleys else None) or measured, product)
     if volleys and proved(volleys, order.sound):
         return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
@@ -219,7 +214,7 @@ def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) ->
     )
 
 
-def race_is_contained(race: Race | NotMeasured) -> Finding:
+def race_is_contained(target: Target, race: Race | NotMeasured) -> Finding:
     """How long the target was out for everyone after a volley with hits."""
     if isinstance(race, NotMeasured):
         if race.by:
@@ -231,7 +226,7 @@ def race_is_contained(race: Race | NotMeasured) -> Finding:
         reason = Stop.OVERLOADED if after else race.stop
         return Finding(verdict=Verdict.SKIP, summary=f"no race was seen: {reason.value}")
     period, recovery = max(after, key=lambda pair: pair[1].out_s)
-    if recovery.failed and race.stop is not Stop.PROVED:
+    if recovery.failed and not proved(race, order_of(target, race.direct).sound):
         return _seen_once(period, recovery, race)
     if recovery.failed:
         return _uncontained(period, recovery, race)

@@ -37,6 +37,7 @@ PROBED_AT = (0.25, 0.5, 0.75, 0.95)  # ages, as shares of the wait, at which a c
 FRONT, BACKEND = "front idle timeout", "backend keep-alive"  # what is waited for
 AGAIN_S = 80.0  # the longest second round
 ROUNDS = 3  # when connections of different ages ended at one moment: a restart does so at another age each time
+REFUSED_S = 0.1  # until new connections are tried once more: no process is started again sooner
 BACK_S = 1.0  # before the next round, where new connections were refused: a process takes a moment to start
 DEEP_PROBED_AT = tuple(step / 16 for step in range(1, 16))
 
@@ -170,12 +171,17 @@ async def _round(target: Target, mode: Mode, wire: Wire, waits: Waits, way: Way)
 
 
 async def refused(wire: Wire, way: Way, url: str) -> bool:
-    """Is a new connection refused at this moment?"""
-    try:
-        stream = await wire.dial_url(way, url)
-    except DialError as error:
-        return error.failure.trouble is Trouble.REFUSED
-    await stream.close()
+    """Is a new connection refused at this moment, or a moment later? A process that ends closes its connections first,
+    and then the socket that takes new ones."""
+    for pause in (0.0, REFUSED_S):
+        await asyncio.sleep(pause)
+        try:
+            stream = await wire.dial_url(way, url)
+        except DialError as error:
+            if error.failure.trouble is Trouble.REFUSED:
+                return True
+            continue
+        await stream.close()
     return False
 
 

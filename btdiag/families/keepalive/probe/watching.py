@@ -11,8 +11,7 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.keepalive.facts import Look, Watch
-from btdiag.families.keepalive.plan import front_wait
-from btdiag.families.keepalive.probe.race import consented
+from btdiag.families.keepalive.plan import consented, front_wait
 from btdiag.net.limits import Limits
 from btdiag.net.wire import Wire
 
@@ -43,7 +42,7 @@ def _asked(target: Target, mode: Mode) -> list[str]:
     idle=_wait,
     sends=_asked,
 )
-async def api_watch(target: Target, mode: Mode, wire: Wire, waits: Waits, answering_way: Way) -> Watch:
+async def api_watch(target: Target, mode: Mode, wire: Wire, waits: Waits, serving_way: Way) -> Watch:
     """Whether the API is there at every moment of the run."""
     if consented(target, mode):
         raise NotAsked("it is not watched while volleys are fired: a load balancer may take servers out for them")
@@ -52,12 +51,12 @@ async def api_watch(target: Target, mode: Mode, wire: Wire, waits: Waits, answer
     every = pause_s(target, mode)
     while loop.time() - began < front_wait(target, mode) and len(looks) < 2 * MOST:
         at = loop.time()
-        seen = await wire.exchange(answering_way, "GET", target.url_for("/"), limits=Limits(total=ANSWER_S))
+        seen = await wire.exchange(serving_way, "GET", target.url_for("/"), limits=Limits(total=ANSWER_S))
         looks.append(_look(at - began, seen))
         if seen.status == 429:
             break
         await waits.idle(max(0.05, at + every - loop.time()), "the API, looked at now and then")
-    return Watch(label=answering_way.route.label, every_s=every, looks=tuple(looks))
+    return Watch(label=serving_way.route.label, every_s=every, looks=tuple(looks))
 
 
 def _look(at_s: float, seen: Exchange) -> Look:
