@@ -44,8 +44,7 @@ def backend_outlives(
     volleys = race if isinstance(race, Race) else None
     if restart := restart_instead(measured, volleys):
         return restart
-    tried = volleys is not None and volleys.periods
-    product = next(iter(passed)) if len(passed) == 1 and not tried else ""  # what was tried outweighs a default
+    product = next(iter(passed)) if len(passed) == 1 and not volleys else ""  # what was tried outweighs a default
     order = order_of(target, (volleys.direct if volleys else None) or measured, product)
     if volleys and proved(volleys, order.sound):
         return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
