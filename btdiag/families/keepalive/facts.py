@@ -216,11 +216,13 @@ class BackendIdle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One GET / of a watch: when it was sent, and what came; `answered` False for a gateway's error or none at all."""
+    """One GET / of a watch: when it was sent, and what came; `answered` False for a gateway's error or none at all, and
+    `mixed` then tells that others, asked right after it, were answered."""
 
     at_s: float
     answered: bool
     what: str
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

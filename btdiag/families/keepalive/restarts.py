@@ -51,7 +51,7 @@ def outages(watch: Watch) -> list[Outage]:
     found: list[Outage] = []
     run: list[Look] = []
     for look in watch.looks:
-        if not look.answered:
+        if not look.answered and not look.mixed:
             run.append(look)
         elif run:
             found.append(Outage(looks=tuple(run), whole=run[0] is not watch.looks[0]))

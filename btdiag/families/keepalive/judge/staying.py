@@ -11,6 +11,7 @@ from btdiag.families.keepalive.facts import BackendIdle, Watch
 from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, Outage, moments, outages, restarts
 
 STAYS_UP = "readiness.api-stays-up"
+STEADY = "readiness.answers-steadily"
 _SOURCES = (
     "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html",
@@ -93,7 +94,7 @@ def _rounds(held: BackendIdle) -> Evidence:
 
 def _watched(watch: Watch) -> Finding:
     found = outages(watch)
-    failing = [look for outage in found for look in outage.looks]
+    failing = [look for look in watch.looks if not look.answered]
     asked, time_s = len(watch.looks), watch.looks[-1].at_s if watch.looks else 0.0
     if asked < AGAIN_AND_AGAIN:
         return Finding(verdict=Verdict.INCONCLUSIVE, summary=f"it was looked at {asked} times only")
@@ -109,12 +110,10 @@ def _watched(watch: Watch) -> Finding:
     if lasting and any(outage.whole for outage in lasting):
         return _away(watch, Verdict.WARN, share, lasting)
     return Finding(
-        verdict=Verdict.INCONCLUSIVE,
+        verdict=Verdict.SKIP,
         summary=f"{share}: single ones, as from one of several servers, or from short restarts; --backend tells",
-        hop=HopName.API,
-        owner=Owner.API,
+        because=STEADY,
         evidence=(_looks(watch),),
-        sources=_SOURCES,
     )
 
 

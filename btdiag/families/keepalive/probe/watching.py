@@ -6,6 +6,7 @@ was sent, and what came."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, Waits, measurement
@@ -17,6 +18,7 @@ from btdiag.net.wire import Wire
 
 SOONEST_S = 0.5  # between two requests: a guest asks no more often than a health check
 MOST = 60  # requests
+OTHERS = 3  # requests after one that failed
 ANSWER_S = 5.0  # seconds for one answer: what takes longer is as good as away for a health check
 AWAY = frozenset({502, 503, 504})  # what a load balancer says when no server takes the request
 
@@ -49,16 +51,28 @@ async def api_watch(target: Target, mode: Mode, wire: Wire, waits: Waits, servin
     loop = asyncio.get_running_loop()
     began, looks = loop.time(), list[Look]()
     every = pause_s(target, mode)
+
+    def ask() -> Awaitable[Exchange]:
+        return wire.exchange(serving_way, "GET", target.url_for("/"), limits=Limits(total=ANSWER_S))
+
     while loop.time() - began < front_wait(target, mode) and len(looks) < 2 * MOST:
         at = loop.time()
-        seen = await wire.exchange(serving_way, "GET", target.url_for("/"), limits=Limits(total=ANSWER_S))
-        looks.append(_look(at - began, seen))
+        seen = await ask()
+        looks.append(await _look(at - began, seen, ask))
         if seen.status == 429:
             break
         await waits.idle(max(0.05, at + every - loop.time()), "the API, looked at now and then")
     return Watch(label=serving_way.route.label, every_s=every, looks=tuple(looks))
 
 
-def _look(at_s: float, seen: Exchange) -> Look:
+async def _look(at_s: float, seen: Exchange, ask: Callable[[], Awaitable[Exchange]]) -> Look:
+    """With a failure others are asked at once: one broken server of several leaves some of them an answer."""
     what = str(seen.status) if seen.status is not None else seen.failure.trouble.value if seen.failure else "no answer"
-    return Look(at_s=round(at_s, 3), answered=seen.status is not None and seen.status not in AWAY, what=what)
+    if _answered(seen):
+        return Look(at_s=round(at_s, 3), answered=True, what=what)
+    others = await asyncio.gather(*(ask() for _ in range(OTHERS)))
+    return Look(at_s=round(at_s, 3), answered=False, what=what, mixed=any(map(_answered, others)))
+
+
+def _answered(seen: Exchange) -> bool:
+    return seen.status is not None and seen.status not in AWAY
