@@ -60,7 +60,8 @@ def backend_outlives(
         and not target.lb_idle_timeout
     ):
         return Finding(verdict=Verdict.SKIP, summary=f"{_arithmetic(order)}; to find out: {_OPTIONS}", sources=SOURCES)
-    return _finding(order.verdict, f"{_arithmetic(order)}; {_beside(race)}", order, volleys)
+    undeclared = f"; to find out: {_OPTIONS}" if order.balancer is None else ""
+    return _finding(order.verdict, f"{_arithmetic(order)}; {_beside(race)}{undeclared}", order, volleys)
 
 
 def restart_instead(measured: BackendIdle | NotMeasured, volleys: Race | None) -> Finding | None:
