@@ -15,7 +15,7 @@ def main() -> None:
 
     try:
         INTERRUPT.install()
-        from btdiag.cli import entry
+        from btdiag.entry import entry
 
         entry(sys.argv[1:])
     except KeyboardInterrupt:

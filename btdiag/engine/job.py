@@ -11,7 +11,7 @@ from time import monotonic
 from btdiag.config import Settings
 from btdiag.core.target import Target
 from btdiag.engine.interrupt import Interrupt
-from btdiag.engine.schedule import Events
+from btdiag.engine.tasks import Events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

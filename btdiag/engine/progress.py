@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 from btdiag.engine.mouth import painted
-from btdiag.engine.schedule import Events
+from btdiag.engine.tasks import Events
 
 # Shorter waits are over before anybody has read about them.
 WORTH_SAYING_S = 1.0

@@ -19,8 +19,9 @@ from btdiag.engine.labhost import LabProcess
 from btdiag.engine.registry import shipped
 from btdiag.engine.reporting import Facts, document
 from btdiag.engine.rerun import command
-from btdiag.engine.schedule import Events, Schedule
+from btdiag.engine.schedule import Schedule
 from btdiag.engine.session import Collected, CollectionError, Result, with_checks
+from btdiag.engine.tasks import Events
 from btdiag.engine.worker import Worker
 
 # After the budget's end the measuring has handed over what it saw; a loop that is still not back is blocked.

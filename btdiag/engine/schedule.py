@@ -13,17 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from btdiag.core.measurement import (
-    MeasurementSpec,
-    NotMeasured,
-    PerAddress,
-    Scope,
-)
+from btdiag.core.measurement import MeasurementSpec, NotMeasured, PerAddress, Scope
 from btdiag.core.target import Mode, Route, Target
 from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
 from btdiag.engine.observing import HAND_OVER_S, client_of, observed
 from btdiag.engine.registry import Registry, awaited
+from btdiag.engine.tasks import Events, Key, TaskOutcome
 from btdiag.engine.waits import Quiet, WaitLog
 from btdiag.net.deadline import Deadline
 from btdiag.net.wire import Wire
@@ -34,42 +30,6 @@ REPORT_RESERVE_S = 0.5
 TICK_S = 0.25
 # A measurement that ignores its cancellation is abandoned after so long.
 GRACE_S = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One measurement on one target (None: the run itself) on one route (None: not per address)."""
-
-    name: str
-    target_number: int | None
-    label: str | None = None
-
-    @property
-    def text(self) -> str:
-        """How reports name it: "connection@127.0.0.2"."""
-        return f"{self.name}@{self.label}" if self.label else self.name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOutcome:
-    """What a task came to. `chain_s` is the longest chain of idle waits that led here; times in seconds of the run."""
-
-    value: object
-    started_s: float
-    duration_s: float
-    chain_s: float = 0.0
-    crash: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """Callbacks for a progress display; each gets names and seconds, none may block."""
-
-    started: Callable[[str], None] = lambda name: None
-    ended: Callable[[str], None] = lambda name: None
-    waiting: Callable[[str, str, float], None] = lambda name, what, seconds: None
-    provisional: Callable[[str, str], None] = lambda check_id, reason: None
-    tick: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)

@@ -153,7 +153,7 @@ def test_a_file_that_does_not_end_is_named_with_its_line(tmp_path: Path, content
     write(tmp_path, check_own=content)
     script = (
         "import sys\nfrom btdiag.engine import loader\nloader.LOADING_S = 6\n"
-        "from btdiag.cli import entry\nentry(sys.argv[1:])\n"
+        "from btdiag.entry import entry\nentry(sys.argv[1:])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *command, "--checks", str(tmp_path)],

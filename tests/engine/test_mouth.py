@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from btdiag import cli
 from btdiag.engine.mouth import CannotWriteError, Mouth, painted
+from btdiag.entry import call
 from tests.support.cli import CLEAN
 from tests.support.hostile import SEQUENCES, UNSAFE, WHITE
 
@@ -90,7 +91,7 @@ def test_a_failure_of_its_own_is_one_harmless_line(
 
     monkeypatch.delenv("BTDIAG_DEBUG", raising=False)
     monkeypatch.setattr(cli.cli, "main", broken)
-    assert cli._call(["checks"]) == 3
+    assert call(["checks"]) == 3
     said = capsys.readouterr().err
     assert said.startswith("btdiag: btdiag itself failed: RuntimeError: \\x1b[31m")
     assert len(said.splitlines()) == 1

@@ -22,7 +22,8 @@ from btdiag.core.measurement import (
 )
 from btdiag.core.target import Mode, Route, Target
 from btdiag.engine.registry import Registry, RegistryError
-from btdiag.engine.schedule import Events, Key, Schedule
+from btdiag.engine.schedule import Schedule
+from btdiag.engine.tasks import Events, Key
 from tests.support.clock import run
 
 TARGET = Target(url="https://api.example", scheme="https", host="api.example", port=443)
