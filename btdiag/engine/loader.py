@@ -142,7 +142,7 @@ class Swallowed(io.StringIO):
         """Stays open: pytest and the engine still write to it."""
 
 
-class Watch:
+class Watchdog:
     """Ends the program with a line and exit code 2 when loading the user's files takes too long. Nothing less ends a
     file that loops: it may catch every exception. One that holds the interpreter's lock in C code is not ended."""
 
@@ -179,12 +179,12 @@ def _place(frame: FrameType | None, folder: Path) -> str:
 
 
 @contextmanager
-def watched(folder: Path | None) -> Iterator[Watch | None]:
-    """A watch over the loading of that folder (None: nothing to watch), which leaves no compiled files in it."""
+def watched(folder: Path | None) -> Iterator[Watchdog | None]:
+    """A watchdog over the loading of that folder (None: nothing to watch), which leaves no compiled files in it."""
     if folder is None:
         yield None
         return
-    watch, writes = Watch(folder, sys.stderr), sys.dont_write_bytecode
+    watch, writes = Watchdog(folder, sys.stderr), sys.dont_write_bytecode
     sys.dont_write_bytecode = True
     watch.begin()
     try:

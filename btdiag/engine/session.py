@@ -21,7 +21,7 @@ from btdiag.engine.attempt import Attempt, Running
 from btdiag.engine.checks import Check, check_of
 from btdiag.engine.inputs import not_admitted
 from btdiag.engine.loader import CollectionError as CollectionError  # those who call `run` catch it
-from btdiag.engine.loader import OwnChecks, Swallowed, Watch, own_checks, reason_of, watched
+from btdiag.engine.loader import OwnChecks, Swallowed, Watchdog, own_checks, reason_of, watched
 from btdiag.engine.registry import Registry, RegistryError
 
 # Each of these was seen to matter: without it the user's configuration, plugins or conftest.py get in.
@@ -119,7 +119,7 @@ class _Plugin:
         shipped: Path,
         own: OwnChecks,
         registry: Registry,
-        watch: Watch | None,
+        watch: Watchdog | None,
         body: Callable[[_Plugin], Any],
     ) -> None:
         self.shipped = shipped.resolve()

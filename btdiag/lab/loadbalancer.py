@@ -44,7 +44,7 @@ class BrokenUpstream(Exception):
 
 
 @dataclass(slots=True)
-class Outage:
+class Downtime:
     """Until when (monotonic time) every request is refused, because a backend connection broke."""
 
     until: float = 0.0
@@ -57,7 +57,7 @@ class LoadBalancer:
     plan: Balancer
     pool: Pool
     https_port: int
-    outage: Outage = field(default_factory=Outage)
+    outage: Downtime = field(default_factory=Downtime)
 
     async def answer(self, request: Request, visit: Visit) -> Answer:
         """The backend's response, or what the load balancer says in its place."""
