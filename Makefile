@@ -53,16 +53,19 @@ wheel: $(VENV)/.tested
 clean:
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache
 
+# What pip says is of use only where it fails: an index that is configured and away makes it warn of each package.
+install = $(BIN)/pip install -q --disable-pip-version-check -e $(1) >$(VENV)/pip.log 2>&1 || { cat $(VENV)/pip.log >&2; exit 1; }
+
 $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "make: python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/pip
 	@echo "Installing btdiag into $(VENV) ..."
-	@$(BIN)/pip install -q --disable-pip-version-check -e .
+	@$(call install,.)
 	@touch $@
 
 $(VENV)/.tested: pyproject.toml | $(BIN)/pip
 	@echo "Installing btdiag and what its tests need into $(VENV) ..."
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@$(call install,'.[dev]')
 	@touch $(VENV)/.installed $@

@@ -109,6 +109,8 @@ def _resolved(entry: CheckResult, results: Mapping[str, CheckResult], also: tupl
         return replace(entry, because=None, summary=f"{cause.id} was skipped: {cause.summary}")
     if cause.verdict is Verdict.INCONCLUSIVE:
         summary = f"{cause.id} could not be decided: {entry.summary}"
+    elif cause.verdict is Verdict.WARN:
+        summary = f"{cause.id} warns: {entry.summary}"
     else:
         summary = f"not measured although {cause.id} holds: {entry.summary}"
     return replace(entry, verdict=Verdict.INCONCLUSIVE, because=None, summary=summary)

@@ -90,6 +90,13 @@ def test_what_repeats_at_one_age_is_a_timer(ages: list[float], together: bool) -
     [
         (held((10.9, True, True), (7.3, True, True)), NOT_SEEN, Verdict.FAIL, "2 times (after 10.6 and 7.0 s)"),
         (held((10.9, True, True)), NOT_SEEN, Verdict.WARN, "once may be a deployment"),
+        (
+            held((10.9, True, True)),
+            watch("..x....."),
+            Verdict.WARN,
+            "once may be a deployment",
+        ),  # the same one, perhaps
+        (held((10.9, True, True)), watch("..x...x.."), Verdict.FAIL, "nobody answered through the load balancer at 2"),
         (held((66.0, False, False)), NOT_SEEN, Verdict.PASS, "at their own ages"),
         (NOT_SEEN, watch("....."), Verdict.PASS, "5 of 5 requests in 4 s"),
         (
@@ -125,6 +132,8 @@ def test_a_restart_is_no_keepalive() -> None:
     seen = held((10.9, True, True), (7.3, True, True))
     for found in (backend_outlives(TARGET, seen, NOT_SEEN), declared_is_effective(TARGET, seen)):
         assert (found.verdict, found.because) == (Verdict.SKIP, STAYS_UP)
+    surely = backend_outlives(TARGET, held((10.9, True, True)), NOT_SEEN)
+    assert (surely.verdict, surely.because) == (Verdict.SKIP, STAYS_UP)
     once = backend_outlives(TARGET, held((10.9, True, False)), NOT_SEEN)
     assert once.verdict is Verdict.INCONCLUSIVE
     timer: Finding = declared_is_effective(TARGET, held((10.9, False, False)))

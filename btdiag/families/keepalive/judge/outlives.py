@@ -26,6 +26,7 @@ from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_resta
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
 _UNUSABLE = {Stop.OVERLOADED, Stop.THROTTLED, Stop.UNHEALTHY, Stop.NO_CONNECTIONS}
 _OPTIONS = "--lb-idle-timeout SECONDS"  # and the backend's, where that is not the default
+_RESTARTED = "the API server restarted while its connections were held; run again with a longer --budget to tell"
 _MASKS = (
     "a retry in the load balancer would hide it (nginx proxy_next_upstream non_idempotent, HAProxy retry-on "
     "all-retryable-errors, Envoy retry_on: reset, Apache ping=), but not for bodies too large to be kept for it"
@@ -69,7 +70,9 @@ def restart_instead(measured: BackendIdle | NotMeasured, volleys: Race | None) -
     seen = [one for one in (measured, volleys.direct if volleys else None) if isinstance(one, BackendIdle)]
     if any(restarts(one) >= AGAIN_AND_AGAIN for one in seen):
         return Finding(verdict=Verdict.SKIP, summary="the API server restarts", because=STAYS_UP)
-    if any(restarts(one) or could_be_a_restart(one) for one in seen):
+    if any(restarts(one) for one in seen):
+        return Finding(verdict=Verdict.SKIP, summary=_RESTARTED, because=STAYS_UP)
+    if any(could_be_a_restart(one) for one in seen):
         summary = (
             "idle connections to the API server ended all at one moment, once: at a restart, or at a timer that is "
             "looked at now and then; run again with a longer --budget to tell"

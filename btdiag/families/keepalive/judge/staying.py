@@ -37,10 +37,12 @@ _REMEDY = Remedy(
 
 
 def api_stays_up(watch: Watch | NotMeasured, held: BackendIdle | NotMeasured) -> Finding:
-    """Restarts that connections to the API itself show decide; else what was seen through the load balancer."""
+    """Restarts that connections to the API itself show decide, and moments at which nobody answered through the load
+    balancer may be further ones; else what was seen there."""
     count = restarts(held) if isinstance(held, BackendIdle) else 0
     if isinstance(held, BackendIdle) and count:
-        return _restarts(held, count)
+        away = len(outages(watch)) if isinstance(watch, Watch) else 0
+        return _restarts(held, count, away)
     if isinstance(watch, Watch):
         return _watched(watch)
     return _unwatched(watch, held)
@@ -60,16 +62,19 @@ def _direct(held: BackendIdle) -> str:
     return f"connections to the API itself ended at their own ages only, in {max(ages):.1f} s"
 
 
-def _restarts(held: BackendIdle, count: int) -> Finding:
+def _restarts(held: BackendIdle, count: int, away: int) -> Finding:
+    """`away`: moments at which nobody answered through the load balancer; one of them may be a restart that is counted
+    already, further ones are not."""
     rounds = [one for one in (*held.earlier, held) if one.together]
     ages = " and ".join(f"{min(one.closings_s):.1f}" for one in rounds)
     refused = sum(one.refused for one in rounds)
     after = f", and new ones were refused {refused} of {len(rounds)} times right then" if refused else ""
-    once = count < AGAIN_AND_AGAIN
+    once = max(count, away) < AGAIN_AND_AGAIN
+    beside = f"; nobody answered through the load balancer at {away} moments" if away >= AGAIN_AND_AGAIN else ""
     return Finding(
         verdict=Verdict.WARN if once else Verdict.FAIL,
         summary=f"idle connections to the API server at {held.label} ended all at one moment, whatever their age, "
-        f"{count} {'time' if once else 'times'} (after {ages} s){after}: the process ended and came back"
+        f"{count} {'time' if count == 1 else 'times'} (after {ages} s){after}{beside}: the process ended and came back"
         + ("; once may be a deployment" if once else ""),
         answer="The API server restarted while it was looked at"
         if once

@@ -137,8 +137,8 @@ async def backend_idle(target: Target, mode: Mode, wire: Wire, waits: Waits, bac
         raise Blocked(BACKEND_AGREES, f"the backend {target.backend} does not answer GET /: {reason}")
     way = await backend_way(target, wire)
     rounds = [await _round(target, mode, wire, waits, way)]
-    while len(rounds) < (ROUNDS if rounds[-1].together else 2):
-        odd = rounds[-1].together or _contradiction(target, rounds[-1])
+    while len(rounds) < (ROUNDS if any(one.together for one in rounds) else 2):
+        odd = any(one.together for one in rounds) or _contradiction(target, rounds[-1])
         if not odd or backend_wait(target, mode) > min(AGAIN_S, waits.remaining() - 5.0):
             break
         if rounds[-1].refused:
