@@ -40,7 +40,7 @@ class PlainProgress:
 
     def _waiting(self, name: str, what: str, seconds: float) -> None:
         if seconds >= WORTH_SAYING_S:
-            self.say(f"waiting {seconds:.0f} s: {what} ({name})")
+            self.say(f"waiting {seconds:.0f} s: {what}")
 
     def _provisional(self, check_id: str, reason: str) -> None:
         self.say(f"already known: {check_id} fails: {reason}")
@@ -56,13 +56,11 @@ class LiveProgress(PlainProgress):
 
         self._console = Console(file=painted(stream))
         self._status = Status("starting", console=self._console)
-        self._running: dict[str, float] = {}
         self._waits: dict[str, tuple[str, float]] = {}
 
     @property
     def events(self) -> Events:
         return Events(
-            started=self._started,
             ended=self._ended,
             waiting=self._waiting,
             provisional=self._provisional,
@@ -78,24 +76,18 @@ class LiveProgress(PlainProgress):
             self._said.add(line)
             self._console.print(f"btdiag: {line}", markup=False, highlight=False)
 
-    def _started(self, name: str) -> None:
-        self._running[name] = time.monotonic()
-
     def _ended(self, name: str) -> None:
-        self._running.pop(name, None)
         self._waits.pop(name, None)
 
     def _waiting(self, name: str, what: str, seconds: float) -> None:
         self._waits[name] = (what, time.monotonic() + seconds)
 
-    def _tick(self) -> None:
+    def _tick(self, done: int, of: int) -> None:
         now = time.monotonic()
         waits = [(until - now, what) for what, until in self._waits.values() if until > now]
-        if waits:
-            left, what = max(waits)
-            self._status.update(self._escaped(f"waiting {left:.0f} s more: {what}"))
-        elif self._running:
-            self._status.update(self._escaped(f"measuring {', '.join(sorted(self._running)[:4])}"))
+        left, what = max(waits, default=(0.0, ""))
+        wait = f"; waiting {left:.0f} s more: {what}" if what else ""
+        self._status.update(self._escaped(f"{done} of {of} measured{wait}"))
 
     def _escaped(self, text: str) -> str:
         from rich.markup import escape

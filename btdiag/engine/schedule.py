@@ -111,7 +111,7 @@ class Schedule:
         """Wait for every task, those that start meanwhile too; after the deadline only for what is handed over."""
         while (pending := self._unfinished()) and (left := self._deadline.left()) > 0:
             await asyncio.wait(pending, timeout=min(TICK_S, left), return_when=asyncio.FIRST_COMPLETED)
-            self.events.tick()
+            self.events.tick(len(self._tasks) - len(self._unfinished()), len(self._tasks))
         if pending := self._unfinished():
             await asyncio.wait(pending, timeout=HAND_OVER_S)
         for task in self._unfinished():
@@ -252,7 +252,6 @@ class Schedule:
         arguments = {name: inputs.get(name, built_in.get(name)) for name in spec.parameters}
         await place.quiet.enter()
         started = self._now()
-        self.events.started(name)
         try:
             own.end(asyncio.get_running_loop().time() + limit)
             value, crash = await observed(spec, name, arguments, limit, why)

@@ -33,10 +33,10 @@ class TaskOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Callbacks for a progress display; each gets names and seconds, none may block."""
+    """Callbacks for a progress display, of names and seconds; `tick` gets how many of how many measurements have ended.
+    None may block."""
 
-    started: Callable[[str], None] = lambda name: None
     ended: Callable[[str], None] = lambda name: None
     waiting: Callable[[str, str, float], None] = lambda name, what, seconds: None
     provisional: Callable[[str, str], None] = lambda check_id, reason: None
-    tick: Callable[[], None] = lambda: None
+    tick: Callable[[int, int], None] = lambda done, of: None

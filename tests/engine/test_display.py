@@ -30,12 +30,10 @@ def test_plain_lines_say_long_waits_and_what_is_known_once() -> None:
         display.events.waiting("idle", "backend keep-alive", 66.0)
         display.events.waiting("idle", "a moment", 0.2)
         display.events.provisional("dns.resolves", "no such name \x1b[31m")
-        display.events.started("idle")
         display.events.ended("idle")
-        display.events.tick()
+        display.events.tick(3, 58)
     assert stream.getvalue() == (
-        "btdiag: waiting 66 s: backend keep-alive (idle)\n"
-        "btdiag: already known: dns.resolves fails: no such name \\x1b[31m\n"
+        "btdiag: waiting 66 s: backend keep-alive\nbtdiag: already known: dns.resolves fails: no such name \\x1b[31m\n"
     )
 
 
@@ -44,16 +42,15 @@ def test_a_terminal_sees_what_is_measured_and_how_long_the_wait_still_takes() ->
     display = progress(stream, plain, wanted=True)
     assert isinstance(display, LiveProgress)
     with display.live():
-        display.events.started("resolution")
-        display.events.tick()
-        assert "measuring resolution" in str(display._status.status)
+        display.events.tick(3, 58)
+        assert str(display._status.status) == "3 of 58 measured"
         display.events.waiting("idle", "backend [keep-alive]", 66.0)
-        display.events.tick()
-        assert "s more: backend" in str(display._status.status)
+        display.events.tick(31, 58)
+        assert "31 of 58 measured; waiting 66 s more: backend" in str(display._status.status)
         display.events.provisional("dns.resolves", "no such name")
         display.events.ended("idle")
-        display.events.ended("resolution")
-        display.events.tick()
+        display.events.tick(58, 58)
+        assert str(display._status.status) == "58 of 58 measured"
     assert "already known: dns.resolves fails: no such name" in stream.getvalue()
 
 

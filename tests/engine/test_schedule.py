@@ -400,6 +400,7 @@ def test_a_measurement_of_the_run_is_made_once_for_all_targets() -> None:
 
 def test_events_tell_waits_and_what_is_known_already() -> None:
     seen: list[str] = []
+    ticks: list[tuple[int, int]] = []
 
     async def dead(waits: Waits) -> int:
         await waits.idle(2, "a reason")
@@ -407,13 +408,14 @@ def test_events_tell_waits_and_what_is_known_already() -> None:
 
     plan = schedule(spec(dead, idle=lambda t, m: 2))
     plan.events = Events(
-        started=lambda name: seen.append(f"start {name}"),
         ended=lambda name: seen.append(f"end {name}"),
         waiting=lambda name, what, seconds: seen.append(f"{name} waits {seconds:g}: {what}"),
         provisional=lambda check_id, reason: seen.append(f"{check_id}: {reason}"),
+        tick=lambda done, of: ticks.append((done, of)),
     )
     measure(plan, "dead")
-    assert seen == ["start dead", "dead waits 2: a reason", "dns.resolves: no such name", "end dead"]
+    assert seen == ["dead waits 2: a reason", "dns.resolves: no such name", "end dead"]
+    assert ticks[-1] == (1, 1)
 
 
 def test_two_measurements_of_one_name_are_refused() -> None:
