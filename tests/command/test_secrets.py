@@ -178,20 +178,22 @@ def spellings(secret: str) -> set[str]:
     return forms | {base64.b64encode(f"user:{secret}".encode()).decode()}
 
 
+ECHO = (
+    f"Set-Cookie: session={COOKIE}; Path=/",
+    f"X-Echo: Bearer {KEY} {HEADER}",
+    f"Location: https://user:{PASSWORD}@bucket.example/x?X-Amz-Signature={SIGNATURE}&X-Amz-Credential={SIGNATURE}",
+    f"Authorization: Bearer {KEY}",
+    f"WWW-Authenticate: Basic {base64.b64encode(f'user:{PASSWORD}'.encode()).decode()}",
+)
+ECHOED = f'{{"key": "{KEY}", "url": "https://b.example/?X-Amz-Signature={SIGNATURE}", "header": "{HEADER}"}}'
+
+
 @pytest.mark.parametrize("verbose", [False, True])
 def test_no_secret_reaches_any_output(ca: trustme.CA, ca_file: Path, tmp_path: Path, verbose: bool) -> None:
     """Every secret that btdiag was given or was sent is in the input, and the servers echo what they can."""
-    echo = (
-        f"Set-Cookie: session={COOKIE}; Path=/",
-        f"X-Echo: Bearer {KEY} {HEADER}",
-        f"Location: https://user:{PASSWORD}@bucket.example/x?X-Amz-Signature={SIGNATURE}&X-Amz-Credential={SIGNATURE}",
-        f"Authorization: Bearer {KEY}",
-        f"WWW-Authenticate: Basic {base64.b64encode(f'user:{PASSWORD}'.encode()).decode()}",
-    )
-    body = f'{{"key": "{KEY}", "url": "https://b.example/?X-Amz-Signature={SIGNATURE}", "header": "{HEADER}"}}'
     outputs = []
     for number, status in enumerate(("200 OK", "502 Bad Gateway", "302 Found")):
-        with Server(answer(status, *echo, body=body), context(ca)).serving() as server:
+        with Server(answer(status, *ECHO, body=ECHOED), context(ca)).serving() as server:
             reports = [f"{format_}={tmp_path / f'{number}.{format_}'}" for format_ in FORMAT_NAMES]
             done = btdiag(
                 *(
@@ -208,7 +210,7 @@ def test_no_secret_reaches_any_output(ca: trustme.CA, ca_file: Path, tmp_path: P
                 env={"BRAINTRUST_API_KEY": KEY, "OWN": HEADER},
             )
             outputs += [done.out, done.err]
-    with Server(answer("407 Proxy Authentication Required", *echo, body=body)).serving() as proxy:
+    with Server(answer("407 Proxy Authentication Required", *ECHO, body=ECHOED)).serving() as proxy:
         done = btdiag(
             *("run", "--target", "https://api.example.invalid", "-o", str(tmp_path / "out"), "--quick", "-v"),
             *("--proxy", f"http://user:{PASSWORD}@127.0.0.1:{proxy.port}", "--browser", "none"),

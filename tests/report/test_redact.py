@@ -124,22 +124,9 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert redact_text(text) == text
 
 
-def canary_report(failing: Report) -> Report:
-    """The canaries in every kind of place that a report has."""
-    raw = f"{KEY} https://u:canary-url@h/?sig=canary-query Cookie: s=canary-cookie"
-    headers: list[Json] = [
-        ["Authorization", "Custom canary-auth x"],
-        ["Set-Cookie", "a=canary-set; Path=/"],
-        ["X-Other", KEY],
-    ]
-    exchange: dict[str, Any] = {
-        "method": "GET",
-        "url": raw,
-        "headers": headers,
-        "request_headers": [["Cookie", "canary-bare"]],
-        KEY: [raw],
-    }
-    check = CheckResult(
+def canary_check(raw: str, exchange: dict[str, Any]) -> CheckResult:
+    """One check with it in every field."""
+    return CheckResult(
         id="dns.resolves",
         family="dns",
         title=raw,
@@ -157,6 +144,24 @@ def canary_report(failing: Report) -> Report:
         sources=(raw,),
         waived=None,
     )
+
+
+def canary_report(failing: Report) -> Report:
+    """The canaries in every kind of place that a report has."""
+    raw = f"{KEY} https://u:canary-url@h/?sig=canary-query Cookie: s=canary-cookie"
+    headers: list[Json] = [
+        ["Authorization", "Custom canary-auth x"],
+        ["Set-Cookie", "a=canary-set; Path=/"],
+        ["X-Other", KEY],
+    ]
+    exchange: dict[str, Any] = {
+        "method": "GET",
+        "url": raw,
+        "headers": headers,
+        "request_headers": [["Cookie", "canary-bare"]],
+        KEY: [raw],
+    }
+    check = canary_check(raw, exchange)
     vantage = replace(failing.run.vantage, proxies={"https": raw})
     record = replace(failing.measurements[0], name=raw, fact={"headers": headers, KEY: raw}, missing=raw)
     return replace(

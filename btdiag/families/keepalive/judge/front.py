@@ -68,6 +68,11 @@ def _front(front: FrontIdle) -> Finding:
             f"{front.label} closes the connection after every answer, so each request pays for a new one",
             "The load balancer closes every connection after one answer: each request pays for a new one",
         )
+    return _held_open(front)
+
+
+def _held_open(front: FrontIdle) -> Finding:
+    """Of a load balancer that keeps connections open at all: how they end."""
     dead, resets, closings = front.ages(Fate.DEAD), front.ages(Fate.RST), front.ages(Fate.FIN)
     if dead and dead[-1] - dead[0] <= SAME_AGE_S:  # a request that met the very moment of an ordinary close
         dead, closings = (), tuple(sorted((*closings, *dead)))
