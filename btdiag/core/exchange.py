@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 Header = tuple[str, str]
+_NUMBER = re.compile(r"[0-9]{1,12}")  # what a server sends may have thousands of digits
 
 
 class Phase(StrEnum):
@@ -127,6 +129,17 @@ class Exchange:
         """The value of a header, repeated ones joined with ", " (RFC 9110 section 5.3); None when it is absent."""
         values = self.header_values(name)
         return ", ".join(values) if values else None
+
+    def number(self, name: str) -> int | None:
+        """The value of a header that has a whole number in it, of at most 12 digits; None for anything else."""
+        value = (self.header(name) or "").strip()
+        return int(value) if _NUMBER.fullmatch(value) else None
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether a cache says that it gave this answer from its store (RFC 9111 section 5.1; X-Cache is a custom)."""
+        kept = self.header("x-cache") or self.header("cf-cache-status") or self.header("x-cache-status") or ""
+        return (self.number("age") or 0) > 0 or kept.lower().startswith("hit")
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """Each value of a header as received, in order."""

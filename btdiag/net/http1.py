@@ -136,4 +136,6 @@ def _closed_early(begun: bytes) -> Broken:
 
 def _take_head(event: h11.Response | h11.InformationalResponse, answer: Answer) -> None:
     version = f"HTTP/{event.http_version.decode('ascii')}"
+    if not version.startswith("HTTP/1."):  # RFC 9112 section 2.3
+        raise Broken(Trouble.PROTOCOL, f"the status line says {version}, which this connection does not speak")
     answer.head(version, f"{event.status_code:03d}", legible(event.reason), received_headers(event))

@@ -125,7 +125,7 @@ def _panel(
 def _dots(outcome: str, where: Iterable[tuple[float, float]]) -> Dots:
     """Answers ("ok", or a status below 500) are round dots, losses crosses: colour is not needed to tell them apart."""
     spots = list(where)
-    good = outcome == "ok" or (outcome.isdecimal() and int(outcome) < 500)
+    good = outcome == "ok" or (outcome.isdecimal() and len(outcome) == 3 and outcome < "500")
     shape = "M{x:.1f} {y:.1f}h0" if good else "M{x:.1f} {y:.1f}m-3 -3l6 6m0 -6l-6 6"
     return Dots(
         outcome=outcome,

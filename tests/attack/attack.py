@@ -59,7 +59,7 @@ async def attacked(behaviour: Behaviour, tls: bool, authority: trustme.CA, folde
         context.set_alpn_protocols(list(behaviour.alpn))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError, asyncio.LimitOverrunError):
+        with suppress(OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
             await behaviour.serve(reader, writer)
         with suppress(Exception):
             writer.close()

@@ -47,10 +47,12 @@ def reading_of(connection: Connection) -> ClockReading | None:
 
 def _date(answer: Exchange) -> datetime | None:
     """Date, made older answers of a cache count as of now by their Age (RFC 9111 section 5.1)."""
+    age = answer.number("age") if answer.header("age") else 0
+    if age is None:
+        return None
     try:
         moment = parsedate_to_datetime(answer.header("date") or "")
-        age = timedelta(seconds=int(answer.header("age") or 0))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) + age
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) + timedelta(seconds=age)
     except (ValueError, OverflowError):
         return None
 

@@ -58,7 +58,7 @@ def _is_host(host: str, special: bool) -> bool:
 def _is_authority(authority: str, special: bool) -> bool:
     host_and_port = authority.rpartition("@")[2]
     host, _, port = host_and_port.partition(":") if not host_and_port.startswith("[") else _split_ipv6(host_and_port)
-    if port and not (port.isdecimal() and port.isascii() and int(port) <= 65535):
+    if port and not (port.isdecimal() and port.isascii() and len(port.lstrip("0")) < 6 and int(port) <= 65535):
         return False
     return _is_host(host, special)
 

@@ -137,12 +137,7 @@ def _is_cacheable(seen: Exchange) -> bool:
     if re.search(r"no-store|private|no-cache|max-age=0\b|s-maxage=0\b", control):
         return False
     explicit = re.search(r"public|s-maxage=[1-9]|max-age=[1-9]", control) is not None
-    return explicit or _came_from_cache(seen)
-
-
-def _came_from_cache(seen: Exchange) -> bool:
-    age, hit = seen.header("age") or "0", seen.header("x-cache") or seen.header("cf-cache-status") or ""
-    return (age.isdecimal() and int(age) > 0) or hit.lower().startswith("hit")
+    return explicit or seen.from_cache
 
 
 def _varies(seen: Exchange) -> bool:

@@ -56,7 +56,7 @@ def preserves_headers(
     dropped = dropped_headers(found.plain_get, direct) if isinstance(direct, Exchange) else ()
     if dropped:
         return _dropped(dropped, found.plain_get, direct)
-    stale = next((seen for seen in plain if cached(seen)), None) or repeated(plain)
+    stale = next((seen for seen in plain if seen.from_cache), None) or repeated(plain)
     if stale is not None:
         return _cached(stale)
     return _preserved(found.plain_get, direct)
@@ -119,13 +119,6 @@ def dropped_headers(front: Exchange, direct: Exchange) -> tuple[str, ...]:
     arrived = {name.lower() for name, _ in front.headers}
     sent = dict.fromkeys(name.lower() for name, _ in direct.headers)
     return tuple(name for name in sent if name not in arrived | _A_HOPS_OWN and not name.startswith(_JUDGED_BY_CORS))
-
-
-def cached(seen: Exchange) -> bool:
-    """Whether a cache says that it gave this answer from its store (RFC 9111 section 5.1; X-Cache is a custom)."""
-    age = (seen.header("age") or "").strip()
-    kept = (seen.header("x-cache") or seen.header("cf-cache-status") or seen.header("x-cache-status") or "").lower()
-    return (age.isdigit() and int(age) > 0) or kept.startswith("hit")
 
 
 def repeated(answers: Sequence[Exchange]) -> Exchange | None:
