@@ -110,8 +110,9 @@ def check_key_is_accepted(
     SDKs report any refusal at login as "Invalid API key", whoever refused: a gateway's login, a firewall, or the API.
     And what they log with a wrong key is lost without an exception.
 
-    Measured: GET /ping with the key as bearer token, over verified TLS to the target's own host only; otherwise the key
-    stays here and the check is skipped. The answer's headers tell a gateway's refusal from the API's.
+    Measured: GET /ping with the key as bearer token, where it may go: to the target's own host over verified TLS, or
+    over http to a loopback address; otherwise the key stays here and the check is skipped. The answer's headers tell a
+    gateway's refusal from the API's.
 
     Remedy: use a key of the organisation that the data plane serves; exempt the API from logins in front of it.
 

@@ -126,6 +126,12 @@ OPTIONS: tuple[Option, ...] = (
         metavar="NAME",
     ),
     _option(
+        "key-over-http",
+        ValueKind.FLAG,
+        WHOM,
+        "send the API key over plain http too, to an address that is not public",
+    ),
+    _option(
         "header",
         ValueKind.TEXT,
         WHOM,

@@ -49,6 +49,7 @@ def target(settings: Settings, name: str) -> Target:
         proxy_note=proxy_note,
         api_key=Secret(key) if key else None,
         api_key_source=key_name if key else "",
+        key_over_http=bool(values.get("key_over_http")),
         **_declared(values, settings.environment, _files(settings, values)),
     )
     return _kept_from(found, settings.strangers.get(name, ""))

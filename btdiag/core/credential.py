@@ -9,6 +9,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from btdiag.core.address import AddressKind, kind
 from btdiag.core.target import Target
 from btdiag.core.urls import port_of
 
@@ -26,6 +27,17 @@ one ("x-goog-api-key", "private-token", "client_secret"). Names written in one, 
 before they are looked at."""
 
 _LOGS_IN = frozenset({"authorization", "cookie", "x-api-key", "x-bt-api-key", "x-bt-auth-token"})
+_NOT_PUBLIC = frozenset(
+    {
+        AddressKind.LOOPBACK,
+        AddressKind.PRIVATE,
+        AddressKind.CGNAT,
+        AddressKind.LINK_LOCAL,
+        AddressKind.UNIQUE_LOCAL,
+        AddressKind.SITE_LOCAL,
+    }
+)
+_HINT = " (--key-over-http sends it to an address that is not public)"
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -34,15 +46,22 @@ def is_secret_name(name: str) -> bool:
     return len(name) <= 80 and SECRET_NAME.fullmatch(_HUMPS.sub("-", name).strip("_-")) is not None
 
 
-def key_withheld(target: Target, url: str, tls_verified: bool | None) -> str | None:
+def key_withheld(target: Target, url: str, tls_verified: bool | None, peer: str | None = None) -> str | None:
     """Why the API key must not go to `url` on this connection; None when it may.
 
-    It goes to the target's own scheme, host and port over verified TLS, or anywhere inside a lab. `tls_verified` is
-    None without TLS.
+    It goes to the target's own scheme, host and port: over verified TLS; over http to this machine itself (a
+    port-forward), and with --key-over-http to an address that is not public. And anywhere inside a lab. `tls_verified`
+    is None without TLS, `peer` the address that the connection ends at, None through a proxy.
     """
     if target.api_key is None:
         return no_key(target)
-    return _withheld(target, url, tls_verified)
+    why = _withheld(target, url, tls_verified)
+    if why is None or tls_verified is not None or not _is_own(target, url):
+        return why
+    near = kind(peer) if peer else AddressKind.PUBLIC
+    if near is AddressKind.LOOPBACK or (target.key_over_http and near in _NOT_PUBLIC):
+        return None
+    return f"{why}{_HINT if near in _NOT_PUBLIC else ''}"
 
 
 def no_key(target: Target) -> str:

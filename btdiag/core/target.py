@@ -83,6 +83,7 @@ class Target:
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
     address itself (as Chromium's --ip-address-space-overrides does). Of a lab's users only: `browser_profile` is their
     stored permissions, `page` how they open the web app: "framed" in another site's page, "restricted" by a header.
+    `key_over_http` allows the key over plain http to an address that is not public.
     `withheld` says which secrets were given, but may not go to this target, and why ("" if all may).
     """
 
@@ -101,6 +102,7 @@ class Target:
     client_key: Path | None = None
     api_key: Secret | None = None
     api_key_source: str = ""
+    key_over_http: bool = False
     headers: tuple[tuple[str, Secret], ...] = ()
     backend: str | None = None
     brainstore: str | None = None

@@ -43,8 +43,9 @@ class Stream:
     """An open connection. `reader`/`writer` are asyncio's; `ssl_object` is None without TLS.
 
     `verified` tells if certificate and name were checked (None: no TLS). `reusable` turns False when an answer ended so
-    that no request may follow on this connection. `plain_proxy` is set on a connection to a proxy that no tunnel was
-    asked of: requests on it name the whole URL (RFC 9112 section 3.2.2).
+    that no request may follow on this connection. `peer_address` is the proxy's where it is `proxied`. `plain_proxy` is
+    set on a connection to a proxy that no tunnel was asked of: requests on it name the whole URL (RFC 9112 section
+    3.2.2).
     """
 
     reader: asyncio.StreamReader
@@ -54,6 +55,7 @@ class Stream:
     peer_address: str
     timing: Timing
     label: str = ""
+    proxied: bool = False
     verified: bool | None = None
     reusable: bool = True
     plain_proxy: Proxy | None = None
@@ -176,6 +178,7 @@ def _stream(dial: Dial, progress: _Progress, reader: asyncio.StreamReader, write
         peer_address=peer[0],
         timing=progress.timing(),
         label=dial.route.label,
+        proxied=dial.route.proxy is not None,
         verified=context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname if context else None,
         plain_proxy=None if dial.tunnel else dial.route.proxy,
         proxy_answer=progress.proxy_answer,

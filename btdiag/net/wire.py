@@ -238,7 +238,8 @@ class Wire:
     def _headers(self, stream: Stream, asked: Asked) -> tuple[str | None, tuple[Header, ...]]:
         """Why the key is not sent, and all headers but Host and Content-Length."""
         own = [] if headers_withheld(self._target, asked.url, stream.verified) else self._target.headers
-        withheld = key_withheld(self._target, asked.url, stream.verified) if asked.with_key else None
+        peer = None if stream.proxied else stream.peer_address
+        withheld = key_withheld(self._target, asked.url, stream.verified, peer) if asked.with_key else None
         key = self._target.api_key if asked.with_key and withheld is None else None
         standard = [("User-Agent", self.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
         return withheld, merged(

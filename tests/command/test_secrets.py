@@ -122,11 +122,18 @@ def test_the_key_goes_to_the_target_over_verified_tls(ca: trustme.CA, ca_file: P
     assert KEY not in out
 
 
-def test_the_key_never_goes_over_plain_http() -> None:
+def test_the_key_goes_to_a_port_forward_on_this_machine() -> None:
     with Server(answer()).serving() as server:
         out = run("--target", f"http://127.0.0.1:{server.port}")
-    assert b"GET /ping" in bytes(server.received) or b"/version" in bytes(server.received)
-    assert KEY.encode() not in bytes(server.received)
+    assert f"Bearer {KEY}".encode() in bytes(server.received)
+    assert KEY not in out
+
+
+def test_the_key_goes_over_http_to_no_other_machine() -> None:
+    with Server(answer()).serving() as proxy:  # which may be anywhere, and what is behind it too
+        out = run("--target", "http://api.example.invalid", "--proxy", f"http://127.0.0.1:{proxy.port}")
+    assert b"GET http://api.example.invalid/" in bytes(proxy.received)
+    assert KEY.encode() not in bytes(proxy.received)
     assert "the API key was withheld: the connection is not encrypted" in out
 
 

@@ -19,6 +19,7 @@ TARGET = Target(
 )
 LAB = replace(TARGET, host="api.lab.example", lab_scenario="healthy")
 HTTP = replace(TARGET, scheme="http", port=80)
+OVER_HTTP = replace(HTTP, key_over_http=True)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,32 @@ HTTP = replace(TARGET, scheme="http", port=80)
 )
 def test_key(target: Target, url: str, verified: bool | None, allowed: bool) -> None:
     assert (key_withheld(target, url, verified) is None) is allowed
+
+
+@pytest.mark.parametrize(
+    ("target", "url", "peer", "allowed"),
+    [
+        (HTTP, "http://api.example.com/ping", "127.0.0.1", True),  # a port-forward
+        (HTTP, "http://api.example.com/ping", "::1", True),
+        (HTTP, "http://api.example.com/ping", "10.0.0.7", False),
+        (HTTP, "http://api.example.com/ping", None, False),  # through a proxy, wherever that is
+        (HTTP, "http://other.example.com/ping", "127.0.0.1", False),
+        (HTTP, "http://api.example.com:8080/ping", "127.0.0.1", False),
+        (OVER_HTTP, "http://api.example.com/ping", "10.0.0.7", True),
+        (OVER_HTTP, "http://api.example.com/ping", "fd00::7", True),
+        (OVER_HTTP, "http://api.example.com/ping", "100.64.0.7", True),
+        (OVER_HTTP, "http://api.example.com/ping", "8.8.8.8", False),
+        (OVER_HTTP, "http://api.example.com/ping", "64:ff9b::808:808", False),
+        (OVER_HTTP, "http://api.example.com/ping", None, False),
+        (OVER_HTTP, "http://other.example.com/ping", "10.0.0.7", False),
+    ],
+)
+def test_key_without_tls(target: Target, url: str, peer: str | None, allowed: bool) -> None:
+    assert (key_withheld(target, url, None, peer) is None) is allowed
+
+
+def test_untrusted_tls_keeps_the_key_from_loopback_too() -> None:
+    assert key_withheld(replace(TARGET, key_over_http=True), "https://api.example.com/ping", False, "127.0.0.1")
 
 
 @pytest.mark.parametrize(

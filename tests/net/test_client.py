@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from btdiag.core.exchange import Exchange
 from btdiag.core.target import Secret, Target, Way
 from btdiag.net.client import client
 from btdiag.net.wire import Wire
@@ -88,12 +89,20 @@ def test_a_closed_port_is_a_connect_error() -> None:
 
 
 def test_the_key_goes_only_where_it_may_and_where_it_is_asked_for() -> None:
-    async def go(key: bool) -> httpx.Response:
+    async def go(key: bool, url: str = "/") -> Exchange:
         async with serving(saying(HELLO)) as port:
             bare = http_target(port)
             target = Target(url=bare.url, scheme="http", host=bare.host, port=port, api_key=Secret("sk-test-key"))
             made = client(Wire(target, user_agent="t"), Way(route=route_to(port)), target)
-            return await made.get("/", extensions={"key": key})
+            answer = await made.get(url, extensions={"key": key})
+            seen: Exchange = answer.extensions["exchange"]
+            return seen
 
-    assert asyncio.run(go(True)).extensions["exchange"].key_withheld == "the connection is not encrypted"
-    assert asyncio.run(go(False)).extensions["exchange"].key_withheld is None
+    def sent(seen: Exchange) -> bool:
+        return any(name == "Authorization" for name, _ in seen.request_headers)
+
+    assert sent(asyncio.run(go(True)))
+    assert not sent(asyncio.run(go(False)))
+    elsewhere = asyncio.run(go(True, "http://other.example/"))
+    assert elsewhere.key_withheld == "other.example is not the target's own host and port"
+    assert not sent(elsewhere)

@@ -156,17 +156,20 @@ def test_unreadable_ca_file_is_a_local_failure(tmp_path: Path) -> None:
     assert (failure.phase, failure.trouble) == (Phase.TLS, Trouble.LOCAL)
 
 
-def test_key_never_goes_over_http() -> None:
+@pytest.mark.parametrize("proxied", [False, True])
+def test_key_goes_over_http_to_this_machine_alone_and_not_to_a_proxy_on_it(proxied: bool) -> None:
     async def run() -> tuple[Exchange, Recorder]:
         recorder = Recorder()
         async with serving(recorder) as port:
-            target = replace(http_target(port), api_key=Secret(KEY))
+            target = replace(http_target(port), api_key=Secret(KEY), key_over_http=True)
+            proxy = Proxy(url=f"http://127.0.0.1:{port}", source="--proxy")
+            way = Route(label="proxy", address=None, port=port, proxy=proxy) if proxied else route_to(port)
             wire = Wire(target, user_agent="x")
-            return await wire.exchange(route_to(port), "GET", target.url_for("/ping"), with_key=True), recorder
+            return await wire.exchange(way, "GET", target.url_for("/ping"), with_key=True), recorder
 
     seen, server = asyncio.run(run())
-    assert seen.key_withheld == "the connection is not encrypted"
-    assert KEY not in server.text
+    assert seen.key_withheld == ("the connection is not encrypted" if proxied else None)
+    assert (KEY in server.text) is not proxied
 
 
 def test_set_cookie_values_are_not_kept() -> None:
