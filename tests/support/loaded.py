@@ -64,7 +64,7 @@ def serve() -> None:
     import_module("btdiag.engine.catalogue").list_checks("json", None)  # loads the checks, the probes and pytest
     import_module("btdiag.engine.command")
     import_module("btdiag.engine.delivery")
-    entry = import_module("btdiag.cli").entry
+    entry = import_module("btdiag.entry").entry
     gc.freeze()
     for line in sys.stdin:
         arguments, *files = json.loads(line)
