@@ -17,7 +17,9 @@ _CHECKS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """One certificate as sent. `subject` and `issuer` are RFC 4514 names, `names` the host names and addresses that
-    it is for, `issuer_url` where its issuer's certificate can be fetched (AIA caIssuers, RFC 5280 section 4.2.2.1)."""
+    it is for, `issuer_url` where its issuer's certificate can be fetched (AIA caIssuers, RFC 5280 section 4.2.2.1).
+    `key` is kind and size of its key ("RSA 2048", "EC secp256r1", "Ed25519"), `usages` the names of its key usages
+    (RFC 5280 section 4.2.1.3), None where it has no such extension."""
 
     subject: str
     issuer: str
@@ -27,6 +29,8 @@ class Certificate:
     serial: str
     sha256: str
     issuer_url: str = ""
+    key: str = ""
+    usages: tuple[str, ...] | None = None
 
     @property
     def self_issued(self) -> bool:

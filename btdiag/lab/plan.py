@@ -31,6 +31,7 @@ CertificateKind: TypeAlias = Literal[
     "inspected",
     "unknown-ca",
     "portal",
+    "curve-no-browser-takes",
 ]
 
 
@@ -73,7 +74,7 @@ class LabResolver:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """How an address of the load balancer speaks TLS. `on_hello` other than "serves" breaks the handshake off. `alpn`
-    is what it offers; it speaks HTTP/1.1, whatever that is."""
+    is what it offers; it speaks HTTP/1.1, whatever that is. `ciphers` are its suites for TLS 1.2, "" for OpenSSL's."""
 
     certificate: CertificateKind = "valid"
     minimum: str = "1.2"
@@ -81,6 +82,7 @@ class Tls:
     demands_certificate: bool = False
     on_hello: Literal["serves", "resets", "silent", "plain-http"] = "serves"
     alpn: tuple[str, ...] = ("http/1.1",)
+    ciphers: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from btdiag.lab.plan import LabPlan
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
     *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
+    "browser.certificate-is-accepted",
     *_SDK_CALLS,
 )
 BEYOND_DNS = ("dns.*", "connection.*", *BEYOND_CONNECTION)

@@ -70,9 +70,16 @@ class Authority:
         """What signs the leaves."""
         return _issue(self._names[1], self.root, ca=True, validity=(-300, 1800))
 
-    def leaf(self, *names: str, validity: tuple[int, int] = (-1, 90), client: bool = False) -> Issued:
+    def leaf(
+        self,
+        *names: str,
+        validity: tuple[int, int] = (-1, 90),
+        client: bool = False,
+        curve: ec.EllipticCurve | None = None,
+    ) -> Issued:
         """A certificate for host names, or for a client."""
-        return _issue(_name(None, names[0]), self.intermediate, names=names, validity=validity, client=client)
+        subject = _name(None, names[0])
+        return _issue(subject, self.intermediate, names=names, validity=validity, client=client, curve=curve)
 
 
 class Certificates:
@@ -103,6 +110,8 @@ class Certificates:
             context.maximum_version = _VERSIONS[tls.maximum]
         if tls.minimum in ("1.0", "1.1"):
             context.set_ciphers("ALL:@SECLEVEL=0")
+        if tls.ciphers:
+            context.set_ciphers(tls.ciphers)
         context.set_alpn_protocols(list(tls.alpn))
         if tls.demands_certificate:
             context.verify_mode = ssl.CERT_REQUIRED
@@ -130,6 +139,8 @@ class Certificates:
                 return self.context_for(HOST, authority=self.inspection)
             case "unknown-ca":
                 return self.context_for(HOST, authority=self._stranger)
+            case "curve-no-browser-takes":
+                return self._context(self.own.leaf(HOST, curve=ec.SECP521R1()), self.own.intermediate)
             case "portal":
                 return self.context_for("portal.lab.example", authority=self._stranger)
             case _:
@@ -165,9 +176,10 @@ def _issue(
     names: tuple[str, ...] = (),
     ca: bool = False,
     client: bool = False,
+    curve: ec.EllipticCurve | None = None,
 ) -> Issued:
     """A certificate signed by the issuer, or by itself; all extensions that strict verification asks for (RFC 5280)."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(curve or ec.SECP256R1())
     now = datetime.now(UTC)
     signer = issuer.key if issuer else key
     builder = (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
@@ -16,6 +17,16 @@ from btdiag.net.failures import legible
 CHAIN_LIMIT = 10  # certificates read; OpenSSL verifies no longer chains by default than about that
 TEXT_LIMIT = 300  # characters kept of a name
 NAMES_LIMIT = 100  # names kept of one certificate
+
+_USAGES = {
+    "digitalSignature": "digital_signature",
+    "nonRepudiation": "content_commitment",
+    "keyEncipherment": "key_encipherment",
+    "dataEncipherment": "data_encipherment",
+    "keyAgreement": "key_agreement",
+    "keyCertSign": "key_cert_sign",
+    "cRLSign": "crl_sign",
+}
 
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
@@ -62,6 +73,8 @@ def certificate(der: bytes) -> Certificate | None:
             serial=f"{parsed.serial_number:x}",
             sha256=parsed.fingerprint(SHA256()).hex(),
             issuer_url=_issuer_url(parsed),
+            key=_key(parsed),
+            usages=_usages(parsed),
         )
     except Exception:  # the server chooses these bytes, and what the parser raises has no common base
         return None
@@ -85,6 +98,22 @@ def _issuer_url(parsed: x509.Certificate) -> str:
         ):
             return _text(where.value)
     return ""
+
+
+def _key(parsed: x509.Certificate) -> str:
+    key = parsed.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    return type(key).__name__.strip("_").removesuffix("PublicKey")
+
+
+def _usages(parsed: x509.Certificate) -> tuple[str, ...] | None:
+    usage = _extension(parsed, x509.KeyUsage)
+    if usage is None:
+        return None
+    return tuple(name for name, attribute in _USAGES.items() if getattr(usage, attribute))
 
 
 def _extension(parsed: x509.Certificate, kind: type[Kind]) -> Kind | None:

@@ -125,11 +125,6 @@ def _site(origin: str) -> str:
     return origin.partition("://")[2]
 
 
-def serve_tls(url: str) -> Remedy:
-    """Mixed content."""
-    return Remedy(text=f"Serve {url} over TLS with a certificate that browsers trust, and set the API URL to https://.")
-
-
 def one_space(host: str) -> Remedy:
     """A name with addresses of several kinds."""
     return Remedy(

@@ -27,8 +27,8 @@ def _context_allows(reading: PageReading, survey: BrowserSurvey, target: Target)
             evidence=proof(reading, survey),
         )
     if fresh.first.blocked_reason == "mixed-content":
-        summary = f"The web app's page is https and {target.url} is not: browsers block the request as mixed content"
-        return _shut_out(reading, survey, summary, "an https:// target", remedy.serve_tls(target.url))
+        summary = f"the page is https and {target.url} is not: the browser blocked the request as mixed content"
+        return Finding(verdict=Verdict.SKIP, summary=summary, because="browser.scheme-is-secure")
     if not fresh.secure:
         summary = f"{origin} is not a secure context, so its pages can never reach {place(survey, reading.space)}"
         return _shut_out(reading, survey, summary, "the web app over https", remedy.secure(origin))

@@ -1,0 +1,64 @@
+"""What a handshake as browsers make it comes to, and the lists by which browsers judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btdiag.core.exchange import Failure
+
+BAD_PORTS = frozenset(
+    {
+        *(1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95),
+        *(101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179),
+        *(389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587),
+        *(601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 5060, 5061),
+        *(6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10080),
+    }
+)
+"""Ports to which browsers send no http request (the Fetch standard, section 2.11, "bad port"), but for 4190 and 6679,
+which stand there and which Chromium 156 calls."""
+
+SUITES = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-AES128-SHA",
+    "ECDHE-RSA-AES256-SHA",
+    "AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+    "AES128-SHA",
+    "AES256-SHA",
+)
+"""The TLS 1.2 suites in Chromium 156's ClientHello, in its order, by OpenSSL's names. Firefox's and Safari's lists hold
+some CBC suites with ECDSA too."""
+
+CURVES = frozenset({"secp256r1", "secp384r1"})
+"""Elliptic curves that Chromium takes in a certificate: of P-521, and of Ed25519, it says
+ERR_SSL_VERSION_OR_CIPHER_MISMATCH (seen with Chromium 156)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserHandshake:
+    """What became of a handshake that offers TLS 1.2 and 1.3, h2 and http/1.1, and the suites of a browser. `failure`
+    is how it broke, else `version`, `cipher` and `alpn` are what was agreed on."""
+
+    label: str
+    version: str = ""
+    cipher: str = ""
+    alpn: str | None = None
+    failure: Failure | None = None
+
+    @property
+    def ephemeral(self) -> bool:
+        """The server signs with its key, as in all of TLS 1.3 and all suites but those of plain RSA."""
+        return self.version == "TLSv1.3" or self.cipher.startswith("ECDHE-")
+
+    @property
+    def forbidden_for_http2(self) -> bool:
+        """HTTP/2 was agreed on, with a suite that browsers refuse for it: no ephemeral keys, or no AEAD (RFC 9113
+        section 9.2.2 and appendix A)."""
+        aead = "GCM" in self.cipher or "CHACHA20" in self.cipher
+        return self.alpn == "h2" and self.version != "TLSv1.3" and not (aead and self.ephemeral)

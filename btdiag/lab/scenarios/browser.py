@@ -1,0 +1,33 @@
+"""What only browsers refuse: http:// beside https, bad ports, certificates and suites that programs take."""
+
+from btdiag.lab.faults.connection import ShowsCertificate
+from btdiag.lab.plan import Balancer, Tls
+from btdiag.lab.scenario import Scenario
+
+GATEWAY_OVER_HTTP = Scenario(
+    name="gateway-over-http",
+    summary="The AI gateway has an http:// URL, which the web app's https page may not call.",
+    options=("--gateway", "http://gateway.lab.example"),
+    fails=("browser.scheme-is-secure",),
+)
+
+GATEWAY_ON_BAD_PORT = Scenario(
+    name="gateway-on-bad-port",
+    summary="The AI gateway listens on a port that browsers do not call.",
+    options=("--gateway", "https://gateway.lab.example:10080"),
+    fails=("browser.port-is-allowed",),
+)
+
+TLS_CURVE_NO_BROWSER_TAKES = Scenario(
+    name="tls-curve-no-browser-takes",
+    summary="The certificate has a P-521 key: programs take it, Chrome does not.",
+    faults=(ShowsCertificate(kind="curve-no-browser-takes"),),
+    fails=("browser.certificate-is-accepted",),
+)
+
+TLS_SUITE_NO_BROWSER_HAS = Scenario(
+    name="tls-suite-no-browser-has",
+    summary="TLS 1.2 with one suite, which programs offer and browsers do not.",
+    faults=(Balancer(tls=Tls(maximum="1.2", ciphers="ECDHE-ECDSA-AES128-SHA256")),),
+    fails=("browser.certificate-is-accepted",),
+)

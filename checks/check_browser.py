@@ -1,0 +1,62 @@
+"""What only browsers meet: rules that they keep and programs do not know."""
+
+from __future__ import annotations
+
+from btdiag.core.finding import Finding, conclude
+from btdiag.core.handshake import Connection
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import Target
+from btdiag.families.browser import judge
+from btdiag.families.browser.facts import BrowserHandshake
+
+
+def check_scheme_is_secure(target: Target) -> Finding:
+    """The web app's page calls https:// URLs only, or this machine itself.
+
+    A page that came over https may not call http:// ones: browsers block such calls as mixed content, without a word
+    to the server. curl and SDKs have no such rule.
+
+    Measured: nothing is sent. The URLs of the target, --gateway and --bucket are held against the standards: loopback
+    addresses, localhost and *.localhost count as secure; of literal private addresses and names in .local, Chrome and
+    Edge ask their users since 142.
+
+    Remedy: bind a certificate to the listener, and name the https:// URL in the web app's settings.
+
+    Sources: https://www.w3.org/TR/mixed-content/; https://www.w3.org/TR/secure-contexts/
+    """
+    return conclude(judge.scheme_is_secure(target))
+
+
+def check_port_is_allowed(target: Target) -> Finding:
+    """Browsers send requests to the port.
+
+    Ports of other protocols (25, 6000, 10080 and some eighty more) are closed to every page, whatever answers there:
+    Chrome says ERR_UNSAFE_PORT. Programs call them.
+
+    Measured: nothing is sent. The ports of the target, --gateway and --bucket are held against the Fetch standard's
+    list of bad ports.
+
+    Remedy: let the load balancer listen on 443, and change the URL in the web app's settings.
+
+    Sources: https://fetch.spec.whatwg.org/#port-blocking
+    """
+    return conclude(judge.port_is_allowed(target))
+
+
+def check_certificate_is_accepted(
+    connection: PerAddress[Connection], browser_handshake: BrowserHandshake | NotMeasured, target: Target
+) -> Finding:
+    """Browsers take the certificate and the cipher suite that programs take.
+
+    Browsers know fewer key types, curves and suites than OpenSSL, ignore a common name, hold the key usage against the
+    handshake and forbid old suites for HTTP/2. The web app then says "Failed to fetch", while curl is content.
+
+    Measured: the certificate of each address: key, names, key usage, validity; and one handshake that offers the
+    suites of Chrome 156, with HTTP/2 first. A certificate that programs do not trust is judged by tls-is-trusted.
+
+    Remedy: have a certificate issued with an RSA 2048 or EC P-256 key and digitalSignature; offer TLS 1.3, or TLS 1.2
+    suites with ECDHE and GCM first.
+
+    Sources: RFC 9113 section 9.2.2 and appendix A; RFC 5280 section 4.2.1.3
+    """
+    return conclude(judge.certificate_is_accepted(connection.facts, browser_handshake, target))
