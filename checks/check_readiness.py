@@ -7,7 +7,8 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, Watch
 from btdiag.families.keepalive.judge import staying
-from btdiag.families.readiness.judge import api, root
+from btdiag.families.readiness.facts import KeyContrast
+from btdiag.families.readiness.judge import api, key, root
 
 
 def check_root_answers(
@@ -103,6 +104,7 @@ def check_key_is_accepted(
     roots: PerAddress[Roots],
     version: PerAddress[Exchange] | NotMeasured,
     ping: PerAddress[Exchange],
+    key_contrast: KeyContrast | NotMeasured,
     target: Target,
 ) -> Finding:
     """The API accepts the API key.
@@ -111,14 +113,17 @@ def check_key_is_accepted(
     And what they log with a wrong key is lost without an exception.
 
     Measured: GET /ping with the key as bearer token, where it may go: to the target's own host over verified TLS, or
-    over http to a loopback address; otherwise the key stays here and the check is skipped. The answer's headers tell a
-    gateway's refusal from the API's.
+    over http to a loopback address; otherwise the key stays here and the check is skipped. Where that is
+    refused, it is asked again without a key, with a made-up one, with the key as x-bt-auth-token and, with --backend
+    over verified TLS or on a loopback address, past the load balancer: what changes the answer tells a key that is not
+    valid from a header that a gateway takes away.
 
-    Remedy: use a key of the organisation that the data plane serves; exempt the API from logins in front of it.
+    Remedy: use a key of the organisation that the data plane serves; let the gateway pass Authorization on, and exempt
+    the API from logins in front of it.
 
     Sources: RFC 9110 sections 11.6.2 and 15.5.2; RFC 6750 section 2.1
     """
-    return conclude(api.key_is_accepted(roots, version, ping, target))
+    return conclude(key.key_is_accepted(roots, version, ping, key_contrast, target))
 
 
 def check_status_is_not_latched(

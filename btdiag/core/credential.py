@@ -49,14 +49,14 @@ def is_secret_name(name: str) -> bool:
 def key_withheld(target: Target, url: str, tls_verified: bool | None, peer: str | None = None) -> str | None:
     """Why the API key must not go to `url` on this connection; None when it may.
 
-    It goes to the target's own scheme, host and port: over verified TLS; over http to this machine itself (a
-    port-forward), and with --key-over-http to an address that is not public. And anywhere inside a lab. `tls_verified`
-    is None without TLS, `peer` the address that the connection ends at, None through a proxy.
+    It goes to the target's own scheme, host and port, and to --backend: over verified TLS; over http to this machine
+    itself (a port-forward), and with --key-over-http to an address that is not public. And anywhere inside a lab.
+    `tls_verified` is None without TLS, `peer` the address that the connection ends at, None through a proxy.
     """
     if target.api_key is None:
         return no_key(target)
-    why = _withheld(target, url, tls_verified)
-    if why is None or tls_verified is not None or not _is_own(target, url):
+    why = _withheld(target, url, tls_verified, (target.url, target.backend))
+    if why is None or tls_verified is not None or not _is_one_of(url, (target.url, target.backend)):
         return why
     near = kind(peer) if peer else AddressKind.PUBLIC
     if near is AddressKind.LOOPBACK or (target.key_over_http and near in _NOT_PUBLIC):
@@ -77,9 +77,9 @@ def headers_withheld(target: Target, url: str, tls_verified: bool | None) -> str
     They belong to the target as it was named, http included (the user asked for it), and may be as secret as the key:
     not to another host or port, not over TLS that is not trusted.
     """
-    if target.scheme == "http" and _is_own(target, url):
+    if target.scheme == "http" and _is_one_of(url, (target.url,)):
         return None
-    return _withheld(target, url, tls_verified)
+    return _withheld(target, url, tls_verified, (target.url,))
 
 
 def is_secret_header(target: Target, name: str) -> bool:
@@ -93,19 +93,23 @@ def logs_in(target: Target) -> bool:
     return any(name.lower() in _LOGS_IN for name, _ in target.headers)
 
 
-def _withheld(target: Target, url: str, tls_verified: bool | None) -> str | None:
+def _withheld(target: Target, url: str, tls_verified: bool | None, own: tuple[str | None, ...]) -> str | None:
     if target.lab_scenario is not None and _in_lab(target, url):
         return None
-    if not _is_own(target, url):
+    if not _is_one_of(url, own):
         return f"{urlsplit(url).netloc} is not the target's own host and port"
     if tls_verified is None:
         return "the connection is not encrypted"
     return None if tls_verified else "the certificate could not be verified"
 
 
-def _is_own(target: Target, url: str) -> bool:
+def _is_one_of(url: str, own: tuple[str | None, ...]) -> bool:
+    return _place(url) in {_place(one) for one in own if one}
+
+
+def _place(url: str) -> tuple[str, str | None, int]:
     parts = urlsplit(url)
-    return (parts.scheme, parts.hostname, port_of(parts)) == (target.scheme, target.host, target.port)
+    return parts.scheme, parts.hostname, port_of(parts)
 
 
 def _in_lab(target: Target, url: str) -> bool:

@@ -47,7 +47,7 @@ def not_found(request: Request) -> Response:
 
 def is_authorized(request: Request) -> bool:
     """Whether the request carries the lab's API key."""
-    return request.header("authorization") == f"Bearer {API_KEY}"
+    return request.header("authorization") == f"Bearer {API_KEY}" or request.header("x-bt-auth-token") == API_KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

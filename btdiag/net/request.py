@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from btdiag.core.credential import WITHHELD
 from btdiag.core.exchange import Header
+from btdiag.core.target import Secret
 from btdiag.core.urls import default_port
 from btdiag.net import http1
 from btdiag.net.streams import Stream
@@ -22,6 +23,12 @@ class Asked:
     headers: tuple[Header, ...]
     body: bytes
     with_key: bool
+    key_header: str = "Authorization"
+
+    def key(self, key: Secret) -> Header:
+        """The header that carries the API key: a bearer token (RFC 6750 section 2.1), or the bare key in another."""
+        bearer = self.key_header == "Authorization"
+        return self.key_header, f"Bearer {key.reveal()}" if bearer else key.reveal()
 
     @property
     def parts(self) -> SplitResult:

@@ -98,6 +98,7 @@ class Wire:
         headers: Sequence[Header] = (),
         body: bytes = b"",
         with_key: bool = False,
+        key_header: str = "Authorization",
         http2: bool = False,
         limits: Limits | None = None,
         keep: list[bytes] | None = None,
@@ -107,13 +108,15 @@ class Wire:
         redirects.
 
         `http2` offers h2 first; http_version tells what was agreed on. Given headers replace the standard ones of the
-        same name; `keep` gets the bytes of the body. The Host header and SNI are the URL's, whatever the route's
-        address.
+        same name; `key_header` carries the key; `keep` gets the bytes of the body. The Host header and SNI are the
+        URL's, whatever the route's address.
         """
         route, verify = (way.route, way.verify) if isinstance(way, Way) else (way, True)
         bounds = limits or Limits()
         started, started_at = time.perf_counter(), _now()
-        asked = Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
+        asked = Asked(
+            method=method, url=url, headers=tuple(headers), body=body, with_key=with_key, key_header=key_header
+        )
         try:
             stream = await self._dial_for(asked, route, verify, http2, bounds)
         except DialError as error:
@@ -245,7 +248,7 @@ class Wire:
         return withheld, merged(
             standard,
             [(name, value.reveal()) for name, value in own],
-            [("Authorization", f"Bearer {key.reveal()}")] if key else [],
+            [asked.key(key)] if key else [],
             asked.headers,
             proxy_authorization(stream.plain_proxy) if stream.plain_proxy else [],
         )

@@ -154,14 +154,25 @@ def test_the_key_never_follows_a_redirect(ca: trustme.CA, ca_file: Path) -> None
     assert bytes(other.received) == b""
 
 
-def test_the_key_never_goes_to_the_backend(ca: trustme.CA, ca_file: Path) -> None:
-    with Server(answer()).serving() as backend, Server(answer(), context(ca)).serving() as server:
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_key_goes_to_a_backend_on_this_machine_but_not_over_tls_that_is_not_trusted(
+    ca: trustme.CA, ca_file: Path, tls: bool
+) -> None:
+    stranger = context(trustme.CA()) if tls else None
+    with (
+        Server(answer(), stranger).serving() as backend,
+        Server(answer()).serving() as brainstore,
+        Server(answer("401 Unauthorized"), context(ca)).serving() as server,
+    ):
         run(
             *("--target", f"https://127.0.0.1:{server.port}", "--ca", str(ca_file)),
-            *("--backend", f"http://127.0.0.1:{backend.port}", "--brainstore", f"http://127.0.0.1:{backend.port}"),
+            *("--backend", f"http{'s' if tls else ''}://127.0.0.1:{backend.port}"),
+            *("--brainstore", f"http://127.0.0.1:{brainstore.port}"),
         )
     assert b"GET / " in bytes(backend.received)
-    assert KEY.encode() not in bytes(backend.received)
+    assert (KEY.encode() in bytes(backend.received)) is not tls
+    assert b"GET / " in bytes(brainstore.received)
+    assert KEY.encode() not in bytes(brainstore.received)
 
 
 def test_the_key_never_goes_to_a_proxy() -> None:

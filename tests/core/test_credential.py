@@ -18,7 +18,8 @@ TARGET = Target(
     headers=(("X-Door", Secret("y")),),
 )
 LAB = replace(TARGET, host="api.lab.example", lab_scenario="healthy")
-HTTP = replace(TARGET, scheme="http", port=80)
+HTTP = replace(TARGET, url="http://api.example.com", scheme="http", port=80)
+BEHIND = replace(TARGET, backend="http://api.internal:8000")
 OVER_HTTP = replace(HTTP, key_over_http=True)
 
 
@@ -32,6 +33,8 @@ OVER_HTTP = replace(HTTP, key_over_http=True)
         (TARGET, "http://api.example.com/ping", None, False),
         (TARGET, "https://api.example.com.evil.example/ping", True, False),
         (TARGET, "https://backend.example.com/ping", True, False),
+        (replace(TARGET, backend="https://backend.example.com"), "https://backend.example.com/ping", True, True),
+        (replace(TARGET, backend="https://backend.example.com"), "https://backend.example.com/ping", False, False),
         (TARGET, "https://127.0.0.1/ping", True, False),
         (HTTP, "http://api.example.com/ping", None, False),
         (replace(TARGET, api_key=None), "https://api.example.com/ping", True, False),
@@ -62,6 +65,10 @@ def test_key(target: Target, url: str, verified: bool | None, allowed: bool) -> 
         (OVER_HTTP, "http://api.example.com/ping", "64:ff9b::808:808", False),
         (OVER_HTTP, "http://api.example.com/ping", None, False),
         (OVER_HTTP, "http://other.example.com/ping", "10.0.0.7", False),
+        (BEHIND, "http://api.internal:8000/ping", "127.0.0.1", True),
+        (BEHIND, "http://api.internal:8000/ping", "10.0.0.7", False),
+        (BEHIND, "http://api.internal:8001/ping", "127.0.0.1", False),
+        (replace(BEHIND, key_over_http=True), "http://api.internal:8000/ping", "10.0.0.7", True),
     ],
 )
 def test_key_without_tls(target: Target, url: str, peer: str | None, allowed: bool) -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from btdiag.core import answers
 from btdiag.core.answers import AnswerState, Roots
 from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
-from btdiag.core.finding import Finding, HopName, Verdict
+from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Secret, Target
-from btdiag.families.readiness.judge import api, root
+from btdiag.families.readiness.facts import KeyContrast
+from btdiag.families.readiness.judge import api, key, root
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(
@@ -89,7 +90,7 @@ def verdicts(found: PerAddress[Roots], backend: Exchange | NotMeasured = NONE) -
         "steady": root.answers_steadily(found, NONE),
         "prompt": root.answers_promptly(found, NONE),
         "json": api.api_speaks_json(found, version),
-        "key": api.key_is_accepted(found, NONE, ping, TARGET),
+        "key": key.key_is_accepted(found, NONE, ping, NONE, TARGET),
         "status": api.status_is_not_latched(found, NONE, status),
         "backend": api.backend_agrees(found, NONE, answered),
     }
@@ -286,10 +287,46 @@ def test_only_addresses_that_answer_are_asked_more() -> None:
     ],
 )
 def test_key_is_accepted(answer: Exchange, verdict: Verdict, because: str | None, word: str) -> None:
-    finding = api.key_is_accepted(roots(a=[GOOD]), NONE, per_address(a=answer), TARGET)
+    finding = key.key_is_accepted(roots(a=[GOOD]), NONE, per_address(a=answer), NONE, TARGET)
     assert (finding.verdict, finding.because) == (verdict, because)
     assert word in finding.summary
     assert "canary" not in repr(finding)
+
+
+MISSING, WRONG, OK = seen(401, '{"error": "missing"}'), seen(401, '{"error": "no such key"}'), seen(200, "[withheld]")
+BASIC = seen(401, "<center>nginx</center>")
+
+
+@pytest.mark.parametrize(
+    ("refused", "tried", "owner", "words"),
+    [
+        (MISSING, KeyContrast(without=MISSING, made_up=MISSING, direct=OK), Owner.LOAD_BALANCER, "takes the Auth"),
+        (WRONG, KeyContrast(without=MISSING, made_up=WRONG, direct=OK), Owner.LOAD_BALANCER, "puts another"),
+        (MISSING, KeyContrast(without=MISSING, made_up=MISSING, other_header=OK), Owner.LOAD_BALANCER, "x-bt-auth"),
+        (BASIC, KeyContrast(without=BASIC, made_up=BASIC, other_header=OK), Owner.LOAD_BALANCER, "takes the Auth"),
+        (WRONG, KeyContrast(without=MISSING, made_up=WRONG), Owner.CLIENT, "so the key does arrive"),
+        (seen(403, '{"error": "organisation"}'), KeyContrast(without=MISSING, made_up=WRONG), Owner.CLIENT, "known"),
+        (WRONG, KeyContrast(without=WRONG, made_up=WRONG, direct=WRONG), Owner.CLIENT, "asked directly"),
+        (WRONG, KeyContrast(without=WRONG, made_up=WRONG, other_header=WRONG), Owner.API, "either the key is not"),
+        (BASIC, KeyContrast(without=BASIC, made_up=BASIC, other_header=BASIC), Owner.LOAD_BALANCER, "a login in front"),
+    ],
+)
+def test_who_refuses_a_key_follows_from_what_changes_the_answer(
+    refused: Exchange, tried: KeyContrast, owner: Owner, words: str
+) -> None:
+    finding = key.key_is_accepted(roots(a=[GOOD]), NONE, per_address(a=refused), tried, TARGET)
+    assert (finding.verdict, finding.owner) == (Verdict.FAIL, owner), finding.summary
+    assert words in finding.summary
+    assert len(finding.answer) <= 90
+    assert finding.remedy is not None
+    assert len(finding.remedy.action) <= 140
+
+
+def test_ids_and_times_make_no_other_answer() -> None:
+    one, other = (seen(401, f'{{"error": "x", "id": "{each}"}}') for each in ("7f3a9c0011", "0c12ab77ff"))
+    assert key.alike(one, other)
+    assert not key.alike(one, seen(403, one.body))
+    assert not key.alike(one, seen(401, '{"error": "y"}'))
 
 
 @pytest.mark.parametrize(
