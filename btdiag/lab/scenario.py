@@ -16,11 +16,11 @@ from btdiag.lab.plan import LabPlan
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
     *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
-    "browser.certificate-is-accepted",
     *_SDK_CALLS,
 )
-BEYOND_DNS = ("dns.*", "connection.*", *BEYOND_CONNECTION)
-BEYOND_TCP = ("connection.*", *BEYOND_CONNECTION)
+BROWSER_TLS = "browser.certificate-is-accepted"
+BEYOND_TCP = ("connection.*", BROWSER_TLS, *BEYOND_CONNECTION)
+BEYOND_DNS = ("dns.*", *BEYOND_TCP)
 
 # Measured past the load balancer or declared, and so still judged when its front is dead.
 PAST_FRONT = (

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from btdiag.core import evidence
 from btdiag.core.address import AddressKind, kind, parse
 from btdiag.core.certificate_names import is_public_ca, short_name
-from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import origins
@@ -91,9 +92,14 @@ def _mixed(verdict: Verdict, plain: Mapping[str, str], how: str) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="https:// for everything that the web app's page calls",
         seen="; ".join(plain.values()),
+        evidence=(_called(plain),),
         remedy=remedy.SERVE_HTTPS,
         sources=_MIXED,
     )
+
+
+def _called(places: Mapping[str, str]) -> Evidence:
+    return evidence.table("What the page calls", ["what", "URL"], [[name, url] for name, url in places.items()])
 
 
 # --- Ports ------------------------------------------------------------------------------------------------------------
@@ -118,6 +124,7 @@ def port_is_allowed(target: Target) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="a port that is not on the Fetch standard's list of bad ports, best 443",
         seen=f"port {port}",
+        evidence=(_called(bad),),
         remedy=remedy.another_port(port),
         sources=_PORTS,
     )
@@ -135,12 +142,15 @@ def certificate_is_accepted(
     """
     if target.scheme == "http":
         return Finding(verdict=Verdict.SKIP, summary="the target is an http:// URL: no certificate is involved")
-    if any(one.leaf for one in connections.values()) and all(one.distrust for one in connections.values() if one.leaf):
+    shown = [one for one in connections.values() if one.leaf]
+    if shown and all(one.distrust for one in shown):
         return Finding(verdict=Verdict.SKIP, summary="nobody trusts the certificate", because=TRUSTED)
-    for label, one in connections.items():
+    if shown and all(one.blocked_by for one in shown):
+        return Finding(verdict=Verdict.SKIP, summary=shown[0].why_blocked, because=shown[0].blocked_by)
+    for one in shown:
         if one.leaf is not None and one.distrust is None:
             agreed = tried if isinstance(tried, BrowserHandshake) and not tried.failure else None
-            if found := _certificate(label, one.leaf, _ephemeral(one, agreed)) or _validity(label, one):
+            if found := _certificate(one, one.leaf, _ephemeral(one, agreed)) or _validity(one):
                 return found
     if isinstance(tried, NotMeasured):
         if tried.by:
@@ -157,7 +167,8 @@ def _ephemeral(one: Connection, tried: BrowserHandshake | None) -> bool:
     return hands is not None and (hands.version == "TLSv1.3" or hands.cipher.startswith(("ECDHE-", "DHE-")))
 
 
-def _certificate(label: str, leaf: Certificate, signs: bool) -> Finding | None:
+def _certificate(one: Connection, leaf: Certificate, signs: bool) -> Finding | None:
+    label, proof = one.label, (_leaf(leaf),)
     if not leaf.names:
         return _refused(
             label,
@@ -165,6 +176,7 @@ def _certificate(label: str, leaf: Certificate, signs: bool) -> Finding | None:
             "common name (net::ERR_CERT_COMMON_NAME_INVALID), some programs do not",
             "Browsers refuse the certificate: it has no subjectAltName",
             remedy.NEW_CERTIFICATE,
+            proof,
         )
     algorithm, _, detail = leaf.key.partition(" ")
     if (algorithm == "EC" and detail not in CURVES) or algorithm in {"Ed25519", "Ed448", "DSA"}:
@@ -174,6 +186,7 @@ def _certificate(label: str, leaf: Certificate, signs: bool) -> Finding | None:
             "; programs do",
             f"Browsers refuse the certificate: its key is {leaf.key}",
             remedy.NEW_CERTIFICATE,
+            proof,
         )
     if leaf.usages is not None and "digitalSignature" not in leaf.usages and signs:
         has = ", ".join(leaf.usages) or "nothing"
@@ -183,11 +196,23 @@ def _certificate(label: str, leaf: Certificate, signs: bool) -> Finding | None:
             "(net::ERR_SSL_KEY_USAGE_INCOMPATIBLE), programs do not look",
             "Browsers refuse the certificate: its key usage lacks digitalSignature",
             remedy.NEW_CERTIFICATE,
+            proof,
         )
     return None
 
 
-def _validity(label: str, one: Connection) -> Finding | None:
+def _leaf(leaf: Certificate) -> Evidence:
+    rows = [
+        ["subject", short_name(leaf.subject)],
+        ["names", ", ".join(leaf.names[:8]) or "none"],
+        ["key", leaf.key],
+        ["key usage", "none given" if leaf.usages is None else ", ".join(leaf.usages)],
+        ["valid", f"{leaf.not_before:%Y-%m-%d} to {leaf.not_after:%Y-%m-%d}"],
+    ]
+    return evidence.table("The server's certificate", ["field", "value"], rows)
+
+
+def _validity(one: Connection) -> Finding | None:
     leaf = one.leaf
     if leaf is None or not is_public_ca(leaf.issuer) or leaf.not_before < _SINCE:
         return None
@@ -196,7 +221,7 @@ def _validity(label: str, one: Connection) -> Finding | None:
         return None
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"the certificate at {label} is valid for {days.days} days, and its issuer "
+        summary=f"the certificate at {one.label} is valid for {days.days} days, and its issuer "
         f"({short_name(leaf.issuer)}) has the name of a public CA: of those, browsers take 398 days at most "
         "(net::ERR_CERT_VALIDITY_TOO_LONG)",
         answer="Browsers may refuse the certificate: it is valid for more than 398 days",
@@ -204,6 +229,7 @@ def _validity(label: str, one: Connection) -> Finding | None:
         owner=Owner.CERTIFICATES,
         expected="398 days or less",
         seen=f"{days.days} days",
+        evidence=(_leaf(leaf),),
         remedy=remedy.NEW_CERTIFICATE,
         sources=_KEYS,
     )
@@ -212,6 +238,9 @@ def _validity(label: str, one: Connection) -> Finding | None:
 def _suite(tried: BrowserHandshake, connections: Mapping[str, Connection]) -> Finding:
     hands = next((one.handshake for one in connections.values() if one.handshake), None)
     programs = f"{hands.version} with {hands.cipher}" if hands else "another suite"
+    came = tried.failure.detail if tried.failure else f"{tried.version} with {tried.cipher}, {tried.alpn or 'no ALPN'}"
+    rows = [["programs'", programs], ["Chrome's", came]]
+    proof = (evidence.table(f"Handshakes with {tried.label}", ["suites that were offered", "came to"], rows),)
     if tried.failure is not None:
         return _refused(
             tried.label,
@@ -219,6 +248,7 @@ def _suite(tried: BrowserHandshake, connections: Mapping[str, Connection]) -> Fi
             f"on {programs}: Chrome says net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH",
             "Browsers cannot connect: the server offers no cipher suite that they have",
             remedy.MODERN_SUITES,
+            proof,
         )
     if tried.forbidden_for_http2:
         return _refused(
@@ -227,6 +257,7 @@ def _suite(tried: BrowserHandshake, connections: Mapping[str, Connection]) -> Fi
             "connection (net::ERR_HTTP2_INADEQUATE_TRANSPORT_SECURITY), programs do not look",
             "Browsers cannot connect: the server speaks HTTP/2 with a forbidden cipher suite",
             remedy.MODERN_SUITES,
+            proof,
         )
     leaf = next((one.leaf for one in connections.values() if one.leaf), None)
     key = f", a certificate with an {leaf.key} key" if leaf and leaf.key else ""
@@ -238,7 +269,7 @@ def _suite(tried: BrowserHandshake, connections: Mapping[str, Connection]) -> Fi
     )
 
 
-def _refused(label: str, summary: str, answer: str, change: Remedy) -> Finding:
+def _refused(label: str, summary: str, answer: str, change: Remedy, proof: tuple[Evidence, ...]) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"at {label}: {summary}",
@@ -247,6 +278,7 @@ def _refused(label: str, summary: str, answer: str, change: Remedy) -> Finding:
         owner=Owner.CERTIFICATES if change is remedy.NEW_CERTIFICATE else Owner.LOAD_BALANCER,
         expected="a certificate and a suite that browsers take",
         seen=summary,
+        evidence=proof,
         remedy=change,
         sources=_KEYS,
     )

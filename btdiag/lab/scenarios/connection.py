@@ -12,7 +12,7 @@ from btdiag.lab.faults.connection import (
 from btdiag.lab.faults.http import SkewsClock
 from btdiag.lab.faults.names import ThroughProxy
 from btdiag.lab.plan import LabProxy
-from btdiag.lab.scenario import BEYOND_TCP, PAST_FRONT, Scenario
+from btdiag.lab.scenario import BEYOND_TCP, BROWSER_TLS, PAST_FRONT, Scenario
 
 TCP_REFUSED = Scenario(
     name="tcp-refused",
@@ -49,7 +49,10 @@ TLS_EXPIRED = Scenario(
     summary="The certificate expired yesterday.",
     faults=(ShowsCertificate(kind="expired"),),
     fails=("connection.tls-is-trusted",),
-    skips=("connection.certificate-is-not-expiring",),
+    skips=(
+        BROWSER_TLS,
+        "connection.certificate-is-not-expiring",
+    ),
 )
 
 TLS_EXPIRED_ONE = Scenario(
@@ -71,6 +74,7 @@ TLS_NOT_YET_VALID = Scenario(
     summary="The certificate becomes valid the day after tomorrow.",
     faults=(ShowsCertificate(kind="not-yet-valid"),),
     fails=("connection.tls-is-trusted",),
+    skips=(BROWSER_TLS,),
 )
 
 TLS_WRONG_NAME = Scenario(
@@ -78,6 +82,7 @@ TLS_WRONG_NAME = Scenario(
     summary="The certificate is for other host names.",
     faults=(ShowsCertificate(kind="wrong-name"),),
     fails=("connection.tls-is-trusted",),
+    skips=(BROWSER_TLS,),
 )
 
 TLS_SELF_SIGNED = Scenario(
@@ -85,6 +90,7 @@ TLS_SELF_SIGNED = Scenario(
     summary="The certificate has signed itself.",
     faults=(ShowsCertificate(kind="self-signed"),),
     fails=("connection.tls-is-trusted",),
+    skips=(BROWSER_TLS,),
 )
 
 TLS_MISSING_INTERMEDIATE = Scenario(
@@ -92,6 +98,7 @@ TLS_MISSING_INTERMEDIATE = Scenario(
     summary="The server forgets to send its intermediate certificate.",
     faults=(ShowsCertificate(kind="missing-intermediate"),),
     fails=("connection.tls-is-trusted",),
+    skips=(BROWSER_TLS,),
 )
 
 TLS_INSPECTED = Scenario(
@@ -99,6 +106,7 @@ TLS_INSPECTED = Scenario(
     summary="A corporate firewall opens TLS and shows a certificate of its own.",
     faults=(ShowsCertificate(kind="inspected"),),
     fails=("connection.tls-is-trusted",),
+    skips=(BROWSER_TLS,),
 )
 
 TLS_UNKNOWN_CA = Scenario(
@@ -106,6 +114,7 @@ TLS_UNKNOWN_CA = Scenario(
     summary="The certificate comes from a private CA that this machine does not know.",
     faults=(ShowsCertificate(kind="unknown-ca"),),
     fails=("connection.tls-is-trusted",),
+    skips=(BROWSER_TLS,),
 )
 
 TLS_OLD_VERSIONS = Scenario(
@@ -224,7 +233,10 @@ PROXY_INTERCEPTS = Scenario(
     faults=(ThroughProxy(), LabProxy(intercepts=True)),
     fails=("connection.tls-is-trusted",),
     warns=("egress.tls-not-intercepted",),
-    skips=("egress.required-hosts-reachable",),
+    skips=(
+        BROWSER_TLS,
+        "egress.required-hosts-reachable",
+    ),
 )
 
 PROXY_DEAD = Scenario(

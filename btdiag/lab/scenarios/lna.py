@@ -55,7 +55,7 @@ TLS_BROKEN = Scenario(
     summary="Nobody is ever asked, for the browser does not trust the private data plane's certificate.",
     faults=(LOCAL, ShowsCertificate(kind="unknown-ca")),
     fails=("connection.tls-is-trusted",),
-    skips=(REACHES, ASKED),
+    skips=(REACHES, ASKED, "browser.certificate-is-accepted"),
 )
 
 SLOW = Scenario(
@@ -78,5 +78,5 @@ INSECURE_PAGE = Scenario(
     summary="The web app is called over http: its pages can never reach a private network.",
     faults=(LOCAL, Backend(origins=(PLAIN_PAGE,)), Tells("origin", [PLAIN_PAGE])),
     fails=(CONTEXT,),
-    skips=(REACHES, ASKED),
+    skips=(REACHES, ASKED, "browser.scheme-is-secure"),
 )

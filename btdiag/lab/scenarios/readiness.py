@@ -236,6 +236,6 @@ CAPTIVE_PORTAL = Scenario(
     ),
     fails=("connection.tls-is-trusted", "readiness.root-answers"),
     warns=("connection.plain-http-redirects",),
-    skips=BEYOND_CONNECTION,
+    skips=("browser.certificate-is-accepted", *BEYOND_CONNECTION),
     passes=PAST_FRONT,
 )
