@@ -2,7 +2,7 @@
 
 from btdiag.lab.control_plane import PAGE
 from btdiag.lab.faults.connection import ShowsCertificate
-from btdiag.lab.faults.http import AnswersWith, BrainstoreDown, Delays, Latches, RateLimits
+from btdiag.lab.faults.http import AnswersWith, BrainstoreDown, Delays, Latches, LimitsAtOnce, RateLimits
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Balancer, LabHop
 from btdiag.lab.scenario import BEYOND_CONNECTION, PAST_FRONT, Fault, Scenario
@@ -72,6 +72,12 @@ BACKEND_DOWN = _dead_root(
     "backend-down", "The API server is down: the load balancer's 502 tells so.", Backend(down=True)
 )
 
+# What depends on chance while several servers, or a limit, answer the same question.
+MIXED = (
+    *("readiness.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
+    *("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here"),
+)
+
 # What lets the web app's page read an answer that the API did not make.
 READABLE = (
     ("Access-Control-Allow-Origin", "https://www.braintrust.dev"),
@@ -122,6 +128,38 @@ MIXED_VERSIONS = Scenario(
         ),
     ),
     warns=("readiness.every-address-agrees",),
+)
+
+TWO_APPLICATIONS = Scenario(
+    name="two-applications",
+    summary="The Service's selector takes in another application: every second GET /version gets its 404.",
+    faults=(AnswersWith(status=404, body="404 page not found", paths=("/version",), every=2, spares_pages=True),),
+    fails=("readiness.answers-are-one-servers",),
+    skips=MIXED,
+)
+
+TWO_VERSIONS = Scenario(
+    name="two-versions",
+    summary="Every second GET /version is answered by a replica that was left behind.",
+    faults=(
+        AnswersWith(
+            paths=("/version",),
+            status=200,
+            body='{"version":"1.1.28","commit":"0ldba5e","logs3_payload_max_bytes":6291456}',
+            content_type="application/json; charset=utf-8",
+            headers=READABLE,
+            every=2,
+        ),
+    ),
+    warns=("readiness.answers-are-one-servers",),
+)
+
+LIMIT_AT_ONCE = Scenario(
+    name="limit-at-once",
+    summary="The gateway refuses with 503 what a client sends while two of its requests are under way.",
+    faults=(LimitsAtOnce(paths=("/",), methods=("GET",), spares_pages=True),),
+    fails=("readiness.answers-are-one-servers",),
+    skips=MIXED,
 )
 
 VERSION_HTML = Scenario(

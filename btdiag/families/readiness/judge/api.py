@@ -22,7 +22,8 @@ from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdic
 from btdiag.core.sender import Confidence, json_body, sender
 from btdiag.core.statuses import SOURCES, StatusExplanation, explain
 from btdiag.core.target import Target
-from btdiag.families.readiness.judge.root import PerExchange, PerRoots, version_name
+from btdiag.families.readiness.judge.alike import version_name
+from btdiag.families.readiness.judge.root import PerExchange, PerRoots
 
 HELM_PROBES = Snippet(
     product="Helm",
