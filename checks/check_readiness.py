@@ -1,5 +1,6 @@
 """Does the API answer, on every address, every time, soon, as itself; and so do what stands behind it and its key."""
 
+from btdiag.core.account import Closing
 from btdiag.core.answers import Roots
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
@@ -8,7 +9,7 @@ from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, Watch
 from btdiag.families.keepalive.judge import staying
 from btdiag.families.readiness.facts import Repeats
-from btdiag.families.readiness.judge import alike, api, root
+from btdiag.families.readiness.judge import account, alike, api, root
 
 
 def check_root_answers(
@@ -233,3 +234,20 @@ def check_api_stays_up(api_watch: Watch | NotMeasured, backend_idle: BackendIdle
     Sources: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
     """
     return conclude(staying.api_stays_up(api_watch, backend_idle))
+
+
+def check_no_unexplained_errors(closing: Closing) -> Finding:
+    """No request of the whole run was lost to an error that nothing else explains.
+
+    A single 502 among hundreds of good answers is asked again by SDKs and by most measurements, and so forgotten. Users
+    of the web app meet it as an error now and then that nobody can reproduce.
+
+    Measured: every 5xx, reset, empty or cut answer of the target and of --backend in this run, with who sent it, to
+    which route, of which size and when; not those to requests that are meant to break something, nor idle connections
+    that end. What another finding is about is explained by it. One that is left is a warning, more are a failure.
+
+    Remedy: look at the time and route of each in the log of whoever sent it; the finding names both.
+
+    Sources: RFC 9110 section 15.6
+    """
+    return conclude(account.no_unexplained_errors(closing))

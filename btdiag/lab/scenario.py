@@ -25,6 +25,7 @@ BEYOND_TCP = ("connection.*", *BEYOND_CONNECTION)
 PAST_FRONT = (
     "readiness.brainstore-answers",
     "readiness.api-stays-up",
+    "readiness.no-unexplained-errors",
     "keepalive.backend-outlives-load-balancer",  # by arithmetic: the lab declares both timeouts
     "keepalive.declared-timeout-is-effective",
 )

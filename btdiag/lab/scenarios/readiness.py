@@ -74,7 +74,7 @@ BACKEND_DOWN = _dead_root(
 
 # What depends on chance while several servers, or a limit, answer the same question.
 MIXED = (
-    *("readiness.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
+    *("readiness.*", "keepalive.*", "gateway.*", "audit.*"),
     *("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here"),
 )
 
@@ -133,9 +133,15 @@ MIXED_VERSIONS = Scenario(
 TWO_APPLICATIONS = Scenario(
     name="two-applications",
     summary="The Service's selector takes in another application: every second GET /version gets its 404.",
-    faults=(AnswersWith(status=404, body="404 page not found", paths=("/version",), every=2, spares_pages=True),),
+    faults=tuple(
+        AnswersWith(
+            status=404, body="404 page not found", paths=("/version",), every=2, spares_pages=True, addresses=(address,)
+        )
+        for address in ("127.0.0.2", "127.0.0.3", "::1")
+    ),
     fails=("readiness.answers-are-one-servers",),
     skips=MIXED,
+    passes=("readiness.root-answers", "readiness.answers-promptly", *PAST_FRONT),
 )
 
 TWO_VERSIONS = Scenario(
@@ -160,6 +166,14 @@ LIMIT_AT_ONCE = Scenario(
     faults=(LimitsAtOnce(paths=("/",), methods=("GET",), spares_pages=True),),
     fails=("readiness.answers-are-one-servers",),
     skips=MIXED,
+    passes=("readiness.root-answers", "readiness.answers-promptly", *PAST_FRONT),
+)
+
+NOW_AND_THEN = Scenario(
+    name="errors-now-and-then",
+    summary="Every fourth GET /version is answered 502: what asks again sees nothing of it.",
+    faults=(AnswersWith(status=502, style="nginx", paths=("/version",), every=4, spares_pages=True),),
+    fails=("readiness.no-unexplained-errors",),
 )
 
 VERSION_HTML = Scenario(
