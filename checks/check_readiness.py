@@ -1,5 +1,6 @@
 """Does the API answer, on every address, every time, soon, as itself; and so do what stands behind it and its key."""
 
+from btdiag.core.account import Closing
 from btdiag.core.answers import Roots
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
@@ -7,8 +8,8 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, Watch
 from btdiag.families.keepalive.judge import staying
-from btdiag.families.readiness.facts import KeyContrast
-from btdiag.families.readiness.judge import api, key, root
+from btdiag.families.readiness.facts import KeyContrast, Repeats
+from btdiag.families.readiness.judge import account, alike, api, key, root
 
 
 def check_root_answers(
@@ -34,7 +35,33 @@ def check_root_answers(
     return conclude(root.root_answers(roots, version, backend_root))
 
 
-def check_every_address_agrees(roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured) -> Finding:
+def check_answers_are_one_servers(
+    roots: PerAddress[Roots],
+    version: PerAddress[Exchange] | NotMeasured,
+    repeats: PerAddress[Repeats] | NotMeasured,
+) -> Finding:
+    """The same question gets the same answer, alone and several at once.
+
+    A selector that takes in two applications, replicas of two versions, or a limit of requests at once give several
+    answers to one question. Everything else that is seen then depends on chance: first this, then the rest.
+
+    Measured: on every address GET / six times, five of them at once, and GET /version four times, one after the other
+    (--deep: more). Kinds of answers are counted; a gateway's 502, 503 and 504 are not, for those tell of a dead server
+    (readiness.answers-steadily). Where some of several at once failed, GET / is sent twenty times alone, then twice
+    six at once: what fails only at once, time after time, is a limit, and no broken server. Two applications or a limit
+    are a failure, two versions of the API a warning.
+
+    Remedy: take out of the load balancer's pool what is no Braintrust API; raise the limit for each client.
+
+    Sources: RFC 9110 section 15; https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html;
+    https://nginx.org/en/docs/http/ngx_http_limit_req_module.html
+    """
+    return conclude(alike.answers_are_one_servers(roots, version, repeats))
+
+
+def check_every_address_agrees(
+    roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured, repeats: PerAddress[Repeats] | NotMeasured
+) -> Finding:
     """Every address of the target gives the same answer.
 
     A name with several addresses sends each client to one of them by chance. One that answers otherwise breaks some
@@ -47,10 +74,15 @@ def check_every_address_agrees(roots: PerAddress[Roots], version: PerAddress[Exc
 
     Sources: RFC 9110 section 15; RFC 8305 (clients fall back to another address for connections only)
     """
-    return conclude(root.every_address_agrees(roots, version))
+    return conclude(
+        alike.blocked_by_mixture(roots, version, repeats)
+        or root.every_address_agrees(roots, version, alike.serves_several_versions(version, repeats))
+    )
 
 
-def check_answers_steadily(roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured) -> Finding:
+def check_answers_steadily(
+    roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured, repeats: PerAddress[Repeats] | NotMeasured
+) -> Finding:
     """An address that answers GET / does so every time.
 
     Some of the requests failing means that one of several backends or load balancer nodes is broken, or that an API
@@ -64,7 +96,7 @@ def check_answers_steadily(roots: PerAddress[Roots], version: PerAddress[Exchang
     Sources: RFC 9110 section 15.6;
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
     """
-    return conclude(root.answers_steadily(roots, version))
+    return conclude(alike.blocked_by_mixture(roots, version, repeats) or root.answers_steadily(roots, version))
 
 
 def check_answers_promptly(roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured) -> Finding:
@@ -84,7 +116,9 @@ def check_answers_promptly(roots: PerAddress[Roots], version: PerAddress[Exchang
     return conclude(root.answers_promptly(roots, version))
 
 
-def check_api_speaks_json(roots: PerAddress[Roots], version: PerAddress[Exchange]) -> Finding:
+def check_api_speaks_json(
+    roots: PerAddress[Roots], version: PerAddress[Exchange], repeats: PerAddress[Repeats] | NotMeasured
+) -> Finding:
     """GET /version is answered in JSON by the API.
 
     SDKs read from it how much they may send at once. HTML in its place means that a login, a web site or a firewall
@@ -97,7 +131,7 @@ def check_api_speaks_json(roots: PerAddress[Roots], version: PerAddress[Exchange
 
     Sources: RFC 8259; https://github.com/braintrustdata/braintrust-sdk-javascript (logs3_payload_max_bytes)
     """
-    return conclude(api.api_speaks_json(roots, version))
+    return conclude(alike.blocked_by_mixture(roots, version, repeats) or api.api_speaks_json(roots, version))
 
 
 def check_key_is_accepted(
@@ -106,6 +140,7 @@ def check_key_is_accepted(
     ping: PerAddress[Exchange],
     key_contrast: KeyContrast | NotMeasured,
     target: Target,
+    repeats: PerAddress[Repeats] | NotMeasured,
 ) -> Finding:
     """The API accepts the API key.
 
@@ -123,11 +158,17 @@ def check_key_is_accepted(
 
     Sources: RFC 9110 sections 11.6.2 and 15.5.2; RFC 6750 section 2.1
     """
-    return conclude(key.key_is_accepted(roots, version, ping, key_contrast, target))
+    return conclude(
+        alike.blocked_by_mixture(roots, version, repeats)
+        or key.key_is_accepted(roots, version, ping, key_contrast, target)
+    )
 
 
 def check_status_is_not_latched(
-    roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured, status: PerAddress[Exchange]
+    roots: PerAddress[Roots],
+    version: PerAddress[Exchange] | NotMeasured,
+    status: PerAddress[Exchange],
+    repeats: PerAddress[Repeats] | NotMeasured,
 ) -> Finding:
     """/status does not fail where GET / is fine.
 
@@ -142,11 +183,16 @@ def check_status_is_not_latched(
 
     Sources: https://github.com/braintrustdata/helm (values.yaml and README of charts 3.0.3, 4.1.0 and 5.0.0)
     """
-    return conclude(api.status_is_not_latched(roots, version, status))
+    return conclude(
+        alike.blocked_by_mixture(roots, version, repeats) or api.status_is_not_latched(roots, version, status)
+    )
 
 
 def check_backend_agrees(
-    roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured, backend_root: Exchange
+    roots: PerAddress[Roots],
+    version: PerAddress[Exchange] | NotMeasured,
+    backend_root: Exchange,
+    repeats: PerAddress[Repeats] | NotMeasured,
 ) -> Finding:
     """The API server behind the load balancer answers as the load balancer does.
 
@@ -160,7 +206,9 @@ def check_backend_agrees(
 
     Sources: RFC 9110 section 15
     """
-    return conclude(api.backend_agrees(roots, version, backend_root))
+    return conclude(
+        alike.blocked_by_mixture(roots, version, repeats) or api.backend_agrees(roots, version, backend_root)
+    )
 
 
 def check_brainstore_answers(brainstore_root: Exchange) -> Finding:
@@ -192,3 +240,20 @@ def check_api_stays_up(api_watch: Watch | NotMeasured, backend_idle: BackendIdle
     Sources: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
     """
     return conclude(staying.api_stays_up(api_watch, backend_idle))
+
+
+def check_no_unexplained_errors(closing: Closing) -> Finding:
+    """No request of the whole run was lost to an error that nothing else explains.
+
+    A single 502 among hundreds of good answers is asked again by SDKs and by most measurements, and so forgotten. Users
+    of the web app meet it as an error now and then that nobody can reproduce.
+
+    Measured: every 5xx, reset, empty or cut answer of the target and of --backend in this run, with who sent it, to
+    which route, of which size and when; not those to requests that are meant to break something, nor idle connections
+    that end. What another finding is about is explained by it. One that is left is a warning, more are a failure.
+
+    Remedy: look at the time and route of each in the log of whoever sent it; the finding names both.
+
+    Sources: RFC 9110 section 15.6
+    """
+    return conclude(account.no_unexplained_errors(closing))

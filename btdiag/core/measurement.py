@@ -21,7 +21,7 @@ from btdiag.core.target import Mode, Target
 Fact = TypeVar("Fact")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-BUILT_INS = frozenset({"target", "mode", "route", "wire", "client", "waits"})
+BUILT_INS = frozenset({"target", "mode", "route", "wire", "client", "waits", "closing"})
 
 
 class Scope(StrEnum):
@@ -126,6 +126,7 @@ class MeasurementSpec:
     `budget` (seconds) is the time it may take beside its planned idle wait, `why` the reason for that figure; `idle`
     gives the planned wait for a target and mode, None for no wait at all. `sends` gives a line for each request it will
     make ("GET https://host/version"), for --dry-run. What disturbs the target is done within `waits.alone()`.
+    `provokes` names the errors that its requests are meant to meet, which then nobody else has to explain.
     """
 
     name: str
@@ -135,6 +136,7 @@ class MeasurementSpec:
     scope: Scope
     idle: Callable[[Target, Mode], float] | None
     sends: Callable[[Target, Mode], Sequence[str]] | None
+    provokes: str = ""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -159,12 +161,20 @@ def measurement(
     scope: Scope = Scope.TARGET,
     idle: Callable[[Target, Mode], float] | None = None,
     sends: Callable[[Target, Mode], Sequence[str]] | None = None,
+    provokes: str = "",
 ) -> Callable[[Function], Function]:
     """Mark an async function as a measurement; its name is what checks and other measurements ask for."""
 
     def mark(function: Function) -> Function:
         spec = MeasurementSpec(
-            name=function.__name__, function=function, budget=budget, why=why, scope=scope, idle=idle, sends=sends
+            name=function.__name__,
+            function=function,
+            budget=budget,
+            why=why,
+            scope=scope,
+            idle=idle,
+            sends=sends,
+            provokes=provokes,
         )
         function.__btdiag_measurement__ = spec  # type: ignore[attr-defined]
         return function

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from btdiag.core.account import Account, Closing, Explanation
 from btdiag.core.finding import Evidence, Verdict
 from btdiag.core.report import CheckResult
 from btdiag.engine import outcome
@@ -15,6 +16,9 @@ from btdiag.engine.rerun import command
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.session import Collected
 
+LAST = "closing"
+"""The built-in that a check asks for to be judged after all others."""
+
 
 @dataclass(slots=True)
 class Judged:
@@ -22,6 +26,20 @@ class Judged:
 
     results: dict[str, CheckResult] = field(default_factory=dict)
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def explanations(self) -> tuple[Explanation, ...]:
+        """What warns or fails so far."""
+        return tuple(
+            Explanation(
+                check=entry.id,
+                measurements=frozenset(self.inputs[entry.id]),
+                words=f"{entry.summary} {entry.seen}",
+            )
+            for entry in self.results.values()
+            if entry.verdict in {Verdict.FAIL, Verdict.WARN}
+        )
 
 
 def judge(
@@ -29,8 +47,10 @@ def judge(
 ) -> None:
     """Run one check on one target's facts and keep what became of it."""
 
+    closing = Closing(account=schedule.accounts.get(number, Account()), findings=judged.explanations)
+
     def fact(name: str) -> object:
-        built_in = {"target": run.targets[number], "mode": run.settings.mode}
+        built_in = {"target": run.targets[number], "mode": run.settings.mode, "closing": closing}
         return built_in[name] if name in built_in else schedule.value(name, number)
 
     attempt = found.judge(check, fact, within_s)
@@ -41,6 +61,7 @@ def judge(
     if entry.verdict is Verdict.INCONCLUSIVE and (crashes := _crashes(schedule, names, number)):
         entry = replace(entry, evidence=(*entry.evidence, *crashes))
     judged.results[check.id] = entry
+    judged.inputs[check.id] = check.parameters
     if attempt.missing:
         judged.also[check.id] = weightiest([missing for _, missing in attempt.missing]).also_by
 

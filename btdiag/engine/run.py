@@ -14,7 +14,7 @@ from btdiag.core.target import Target
 from btdiag.engine.checks import Check, checks_folder, select
 from btdiag.engine.interrupt import Interrupt
 from btdiag.engine.job import Run
-from btdiag.engine.judging import Judged, blockers, judge
+from btdiag.engine.judging import LAST, Judged, blockers, judge
 from btdiag.engine.labhost import LabProcess
 from btdiag.engine.registry import shipped
 from btdiag.engine.reporting import Facts, document
@@ -61,7 +61,7 @@ def _measured_and_judged(run: Run, found: Collected, worker: Worker) -> Report |
         )
         measured_s += monotonic() - begun
         for number, ids in due.items():
-            for check_id in ids:
+            for check_id in sorted(ids, key=lambda id_: LAST in checks[id_].parameters):
                 judge(run, found, checks[check_id], schedule, number, judged[number], _patience(run))
             due[number] = blockers(judged[number], checks)
     facts = Facts(schedule=schedule, measured_s=measured_s)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from btdiag.core.account import Account
 from btdiag.core.measurement import MeasurementSpec, NotMeasured, PerAddress, Scope
 from btdiag.core.target import Mode, Route, Target
 from btdiag.engine.crash import crash_text
@@ -53,6 +54,7 @@ class Schedule:
     longer: Callable[[int], str] = lambda number: ""
     outcomes: dict[Key, TaskOutcome] = field(default_factory=dict)
     requests_sent: int = 0
+    accounts: dict[int, Account] = field(default_factory=dict)
     interrupted: bool = False
     _left_alone: bool = False
     _deadline: Deadline = field(default_factory=Deadline)
@@ -81,6 +83,7 @@ class Schedule:
         if self._left_alone:  # the loop came back when nobody waited for it any more
             return
         self._settle(("", ""))
+        self._close_accounts()
         self.requests_sent += sum(place.wire.counts.requests for place in self._places)
         self._places.clear()
 
@@ -126,7 +129,13 @@ class Schedule:
         """Settle from outside of a loop that does not come back; `stuck` names the task in its way, and where."""
         self._left_alone = True
         self._settle(stuck)
+        self._close_accounts()
         self.outcomes = dict(self.outcomes)
+
+    def _close_accounts(self) -> None:
+        """Keep what each target was asked, and what was lost, beside that of an earlier round."""
+        for number, place in enumerate(self._places):
+            self.accounts[number] = self.accounts.get(number, Account()).plus(place.wire.counts.account)
 
     def _settle(self, stuck: tuple[str, str]) -> None:
         """Give every task an outcome, those that were cut off too."""
@@ -245,7 +254,7 @@ class Schedule:
             "target": place.target,
             "mode": self.mode,
             "route": route,
-            "wire": (wire := place.wire.until(own)),
+            "wire": (wire := place.wire.until(own, "" if spec.provokes else spec.name)),
             "waits": log,
             "client": client_of(wire, inputs["way"], place.target) if "client" in spec.parameters else None,
         }

@@ -141,7 +141,7 @@ class _Plugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.session = session
-        for name in (*self.registry.specs, "target", "mode"):
+        for name in (*self.registry.specs, "target", "mode", "closing"):
             self._offer(name)
 
     def _offer(self, name: str) -> None:

@@ -26,6 +26,7 @@ BEYOND_DNS = ("dns.*", *BEYOND_TCP)
 PAST_FRONT = (
     "readiness.brainstore-answers",
     "readiness.api-stays-up",
+    "readiness.no-unexplained-errors",
     "keepalive.backend-outlives-load-balancer",  # by arithmetic: the lab declares both timeouts
     "keepalive.declared-timeout-is-effective",
 )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from btdiag.core.credential import WITHHELD
-from btdiag.core.exchange import Header
+from btdiag.core.exchange import Exchange, Header, Phase, Timing
 from btdiag.core.target import Secret
 from btdiag.core.urls import default_port
 from btdiag.net import http1
+from btdiag.net.answer import Answer
+from btdiag.net.failures import Broken, failure_of, legible
 from btdiag.net.streams import Stream
 
 
@@ -74,3 +76,39 @@ def without_cookie(header: Header) -> Header:
         return header
     cookie, separator, attributes = value.partition(";")
     return name, f"{cookie.partition('=')[0]}={WITHHELD}{separator}{attributes}"
+
+
+def exchange_of(asked: Asked, stream: Stream, answer: Answer, took: Timing, keep: list[bytes] | None) -> Exchange:
+    """The exchange as the answer tells it."""
+    content, truncated = _body(answer)
+    if keep is not None:
+        keep.append(content)
+    return Exchange(
+        method=asked.method,
+        url=asked.url,
+        label=stream.label,
+        started_at="",
+        request_headers=(),
+        address=stream.peer_address,
+        local_port=stream.local_port,
+        http_version=answer.version,
+        status=answer.status,
+        reason=answer.reason,
+        headers=tuple(without_cookie(header) for header in answer.headers),
+        body=legible(content),
+        body_bytes=answer.body_bytes,
+        body_truncated=truncated,
+        timing=took,
+        interim=tuple(answer.interim),
+        failure=answer.failure,
+        tls_verified=stream.verified,
+    )
+
+
+def _body(answer: Answer) -> tuple[bytes, bool]:
+    """The body and if there was more; one that cannot be unpacked is a failure of the answer."""
+    try:
+        return answer.content()
+    except Broken as error:
+        answer.failure = answer.failure or failure_of(error, Phase.BODY)
+        return b"", True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -17,25 +17,19 @@ from btdiag.core.target import Route, Target, Way
 from btdiag.net import http1
 from btdiag.net.answer import Answer
 from btdiag.net.deadline import Deadline
-from btdiag.net.failures import EXPECTED, Broken, failure_of, legible
+from btdiag.net.failures import EXPECTED, failure_of
+from btdiag.net.ledger import Counts
 from btdiag.net.limits import CONNECT_BUDGET, Limits
-from btdiag.net.request import Asked, merged, without_cookie
+from btdiag.net.request import Asked, exchange_of, merged
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
 from btdiag.net.tunnel import proxy_authorization
 
 
-@dataclass(slots=True)
-class Counts:
-    """What was sent: requests, and connections opened for them."""
-
-    requests: int = 0
-    connections: int = 0
-
-
 class Wire:
     """All network I/O of one target in one run, none of it beyond `deadline`. Every request says `user_agent`;
-    `contexts` decides what is trusted, by default the target's own."""
+    `contexts` decides what is trusted, by default the target's own. `asker` is the measurement that the answers which
+    are lost are put down to; none of a wire without one is."""
 
     def __init__(
         self,
@@ -45,22 +39,30 @@ class Wire:
         contexts: Contexts | None = None,
         deadline: Deadline | None = None,
         counts: Counts | None = None,
+        asker: str = "",
     ) -> None:
         self.user_agent = user_agent
         self.deadline = deadline or Deadline()
         self.counts = counts or Counts()
+        self._asker = asker
         self._target = target
         self._contexts = contexts or Contexts(target)
 
-    def until(self, deadline: Deadline) -> Wire:
-        """The same wire, with the same counts, for one measurement with a deadline of its own."""
+    def until(self, deadline: Deadline, asker: str = "") -> Wire:
+        """The same wire, with the same counts, for one measurement (`asker`) with a deadline of its own."""
         return Wire(
             self._target,
             user_agent=self.user_agent,
             contexts=self._contexts,
             deadline=deadline,
             counts=self.counts,
+            asker=asker,
         )
+
+    def provoking(self) -> Wire:
+        """The same wire for requests that are meant to meet errors: whoever sends them judges what comes, and nobody
+        else has to explain it."""
+        return self.until(self.deadline)
 
     async def dial(
         self,
@@ -127,7 +129,7 @@ class Wire:
             seen = await self._converse(stream, closing, bounds, remaining, stream.timing, keep)
             if seen.failure is None:
                 await stream.close()
-            return seen
+            return self._noted(seen, len(body), reused=False)
         finally:
             stream.abort()
 
@@ -148,7 +150,7 @@ class Wire:
         """
         asked = Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
         bounds = limits or Limits()
-        return await self._converse(stream, asked, bounds, bounds.total, Timing())
+        return self._noted(await self._converse(stream, asked, bounds, bounds.total, Timing()), len(body), reused=True)
 
     def prepared(
         self, stream: Stream, method: str, url: str, *, headers: Sequence[Header] = (), body: bytes = b""
@@ -219,11 +221,17 @@ class Wire:
         )
         recorded = (("Host", asked.authority), *self._recorded(headers))
         return replace(
-            _seen(asked, stream, answer, took, keep),
+            exchange_of(asked, stream, answer, took, keep),
             started_at=started_at,
             request_headers=recorded,
             key_withheld=withheld,
         )
+
+    def _noted(self, seen: Exchange, size: int, *, reused: bool) -> Exchange:
+        """The exchange, put down where it was lost; of the target and its --backend only."""
+        if self._asker and seen.url.startswith((self._target.origin, self._target.backend or self._target.origin)):
+            self.counts.note(self._asker, seen, size, reused=reused)
+        return seen
 
     def _unconnected(self, asked: Asked, route: Route, started_at: str, error: DialError) -> Exchange:
         return Exchange(
@@ -263,42 +271,6 @@ def _protocol(stream: Stream) -> Callable[[Stream, http1.Outgoing, Answer], Awai
     from btdiag.net import http2
 
     return http2.converse
-
-
-def _seen(asked: Asked, stream: Stream, answer: Answer, took: Timing, keep: list[bytes] | None) -> Exchange:
-    """The exchange as the answer tells it."""
-    content, truncated = _body(answer)
-    if keep is not None:
-        keep.append(content)
-    return Exchange(
-        method=asked.method,
-        url=asked.url,
-        label=stream.label,
-        started_at="",
-        request_headers=(),
-        address=stream.peer_address,
-        local_port=stream.local_port,
-        http_version=answer.version,
-        status=answer.status,
-        reason=answer.reason,
-        headers=tuple(without_cookie(header) for header in answer.headers),
-        body=legible(content),
-        body_bytes=answer.body_bytes,
-        body_truncated=truncated,
-        timing=took,
-        interim=tuple(answer.interim),
-        failure=answer.failure,
-        tls_verified=stream.verified,
-    )
-
-
-def _body(answer: Answer) -> tuple[bytes, bool]:
-    """The body and if there was more; one that cannot be unpacked is a failure of the answer."""
-    try:
-        return answer.content()
-    except Broken as error:
-        answer.failure = answer.failure or failure_of(error, Phase.BODY)
-        return b"", True
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""What the API says to GET /ping with and without a key."""
+"""What the same harmless question gave when it was asked again, alike and with one thing changed."""
 
 from __future__ import annotations
 
@@ -17,3 +17,18 @@ class KeyContrast:
     made_up: Exchange
     other_header: Exchange | None = None
     direct: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """One address asked again.
+
+    `versions` are GET /version one after the other. The rest is GET /, asked only where some of several at once had
+    failed, in this order: `alone` one at a time with a pause between them, `at_once` several together, twice,
+    `in_a_row` one at a time without a pause. What the one before has settled is not asked: the rest is empty then.
+    """
+
+    versions: tuple[Exchange, ...] = ()
+    alone: tuple[Exchange, ...] = ()
+    at_once: tuple[Exchange, ...] = ()
+    in_a_row: tuple[Exchange, ...] = ()

@@ -125,6 +125,29 @@ class RateLimits(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsAtOnce(Rule):
+    """While `allowed` requests are under way the hop answers others `status` in the vendor's `style`, as nginx's
+    limit_conn; each address counts for itself. A request is under way for `lasts` seconds at least."""
+
+    allowed: int = 2
+    status: int = 503
+    lasts: float = 0.03
+    style: str = "nginx"
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request, or the refusal."""
+        under_way: list[Request] = visit.memory.notes.setdefault(f"at once {id(self)} {visit.address}", [])
+        if len(under_way) >= self.allowed:
+            return page(self.style, self.status)
+        under_way.append(request)
+        try:
+            await asyncio.sleep(self.lasts)
+        finally:
+            under_way.remove(request)
+        return request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSizes(Rule):
     """Bounds of a gateway, in bytes: a longer URL is answered 414, more headers 431, a larger body 413, all in the
     vendor's `style`; other methods than `allowed_methods`, if given, 405."""

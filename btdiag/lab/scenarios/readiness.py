@@ -2,7 +2,15 @@
 
 from btdiag.lab.control_plane import PAGE
 from btdiag.lab.faults.connection import ShowsCertificate
-from btdiag.lab.faults.http import AnswersWith, BrainstoreDown, Delays, Latches, RateLimits, RequestHeaders
+from btdiag.lab.faults.http import (
+    AnswersWith,
+    BrainstoreDown,
+    Delays,
+    Latches,
+    LimitsAtOnce,
+    RateLimits,
+    RequestHeaders,
+)
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Balancer, LabHop
 from btdiag.lab.scenario import BEYOND_CONNECTION, PAST_FRONT, Fault, Scenario
@@ -72,6 +80,12 @@ BACKEND_DOWN = _dead_root(
     "backend-down", "The API server is down: the load balancer's 502 tells so.", Backend(down=True)
 )
 
+# What depends on chance while several servers, or a limit, answer the same question.
+MIXED = (
+    *("readiness.*", "keepalive.*", "gateway.*", "audit.*"),
+    *("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here"),
+)
+
 # What lets the web app's page read an answer that the API did not make.
 READABLE = (
     ("Access-Control-Allow-Origin", "https://www.braintrust.dev"),
@@ -122,6 +136,52 @@ MIXED_VERSIONS = Scenario(
         ),
     ),
     warns=("readiness.every-address-agrees",),
+)
+
+TWO_APPLICATIONS = Scenario(
+    name="two-applications",
+    summary="The Service's selector takes in another application: every second GET /version gets its 404.",
+    faults=tuple(
+        AnswersWith(
+            status=404, body="404 page not found", paths=("/version",), every=2, spares_pages=True, addresses=(address,)
+        )
+        for address in ("127.0.0.2", "127.0.0.3", "::1")
+    ),
+    fails=("readiness.answers-are-one-servers",),
+    skips=MIXED,
+    passes=("readiness.root-answers", "readiness.answers-promptly", *PAST_FRONT),
+)
+
+TWO_VERSIONS = Scenario(
+    name="two-versions",
+    summary="Every second GET /version is answered by a replica that was left behind.",
+    faults=(
+        AnswersWith(
+            paths=("/version",),
+            status=200,
+            body='{"version":"1.1.28","commit":"0ldba5e","logs3_payload_max_bytes":6291456}',
+            content_type="application/json; charset=utf-8",
+            headers=READABLE,
+            every=2,
+        ),
+    ),
+    warns=("readiness.answers-are-one-servers",),
+)
+
+LIMIT_AT_ONCE = Scenario(
+    name="limit-at-once",
+    summary="The gateway refuses with 503 what a client sends while two of its requests are under way.",
+    faults=(LimitsAtOnce(paths=("/",), methods=("GET",), spares_pages=True),),
+    fails=("readiness.answers-are-one-servers",),
+    skips=MIXED,
+    passes=("readiness.root-answers", "readiness.answers-promptly", *PAST_FRONT),
+)
+
+NOW_AND_THEN = Scenario(
+    name="errors-now-and-then",
+    summary="Every fourth GET /version is answered 502: what asks again sees nothing of it.",
+    faults=(AnswersWith(status=502, style="nginx", paths=("/version",), every=4, spares_pages=True),),
+    fails=("readiness.no-unexplained-errors",),
 )
 
 VERSION_HTML = Scenario(

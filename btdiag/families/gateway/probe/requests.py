@@ -142,7 +142,7 @@ async def _tried(asker: Kept, url: str, form: _Form) -> RequestTrial:
 
 async def _upload(way: Way, wire: Wire, url: str, count: int) -> RequestTrial:
     """POST of that many bytes. A refusal may come before all is sent, and the connection break under the rest."""
-    seen = await wire.exchange(way, "POST", url, headers=(JSON,), body=_spacious(count), limits=UPLOAD)
+    seen = await wire.provoking().exchange(way, "POST", url, headers=(JSON,), body=_spacious(count), limits=UPLOAD)
     return RequestTrial(trait=Trait.BODY, what=f"a body of {size(count)}", exchange=seen, size=count)
 
 

@@ -95,7 +95,8 @@ async def watch(way: Way, wire: Wire, url: str, seconds: float, enough: int) -> 
     stream.reader = reader
     limits = Limits(total=seconds, body=KEPT)
     try:
-        seen = await wire.send_on(stream, "GET", url, headers=_AS_SDKS_ASK, with_key=True, limits=limits)
+        asker = wire.provoking()  # the stream is left before its end
+        seen = await asker.send_on(stream, "GET", url, headers=_AS_SDKS_ASK, with_key=True, limits=limits)
     finally:
         stream.abort()
     return Watched(

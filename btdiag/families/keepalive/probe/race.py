@@ -45,6 +45,7 @@ def _volleys(target: Target, mode: Mode) -> list[str]:
     why="up to 22 volleys, each over in a second or cut off at 15 s, and 40 s until servers taken out are back",
     idle=race_wait,
     sends=_volleys,
+    provokes="requests on connections that close, and a method that Node does not know",
 )
 async def race(target: Target, mode: Mode, wire: Wire, waits: Waits, serving_way: Way) -> Race:
     """What the load balancer does with requests that reach the backend just as it closes idle connections."""

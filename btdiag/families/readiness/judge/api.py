@@ -21,7 +21,8 @@ from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.sender import Confidence, json_body, sender
 from btdiag.core.statuses import SOURCES, StatusExplanation, explain
-from btdiag.families.readiness.judge.root import PerExchange, PerRoots, version_name
+from btdiag.families.readiness.judge.alike import version_name
+from btdiag.families.readiness.judge.root import PerExchange, PerRoots
 
 HELM_PROBES = Snippet(
     product="Helm",

@@ -26,8 +26,8 @@ from btdiag.core.answers import (
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.sender import json_body
 from btdiag.core.statuses import SOURCES, StatusExplanation, explain
+from btdiag.families.readiness.judge.alike import version_name
 
 EXPECTED = "200-399 to GET / on every address, from the API server itself: no login, no web page, no other host"
 SLOW_S = 2.0  # a first byte later than this is felt by every user of the web app, which asks for many things in turn
@@ -117,7 +117,7 @@ def _direct(backend: Exchange | NotMeasured) -> tuple[Evidence, ...]:
     )
 
 
-def every_address_agrees(roots: PerRoots, version: PerExchange) -> Finding:
+def every_address_agrees(roots: PerRoots, version: PerExchange, several: frozenset[str] = frozenset()) -> Finding:
     """The claim of readiness.every-address-agrees: all addresses answer, alike, with the same version of the API."""
     found = readings(roots, version)
     gate = unanswered(found)
@@ -129,7 +129,8 @@ def every_address_agrees(roots: PerRoots, version: PerExchange) -> Finding:
     limited = [seen for reading in found.values() if not reading.answers for seen in reading.limited]
     if limited:
         return rate_limited(limited[0])
-    return _statuses_differ(found) or _versions_differ(found, facts_of(version)) or _agree(found)
+    known = {label: seen for label, seen in facts_of(version).items() if label not in several}
+    return _statuses_differ(found) or _versions_differ(found, known) or _agree(found)
 
 
 def _disagree(found: Mapping[str, RootReading], broken: Mapping[str, Exchange]) -> Finding:
@@ -193,14 +194,6 @@ def _versions_differ(found: Mapping[str, RootReading], versions: Mapping[str, Ex
         ),
         sources=("https://www.braintrust.dev/docs/admin/self-hosting",),
     )
-
-
-def version_name(seen: Exchange) -> str:
-    """Version and commit that GET /version names, "" where it names none."""
-    body = json_body(seen)
-    if seen.status != 200 or not isinstance(body, dict):
-        return ""
-    return " ".join(str(body[key]) for key in ("version", "commit") if body.get(key))
 
 
 def _agree(found: Mapping[str, RootReading]) -> Finding:

@@ -9,21 +9,39 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import Blocked, NotMeasured, PerAddress, Scope, Unknown, measurement
 from btdiag.core.target import Way
+from btdiag.families.readiness.facts import Repeats
+from btdiag.families.readiness.judge.alike import ONE_SERVER, blocked_by_mixture
 
 
 @measurement(budget=1, why="no I/O")
 async def serving_way(
-    way: PerAddress[Way], roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured
+    way: PerAddress[Way],
+    roots: PerAddress[Roots],
+    version: PerAddress[Exchange] | NotMeasured,
+    repeats: PerAddress[Repeats] | NotMeasured,
 ) -> Way:
     """The way to the first address on which GET / is answered well: one is enough to see what the hops let through."""
+    _stop_at_a_mixture(roots, version, repeats)
     return _first(readings(roots, version), way.facts)
 
 
 @measurement(budget=1, why="no I/O", scope=Scope.ADDRESS)
-async def answering_way(way: Way, roots: Roots, version: Exchange | NotMeasured) -> Way:
+async def answering_way(way: Way, roots: Roots, version: Exchange | NotMeasured, repeats: Repeats | NotMeasured) -> Way:
     """The way to an address on which GET / is answered well: what else it shows is not the trace of another fault."""
     label = way.route.label
+    _stop_at_a_mixture(PerAddress({label: roots}), PerAddress({label: version}), PerAddress({label: repeats}))
     return _first(readings(PerAddress({label: roots}), PerAddress({label: version})), {label: way})
+
+
+def _stop_at_a_mixture(
+    roots: PerAddress[Roots],
+    version: PerAddress[Exchange] | NotMeasured,
+    repeats: PerAddress[Repeats] | NotMeasured,
+) -> None:
+    """Blocked where what comes next would depend on which of several servers, or how many at once, were asked."""
+    found = blocked_by_mixture(roots, version, repeats)
+    if found is not None:
+        raise Blocked(ONE_SERVER, found.summary)
 
 
 def _first(found: Mapping[str, RootReading], ways: Mapping[str, Way]) -> Way:

@@ -1,0 +1,47 @@
+"""What was sent to one target in a run, and which answers were lost, whatever a measurement made of them later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from btdiag.core.account import Account, Lost, slim
+from btdiag.core.answers import words
+from btdiag.core.exchange import Exchange, Phase, Trouble
+
+KEPT = 100  # lost answers, each with at most 1 KiB of its body; those after them are counted
+_BROKEN = frozenset({Trouble.RESET, Trouble.CLOSED})
+_UNCONNECTED = frozenset({Phase.TCP, Phase.PROXY, Phase.TLS})
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was sent, requests and connections opened for them, and the answers that were lost."""
+
+    requests: int = 0
+    connections: int = 0
+    more: int = 0
+    lost: list[Lost] = field(default_factory=list)
+
+    def note(self, by: str, seen: Exchange, size: int, *, reused: bool) -> None:
+        """Keep an answer that was lost; an idle connection that ends as one asks on it has lost nothing yet."""
+        if not _is_lost(seen, reused=reused):
+            return
+        if len(self.lost) >= KEPT:
+            self.more += 1
+            return
+        route = (urlsplit(seen.url).path or "/")[:60]
+        self.lost.append(Lost(by=by, exchange=slim(seen), size=size, route=route, what=words(seen)))
+
+    @property
+    def account(self) -> Account:
+        """All of it, frozen."""
+        return Account(asked=self.requests, lost=tuple(self.lost), more=self.more)
+
+
+def _is_lost(seen: Exchange, *, reused: bool) -> bool:
+    if seen.failure is None:
+        return (seen.status or 0) >= 500
+    if seen.failure.trouble not in _BROKEN or seen.failure.phase in _UNCONNECTED:
+        return False
+    return seen.status is not None or not reused
