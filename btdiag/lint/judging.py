@@ -18,6 +18,7 @@ from btdiag.lint.rules import (
     lifecycle,
     parts,
     probes,
+    rendered,
     resources,
     settings,
     switches,
@@ -28,8 +29,8 @@ from btdiag.lint.rules import (
 from btdiag.lint.subjects import Hit, Subjects
 
 _CHECKS = (
-    telemetry, variables, keepalive, resources, probes, buckets, volumes, fastreaders, keys, settings, parts, arguments,
-    switches, lifecycle,
+    telemetry, variables, keepalive, resources, probes, rendered, buckets, volumes, fastreaders, keys, settings, parts,
+    arguments, switches, lifecycle,
 )  # fmt: skip
 _SECRET = re.compile(
     r"secret|token|passw|credential|licen[sc]e|api_?key|private|connection_?string|(?:^|_)(?:PG|REDIS|DATABASE)_URL",

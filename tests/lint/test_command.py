@@ -194,6 +194,18 @@ def test_a_folder_reads_what_may_matter_and_follows_no_links(folder: Path) -> No
     assert json.loads(text)["files"] == ["deploy/values.yaml"]
 
 
+def test_a_copy_of_the_chart_and_files_that_only_share_a_word_are_no_values(folder: Path) -> None:
+    chart = folder / "charts" / "braintrust"
+    chart.mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: braintrust\nversion: 6.11.0\n")
+    (chart / "values.yaml").write_text(FAULTY)
+    (folder / "VERSIONS.json").write_text('{"brainstore": "v2.12.0"}')
+    code, text = run(".", format_="json")
+    assert (code, json.loads(text)["findings"]) == (0, [])
+    (chart / "values-prod.yaml").write_text(FAULTY)
+    assert run(".")[0] == 1
+
+
 def test_a_folder_of_many_files_costs_little_more_than_to_walk_it(folder: Path) -> None:
     many = folder / "many"
     for number in range(100):

@@ -118,6 +118,8 @@ def _kinds(release: Release, path: Path, user: Node, standard: Node) -> Iterator
     for key, node in user.map.items():
         known = standard.map.get(key)
         at = (*path, key)
+        if key in _BOUND and node.value is None and node.place is not None and known is not None:
+            yield _no_count(release, at, node)
         if known is None or known.value is None or node.value is None or node.place is None or not node.known:
             continue
         if key in ("extraEnvVars", "controlPlaneTelemetry"):
@@ -131,6 +133,20 @@ def _kinds(release: Release, path: Path, user: Node, standard: Node) -> Iterator
             yield from _kinds(release, at, node, known)
         elif key in _BOUND and not re.fullmatch(r"\d{1,6}", node.text or ""):
             yield _wrong(release, at, node, "is no number", "a whole number")
+
+
+def _no_count(release: Release, path: Path, node: Node) -> Hit:
+    assert node.place is not None
+    return Hit(
+        rule="config.types-fit",
+        verdict=Verdict.WARN,
+        place=node.place,
+        key=release.key(*path),
+        summary=f"{'.'.join(path)[:100]} is null, which takes the chart's number away: Kubernetes runs one pod",
+        expected="a whole number",
+        seen="null",
+        remedy="Write the number of pods, or leave the key out for the chart's.",
+    )
 
 
 def _kind(node: Node) -> str:
