@@ -212,7 +212,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabPlan:
-    """The whole stage. `rules` act on HTTP requests and responses at the hop they name, in order."""
+    """The whole stage. `config` is the text of the configuration file that the run is told of ("" for none). `rules`
+    act on HTTP requests and responses at the hop they name, in order."""
 
     resolvers: tuple[LabResolver, ...] = (LabResolver(label="system"), LabResolver(label="nameserver"))
     balancer: Balancer = Balancer()
@@ -221,6 +222,7 @@ class LabPlan:
     proxy: LabProxy = LabProxy()
     app: App = App()
     told: Told = Told()
+    config: str = ""
     rules: tuple[tuple[LabHop, Rule], ...] = ()
 
     def rules_at(self, hop: LabHop) -> tuple[Rule, ...]:

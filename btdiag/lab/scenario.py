@@ -85,6 +85,8 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
         skips.append("connection.proxy-lets-through")
     if told.space == "public" and "address_spaces" not in dict(told.extra):
         skips.append("lna.*")
+    if not plan.config:
+        skips.append("config.*")
     if not told.has_bucket:
         skips.append("cors.bucket-lets-the-web-app-read")
     if not told.isolated and "expect_blocked" not in dict(told.extra):

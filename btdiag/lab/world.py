@@ -102,6 +102,10 @@ class World:
         target = describe(self._plan, ports, files, self._addresses)
         if self._plan.told.decided is not None:
             target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
+        if self._plan.config:
+            file = self._folder / "values.yaml"
+            file.write_text(self._plan.config, encoding="utf-8")
+            target["config"] = [str(file)]
         return {"target": target, "commands": commands(target, ports, self._addresses[0])}
 
     async def _serve_backend(self, sock: socket.socket, control_plane_port: int) -> None:
