@@ -29,7 +29,7 @@ def check_image_is_rolled_out(target: Target, version: PerAddress[Exchange] | No
     return conclude(api.image_is_rolled_out(target, version))
 
 
-def check_origins_are_allowed(target: Target, declared_origins: OriginTrials) -> Finding:
+def check_origins_are_allowed(target: Target, declared_origins: OriginTrials | NotMeasured) -> Finding:
     """The API allows the origins that the files name.
 
     Pages of an origin that the API does not know cannot read its answers. The variable that names them counts on the

@@ -76,6 +76,8 @@ def test_two_images_are_not_compared() -> None:
 def test_nothing_declared_is_a_skip_and_nothing_measured_is_undecided() -> None:
     assert api.image_is_rolled_out(TARGET, UNKNOWN).verdict is Verdict.SKIP
     assert api.image_is_rolled_out(told((IMAGE, "v2.9.0")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
+    assert api.origins_are_allowed(TARGET, UNKNOWN).verdict is Verdict.SKIP
+    assert api.origins_are_allowed(told((ORIGIN, A)), UNKNOWN).verdict is Verdict.INCONCLUSIVE
     assert front.tls_minimum_is_effective(TARGET, UNKNOWN).verdict is Verdict.SKIP
     assert front.tls_minimum_is_effective(told((TLS_MINIMUM, "1.2")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
     assert front.idle_timeout_is_effective(TARGET, UNKNOWN).verdict is Verdict.SKIP

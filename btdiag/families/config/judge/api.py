@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from btdiag.config.stated import IMAGE
+from btdiag.config.stated import IMAGE, ORIGIN
 from btdiag.core import evidence
 from btdiag.core.answers import facts_of, proofs, words
 from btdiag.core.exchange import Exchange
@@ -14,7 +14,7 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import json_body
 from btdiag.core.target import Target
 from btdiag.families.config.facts import OriginTrials
-from btdiag.families.config.judge.shared import single, unmeasured
+from btdiag.families.config.judge.shared import declared, nothing, single, unmeasured
 from btdiag.families.config.remedy import FETCH, HELM, allow_origin, roll_out
 
 _RELEASE = re.compile(r"v?(\d{1,5}\.\d{1,5}\.\d{1,5})(?:[-+].*)?")
@@ -78,8 +78,16 @@ def _release(seen: Exchange) -> str:
     return match[1] if match else ""
 
 
-def origins_are_allowed(target: Target, trials: OriginTrials) -> Finding:
+def origins_are_allowed(target: Target, trials: OriginTrials | NotMeasured) -> Finding:
     """Does the API allow the origins that the files name, as it allows the web app's?"""
+    if not declared(target, ORIGIN):
+        return nothing(ORIGIN)
+    if isinstance(trials, NotMeasured):
+        return unmeasured(trials)
+    return _origins(target, trials)
+
+
+def _origins(target: Target, trials: OriginTrials) -> Finding:
     own = next(one for one in trials.trials if one.own)
     refused = [one for one in trials.trials if not one.own and not one.allowed]
     tried = len(trials.trials) - 1
