@@ -11,6 +11,7 @@ from typing import Any
 
 from btdiag.config.declared import KEEPALIVE, LB_IDLE, found, in_effect
 from btdiag.config.files import Meter, leaves
+from btdiag.config.options import BRAINSTORE_ROLES
 from btdiag.config.secretive import header_parts, header_value, proxy_parts
 from btdiag.config.settings import Settings
 from btdiag.config.stated import in_force, stated
@@ -154,7 +155,7 @@ def _declared(
         "client_key": values.get("client_key"),
         "headers": tuple(_header(entry, environment) for entry in values.get("header", ())),
         "backend": values.get("backend"),
-        "brainstore": values.get("brainstore"),
+        **_brainstore(values.get("brainstore", ())),
         "gateway": values.get("gateway"),
         "bucket": values.get("bucket"),
         "lb_idle_timeout": _seconds(files.get(LB_IDLE)) or values.get("lb_idle_timeout"),
@@ -167,6 +168,17 @@ def _declared(
         "allow": values.get("allow", ()),
         "expect_blocked": values.get("expect_blocked", ()),
     }
+
+
+def _brainstore(entries: str | Sequence[str]) -> dict[str, Any]:
+    """The first URL, and each with its role; a role that is given again is where that role is now."""
+    listed = (entries,) if isinstance(entries, str) else tuple(entries)
+    roles: dict[str, str] = {}
+    for entry in listed:
+        role, separator, url = entry.partition("=")
+        named = separator and role in BRAINSTORE_ROLES
+        roles[role if named else ""] = url if named else entry
+    return {"brainstore": next(iter(roles.values()), None), "brainstore_roles": tuple(roles.items())}
 
 
 def _files(settings: Settings, values: Mapping[str, Any]) -> dict[str, DeclaredSetting]:

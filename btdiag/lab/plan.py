@@ -157,6 +157,20 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrainstoreRole:
+    """One of Brainstore's servers: reader, fast-reader or writer. `latched` lets /status fail for ever."""
+
+    role: str
+    down: bool = False
+    version: str = "1.1.32"
+    latched: bool = False
+
+    def apply(self, plan: LabPlan) -> LabPlan:
+        """The plan with this server beside the others, of which the run is told."""
+        return replace(plan, brainstore_roles=(*plan.brainstore_roles, self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """The way to the web app's host: what DNS says of its name (None: the truth, empty: NXDOMAIN), what a connection
     meets, whose certificate is shown. `on_hello` "filters" resets connections whose ClientHello names the host."""
@@ -223,6 +237,7 @@ class LabPlan:
     app: App = App()
     told: Told = Told()
     config: str = ""
+    brainstore_roles: tuple[BrainstoreRole, ...] = ()
     rules: tuple[tuple[LabHop, Rule], ...] = ()
 
     def rules_at(self, hop: LabHop) -> tuple[Rule, ...]:

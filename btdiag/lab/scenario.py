@@ -87,12 +87,16 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
         skips.append("lna.*")
     if not plan.config:
         skips.append("config.*")
+    if len(plan.brainstore_roles) < 2:
+        skips += ["brainstore.roles-answer", "brainstore.roles-run-one-version"]
     if not told.has_bucket:
         skips.append("cors.bucket-lets-the-web-app-read")
     if not told.isolated and "expect_blocked" not in dict(told.extra):
         skips.append("egress.blocked-hosts-stay-blocked")
     if told.constrained:
         skips += ["egress.required-hosts-reachable", "egress.tls-not-intercepted"]
+    if "brainstore" in told.omits:
+        skips.append("brainstore.status-is-not-latched")
     if "api_key" in told.omits:
         skips += ["sdk.login-points-here", "audit.*"]
     if "backend" in told.omits:
