@@ -85,6 +85,8 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
         skips.append("connection.proxy-lets-through")
     if told.space == "public" and "address_spaces" not in dict(told.extra):
         skips.append("lna.*")
+    if dict(told.extra).get("role") != "data-plane":
+        skips.append("telemetry.*")
     if not plan.config:
         skips.append("config.*")
     if len(plan.brainstore_roles) < 2:
