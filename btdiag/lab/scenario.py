@@ -15,7 +15,7 @@ from btdiag.lab.plan import LabPlan
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
-    *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
+    *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*", "retention.*"),
     *_SDK_CALLS,
 )
 BEYOND_DNS = ("dns.*", "connection.*", *BEYOND_CONNECTION)
