@@ -13,8 +13,15 @@ def table() -> str:
     """The rules as a table in Markdown: claim, versions, sources."""
     rows = ["| Rule | Claim | Versions | Sources |", "|---|---|---|---|"]
     for rule in RULES.values():
-        rows.append(f"| `{rule.id}` | {rule.title} | {RANGES.get(rule.id, 'all')} | {' '.join(rule.sources)} |")
+        sources = ", ".join(f"[{_label(source)}]({source})" for source in rule.sources)
+        rows.append(f"| `{rule.id}` | {rule.title} | {RANGES.get(rule.id, 'all')} | {sources} |")
     return "\n".join(rows) + "\n"
+
+
+def _label(source: str) -> str:
+    """The last words of an address: "helm", "resource management"."""
+    path = source.partition("#")[0].rstrip("/")
+    return path.rsplit("/", 1)[-1].replace("-", " ")
 
 
 def explain(id_: str) -> str | None:

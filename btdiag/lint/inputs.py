@@ -114,6 +114,8 @@ def _document(source: Source, document: Document, found: _Gathered) -> bool:
         found.manifests += listed.items if listed is not None else (root,)
     elif root.at("planned_values") is not None or root.at("configuration", "root_module") is not None:
         found.plans.append(document)
+    elif source.named and root.at("values", "root_module") is not None:
+        raise UsageError(f"{source.name}: is a state, not a plan: hand over what terraform show -json PLANFILE prints")
     elif _is_compose(root):
         found.variables += environment.of_compose(root)
     elif source.named or _speaks(root):

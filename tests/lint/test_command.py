@@ -116,6 +116,57 @@ def test_stdin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("-")[0] == 1
 
 
+LIST = """apiVersion: v1
+kind: List
+items:
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: braintrust-api, managedFields: [{fieldsV1: {"f:spec": {}}}]}
+  spec:
+    template:
+      spec:
+        containers:
+        - image: public.ecr.aws/braintrust/standalone-api:v2.9.0
+          readinessProbe:
+            httpGet: {path: /status, port: 8001}
+"""
+MODULE = "github.com/braintrustdata/terraform-aws-braintrust-data-plane?ref=v6.6.0"
+PLAN = {
+    "planned_values": {},
+    "variables": {"telemetry": {"value": "Status"}},
+    "configuration": {
+        "root_module": {
+            "module_calls": {
+                "braintrust": {
+                    "source": MODULE,
+                    "expressions": {
+                        "braintrust_org_name": {"constant_value": "globex"},
+                        "monitoring_telemetry": {"references": ["var.telemetry"]},
+                    },
+                }
+            }
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        (f"COMPUTED VALUES:\n{FAULTY}", ["config.cloud-is-known", "config.variables-are-text"]),
+        (LIST, ["brainstore.readiness-recovers"]),
+        (LIST.replace("/status, port: 8001", "/, port: 8000"), []),
+        (json.dumps(PLAN), ["telemetry.types-are-known"]),
+        (json.dumps(PLAN).replace("Status", "status"), []),
+    ],
+)
+def test_what_other_tools_print_is_taken_on_stdin(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, ids: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert [one["id"] for one in json.loads(run("-", format_="json")[1])["findings"]] == ids
+
+
 def test_explain_knows_every_rule() -> None:
     assert all(explain(name) for name in RULES)
     assert explain("dns.resolves") is None
@@ -151,6 +202,7 @@ HOSTILE = {
     "x.env": ("A=1\nno assignment here\n", "x.env:2"),
     "x.json": ('{"a": }', "x.json:1"),
     "deep.json": ("[" * 5000, "nested"),
+    "state.json": ('{"values": {"root_module": {"resources": []}}}', "a state, not a plan"),
 }
 
 
