@@ -1,4 +1,5 @@
-"""Makes docs/checks/ from the docstrings of the checks (`make docs`), or checks that it is fresh (`--check`).
+"""Makes docs/checks/ from the docstrings of the checks, and the table of rules in docs/lint.md (`make docs`), or checks
+that they are fresh (`--check`).
 
 The pages say what `btdiag explain` says, from the same catalogue.
 """
@@ -20,8 +21,11 @@ sys.path.insert(0, str(ROOT))
 from btdiag.engine.catalogue import Catalogue, catalogue, in_the_lab, lab_command  # noqa: E402
 from btdiag.engine.checks import Check  # noqa: E402
 from btdiag.engine.labhost import scenarios  # noqa: E402
+from btdiag.lint.catalogue import table as rules  # noqa: E402
 
 FOLDER = ROOT / "docs" / "checks"
+LINT = ROOT / "docs" / "lint.md"
+RULES = "## Rules\n\n"
 INDEX = "README.md"
 TARGET = "https://api.example.com"
 MADE = "<!-- Made by `make docs` from the docstrings in checks/: change those. -->\n\n"
@@ -131,6 +135,11 @@ def write(made: Mapping[str, str]) -> None:
         (FOLDER / name).write_text(text, "utf-8")
 
 
+def lint_page() -> str:
+    """The page of lint: what is written by hand, and the table of rules by version and source under its heading."""
+    return LINT.read_text("utf-8").partition(RULES)[0] + RULES + rules()
+
+
 def stale(made: Mapping[str, str]) -> list[str]:
     """The pages that are missing, differ from the docstrings, or belong to no family."""
     stored = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.md")}
@@ -142,9 +151,12 @@ def main(arguments: Sequence[str]) -> int:
     made = pages()
     if list(arguments) != ["--check"]:
         write(made)
+        LINT.write_text(lint_page(), "utf-8")
         return 0
     found = stale(made)
-    print(f"docs/checks is not what the docstrings say: {', '.join(found)}" if found else "docs/checks is fresh")
+    if LINT.read_text("utf-8") != lint_page():
+        found.append("../lint.md")
+    print(f"docs/checks is not what the code says: {', '.join(found)}" if found else "docs/checks is fresh")
     if found:
         print("make docs writes it anew")
     return 1 if found else 0

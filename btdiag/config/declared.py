@@ -25,9 +25,9 @@ OPTION = {KEEPALIVE: "backend_keepalive", LB_IDLE: "lb_idle_timeout"}
 
 _VARIABLES = (KEEPALIVE, MAX_REQUESTS, WINDOW_MINUTES)
 _MODULE = {"outbound_rate_limit_max_requests": MAX_REQUESTS, "outbound_rate_limit_window_minutes": WINDOW_MINUTES}
-_NOT_THE_API = {"brainstore", "aiGateway"}
+NOT_THE_API = {"brainstore", "aiGateway"}
 _LAMBDA = "service_extra_env_vars"  # of the Lambda functions, where no connection is kept
-_ALB_ATTRIBUTES = "alb.ingress.kubernetes.io/load-balancer-attributes"
+ALB_ATTRIBUTES = "alb.ingress.kubernetes.io/load-balancer-attributes"
 _ALB = {"aws_lb", "aws_alb"}
 _LB_KEYS = (
     "service.beta.kubernetes.io/aws-load-balancer-connection-idle-timeout",
@@ -39,7 +39,7 @@ _VARIABLE = re.compile(r"\$\{(?:(?:tostring|tonumber)\()?(var|local)\.(\w+)\)?\}
 def found(leaves: Sequence[Leaf]) -> tuple[DeclaredSetting, ...]:
     """The settings of one file or folder, in the order in which they stand there; each once, but for different places
     that say different things."""
-    others = _Others(leaves)
+    others = Others(leaves)
     named = (setting for leaf in leaves for setting in _of(leaf, others))
     by_place: dict[tuple[str, _Place], DeclaredSetting] = {}
     for place, setting in named:
@@ -47,7 +47,7 @@ def found(leaves: Sequence[Leaf]) -> tuple[DeclaredSetting, ...]:
     return tuple({(setting.name, setting.value): setting for setting in by_place.values()}.values())
 
 
-class _Others:
+class Others:
     """The leaves that others refer to, found at once: looking through all of them for each would take hours."""
 
     def __init__(self, leaves: Sequence[Leaf]) -> None:
@@ -78,18 +78,18 @@ class _Others:
         return self._assigned.get(name, self._defaults.get(name))
 
 
-def _of(leaf: Leaf, others: _Others) -> Iterator[tuple[_Place, DeclaredSetting]]:
+def _of(leaf: Leaf, others: Others) -> Iterator[tuple[_Place, DeclaredSetting]]:
     """The setting that a leaf is, with the place that holds it."""
-    if _NOT_THE_API & set(leaf.path):
+    if NOT_THE_API & set(leaf.path):
         return
     for name, value, depth in _read(leaf, others):
         if name == KEEPALIVE and _LAMBDA in leaf.path:
             continue
         place = (leaf.file, leaf.path[:-depth])
-        yield place, DeclaredSetting(name=name, value=_evaluated(value, others)[:SHOWN], where=leaf.where[:SHOWN])
+        yield place, DeclaredSetting(name=name, value=evaluated(value, others)[:SHOWN], where=leaf.where[:SHOWN])
 
 
-def _read(leaf: Leaf, others: _Others) -> Iterator[tuple[str, str, int]]:
+def _read(leaf: Leaf, others: Others) -> Iterator[tuple[str, str, int]]:
     """(name, value, keys below the place): NAME: value, {name: NAME, value: value}, "NAME=value" and the load
     balancers' own attributes."""
     key, parents = leaf.path[-1], leaf.path[:-1]
@@ -108,24 +108,24 @@ def _read(leaf: Leaf, others: _Others) -> Iterator[tuple[str, str, int]]:
         yield LB_IDLE, idle, 1
 
 
-def _balancer(leaf: Leaf, others: _Others) -> str | None:
+def _balancer(leaf: Leaf, others: Others) -> str | None:
     key = leaf.path[-1]
     if key == "idle_timeout" and _ALB & {*leaf.path, _type(leaf, others)}:
         return leaf.value
     if key == "enable_ecs_api" and leaf.value == "true":
         return ECS_ALB_IDLE_S
-    if key == _ALB_ATTRIBUTES:
+    if key == ALB_ATTRIBUTES:
         match = re.search(r"\bidle_timeout\.timeout_seconds=(\d+)", leaf.value)
         return match[1] if match else None
     return leaf.value if key in _LB_KEYS else None
 
 
-def _type(leaf: Leaf, others: _Others) -> str | None:
+def _type(leaf: Leaf, others: Others) -> str | None:
     """The type of the planned resource whose value this is."""
     return others.beside(leaf, 2, "type") if leaf.path[-2:-1] == ("values",) else None
 
 
-def _evaluated(value: str, others: _Others, depth: int = 5) -> str:
+def evaluated(value: str, others: Others, depth: int = 5) -> str:
     """The value, or what the Terraform variable or local that it names is set to; as it stands where that is not
     known."""
     match = _VARIABLE.fullmatch(value)
@@ -133,7 +133,7 @@ def _evaluated(value: str, others: _Others, depth: int = 5) -> str:
         return value
     kind, name = match.groups()
     known = others.local(name) if kind == "local" else others.variable(name)
-    return value if known is None else _evaluated(known, others, depth - 1)
+    return value if known is None else evaluated(known, others, depth - 1)
 
 
 def in_effect(paths: Sequence[Sequence[DeclaredSetting]], given: Container[str]) -> dict[str, DeclaredSetting]:

@@ -15,6 +15,7 @@ class ValueKind(StrEnum):
 
     TEXT = "text"
     URL = "url"
+    ROLE_URL = "role-url"  # [ROLE=]URL, the role of one of Brainstore's servers
     PATH = "path"
     NUMBER = "number"
     SECONDS = "seconds"
@@ -54,6 +55,7 @@ DECLARED, RESTRICTION, KEEPALIVE, BROWSER, OUTPUT = "Declared", "Restriction", "
 
 FORMAT_NAMES = ("text", "json", "markdown", "junit", "html", "sarif", "openmetrics")
 FAIL_ON = ("fail", "inconclusive", "warn", "never")
+BRAINSTORE_ROLES = ("reader", "fast-reader", "writer")
 ROLES = ("data-plane", "sdk", "browser", "build")
 
 
@@ -154,7 +156,15 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _option("nameserver", ValueKind.TEXT, WAY, "ask this name server", metavar="ADDRESS[:PORT]"),
     _option("backend", ValueKind.URL, WAY, "the API server itself, past the load balancer", metavar="URL", single=True),
-    _option("brainstore", ValueKind.URL, WAY, "Brainstore", metavar="URL", single=True),
+    _option(
+        "brainstore",
+        ValueKind.ROLE_URL,
+        WAY,
+        f"Brainstore, or each of its roles: {', '.join(BRAINSTORE_ROLES)}",
+        metavar="[ROLE=]URL",
+        repeatable=True,
+        single=True,
+    ),
     _option("gateway", ValueKind.URL, WAY, "the AI gateway", metavar="URL", single=True),
     _option("bucket", ValueKind.URL, WAY, "where presigned downloads go", metavar="URL", single=True),
     _option(

@@ -43,7 +43,8 @@ class Settings:
     """Everything one run needs. `lab` has the scenario of each target that is one; its Target is known once the lab
     serves (see `lab_target`). `shown` are the options that were given, as a report may show them. `strangers` are the
     targets that nobody but a profile found in the current directory names, each with the words for why nothing secret
-    goes there. `declared` remembers what the files of --config say, which are read once for all targets."""
+    goes there. `declared` and `stated` remember what the files of --config say, which are read
+    once for all targets."""
 
     urls: tuple[str, ...]
     values: Mapping[str, Any]
@@ -63,6 +64,7 @@ class Settings:
     notes: tuple[str, ...] = ()
     strangers: Mapping[str, str] = field(default_factory=dict)
     declared: dict[tuple[Path, ...], list[tuple[DeclaredSetting, ...]]] = field(default_factory=dict)
+    stated: dict[tuple[Path, ...], tuple[DeclaredSetting, ...]] = field(default_factory=dict)
 
 
 def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Settings:

@@ -11,8 +11,10 @@ from typing import Any
 
 from btdiag.config.declared import KEEPALIVE, LB_IDLE, found, in_effect
 from btdiag.config.files import Meter, leaves
+from btdiag.config.options import BRAINSTORE_ROLES
 from btdiag.config.secretive import header_parts, header_value, proxy_parts
 from btdiag.config.settings import Settings
+from btdiag.config.stated import in_force, stated
 from btdiag.config.values import UsageError, printable
 from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Proxy, Resolver, Secret, Target
 from btdiag.core.urls import UrlParts, bracketed, exempting_entry, quotable, url_parts
@@ -50,7 +52,7 @@ def target(settings: Settings, name: str) -> Target:
         api_key=Secret(key) if key else None,
         api_key_source=key_name if key else "",
         key_over_http=bool(values.get("key_over_http")),
-        **_declared(values, settings.environment, _files(settings, values)),
+        **_declared(values, settings.environment, _files(settings, values), settings.stated[values.get("config", ())]),
     )
     return _kept_from(found, settings.strangers.get(name, ""))
 
@@ -114,6 +116,7 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
     key_name = flags.get("api_key_env")
     key = _key(settings, key_name) if key_name else lab.get("api_key")
     values = {**_told_by(lab), **flags}
+    stage = {"config": tuple(Path(one) for one in lab.get("config", ())), **flags}
     lab_resolvers = tuple(Resolver(label=item["label"], address=item["address"]) for item in lab.get("resolvers", ()))
     resolve = flags["resolve"] if "resolve" in flags else tuple(lab.get("resolve") or ())
     return Target(
@@ -134,12 +137,15 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         browser_profile=Path(lab["browser_profile"]) if lab.get("browser_profile") else None,
         page=lab.get("page", ""),
         withheld=_withheld([_SECRET[key] for key in kept], why) if kept else "",
-        **_declared(values, settings.environment, _files(settings, flags)),
+        **_declared(values, settings.environment, _files(settings, stage), settings.stated[stage.get("config", ())]),
     )
 
 
 def _declared(
-    values: Mapping[str, Any], environment: Mapping[str, str], files: Mapping[str, DeclaredSetting]
+    values: Mapping[str, Any],
+    environment: Mapping[str, str],
+    files: Mapping[str, DeclaredSetting],
+    others: Sequence[DeclaredSetting],
 ) -> dict[str, Any]:
     """The fields of Target that are the same whether a lab or a person gives them. `files` has only what no option of
     a person says, so that it outweighs what a lab says of itself."""
@@ -150,14 +156,14 @@ def _declared(
         "client_key": values.get("client_key"),
         "headers": tuple(_header(entry, environment) for entry in values.get("header", ())),
         "backend": values.get("backend"),
-        "brainstore": values.get("brainstore"),
+        **_brainstore(values.get("brainstore", ())),
         "gateway": values.get("gateway"),
         "bucket": values.get("bucket"),
         "lb_idle_timeout": _seconds(files.get(LB_IDLE)) or values.get("lb_idle_timeout"),
         "backend_keepalive": _seconds(files.get(KEEPALIVE)) or values.get("backend_keepalive"),
         "app_url": app_url,
         "origins": tuple(_origin(entry) for entry in values.get("origin", ())),
-        "settings": tuple(files.values()),
+        "settings": (*files.values(), *others),
         "sdks": tuple(_sdk(entry) for entry in values.get("sdk", ())),
         "role": values.get("role"),
         "allow": values.get("allow", ()),
@@ -165,12 +171,25 @@ def _declared(
     }
 
 
+def _brainstore(entries: str | Sequence[str]) -> dict[str, Any]:
+    """The first URL, and each with its role; a role that is given again is where that role is now."""
+    listed = (entries,) if isinstance(entries, str) else tuple(entries)
+    roles: dict[str, str] = {}
+    for entry in listed:
+        role, separator, url = entry.partition("=")
+        named = separator and role in BRAINSTORE_ROLES
+        roles[role if named else ""] = url if named else entry
+    return {"brainstore": next(iter(roles.values()), None), "brainstore_roles": tuple(roles.items())}
+
+
 def _files(settings: Settings, values: Mapping[str, Any]) -> dict[str, DeclaredSetting]:
     """What the files of --config declare, by name."""
     paths = values.get("config", ())
     if paths not in settings.declared:
         meter = Meter()
-        settings.declared[paths] = [found(leaves(path, meter)) for path in paths]
+        read = [leaves(path, meter) for path in paths]
+        settings.declared[paths] = [found(one) for one in read]
+        settings.stated[paths] = in_force([stated(one) for one in read])
     return in_effect(settings.declared[paths], given=values)
 
 

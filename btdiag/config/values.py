@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from btdiag.config.options import Option, ValueKind
+from btdiag.config.options import BRAINSTORE_ROLES, Option, ValueKind
 from btdiag.core.urls import url
 
 
@@ -64,6 +64,8 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                 return path(_text(raw))
             case ValueKind.URL:
                 return url(_text(raw))
+            case ValueKind.ROLE_URL:
+                return role_url(_text(raw))
             case _:
                 return _text(raw)
     except ValueError as error:
@@ -80,6 +82,16 @@ def path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError("~ stands for a home folder that is not known here: write the path in full") from None
+
+
+def role_url(text: str) -> str:
+    """ROLE=URL or URL in normal form; ValueError for a role that Brainstore does not have."""
+    match = re.match(r"([A-Za-z_-]{1,20})=", text)
+    if match is None:
+        return url(text)
+    if match[1] not in BRAINSTORE_ROLES:
+        raise ValueError(f"the role is one of {', '.join(BRAINSTORE_ROLES)}, as in writer=http://HOST:4000")
+    return f"{match[0]}{url(text[match.end() :])}"
 
 
 def _written(raw: Any) -> str:

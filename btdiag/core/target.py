@@ -78,7 +78,9 @@ class Target:
 
     `host` is lower-case ASCII (IDNA), an IPv6 literal without brackets; `path` is "" or a prefix such as "/braintrust"
     without a slash at its end. `resolvers` are asked side by side; the first one is what this machine's programs use.
-    `settings` are what the files of --config declare, of which `lb_idle_timeout` and `backend_keepalive` may come.
+    `brainstore_roles` are (role, URL) of each of Brainstore's servers, "" where no role was named; `brainstore` is the
+    first URL. `settings` are what the files of --config declare, of which `lb_idle_timeout` and `backend_keepalive`
+    may come.
     `resolve` holds addresses that replace DNS (`--resolve`); `plain_port` is where http:// would be served (80 beside
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
     address itself (as Chromium's --ip-address-space-overrides does). Of a lab's users only: `browser_profile` is their
@@ -106,6 +108,7 @@ class Target:
     headers: tuple[tuple[str, Secret], ...] = ()
     backend: str | None = None
     brainstore: str | None = None
+    brainstore_roles: tuple[tuple[str, str], ...] = ()
     gateway: str | None = None
     bucket: str | None = None
     lb_idle_timeout: float | None = None

@@ -24,7 +24,7 @@ def shown_target(target: Target) -> dict[str, Json]:
         "proxy": target.proxy.url if target.proxy else None,
         "resolve": list(target.resolve),
         "backend": target.backend,
-        "brainstore": target.brainstore,
+        "brainstore": [f"{role}={url}" if role else url for role, url in target.brainstore_roles],
         "gateway": target.gateway,
         "bucket": target.bucket,
         "lb_idle_timeout": target.lb_idle_timeout,

@@ -159,6 +159,20 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrainstoreRole:
+    """One of Brainstore's servers: reader, fast-reader or writer. `latched` lets /status fail for ever."""
+
+    role: str
+    down: bool = False
+    version: str = "1.1.32"
+    latched: bool = False
+
+    def apply(self, plan: LabPlan) -> LabPlan:
+        """The plan with this server beside the others, of which the run is told."""
+        return replace(plan, brainstore_roles=(*plan.brainstore_roles, self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """The way to the web app's host: what DNS says of its name (None: the truth, empty: NXDOMAIN), what a connection
     meets, whose certificate is shown. `on_hello` "filters" resets connections whose ClientHello names the host."""
@@ -214,7 +228,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabPlan:
-    """The whole stage. `rules` act on HTTP requests and responses at the hop they name, in order."""
+    """The whole stage. `config` is the text of the configuration file that the run is told of ("" for none). `rules`
+    act on HTTP requests and responses at the hop they name, in order."""
 
     resolvers: tuple[LabResolver, ...] = (LabResolver(label="system"), LabResolver(label="nameserver"))
     balancer: Balancer = Balancer()
@@ -223,6 +238,8 @@ class LabPlan:
     proxy: LabProxy = LabProxy()
     app: App = App()
     told: Told = Told()
+    config: str = ""
+    brainstore_roles: tuple[BrainstoreRole, ...] = ()
     rules: tuple[tuple[LabHop, Rule], ...] = ()
 
     def rules_at(self, hop: LabHop) -> tuple[Rule, ...]:

@@ -15,7 +15,7 @@ from btdiag.lab.plan import LabPlan
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
-    *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*"),
+    *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*", "retention.*"),
     *_SDK_CALLS,
 )
 BROWSER_TLS = "browser.certificate-is-accepted"
@@ -87,12 +87,20 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
         skips.append("connection.proxy-lets-through")
     if told.space == "public" and "address_spaces" not in dict(told.extra):
         skips.append("lna.*")
+    if dict(told.extra).get("role") != "data-plane":
+        skips.append("telemetry.*")
+    if not plan.config:
+        skips.append("config.*")
+    if len(plan.brainstore_roles) < 2:
+        skips += ["brainstore.roles-answer", "brainstore.roles-run-one-version"]
     if not told.has_bucket:
         skips.append("cors.bucket-lets-the-web-app-read")
     if not told.isolated and "expect_blocked" not in dict(told.extra):
         skips.append("egress.blocked-hosts-stay-blocked")
     if told.constrained:
         skips += ["egress.required-hosts-reachable", "egress.tls-not-intercepted"]
+    if "brainstore" in told.omits:
+        skips.append("brainstore.status-is-not-latched")
     if "api_key" in told.omits:
         skips += ["sdk.login-points-here", "audit.*"]
     if "backend" in told.omits:

@@ -23,7 +23,7 @@ from btdiag.lab.http import Response
 from btdiag.lab.link import Link
 from btdiag.lab.loadbalancer import LoadBalancer
 from btdiag.lab.net import Listeners, Serve, bound, loopback_addresses, on_one_port
-from btdiag.lab.plan import APP_HOST, HOST, LabHop, LabPlan, LabResolver, Tls
+from btdiag.lab.plan import APP_HOST, HOST, BrainstoreRole, LabHop, LabPlan, LabResolver, Tls
 from btdiag.lab.pool import Pool
 from btdiag.lab.proxy import ForwardProxy
 from btdiag.lab.rules import Memory
@@ -80,6 +80,7 @@ class World:
         self._listeners.keep(*fronts, *plains, *hops.values())
         await self._serve_backend(hops[LabHop.BACKEND], at[LabHop.CONTROL_PLANE])
         await self._serve_brainstore(hops[LabHop.BRAINSTORE])
+        roles = [f"{one.role}=http://{LOCAL}:{await self._serve_role(one)}" for one in self._plan.brainstore_roles]
         control_plane = LabControlPlane(api_url=f"https://{HOST}:{https}")
         await self._serve_control_plane(hops[LabHop.CONTROL_PLANE], control_plane)
         await self._serve_app(hops[LabHop.APP], control_plane, at[LabHop.CONTROL_PLANE])
@@ -94,14 +95,27 @@ class World:
             proxy=at[LabHop.PROXY],
             dns=tuple([await self._serve_dns(resolver) for resolver in self._plan.resolvers]),
         )
-        return self._told(ports)
+        return self._told(ports, roles)
 
-    def _told(self, ports: Ports) -> dict[str, object]:
+    async def _serve_role(self, role: BrainstoreRole) -> int:
+        sock = bound(LOCAL)
+        self._listeners.keep(sock)
+        server = self._server(LabHop.BRAINSTORE, brainstore.serving(role), api_error, idle=60.0)
+        await self._open_unless(sock, server.serve(), down=role.down)
+        return _port(sock)
+
+    def _told(self, ports: Ports, roles: list[str]) -> dict[str, object]:
         certificate, key = self._certificates.client_files()
         files = Files(ca=self._certificates.ca_file(), client_cert=certificate, client_key=key)
         target = describe(self._plan, ports, files, self._addresses)
         if self._plan.told.decided is not None:
             target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
+        if roles:
+            target["brainstore"] = roles
+        if self._plan.config:
+            file = self._folder / "values.yaml"
+            file.write_text(self._plan.config, encoding="utf-8")
+            target["config"] = [str(file)]
         return {"target": target, "commands": commands(target, ports, self._addresses[0])}
 
     async def _serve_backend(self, sock: socket.socket, control_plane_port: int) -> None:

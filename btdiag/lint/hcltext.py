@@ -6,6 +6,7 @@ The grammar is python-hcl2's; it takes an attribute twice, which Terraform refus
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from btdiag.lint.house import UsageError
@@ -13,6 +14,7 @@ from btdiag.lint.nodes import Block, Duplicate, Node, Place, Unknown, Value
 
 MAX_DEPTH = 60
 MAX_BRACKETS = 60_000
+_ELISION = re.compile(r"\s*(?:#|//)\s*(?:\.{3}|\u2026)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 
 
@@ -31,7 +33,18 @@ def blocks(text: str, file: str) -> Block:
     except RecursionError:
         raise UsageError(f"{file}: is nested more deeply than any configuration") from None
     body = next((child for child in tree.children if getattr(child, "data", "") == "body"), None)
-    return _Reader(file).body(body, "", (), Place(file=file, line=1))
+    return _with_elisions(_Reader(file).body(body, "", (), Place(file=file, line=1)), text)
+
+
+def _with_elisions(body: Block, text: str) -> Block:
+    """The file with the blocks marked that say by a comment that something is left out, as examples do."""
+    lines = text.splitlines()
+    ends = [*(block.place.line - 1 for block in body.blocks[1:]), len(lines)]
+    marked = tuple(
+        replace(block, elided=any(_ELISION.match(line) for line in lines[block.place.line : end]))
+        for block, end in zip(body.blocks, ends, strict=False)
+    )
+    return replace(body, blocks=marked)
 
 
 def _bounded(text: str, file: str) -> None:

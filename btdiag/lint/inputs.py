@@ -114,9 +114,11 @@ def _document(source: Source, document: Document, found: _Gathered) -> bool:
         found.manifests += listed.items if listed is not None else (root,)
     elif root.at("planned_values") is not None or root.at("configuration", "root_module") is not None:
         found.plans.append(document)
+    elif source.named and root.at("values", "root_module") is not None:
+        raise UsageError(f"{source.name}: is a state, not a plan: hand over what terraform show -json PLANFILE prints")
     elif _is_compose(root):
         found.variables += environment.of_compose(root)
-    elif source.named or (_KNOWN & set(_unwrapped(root).map)) or "braintrust" in root.map:
+    elif source.named or _speaks(root):
         if source.named and not _plausible(root):
             return False
         found.values.append((source, document))
@@ -124,6 +126,12 @@ def _document(source: Source, document: Document, found: _Gathered) -> bool:
         return False
     found.duplicates += document.duplicates
     return True
+
+
+def _speaks(root: Node) -> bool:
+    """Whether a file that nobody named has values of the chart: a known key with something below it, or `cloud`."""
+    members = _unwrapped(root).map
+    return any(key in (*_KNOWN, "braintrust") and (node.map or key == "cloud") for key, node in members.items())
 
 
 def _plausible(root: Node) -> bool:
@@ -193,8 +201,10 @@ def _releases(found: _Gathered, options: Options, assumed: dict[str, str]) -> It
     for source, document in found.values:
         if not source.named:
             folders.setdefault(source.folder, []).append((source, document))
-    for files in folders.values():
-        groups += _overlays(files)
+    for folder, files in folders.items():
+        groups += [
+            group for group in _overlays(files) if not (len(group) == 1 and _chart_itself(folder, group[0], found))
+        ]
     for group in groups:
         yield _release(group, found, options, assumed)
 
@@ -204,6 +214,13 @@ def _overlays(files: Sequence[tuple[Source, Document]]) -> list[list[tuple[Sourc
     base = [one for one in files if os.path.splitext(os.path.basename(one[0].name))[0] == "values"]
     others = [one for one in files if one not in base]
     return [[*base, other] for other in others] or [base]
+
+
+def _chart_itself(folder: str, only: tuple[Source, Document], found: _Gathered) -> bool:
+    """Whether these are the defaults in a copy of the chart, which are meant to be overridden."""
+    metadata = found.charts.get(folder)
+    named = metadata is not None and metadata.text_at("name") == "braintrust"
+    return named and os.path.splitext(os.path.basename(only[0].name))[0] == "values"
 
 
 def _release(

@@ -9,10 +9,29 @@ from datetime import date
 
 from btdiag.lint.catalogue import RULES
 from btdiag.lint.house import Verdict, Waiver, plain, redact_text
-from btdiag.lint.rules import config, keepalive, lifecycle, module, probes, resources, storage, telemetry, variables
+from btdiag.lint.rules import (
+    arguments,
+    buckets,
+    fastreaders,
+    keepalive,
+    keys,
+    lifecycle,
+    parts,
+    probes,
+    rendered,
+    resources,
+    settings,
+    switches,
+    telemetry,
+    variables,
+    volumes,
+)
 from btdiag.lint.subjects import Hit, Subjects
 
-_CHECKS = (telemetry, variables, keepalive, resources, probes, storage, config, module, lifecycle)
+_CHECKS = (
+    telemetry, variables, keepalive, resources, probes, rendered, buckets, volumes, fastreaders, keys, settings, parts,
+    arguments, switches, lifecycle,
+)  # fmt: skip
 _SECRET = re.compile(
     r"secret|token|passw|credential|licen[sc]e|api_?key|private|connection_?string|(?:^|_)(?:PG|REDIS|DATABASE)_URL",
     re.IGNORECASE,

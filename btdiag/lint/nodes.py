@@ -111,7 +111,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A block of Terraform's language; the file itself is one without a type."""
+    """A block of Terraform's language; the file itself is one without a type. `elided` says that a comment stands for
+    the rest of it ("# ... your existing configuration ...")."""
 
     type: str
     labels: tuple[str, ...]
@@ -119,6 +120,7 @@ class Block:
     attributes: Mapping[str, Node]
     blocks: tuple[Block, ...] = ()
     duplicates: tuple[Duplicate, ...] = field(default=())
+    elided: bool = False
 
     def named(self, kind: str) -> Iterator[Block]:
         """The blocks of a type directly inside."""

@@ -89,8 +89,8 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of the Terraform module with what is known of its arguments. `partial` for a tfvars file alone, `before`
-    the version that is upgraded from."""
+    """A call of the Terraform module with what is known of its arguments. `partial` for a tfvars file alone or an
+    excerpt, `before` the version that is upgraded from."""
 
     module: Module
     place: Place

@@ -24,7 +24,13 @@ def calls_of(
         module = _module(block, options, assumed)
         if module is not None:
             arguments = {name: known.resolved(node) for name, node in block.attributes.items() if name not in META}
-            yield Call(module=module, place=block.place, arguments=arguments, before=options.upgrade_from)
+            yield Call(
+                module=module,
+                place=block.place,
+                arguments=arguments,
+                partial=block.elided,
+                before=options.upgrade_from,
+            )
     if not bodies:
         for cloud, version in options.modules.items() or (("aws", None),):
             module = Module(cloud=cloud, version=_version(cloud, version, assumed))

@@ -411,3 +411,13 @@ def test_a_file_without_a_certificate_is_named_with_the_option_it_comes_from(
 def test_a_table_for_another_target_is_mentioned(folder: Path) -> None:
     named = str(profile(folder, '[targets."https://other.example"]\nlb_idle_timeout = 60', "p.toml"))
     assert make(folder, profile=named).notes == ('[targets."https://other.example"] is for no target of this run',)
+
+
+def test_brainstore_may_be_named_by_role(folder: Path) -> None:
+    named = ("reader=http://r:4000", "writer=http://w:4000")
+    target = the_target(folder, brainstore=named)
+    assert target.brainstore == "http://r:4000"
+    assert target.brainstore_roles == (("reader", "http://r:4000"), ("writer", "http://w:4000"))
+    assert the_target(folder, brainstore=("http://r:4000",)).brainstore_roles == (("", "http://r:4000"),)
+    with pytest.raises(UsageError, match="reader, fast-reader, writer"):
+        the_target(folder, brainstore=("readers=http://r:4000",))

@@ -116,6 +116,57 @@ def test_stdin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("-")[0] == 1
 
 
+LIST = """apiVersion: v1
+kind: List
+items:
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: braintrust-api, managedFields: [{fieldsV1: {"f:spec": {}}}]}
+  spec:
+    template:
+      spec:
+        containers:
+        - image: public.ecr.aws/braintrust/standalone-api:v2.9.0
+          readinessProbe:
+            httpGet: {path: /status, port: 8001}
+"""
+MODULE = "github.com/braintrustdata/terraform-aws-braintrust-data-plane?ref=v6.6.0"
+PLAN = {
+    "planned_values": {},
+    "variables": {"telemetry": {"value": "Status"}},
+    "configuration": {
+        "root_module": {
+            "module_calls": {
+                "braintrust": {
+                    "source": MODULE,
+                    "expressions": {
+                        "braintrust_org_name": {"constant_value": "globex"},
+                        "monitoring_telemetry": {"references": ["var.telemetry"]},
+                    },
+                }
+            }
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        (f"COMPUTED VALUES:\n{FAULTY}", ["config.cloud-is-known", "config.variables-are-text"]),
+        (LIST, ["brainstore.readiness-recovers"]),
+        (LIST.replace("/status, port: 8001", "/, port: 8000"), []),
+        (json.dumps(PLAN), ["telemetry.types-are-known"]),
+        (json.dumps(PLAN).replace("Status", "status"), []),
+    ],
+)
+def test_what_other_tools_print_is_taken_on_stdin(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, ids: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert [one["id"] for one in json.loads(run("-", format_="json")[1])["findings"]] == ids
+
+
 def test_explain_knows_every_rule() -> None:
     assert all(explain(name) for name in RULES)
     assert explain("dns.resolves") is None
@@ -151,6 +202,7 @@ HOSTILE = {
     "x.env": ("A=1\nno assignment here\n", "x.env:2"),
     "x.json": ('{"a": }', "x.json:1"),
     "deep.json": ("[" * 5000, "nested"),
+    "state.json": ('{"values": {"root_module": {"resources": []}}}', "a state, not a plan"),
 }
 
 
@@ -192,6 +244,18 @@ def test_a_folder_reads_what_may_matter_and_follows_no_links(folder: Path) -> No
     code, text = run("deploy", format_="json")
     assert code == 1
     assert json.loads(text)["files"] == ["deploy/values.yaml"]
+
+
+def test_a_copy_of_the_chart_and_files_that_only_share_a_word_are_no_values(folder: Path) -> None:
+    chart = folder / "charts" / "braintrust"
+    chart.mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: braintrust\nversion: 6.11.0\n")
+    (chart / "values.yaml").write_text(FAULTY)
+    (folder / "VERSIONS.json").write_text('{"brainstore": "v2.12.0"}')
+    code, text = run(".", format_="json")
+    assert (code, json.loads(text)["findings"]) == (0, [])
+    (chart / "values-prod.yaml").write_text(FAULTY)
+    assert run(".")[0] == 1
 
 
 def test_a_folder_of_many_files_costs_little_more_than_to_walk_it(folder: Path) -> None:

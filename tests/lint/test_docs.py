@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from btdiag.lint.catalogue import RANGES, RULES, table
+from btdiag.lint.catalogue import RULES, table
+from btdiag.lint.ruletable import RANGES
 
 ROOT = Path(__file__).parents[2]
 

@@ -76,6 +76,8 @@ def test_telemetry_of_the_module(version: str, text: str, expected: list[tuple[s
         ("5.0.1", "writer", "{limits: {cpu: 32, nvidia.com/gpu: 1}}", []),
         ("6.11.0", "writer", "{requests: {cpu: 4, memory: 16Gi}}", [("warn", "brainstore.limits-are-meant", 11)]),
         ("3.0.2", "writer", "{requests: {cpu: 4, memory: 16Gi}}", []),
+        ("5.0.0", "writer", "{limits: {cpu: null}}", [("warn", "brainstore.limits-can-be-removed", 11)]),
+        ("5.0.1", "writer", "{limits: {cpu: null}}", []),
         ("6.11.0", "writer", "{requests: {memory: 32GB}}", [("fail", "brainstore.quantities-are-valid", 11)]),
     ],
 )
@@ -128,6 +130,7 @@ def test_a_later_file_that_brings_the_limits_back() -> None:
         ("6.2.1", "api:\n  podSecurityContext: {runAsUser: 1}\n", ["config.keys-are-read"]),
         ("6.11.0", "virtualService: {enabled: true}\n", []),
         ("6.11.0", "x-anchors: {a: 1}\n", []),
+        ("6.11.0", "api:\n  replicas: null\n", ["config.types-fit"]),
     ],
 )  # fmt: skip
 def test_chart(chart: str, more: str, expected: list[str]) -> None:
@@ -261,3 +264,77 @@ def test_what_another_tool_puts_in_is_not_judged() -> None:
 
 def test_one_nothing_for_another_is_no_wrong_type() -> None:
     assert values("api:\n  tolerations: {}\n  nodeSelector: []\n  extraEnvVars: {}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("version", "more", "told"),
+    [
+        ("v6.6.0", "", True),
+        ("v6.6.0", '  internal_observability_api_key = "x"', False),
+        ("v5.5.0", '  internal_observability_api_key = "x"', True),
+    ],
+)
+def test_the_gateway_of_the_module_sends_telemetry_all_the_same(version: str, more: str, told: bool) -> None:
+    switch = "enable_ai_gateway" if version == "v5.5.0" else "create_ai_gateway"
+    found_ = module(f'  monitoring_telemetry = ""\n  {switch} = true\n{more}', version)
+    assert (("warn", "telemetry.gateway-follows", 5) in found_) is told
+
+
+def test_an_excerpt_lacks_nothing() -> None:
+    text = 'module "braintrust" {\n  source = "github.com/braintrustdata/terraform-braintrust-data-plane"\n%s}\n'
+    assert found({"main.tf": text % "  # ... your existing configuration ...\n"}) == []
+    assert [id_ for _, id_, _ in found({"main.tf": text % ""})] == ["terraform.required-arguments-are-set"]
+
+
+RENDERED = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: braintrust-api, namespace: prod}
+data:
+  ORG_NAME: globex
+  BRAINSTORE_URL: http://reader.prod:4000
+  BRAINSTORE_FAST_READER_URL: http://fast.prod:4000
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: fast, namespace: prod}
+data: {BRAINSTORE_PORT: "4000"}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: reader, namespace: prod}
+spec: {selector: {app: reader}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: fast, namespace: prod}
+spec: {selector: {app: fast}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: fast, namespace: prod}
+spec:
+  replicas: 2
+  template:
+    metadata: {labels: {app: fast, tier: db}}
+    spec:
+      containers:
+        - name: brainstore
+          image: public.ecr.aws/braintrust/brainstore:v2.9.0
+          envFrom: [{configMapRef: {name: fast}}]
+          readinessProbe: {httpGet: {path: /, port: 4000}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ("", "", []),
+        ("reader.prod", "reader.braintrust", [("fail", "config.namespace-matches", 6)]),
+        ("reader.prod", "reader", []),
+        ("replicas: 2", "replicas: 0", [("fail", "brainstore.fast-readers-run", 28)]),
+        ("port: 4000}", "port: 4001}", [("fail", "config.ports-match", 36)]),
+        ("ORG_NAME: globex", "ORG_NAME: <your org name on Braintrust>", [("fail", "config.organisation-is-set", 5)]),
+    ],
+)
+def test_what_is_rendered(ours: str, theirs: str, expected: list[tuple[str, str, int]]) -> None:
+    assert found({"all.yaml": RENDERED.replace(ours, theirs) if ours else RENDERED}) == expected

@@ -19,7 +19,7 @@ from btdiag.core.urls import same_place, url_parts
 class Host:
     """A host to be tried. `why` ends the sentence "it is needed for ..."; without an `essential` one something optional
     is missing. `named` tells that the user gave it himself; `calls_api` that SDKs call /api there, `upgrades` that the
-    web app opens a WebSocket."""
+    web app opens a WebSocket, `takes_telemetry` that the data plane sends its own there."""
 
     url: str
     why: str
@@ -28,6 +28,7 @@ class Host:
     calls_api: bool = False
     upgrades: bool = False
     expect_blocked: bool = False
+    takes_telemetry: bool = False
 
     @property
     def name(self) -> str:
@@ -40,6 +41,7 @@ class Host:
         return any(self.name == zone or self.name.endswith(f".{zone}") for zone in _HOSTED)
 
 
+TELEMETRY = "/api/pulse/otel"  # OTLP over HTTP; a GET sends nothing there
 LARGER = 64 * 1024  # bytes; what SDKs send is larger still, and filters that limit bodies often allow a few KiB
 
 _HOSTED = ("braintrust.dev", "braintrustapi.com", "public.ecr.aws", "amazonaws.com")
@@ -64,8 +66,9 @@ class HostTrial:
 
     None without a connection or where they were not due: `answer` is GET of the URL; where SDKs call it, `api` is a
     login without a key, `api_get` a GET of the same path after that was stopped, `api_large` the login in a larger
-    body; `upgrade` a WebSocket handshake. `other` is the connection on the way that was not chosen (`other_way` names
-    it), tried after this one was blocked; `stores` who accepts a chain that is of no known public CA.
+    body; `upgrade` a WebSocket handshake, `telemetry` GET of TELEMETRY. `other` is the connection on the way that was
+    not chosen (`other_way` names it), tried after this one was blocked; `stores` who accepts a chain that is of no
+    known public CA.
     """
 
     host: Host
@@ -77,6 +80,7 @@ class HostTrial:
     api_get: Exchange | None = None
     api_large: Exchange | None = None
     upgrade: Exchange | None = None
+    telemetry: Exchange | None = None
     stores: tuple[StoreTrial, ...] = ()
     other: Connection | None = None
     other_way: str = ""
@@ -139,7 +143,7 @@ def _app_hosts(target: Target) -> list[Host]:
     if constrained or target.role == "build":
         return []
     why = _APP_WHY.get(target.role or "", "the web app and the SDKs' login")
-    app = [Host(url=target.app_url, why=why, calls_api=True)]
+    app = [Host(url=target.app_url, why=why, calls_api=True, takes_telemetry=target.role == "data-plane")]
     parts = url_parts(target.app_url)
     if parts.host.startswith("www."):
         app.append(Host(url=f"{parts.scheme}://{parts.host.removeprefix('www.')}", why=why))

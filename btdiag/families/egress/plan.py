@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btdiag.core.target import Mode, Target
 from btdiag.core.urls import url_parts
-from btdiag.families.egress.facts import LARGER, Host, hosts
+from btdiag.families.egress.facts import LARGER, TELEMETRY, Host, hosts
 from btdiag.families.egress.ways import exempted_from, proxy_for
 from btdiag.families.sdk.needs import LOGIN
 
@@ -20,6 +20,8 @@ def planned(target: Target, mode: Mode) -> list[str]:
         if host.calls_api:
             login = f"{host.url.rstrip('/')}{LOGIN.path}"
             lines.append(f"{LOGIN.method} {login} (no key), again with {LARGER // 1024} KiB; GET where POST is stopped")
+        if host.takes_telemetry:
+            lines.append(f"GET {host.url.rstrip('/')}{TELEMETRY} (where telemetry goes; nothing is sent)")
         if host.upgrades:
             lines.append(f"GET {_asked_url(host)} with Upgrade: websocket")
         lines += _other_way(host, target)

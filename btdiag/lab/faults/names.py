@@ -65,3 +65,14 @@ class ThroughProxy:
     def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which the target has a proxy."""
         return replace(plan, told=replace(plan.told, through_proxy=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Declares:
+    """The run is told of a configuration file with this text."""
+
+    text: str
+
+    def apply(self, plan: LabPlan) -> LabPlan:
+        """The plan with that file."""
+        return replace(plan, config=self.text)

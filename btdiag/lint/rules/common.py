@@ -1,4 +1,4 @@
-"""What rules share: where to point, quantities, UUIDs."""
+"""What rules share: where to point, quantities, UUIDs, and facts of the chart that several rules need."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
+from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node, Place
-from btdiag.lint.subjects import Release
+from btdiag.lint.subjects import Call, Hit, Release
 
 ROLES = ("reader", "fastreader", "writer")
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -63,3 +64,21 @@ def empty(node: Node | None) -> bool:
     if node is not None and not node.known:
         return False
     return node is None or node.value in (None, False, 0, "") or (node.text is None and not (node.map or node.items))
+
+
+def argument_hit(call: Call, rule: str, name: str, summary: str, **more: object) -> Hit:
+    """A hit at an argument of a call, or at the call where the argument is not given."""
+    node = call.arguments.get(name)
+    place = node.place if node is not None and node.place is not None else call.place
+    verdict = more.pop("verdict", Verdict.FAIL)
+    assert isinstance(verdict, Verdict)
+    texts = {key: str(value) for key, value in more.items()}
+    return Hit(rule=rule, verdict=verdict, place=place, key=name, summary=summary, **texts)
+
+
+def azure_driver(release: Release) -> bool:
+    """Whether local disks come from Azure's container storage driver."""
+    return (
+        release.values.text_at("cloud") == "azure"
+        and release.values.text_at("azure", "enableAzureContainerStorageDriver") == "true"
+    )

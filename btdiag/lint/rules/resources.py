@@ -20,6 +20,8 @@ def check(subjects: Subjects) -> Iterator[Hit]:
     for release in subjects.releases:
         for name, path in container_paths(release):
             yield from _nulls(release, name, (*path, "resources"))
+            if not _removable(release, (*path, "resources")):
+                yield from _left_empty(release, name, (*path, "resources"))
             yield from _inherited(release, name, (*path, "resources"))
             yield from _brought_back(release, name, (*path, "resources"))
             yield from _exceeding(release, name, (*path, "resources"))
@@ -87,6 +89,24 @@ def _nulls(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
                 seen="null",
                 remedy=f"State the {kind} that you want, or upgrade the chart to 5.0.1 or later.",
             )
+
+
+def _left_empty(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
+    """One null under limits or requests, where the template writes the name with nothing behind it."""
+    for kind in ("limits", "requests"):
+        for resource, node in (release.user.at(*path, kind) or Node(value=None)).map.items():
+            if resource in ("cpu", "memory") and node.value is None and node.place is not None:
+                yield Hit(
+                    rule="brainstore.limits-can-be-removed",
+                    verdict=Verdict.WARN,
+                    place=node.place,
+                    key=release.key(*path, kind, resource),
+                    summary=f"chart {release.chart.version} does not take {kind}.{resource} of {name} away: it renders"
+                    " the name with nothing behind it",
+                    expected=f"{kind} with cpu and memory",
+                    seen="null",
+                    remedy=f"State {kind}.{resource}, or upgrade the chart to 5.0.1 or later.",
+                )
 
 
 def _null_resources(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:

@@ -79,8 +79,11 @@ def _call(call: Call) -> Iterator[Hit]:
 
 
 def _gateway(call: Call, words: str, place: Place) -> Iterator[Hit]:
-    """The gateway on ECS sends to its fixed endpoint whatever this variable says (modules/gateway-ecs/main.tf)."""
-    if words == "" and call.module.since("5.5.0") and (call.on("create_ai_gateway") or call.on("enable_ai_gateway")):
+    """The gateway on ECS sends to its fixed endpoint whatever this variable says (modules/gateway-ecs/main.tf); with
+    the vendor's own observability it sends to an agent beside it, since v5.6.0."""
+    observed = call.value("internal_observability_api_key") != "" and call.module.since("5.6.0")
+    runs = call.on("create_ai_gateway") or call.on("enable_ai_gateway")
+    if words == "" and call.module.since("5.5.0") and runs and not observed:
         yield Hit(
             rule="telemetry.gateway-follows",
             verdict=Verdict.WARN,
@@ -120,6 +123,10 @@ def _types(text: str, place: Place, key: str, unknown: Verdict) -> Iterator[Hit]
             remedy=f"Write {','.join(known)}." if safe else f"The types are {', '.join(TYPES)}.",
             fix=",".join(known) if safe else None,
         )
+    yield from _leaks(words, text, place, key)
+
+
+def _leaks(words: list[str], text: str, place: Place, key: str) -> Iterator[Hit]:
     for word in dict.fromkeys(word.strip().lower() for word in words):
         if word in _LEAKS:
             yield Hit(

@@ -21,7 +21,7 @@ from btdiag.core.target import Proxy, Route, Target, Way
 from btdiag.core.urls import url_parts
 from btdiag.families.connection.probe.connect import connect, connection
 from btdiag.families.dns.judge.addresses import misleading, unusable
-from btdiag.families.egress.facts import LARGER, Egress, Host, HostTrial, hosts
+from btdiag.families.egress.facts import LARGER, TELEMETRY, Egress, Host, HostTrial, hosts
 from btdiag.families.egress.judge.answers import is_stopped
 from btdiag.families.egress.judge.trust import wants_stores
 from btdiag.families.egress.plan import planned
@@ -88,13 +88,14 @@ async def _asked(trial: HostTrial, way: Way | None, there: Target, wire: Wire) -
     """The requests that the product makes there, side by side, on the way that works."""
     if way is None:
         return trial
-    get, login, large, upgrade = await asyncio.gather(
+    get, login, large, upgrade, telemetry = await asyncio.gather(
         wire.exchange(way, "GET", there.url_for("") if there.path else there.url_for("/"), limits=EGRESS_ANSWER),
         _login(trial.host, way, there, wire, b"{}"),
         _login(trial.host, way, there, wire, _LOGIN_WITH_MORE),
         _upgrade(trial.host, way, there, wire),
+        _telemetry(trial.host, way, there, wire),
     )
-    trial = replace(trial, answer=get, api=login, api_large=large, upgrade=upgrade)
+    trial = replace(trial, answer=get, api=login, api_large=large, upgrade=upgrade, telemetry=telemetry)
     if login is None or not is_stopped(login):
         return trial
     return replace(trial, api_get=await wire.exchange(way, "GET", there.url_for(LOGIN.path), limits=EGRESS_ANSWER))
@@ -105,6 +106,13 @@ async def _login(host: Host, way: Way, there: Target, wire: Wire, body: bytes) -
     if not host.calls_api or not way.verify:
         return None
     return await wire.exchange(way, "POST", there.url_for(LOGIN.path), headers=(JSON,), body=body, limits=EGRESS_ANSWER)
+
+
+async def _telemetry(host: Host, way: Way, there: Target, wire: Wire) -> Exchange | None:
+    """A look at where telemetry goes; a GET, so that nothing is sent there."""
+    if not host.takes_telemetry:
+        return None
+    return await wire.exchange(way, "GET", there.url_for(TELEMETRY), limits=EGRESS_ANSWER)
 
 
 async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange | None:

@@ -1,0 +1,1 @@
+"""Is what configuration files declare in effect on the wire?"""

@@ -1,0 +1,1 @@
+"""Declared against measured: the API's image and origins, and what the front does."""

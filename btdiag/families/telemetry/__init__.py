@@ -1,0 +1,1 @@
+"""Can the data plane's telemetry leave from here?"""

@@ -1,0 +1,74 @@
+"""Is the control plane's telemetry endpoint open from a place of which it is known that it needs it? By contrast: the
+host answers other requests, and this path is stopped."""
+
+from __future__ import annotations
+
+from btdiag.core import evidence
+from btdiag.core.answers import proofs, words
+from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.finding import Finding, HopName, Owner, Verdict
+from btdiag.core.measurement import NotMeasured
+from btdiag.core.target import Target
+from btdiag.families.egress.facts import TELEMETRY, Egress, HostTrial
+from btdiag.families.egress.judge.answers import is_block_page, is_stopped, own_words
+from btdiag.families.telemetry.remedy import SOURCES, open_path
+
+REACHABLE = "egress.required-hosts-reachable"
+
+
+def endpoint_is_reachable(egress: Egress | NotMeasured, target: Target) -> Finding:
+    """The claim of telemetry.endpoint-is-reachable."""
+    if target.role != "data-plane":
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary="only the data plane sends telemetry: --role data-plane says that this is its place",
+        )
+    if isinstance(egress, NotMeasured):
+        return Finding(verdict=Verdict.INCONCLUSIVE, summary=egress.reason)
+    trial = next((one for one in egress.trials if one.host.takes_telemetry), None)
+    if trial is None:
+        return Finding(verdict=Verdict.SKIP, summary="the web app's host was not tried from here")
+    seen = trial.telemetry
+    if seen is None or trial.answer is None or _stopped(trial.answer):
+        return Finding(verdict=Verdict.SKIP, because=REACHABLE, summary=f"{trial.host.name} is not reached from here")
+    if not _stopped(seen):
+        return Finding(
+            verdict=Verdict.PASS,
+            summary=f"{trial.host.name}{TELEMETRY} answers {own_words(seen)}: nothing on the way stops it",
+        )
+    if trial.api is not None and is_stopped(trial.api):
+        return Finding(
+            verdict=Verdict.SKIP,
+            because=REACHABLE,
+            summary=f"{trial.host.name} answers / alone, and nothing below /api",
+        )
+    return _closed(seen, trial)
+
+
+def _stopped(seen: Exchange) -> bool:
+    """No answer, or that of a filter; the host's own page for a method that it does not take is no stop."""
+    if seen.status is None:
+        return seen.failure is not None and seen.failure.trouble is not Trouble.LOCAL
+    return is_block_page(seen)
+
+
+def _closed(seen: Exchange, trial: HostTrial) -> Finding:
+    url = f"{trial.host.url.rstrip('/')}{TELEMETRY}"
+    answer = trial.answer
+    assert answer is not None
+    rows = [("GET /", words(answer)), (f"GET {TELEMETRY}", words(seen))]
+    if trial.api is not None:
+        rows.insert(1, ("a login without a key", words(trial.api)))
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"telemetry does not leave this place: {trial.host.name} answers {words(answer)} to GET /, and"
+        f" {TELEMETRY} gives {words(seen)}",
+        answer="Telemetry cannot leave this place: support cannot see the data plane's state",
+        hop=HopName.PROXY if trial.proxy else HopName.NETWORK,
+        owner=Owner.PROXY if trial.proxy else Owner.NETWORK,
+        expected="an answer of the control plane, whatever its status",
+        seen=words(seen),
+        evidence=(evidence.table(f"Requests to {trial.host.name}", ("request", "answer"), rows), *proofs(seen)),
+        remedy=open_path(url),
+        sources=SOURCES,
+    )

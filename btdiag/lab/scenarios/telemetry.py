@@ -1,0 +1,26 @@
+"""Places where a data plane runs, whose filters let its telemetry out or not."""
+
+from btdiag.lab.faults.http import AnswersWith
+from btdiag.lab.faults.names import Tells
+from btdiag.lab.plan import LabHop
+from btdiag.lab.scenario import Scenario
+
+DATA_PLANE = Tells("role", "data-plane")
+BLOCK_PAGE = "<!DOCTYPE html><html><head><title>Blocked</title></head><body>This site is blocked.</body></html>"
+OPTIONAL = "egress.required-hosts-reachable"  # the lab has none of the hosted product's optional hosts
+
+LEAVES = Scenario(
+    name="telemetry-leaves",
+    summary="A place for the data plane that reaches the control plane, telemetry included.",
+    faults=(DATA_PLANE,),
+    warns=(OPTIONAL,),
+)
+FILTERED = Scenario(
+    name="telemetry-filtered",
+    summary="A web filter lets logins through, and shows its page where telemetry goes.",
+    faults=(
+        DATA_PLANE,
+        AnswersWith(hop=LabHop.APP, paths=("/api/pulse/*",), status=403, body=BLOCK_PAGE, content_type="text/html"),
+    ),
+    warns=(OPTIONAL, "telemetry.endpoint-is-reachable"),
+)

@@ -1,0 +1,127 @@
+"""Arguments of the Terraform modules that must fit each other, and what an upgrade of the module starts by itself.
+
+Source: variables*.tf and main.tf of every version of the modules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from btdiag.lint.house import Verdict
+from btdiag.lint.rules.common import argument_hit
+from btdiag.lint.subjects import Call, Hit, Subjects
+from btdiag.lint.tables import number
+
+
+def check(subjects: Subjects) -> Iterator[Hit]:
+    """Every call."""
+    for call in subjects.calls:
+        yield from _organisation(call)
+        yield from _together(call)
+        yield from _readers(call)
+        yield from _images(call)
+        yield from _growth(call)
+
+
+def _organisation(call: Call) -> Iterator[Hit]:
+    name = call.arguments.get("braintrust_org_name")
+    if name is None or call.module.cloud != "aws" or not isinstance(name.value, str):
+        return
+    text = name.value.strip()
+    needs = (text == "*" and call.module.since("4.1.0")) or (text == "" and call.module.since("5.8.1"))
+    primary = call.arguments.get("primary_org_name")
+    if needs and (primary is None or (primary.known and not (primary.text or "").strip())):
+        yield argument_hit(
+            call, "retention.primary-organisation-is-set", "braintrust_org_name",
+            "primary_org_name is required where braintrust_org_name is empty or *",
+            expected="the organisation that manages service tokens", seen=text or "nothing",
+            remedy="Set primary_org_name.",
+        )  # fmt: skip
+
+
+def _together(call: Call) -> Iterator[Hit]:
+    module, on = call.module, call.on
+    if module.cloud != "aws":
+        return
+    rule = "terraform.switches-go-together"
+    if module.since("5.10.0") and on("enable_ai_gateway") and call.value("create_ai_gateway") in (False, "false"):
+        yield argument_hit(call, rule, "enable_ai_gateway", "enable_ai_gateway needs create_ai_gateway since v5.10.0",
+                   remedy="Set create_ai_gateway = true.")  # fmt: skip
+    if on("use_private_ai_gateway_origin"):
+        if on("use_global_ai_gateway_origin"):
+            yield argument_hit(call, rule, "use_private_ai_gateway_origin",
+                       "use_private_ai_gateway_origin and use_global_ai_gateway_origin exclude each other",
+                       remedy="Keep one of them.")  # fmt: skip
+        elif call.value("create_ai_gateway") in (False, "false"):
+            yield argument_hit(call, rule, "use_private_ai_gateway_origin",
+                       "use_private_ai_gateway_origin needs create_ai_gateway",
+                       remedy="Set create_ai_gateway = true.")  # fmt: skip
+    if on("enable_ecs_api") and on("use_deployment_mode_external_eks"):
+        yield argument_hit(call, rule, "enable_ecs_api", "enable_ecs_api excludes use_deployment_mode_external_eks",
+                   remedy="Keep one of them.")  # fmt: skip
+    if (
+        on("enable_ecs_api")
+        and "create_ecs_api" in module.variables
+        and call.value("create_ecs_api") in (False, "false")
+    ):
+        yield argument_hit(call, rule, "enable_ecs_api", f"enable_ecs_api needs create_ecs_api in {module.version}",
+                   remedy="Set create_ecs_api = true.")  # fmt: skip
+    own = on("use_deployment_mode_external_eks") and on("create_ai_gateway")
+    if own and "braintrust_api_url" in module.variables and "braintrust_api_url" not in call.arguments:
+        yield argument_hit(call, rule, "create_ai_gateway",
+                           "the gateway with an EKS of your own needs braintrust_api_url",
+                           remedy="Set braintrust_api_url.")  # fmt: skip
+    lists = [call.arguments.get(f"btql_audit_logs_{kind}_org_ids") for kind in ("strict", "best_effort")]
+    if all(node is not None and node.items for node in lists):
+        yield argument_hit(call, "audit.lists-are-valid", "btql_audit_logs_best_effort_org_ids",
+                   "the two lists of audit logs exclude each other: the module refuses them",
+                   remedy="Keep one list.")  # fmt: skip
+
+
+def _readers(call: Call) -> Iterator[Hit]:
+    """What is set for readers and not for fast readers, where there are any."""
+    count = call.value("brainstore_fast_reader_instance_count")
+    if call.module.cloud != "aws" or not isinstance(count, (int, str)) or str(count) in ("0", ""):
+        return
+    for ours, theirs in (
+        ("brainstore_extra_env_vars", "brainstore_extra_env_vars_fast_reader"),
+        ("brainstore_instance_type", "brainstore_fast_reader_instance_type"),
+    ):
+        node = call.arguments.get(ours)
+        variable = call.module.variables.get(theirs)
+        if node is None or not node.known or theirs in call.arguments or variable is None:
+            continue
+        if node.map or (node.text and node.text != variable.default):
+            yield argument_hit(
+                call, "brainstore.fast-reader-mirrors-reader", ours,
+                f"fast readers do not share {ours}: they run without it",
+                verdict=Verdict.WARN, expected=theirs, remedy=f"Set {theirs} as well.",
+            )  # fmt: skip
+
+
+def _growth(call: Call) -> Iterator[Hit]:
+    """Fast readers that an upgrade starts by itself: none by default up to v5.3.0, two since v5.5.0."""
+    name = "brainstore_fast_reader_instance_count"
+    crosses = call.before is not None and number(call.before) < number("5.5.0") <= number(call.module.version)
+    if call.module.cloud == "aws" and crosses and name not in call.arguments:
+        yield argument_hit(
+            call, "brainstore.capacity-is-there", name,
+            f"{call.before} to {call.module.version} starts two fast readers: {name} is 2 by default since v5.5.0",
+            verdict=Verdict.WARN, remedy=f"Check quotas and cost, or set {name} = 0.",
+        )  # fmt: skip
+
+
+def _images(call: Call) -> Iterator[Hit]:
+    footer, skipped = call.value("brainstore_wal_footer_version"), call.value("skip_pg_for_brainstore_objects")
+    for name in ("brainstore_version_override", "braintrust_api_version_override", "api_ecs_version_override"):
+        node = call.arguments.get(name)
+        old = node is not None and re.fullmatch(r"v?[01]\.\d+(\.\d+)?", node.text or "") is not None
+        if old and (footer in ("v2", "v3") or skipped):
+            yield argument_hit(
+                call, "config.images-fit-settings", name,
+                "versions before 2.0 cannot read what the module's settings write (WAL footer, no PostgreSQL),"
+                " and it cannot be undone",
+                verdict=Verdict.WARN, expected="v2.0.0 or later",
+                remedy='Pin v2.0.0 or later, or set both settings to "".',
+            )  # fmt: skip

@@ -1,0 +1,66 @@
+"""What files state of a data plane that a run can see: every place for it, and nothing of what is another's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from btdiag.config.files import leaves
+from btdiag.config.stated import FRONT_IDLE, HOST, IMAGE, MOST, ORIGIN, TLS_MINIMUM, in_force, stated
+
+ALB = "alb.ingress.kubernetes.io"
+
+
+def found(folder: Path, text: str, name: str = "values.yaml") -> list[tuple[str, str]]:
+    (folder / name).write_text(text)
+    return [(one.name, one.value) for one in stated(leaves(folder / name))]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("values.yaml", "api: {image: {tag: v2.9.0}}", [(IMAGE, "v2.9.0")]),
+        ("values.yaml", "brainstore: {image: {tag: v2.9.0}}\naiGateway: {image: {tag: v1.0.0}}", []),
+        ("all.yaml", "image: public.ecr.aws/braintrust/standalone-api:v2.9.0@sha256:0", [(IMAGE, "v2.9.0")]),
+        ("all.yaml", "image: public.ecr.aws/braintrust/brainstore:v2.9.0", []),
+        ("main.tf", 'module "b" {\n  braintrust_api_version_override = "v2.9.0"\n}\n', [(IMAGE, "v2.9.0")]),
+        ("a.yaml", f"{ALB}/ssl-policy: ELBSecurityPolicy-TLS13-1-2-Res-2021-06", [(TLS_MINIMUM, "1.2")]),
+        ("a.yaml", f"{ALB}/ssl-policy: ELBSecurityPolicy-2016-08", [(TLS_MINIMUM, "1.0")]),
+        ("a.yaml", f"{ALB}/ssl-policy: mine", []),
+        ("a.yaml", "data: {ssl-protocols: TLSv1.3 TLSv1.2}", [(TLS_MINIMUM, "1.2")]),
+        ("main.tf", 'cloudfront_minimum_protocol_version = "TLSv1.3_2025"\n', [(TLS_MINIMUM, "1.3")]),
+        ("a.yaml", "servers: [{tls: {minProtocolVersion: TLSV1_2}}]", [(TLS_MINIMUM, "1.2")]),
+        (
+            "values.yaml",
+            'api:\n  extraEnvVars: [{name: WHITELISTED_ORIGINS, value: "https://a.example, https://b.example/"}]',
+            [(ORIGIN, "https://a.example")],
+        ),
+        ("x.env", "WHITELISTED_ORIGIN=https://a.example\n", [(ORIGIN, "https://a.example")]),
+        ("main.tf", 'whitelisted_origins = ["https://a.example"]\n', [(ORIGIN, "https://a.example")]),
+        ("main.tf", "whitelisted_origins = var.unknown\n", []),
+        ("a.yaml", f"{ALB}/load-balancer-attributes: a=b,idle_timeout.timeout_seconds=300", [(FRONT_IDLE, "300")]),
+        ("a.yaml", "spec: {rules: [{host: API.globex.example}]}", [(HOST, "api.globex.example")]),
+        ("values.yaml", "virtualService: {hosts: [api.globex.example]}", [(HOST, "api.globex.example")]),
+        ("main.tf", 'module "b" {\n  custom_domain = "api.globex.example"\n}\n', [(HOST, "api.globex.example")]),
+        ("values.yaml", "virtualService: {hosts: ['{{ .Values.host }}', '*']}", []),
+        ("values.yaml", "api: {password: hunter2, host: db.example}", []),
+    ],
+)
+def test_what_is_found(tmp_path: Path, name: str, text: str, expected: list[tuple[str, str]]) -> None:
+    assert found(tmp_path, text, name) == expected
+
+
+def test_many_are_bounded_and_each_stands_once(tmp_path: Path) -> None:
+    hosts = ", ".join(f"{{host: h{number % 80}.example}}" for number in range(300))
+    assert len(found(tmp_path, f"spec: {{rules: [{hosts}]}}")) == MOST
+
+
+def test_the_last_path_that_speaks_of_a_kind_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("api: {image: {tag: v1.0.0}}\nvirtualService: {hosts: [a.example]}\n")
+    (tmp_path / "b.yaml").write_text("api: {image: {tag: v2.0.0}}\n")
+    both = [stated(leaves(tmp_path / name)) for name in ("a.yaml", "b.yaml")]
+    assert [(one.value, one.where) for one in in_force(both)] == [
+        ("v2.0.0", "b.yaml line 1"),
+        ("a.example", "a.yaml line 2"),
+    ]

@@ -1,0 +1,176 @@
+"""Declared against measured: in effect, not in effect, and what cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from btdiag.config.stated import FRONT_IDLE, HOST, IMAGE, ORIGIN, TLS_MINIMUM
+from btdiag.core.exchange import Exchange
+from btdiag.core.finding import Finding, Verdict
+from btdiag.core.handshake import TlsVersions, VersionTrial
+from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.target import DeclaredSetting, Target
+from btdiag.families.config.facts import OriginTrial, OriginTrials
+from btdiag.families.config.judge import api, front
+from btdiag.families.config.plan import MOST, WEB_APP, asked_origins
+from btdiag.families.keepalive.facts import Fate, FrontIdle, HeldConnection
+
+TARGET = Target(url="https://api.globex.example", scheme="https", host="api.globex.example", port=443)
+UNKNOWN = NotMeasured(reason="the budget ended first")
+
+
+def told(*settings: tuple[str, str], host: str = TARGET.host) -> Target:
+    return replace(
+        TARGET,
+        host=host,
+        settings=tuple(
+            DeclaredSetting(name=name, value=value, where=f"values.yaml line {line}")
+            for line, (name, value) in enumerate(settings, 7)
+        ),
+    )
+
+
+def answer(body: str = "", status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Exchange:
+    return Exchange(
+        method="GET",
+        url=TARGET.url_for("/version"),
+        label="192.0.2.1",
+        started_at="2030-01-01T00:00:00.000Z",
+        request_headers=(),
+        status=status,
+        headers=(("content-type", "application/json"), *headers),
+        body=body,
+    )
+
+
+def says_where(finding: Finding) -> bool:
+    return "values.yaml line 7" in finding.summary and bool(finding.answer) and finding.remedy is not None
+
+
+@pytest.mark.parametrize(
+    ("tag", "versions", "verdict"),
+    [
+        ("v2.9.0", ["2.9.0"], Verdict.PASS),
+        ("2.9.0", ["v2.9.0"], Verdict.PASS),
+        ("v2.9.0", ["2.8.0"], Verdict.WARN),
+        ("v2.9.0", ["2.9.0", "2.8.0"], Verdict.WARN),
+        ("v2.9.0", ["0.0.54 (abc)"], Verdict.SKIP),
+        ("latest", ["2.9.0"], Verdict.SKIP),
+    ],
+)
+def test_image(tag: str, versions: list[str], verdict: Verdict) -> None:
+    facts = PerAddress({str(number): answer(f'{{"version": "{one}"}}') for number, one in enumerate(versions)})
+    finding = api.image_is_rolled_out(told((IMAGE, tag)), facts)
+    assert finding.verdict is verdict
+    assert verdict is not Verdict.WARN or says_where(finding)
+
+
+def test_two_images_are_not_compared() -> None:
+    finding = api.image_is_rolled_out(told((IMAGE, "v1.0.0"), (IMAGE, "v2.0.0")), PerAddress({}))
+    assert finding.verdict is Verdict.SKIP
+    assert "v1.0.0 in values.yaml line 7 and v2.0.0 in values.yaml line 8" in finding.summary
+
+
+def test_nothing_declared_is_a_skip_and_nothing_measured_is_undecided() -> None:
+    assert api.image_is_rolled_out(TARGET, UNKNOWN).verdict is Verdict.SKIP
+    assert api.image_is_rolled_out(told((IMAGE, "v2.9.0")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
+    assert api.origins_are_allowed(TARGET, UNKNOWN).verdict is Verdict.SKIP
+    assert api.origins_are_allowed(told((ORIGIN, A)), UNKNOWN).verdict is Verdict.INCONCLUSIVE
+    assert front.tls_minimum_is_effective(TARGET, UNKNOWN).verdict is Verdict.SKIP
+    assert front.tls_minimum_is_effective(told((TLS_MINIMUM, "1.2")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
+    assert front.idle_timeout_is_effective(TARGET, UNKNOWN).verdict is Verdict.SKIP
+    blocked = replace(UNKNOWN, by="dns.resolves")
+    assert front.idle_timeout_is_effective(told((FRONT_IDLE, "60")), blocked).because == "dns.resolves"
+    assert front.host_is_declared(TARGET).verdict is Verdict.SKIP
+
+
+def trial(origin: str, allowed: str | None) -> OriginTrial:
+    headers = (("access-control-allow-origin", allowed),) if allowed else ()
+    return OriginTrial(origin=origin, own=origin == WEB_APP, exchange=answer(status=204, headers=headers))
+
+
+A = "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs", "verdict"),
+    [
+        (WEB_APP, A, Verdict.PASS),
+        (WEB_APP, "*", Verdict.PASS),
+        (WEB_APP, WEB_APP, Verdict.FAIL),
+        (WEB_APP, None, Verdict.FAIL),
+        (None, None, Verdict.SKIP),
+    ],
+)
+def test_origins(own: str | None, theirs: str | None, verdict: Verdict) -> None:
+    trials = OriginTrials(trials=(trial(WEB_APP, own), trial(A, theirs)))
+    finding = api.origins_are_allowed(told((ORIGIN, A)), trials)
+    assert finding.verdict is verdict
+    assert verdict is not Verdict.FAIL or says_where(finding)
+
+
+def test_few_origins_are_asked() -> None:
+    settings = [(ORIGIN, f"https://{number}.example") for number in range(MOST + 3)]
+    named, left_out = asked_origins(told((ORIGIN, WEB_APP), *settings))
+    assert (len(named), left_out) == (MOST, 3)
+    assert WEB_APP not in named
+
+
+@pytest.mark.parametrize(
+    ("minimum", "accepted", "refused", "verdict"),
+    [
+        ("1.2", ["1.2", "1.3"], ["1.0", "1.1"], Verdict.PASS),
+        ("1.2", ["1.2"], ["1.0", "1.1", "1.3"], Verdict.PASS),
+        ("1.2", ["1.1", "1.2", "1.3"], ["1.0"], Verdict.WARN),
+        ("1.2", ["1.3"], ["1.0", "1.1", "1.2"], Verdict.WARN),
+        ("1.3", ["1.2", "1.3"], [], Verdict.WARN),
+        ("1.2", [], ["1.0"], Verdict.SKIP),
+    ],
+)
+def test_tls(minimum: str, accepted: list[str], refused: list[str], verdict: Verdict) -> None:
+    trials = [VersionTrial(version=f"TLS {one}", accepted=True) for one in accepted]
+    trials += [VersionTrial(version=f"TLS {one}", accepted=False) for one in refused]
+    finding = front.tls_minimum_is_effective(
+        told((TLS_MINIMUM, minimum)), TlsVersions(label="192.0.2.1", trials=tuple(trials))
+    )
+    assert finding.verdict is verdict
+    assert verdict is not Verdict.WARN or says_where(finding)
+
+
+@pytest.mark.parametrize(
+    ("fate", "age", "verdict"),
+    [
+        (Fate.FIN, 60.2, Verdict.PASS),
+        (Fate.FIN, 4.0, Verdict.WARN),
+        (Fate.FIN, 75.0, Verdict.WARN),
+        (Fate.ANSWERED, 70.0, Verdict.WARN),
+        (Fate.ANSWERED, 30.0, Verdict.SKIP),
+    ],
+)
+def test_idle(fate: Fate, age: float, verdict: Verdict) -> None:
+    held = (HeldConnection(fate=fate, age_s=age),)
+    one = FrontIdle(label="192.0.2.1", waited_s=80, keeps_alive=True, announced=True, held=held)
+    finding = front.idle_timeout_is_effective(told((FRONT_IDLE, "60")), PerAddress({"192.0.2.1": one}))
+    assert finding.verdict is verdict
+    assert verdict is not Verdict.WARN or says_where(finding)
+    cdn = front.idle_timeout_is_effective(told((FRONT_IDLE, "60")), PerAddress({"a": one}), {"nginx", "Cloudflare"})
+    assert cdn.verdict is Verdict.SKIP
+
+
+@pytest.mark.parametrize(
+    ("host", "declared", "verdict"),
+    [
+        ("api.globex.example", "api.globex.example", Verdict.PASS),
+        ("api.globex.example", "*.globex.example", Verdict.PASS),
+        ("api.globex.example", "api.other.example", Verdict.WARN),
+        ("127.0.0.1", "api.other.example", Verdict.SKIP),
+        ("localhost", "api.other.example", Verdict.SKIP),
+        ("api.braintrust.svc.cluster.local", "api.other.example", Verdict.SKIP),
+    ],
+)
+def test_host(host: str, declared: str, verdict: Verdict) -> None:
+    finding = front.host_is_declared(told((HOST, declared), host=host))
+    assert finding.verdict is verdict
+    assert verdict is not Verdict.WARN or says_where(finding)
