@@ -7,13 +7,13 @@ The API server's own answer (--backend), where it is known, overrules every gues
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from btdiag.core import sender
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName
+from btdiag.families.cors.contrast import culprit
 from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpose, refusal_of
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
@@ -35,6 +35,8 @@ _LOGIN_WORDS = ("sign in", "log in", "login", "oauth", "authenticate", "authoriz
 class CorsCause(StrEnum):
     """What went wrong on the way, named for the hop that does it."""
 
+    REQUEST_HEADERS = "what the browser sends"  # the same request passes without a group of headers
+    CACHE = "cache"  # the same request passes with a query that no cache has seen
     UPSTREAM = "upstream"  # a gateway's own 5xx: no CORS matter at all
     DOUBLED = "doubled"
     AUTHENTICATION = "authentication"
@@ -54,16 +56,6 @@ class CorsCause(StrEnum):
     SILENCE = "no answer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One trial that a browser would refuse. `with_credentials`: only `credentials: "include"` breaks."""
-
-    trial: CorsTrial
-    refusal: Refusal
-    cause: CorsCause
-    with_credentials: bool = False
-
-
 def is_doubled(seen: Exchange, name: str = ALLOW_ORIGIN) -> bool:
     """Does a response carry a one-value CORS header more than once, or several values in one line?"""
     return len(seen.header_values(name)) > 1 or "," in (seen.header(name) or "")
@@ -80,6 +72,9 @@ def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCaus
     """The cause of a refusal. `survey` holds the neighbours of the trial: the same address, asked otherwise."""
     seen = trial.exchange
     status = seen.status or 0
+    contrasted = _by_contrast(trial, survey)
+    if contrasted is not None:
+        return contrasted
     if is_doubled(seen):
         return CorsCause.DOUBLED
     if status >= 500 and status != 501:
@@ -91,6 +86,27 @@ def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCaus
     if status >= 400:
         return _by_status(trial, survey)
     return _without_origin(trial, survey)
+
+
+def _by_contrast(trial: CorsTrial, survey: CorsSurvey) -> CorsCause | None:
+    """The cause where another question shows it: without a group of headers, or past every cache."""
+    guilty = culprit(survey)
+    if guilty is not None and guilty.refused.exchange.status == trial.exchange.status:
+        return CorsCause.REQUEST_HEADERS
+    return CorsCause.CACHE if not trial.preflight and is_cached(trial, survey) else None
+
+
+def is_cached(trial: CorsTrial, survey: CorsSurvey) -> bool:
+    """Is this a simple request whose like passes with a query that no cache has seen?
+
+    The refused one was asked again too: it is refused every time, or the target would be mixed.
+    """
+    past = {(other.path, other.page) for other in survey.of(Purpose.FRESH) if passes(other)}
+    alike = (trial.exchange.status, trial.exchange.header(ALLOW_ORIGIN))
+    return any(
+        (other.path, other.page) in past and (other.exchange.status, other.exchange.header(ALLOW_ORIGIN)) == alike
+        for other in survey.of(Purpose.ACTUAL)
+    )
 
 
 _BY_ERROR = {
@@ -219,47 +235,6 @@ def _simple_without_origin(trial: CorsTrial, survey: CorsSurvey, has_others: boo
     bare = [other.exchange for other in preflights if other.exchange.header(ALLOW_ORIGIN) is None]
     lists = any(seen.header(name) is not None for seen in bare for name in _LISTS)
     return CorsCause.STRIPPED_REQUEST if has_others or lists else CorsCause.ORIGIN_REFUSED
-
-
-def problems(survey: CorsSurvey, origins: Iterable[str]) -> tuple[Problem, ...]:
-    """Every preflight and simple request of the web app that a browser refuses, without or with credentials."""
-    wanted = frozenset(origins)
-    found = []
-    for trial in survey.of(Purpose.PREFLIGHT, Purpose.ACTUAL):
-        if trial.page.origin not in wanted or is_absent_route(trial, survey) or _is_mere_error(trial):
-            continue
-        for with_credentials in (False, True):
-            refusal = _refusal(trial, with_credentials)
-            if refusal is not None:
-                cause = cause_of(trial, refusal, survey)
-                found.append(Problem(trial=trial, refusal=refusal, cause=cause, with_credentials=with_credentials))
-                break
-    return (*found, *_silences(survey, wanted))
-
-
-def _is_mere_error(trial: CorsTrial) -> bool:
-    """A 4xx to a simple request is judged as an error response."""
-    return not trial.preflight and 400 <= (trial.exchange.status or 0) < 500
-
-
-def _silences(survey: CorsSurvey, origins: frozenset[str]) -> tuple[Problem, ...]:
-    """Preflights that got no answer at all where other requests do."""
-    silent = Refusal(error=CorsError.NETWORK_ERROR, step="CORS-preflight fetch")
-    return tuple(
-        Problem(trial=trial, refusal=silent, cause=CorsCause.SILENCE)
-        for trial in survey.trials
-        if trial.purpose is Purpose.PREFLIGHT and trial.is_silent and trial.page.origin in origins
-    )
-
-
-def _refusal(trial: CorsTrial, with_credentials: bool) -> Refusal | None:
-    if trial.preflight:
-        return refusal_of(trial, with_credentials=with_credentials)
-    refusal = cors_check(trial.page.origin, with_credentials, trial.exchange.headers)
-    leads = sender.redirect(trial.exchange)
-    if refusal is None and leads is not None and leads.to_login:
-        return Refusal(error=CorsError.MISSING_ALLOW_ORIGIN, step="HTTP-redirect fetch")
-    return refusal
 
 
 def is_absent_route(trial: CorsTrial, survey: CorsSurvey) -> bool:
