@@ -18,6 +18,7 @@ from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpos
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.fetch.fields import get
+from btdiag.families.cors.hops import to_plain_http
 from btdiag.families.cors.plan import refused_alike, refused_headers
 
 _LISTS = (
@@ -40,7 +41,9 @@ class CorsCause(StrEnum):
     UPSTREAM = "upstream"  # a gateway's own 5xx: no CORS matter at all
     DOUBLED = "doubled"
     AUTHENTICATION = "authentication"
+    TO_HTTP = "redirect to http"
     REDIRECT = "redirect"
+    NO_ROUTE = "no route"  # 404 to every method, from the front
     METHOD_FILTER = "method filter"
     FIREWALL = "firewall"
     TOO_LARGE = "too large"
@@ -79,6 +82,8 @@ def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCaus
         return CorsCause.DOUBLED
     if status >= 500 and status != 501:
         return CorsCause.UPSTREAM
+    if to_plain_http(trial) is not None:
+        return CorsCause.TO_HTTP
     if refusal.error in _BY_ERROR:
         return _BY_ERROR[refusal.error]
     if sender.redirect(seen) is not None:
@@ -97,10 +102,7 @@ def _by_contrast(trial: CorsTrial, survey: CorsSurvey) -> CorsCause | None:
 
 
 def is_cached(trial: CorsTrial, survey: CorsSurvey) -> bool:
-    """Is this a simple request whose like passes with a query that no cache has seen?
-
-    The refused one was asked again too: it is refused every time, or the target would be mixed.
-    """
+    """Is this a simple request whose like is refused every time, and passes with a query that no cache has seen?"""
     past = {(other.path, other.page) for other in survey.of(Purpose.FRESH) if passes(other)}
     alike = (trial.exchange.status, trial.exchange.header(ALLOW_ORIGIN))
     return any(
@@ -150,6 +152,8 @@ def _by_status(trial: CorsTrial, survey: CorsSurvey) -> CorsCause:
         return CorsCause.ORIGIN_REFUSED
     if status in (401, 407):
         return CorsCause.AUTHENTICATION
+    if lacks_rule(trial, survey):
+        return CorsCause.NO_ROUTE
     if status == 403:
         return _forbidden(trial, survey)
     if status in (413, 414, 431):
@@ -237,14 +241,36 @@ def _simple_without_origin(trial: CorsTrial, survey: CorsSurvey, has_others: boo
     return CorsCause.STRIPPED_REQUEST if has_others or lists else CorsCause.ORIGIN_REFUSED
 
 
-def is_absent_route(trial: CorsTrial, survey: CorsSurvey) -> bool:
-    """Is this a route that the data plane does not have: 404 to OPTIONS and to GET, while other routes pass?"""
-    if not trial.preflight or (trial.exchange.status != 404 and not _is_missing_route(trial.exchange)):
+def is_absent_route(trial: CorsTrial, survey: CorsSurvey, backend: CorsSurvey | None = None) -> bool:
+    """Is this a route that the data plane does not have: 404 to OPTIONS and to GET, while other routes pass?
+
+    Not where the API server itself (`backend`) has it, nor where a gateway's own page says 404: it lacks a rule.
+    """
+    if not trial.preflight or not _says_no_route(trial.exchange):
         return False
     others = [t for t in survey.of(Purpose.PREFLIGHT) if t.page.origin == trial.page.origin and t.path != trial.path]
     there = [t for t in survey.of(Purpose.EXISTS) if t.path == trial.path]
-    gone = all(t.exchange.status == 404 or _is_missing_route(t.exchange) for t in there)
-    return gone and any(passes(other) for other in others)
+    gone = all(_says_no_route(t.exchange) for t in there)
+    own = twin(trial, backend)
+    lacks_rule = passes(own) if own is not None else _is_fronts_404(trial.exchange)
+    return gone and not lacks_rule and any(passes(other) for other in others)
+
+
+def _says_no_route(seen: Exchange) -> bool:
+    return seen.status == 404 or _is_missing_route(seen)
+
+
+def _is_fronts_404(seen: Exchange) -> bool:
+    """Does a load balancer's own page say 404? API Gateway says so of routes that were never deployed there."""
+    return seen.status == 404 and is_gateway_page(seen) and "API Gateway" not in sender.sender(seen).name
+
+
+def lacks_rule(trial: CorsTrial, survey: CorsSurvey) -> bool:
+    """Does the front answer 404 to the path, whatever the method, while it lets preflights of other routes through?"""
+    there = [t for t in survey.of(Purpose.EXISTS) if t.path == trial.path]
+    others = [t for t in survey.of(Purpose.PREFLIGHT) if t.path != trial.path]
+    missing = bool(there) and all(_says_no_route(t.exchange) for t in there)
+    return trial.preflight and _says_no_route(trial.exchange) and missing and any(passes(t) for t in others)
 
 
 def answered_by_gateway(trial: CorsTrial, survey: CorsSurvey) -> bool | None:

@@ -24,6 +24,7 @@ from btdiag.families.cors.fetch import (
 )
 from btdiag.families.cors.fetch.fields import extract_list, get
 from btdiag.families.cors.fetch.preflight import missing_request_headers
+from btdiag.families.cors.hops import redirected_within
 from btdiag.families.cors.mixed import doubtful, mixed, repeat_questions
 
 OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")
@@ -117,7 +118,13 @@ def next_questions(trials: Sequence[CorsTrial]) -> tuple[Question, ...]:
     elif doubts := repeat_questions(trials):
         return tuple(doubts)
     asked = {_identity(trial) for trial in trials}
-    wanted = [*_other_methods(trials), *_halves(trials), *_existence(trials), *_other_origins(trials)]
+    wanted = [
+        *_other_methods(trials),
+        *_halves(trials),
+        *_existence(trials),
+        *_other_origins(trials),
+        *_redirected(trials),
+    ]
     fresh = [question for question in dict.fromkeys(wanted) if _identity(question) not in asked]
     spent = sum(trial.purpose in (Purpose.PART, Purpose.EXISTS) for trial in trials)
     followed = [*fresh[: max(0, MOST_FOLLOW_UPS - spent)], *cache_questions(trials), *contrast_questions(trials)]
@@ -128,6 +135,21 @@ def _identity(one: Question | CorsTrial) -> tuple[object, ...]:
     """What makes two questions one; a contrast is another question than what it is a contrast to."""
     contrast = one.purpose in (Purpose.CONTRAST, Purpose.FRESH)
     return (one.path, one.page, one.preflight, one.sent, one.attempt, one.http2, contrast and one.purpose)
+
+
+MOST_HOPS = 6  # of all simple requests together; a browser follows 20, and a loop is a loop after three
+
+
+def _redirected(trials: Sequence[CorsTrial]) -> list[Question]:
+    """Where simple requests are sent on to within the same origin, as `fetch` follows: only the target is contacted."""
+    actual = [trial for trial in trials if trial.purpose is Purpose.ACTUAL and trial.answered]
+    hops = sum(trial.path not in READABLE_PATHS for trial in actual)
+    found = [
+        Question(purpose=Purpose.ACTUAL, path=path, page=trial.page)
+        for trial in actual
+        if (path := redirected_within(trial)) is not None
+    ]
+    return found[: max(0, MOST_HOPS - hops)]
 
 
 def cache_questions(trials: Sequence[CorsTrial]) -> list[Question]:

@@ -8,9 +8,7 @@ from btdiag.lab.faults.cors import (
     HangsUp,
     LacksNames,
     OverridesErrors,
-    RefusesHeaders,
     RefusesNames,
-    ServesOthersAnswers,
     Welcomes,
 )
 from btdiag.lab.faults.http import AnswersWith, Headers, RequestHeaders
@@ -254,57 +252,4 @@ BUCKET_ALLOWS = Scenario(
     name="cors-bucket",
     summary="The object store allows every origin: nothing is wrong.",
     faults=(Told(has_bucket=True), Headers(hop=LabHop.BRAINSTORE, set=((ORIGIN, "*"),))),
-)
-
-
-def _mixed(name: str, summary: str, *faults: Fault) -> Scenario:
-    """The same preflight is refused and allowed by turns: nothing else of CORS can be judged."""
-    return Scenario(
-        name=name,
-        summary=summary,
-        faults=faults,
-        fails=(MAY_CALL,),
-        skips=(ERRORS, DOUBLED, CACHED, FOREIGN, EXPOSED, APART),
-    )
-
-
-ONE_REPLICA = _mixed(
-    "cors-one-replica",
-    "One server of three is older: its list of request headers lacks x-bt-use-gateway.",
-    LacksNames(methods=OPTIONS, names=("x-bt-use-gateway",), every=3),
-)
-PRODUCT_HEADERS = Scenario(
-    name="cors-product-headers",
-    summary="A rule of the gateway refuses requests that carry x-bt-use-cache; preflights pass.",
-    faults=(RefusesHeaders(methods=("GET", "POST"), prefix="x-bt-use-cache"),),
-    fails=(MAY_CALL,),
-)
-CSRF_GUARD = Scenario(
-    name="cors-csrf-guard",
-    summary="A rule of the gateway refuses POST where the browser says that it comes from another site.",
-    faults=(RefusesHeaders(methods=("POST",), prefix="sec-fetch-site", value="cross-site"),),
-    fails=(MAY_CALL,),
-)
-HOTLINK = Scenario(
-    name="cors-hotlink",
-    summary="A rule of the gateway refuses requests with a Referer of another site.",
-    faults=(RefusesHeaders(prefix="referer"),),
-    fails=(MAY_CALL,),
-    skips=(ERRORS, CACHED, EXPOSED),
-)
-CACHE = Scenario(
-    name="cors-cache",
-    summary="A shared cache serves the answer that another origin got.",
-    faults=(ServesOthersAnswers(methods=("GET",), allows="https://www.braintrustdata.com"),),
-    fails=(APART,),
-    warns=("gateway.preserves-headers",),
-    skips=(MAY_CALL, ERRORS, EXPOSED),
-)
-CACHE_BARE = Scenario(
-    name="cors-cache-bare",
-    summary="A shared cache serves an answer that was made for nobody's page: without CORS headers.",
-    faults=(ServesOthersAnswers(methods=("GET",)),),
-    fails=(APART,),
-    warns=("gateway.preserves-headers",),
-    skips=(MAY_CALL, ERRORS, EXPOSED),
 )

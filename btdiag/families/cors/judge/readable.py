@@ -12,6 +12,7 @@ from btdiag.families.cors.fetch.fields import extract_list, get
 from btdiag.families.cors.fetch.response import exposes
 from btdiag.families.cors.judge.by_turns import steady_ground
 from btdiag.families.cors.judge.standing import MAY_CALL, proof, spoken, where
+from btdiag.families.cors.problems import reads
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut, listed
 
@@ -29,7 +30,7 @@ def exposed_headers_suffice(
     base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
-    trials = [t for s in base.alive.values() for t in s.of(Purpose.ACTUAL) if t.page.origin == origins[0] and passes(t)]
+    trials = [t for s in base.alive.values() for t in reads(s) if t.page.origin == origins[0] and passes(t)]
     if not trials:
         return Finding(
             verdict=Verdict.SKIP, because=MAY_CALL, summary="No response is readable at all, so no header is"

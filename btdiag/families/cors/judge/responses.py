@@ -15,7 +15,7 @@ from btdiag.families.cors.judge.by_turns import steady_ground
 from btdiag.families.cors.judge.standing import MAY_CALL, proof, spoken, where
 from btdiag.families.cors.judge.too_loose import APART, cached_problems
 from btdiag.families.cors.plan import LARGE_BODY
-from btdiag.families.cors.problems import problems
+from btdiag.families.cors.problems import problems, reads
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.causes import FETCH
 
@@ -33,6 +33,8 @@ def _errors(survey: CorsSurvey, origins: Sequence[str]) -> list[CorsTrial]:
     what no page ever asks for."""
     absent = {trial.path for trial in survey.trials if is_absent_route(trial, survey)}
     asked = survey.of(Purpose.ERROR, Purpose.ACTUAL, Purpose.LARGE)
+    if not any(_is_error(trial) for trial in asked):  # a login meets what carries no key
+        asked = survey.of(Purpose.CALL)
     return [
         trial
         for trial in asked
@@ -51,7 +53,7 @@ def errors_are_readable(
     base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
-    good = [t for s in base.alive.values() for t in s.of(Purpose.ACTUAL) if t.page.origin == origins[0]]
+    good = [t for s in base.alive.values() for t in reads(s) if t.page.origin == origins[0]]
     if not any(passes(trial) or is_doubled(trial.exchange) for trial in good):
         return Finding(
             verdict=Verdict.SKIP,

@@ -20,6 +20,8 @@ from btdiag.families.cors.remedy.causes import FETCH, Blame, blame
 from btdiag.families.cors.remedy.words import answer
 
 NOT_DOUBLED = "cors.headers-not-doubled"
+PRESERVES = "gateway.preserves-headers"
+ROUTES = "gateway.routes-reach-their-backend"
 _RANK = {cause: number for number, cause in enumerate(CorsCause)}
 
 
@@ -31,18 +33,19 @@ def web_app_may_call(surveys: Mapping[str, CorsSurvey], origins: Sequence[str], 
     by_turns = refused_by_turns(base.alive)
     if by_turns is not None:
         return by_turns
-    found = [problem for survey in base.alive.values() for problem in problems(survey, origins)]
+    found = [problem for survey in base.alive.values() for problem in problems(survey, origins, backend)]
     strict = [problem for problem in found if not problem.with_credentials]
     if strict and all(problem.cause is CorsCause.DOUBLED for problem in strict):
         return _because_doubled(strict)
     blocking = [problem for problem in strict if problem.cause is not CorsCause.DOUBLED]
-    if blocking and all(problem.cause is CorsCause.CACHE for problem in blocking):
-        return _because_cached(blocking)
+    elsewhere = {problem.cause for problem in blocking}
+    if len(elsewhere) == 1 and (judged := _JUDGED_ELSEWHERE.get(elsewhere.pop())) is not None:
+        return _because(blocking[0].trial, *judged)
     if blocking and all(_flaps(problem, base.alive) for problem in blocking):
         return _because_flapping(blocking)
     if blocking:
         return _may_not(blocking, base.alive, backend)
-    return _only_some_modes(found, base.alive, backend) or _may(base.alive, origins)
+    return _only_some_modes(found, base.alive, backend) or _may(base.alive, origins, backend)
 
 
 def _because_doubled(found: Sequence[Problem]) -> Finding:
@@ -55,13 +58,19 @@ def _because_doubled(found: Sequence[Problem]) -> Finding:
     )
 
 
-def _because_cached(found: Sequence[Problem]) -> Finding:
-    first = found[0].trial
+_JUDGED_ELSEWHERE = {
+    CorsCause.CACHE: (APART, "from a cache with what was made for somebody else; past the cache it passes"),
+    CorsCause.NO_ROUTE: (ROUTES, "in front of the API, whatever the method, so its preflight is too"),
+    CorsCause.TO_HTTP: (PRESERVES, "with a redirect to plain http, which browsers block as mixed content"),
+}
+"""Causes that another claim is about, and the same in words."""
+
+
+def _because(first: CorsTrial, claim: str, how: str) -> Finding:
     return Finding(
         verdict=Verdict.SKIP,
-        because=APART,
-        summary=f"{spoken(first)} is answered from a cache with what was made for somebody else; past the "
-        "cache it passes",
+        because=claim,
+        summary=f"{spoken(first)} is answered {first.exchange.status} {how}",
         evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
     )
 
@@ -228,9 +237,11 @@ def _authorization_by_wildcard(trials: Sequence[CorsTrial], alive: Mapping[str, 
     )
 
 
-def _may(alive: Mapping[str, CorsSurvey], origins: Sequence[str]) -> Finding:
+def _may(alive: Mapping[str, CorsSurvey], origins: Sequence[str], backend: CorsSurvey | None) -> Finding:
     trials = [trial for survey in alive.values() for trial in survey.of(Purpose.PREFLIGHT)]
-    absent = sorted({t.path for label in alive for t in alive[label].trials if is_absent_route(t, alive[label])})
+    absent = sorted(
+        {t.path for label in alive for t in alive[label].trials if is_absent_route(t, alive[label], backend)}
+    )
     judged = {trial.path for trial in trials} - set(absent)
     if not judged:
         return Finding(

@@ -12,7 +12,7 @@ from btdiag.families.cors.facts import HEADERS, CorsSurvey, Purpose
 from btdiag.families.cors.problems import Problem
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.advice import Advice, speaker
-from btdiag.families.cors.remedy.contrast import cached, request_headers
+from btdiag.families.cors.remedy.contrast import cached, request_headers, to_http
 from btdiag.families.cors.remedy.words import action
 
 FETCH = "https://fetch.spec.whatwg.org/#http-cors-protocol"
@@ -105,6 +105,16 @@ def _redirect(problem: Problem, _: Sequence[str], __: CorsSurvey) -> Advice:
         what=f"a gateway redirects to {url} ({speaker(problem)}), and browsers follow no redirect of a preflight",
         text=f"Give the web app the final URL ({url}), or let the gateway redirect navigations only.",
         snippets=snippets.final_address(),
+    )
+
+
+def _no_route(problem: Problem, _: Sequence[str], __: CorsSurvey) -> Advice:
+    head = "/" + problem.trial.path.strip("/").split("/")[0]
+    return Advice(
+        what=f"the load balancer ({speaker(problem)}) has no rule for {problem.trial.path}: it answers 404 to GET too, "
+        "while other routes reach the API",
+        text=f"Route {head}/* to the API, or to the backend that serves it, like the other paths.",
+        snippets=snippets.path_reaches_the_api(head),
     )
 
 
@@ -259,10 +269,12 @@ def _credentials(problem: Problem, _: Sequence[str], __: CorsSurvey) -> Advice:
 _ADVICE = {
     CorsCause.REQUEST_HEADERS: request_headers,
     CorsCause.CACHE: cached,
+    CorsCause.TO_HTTP: to_http,
     CorsCause.UPSTREAM: _upstream,
     CorsCause.DOUBLED: _doubled,
     CorsCause.AUTHENTICATION: _authentication,
     CorsCause.REDIRECT: _redirect,
+    CorsCause.NO_ROUTE: _no_route,
     CorsCause.METHOD_FILTER: _method_filter,
     CorsCause.FIREWALL: _firewall,
     CorsCause.TOO_LARGE: _too_large,

@@ -1,4 +1,4 @@
-"""What to say where a contrast named the cause: a rule on something that browsers send, or a cache."""
+"""What to say where a contrast named the cause: a rule on something that browsers send, a cache, a lost scheme."""
 
 from __future__ import annotations
 
@@ -56,6 +56,16 @@ def cached(problem: Problem, _: Sequence[str], __: CorsSurvey) -> Advice:
         text="Keep the API's paths out of shared caches (or let the cache tell answers apart by Origin), empty the "
         "cache, and send Vary: Origin.",
         snippets=snippets.caches_keep_apart(),
+    )
+
+
+def to_http(problem: Problem, _: Sequence[str], __: CorsSurvey) -> Advice:
+    """The API takes the call for one over plain http, as the hop in front of it does not say otherwise."""
+    return Advice(
+        what=f"an answer redirects to {problem.refusal.parameter}, which browsers block as mixed content: who wrote it "
+        f"({speaker(problem)}) takes the call for one over plain http",
+        text="Let the hop that ends TLS say X-Forwarded-Proto: https, and let every hop behind it pass that on.",
+        snippets=(Snippet(product="nginx", code="proxy_set_header X-Forwarded-Proto https;"),),
     )
 
 

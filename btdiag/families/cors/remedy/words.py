@@ -18,6 +18,7 @@ _WHY = {
     CorsCause.UPSTREAM: "its requests end in a gateway's own error",
     CorsCause.DOUBLED: "answers name its origin twice",
     CorsCause.AUTHENTICATION: "its preflights are asked to log in",
+    CorsCause.TO_HTTP: "it redirects to plain http",
     CorsCause.REDIRECT: "its requests are redirected",
     CorsCause.METHOD_FILTER: "OPTIONS is refused",
     CorsCause.FIREWALL: "a firewall refuses OPTIONS",
@@ -35,6 +36,7 @@ _DO = {
     CorsCause.UPSTREAM: "Find out why these requests fail behind the gateway; the browser's CORS message is a symptom",
     CorsCause.DOUBLED: "Let either the API or the gateway set Access-Control-Allow-Origin, not both",
     CorsCause.AUTHENTICATION: "Exempt OPTIONS from authentication in the gateway",
+    CorsCause.TO_HTTP: "Let the hop that ends TLS send X-Forwarded-Proto: https to the API",
     CorsCause.REDIRECT: "Give the web app the final URL, or let the gateway redirect navigations only",
     CorsCause.METHOD_FILTER: "Route OPTIONS to the API like the other methods",
     CorsCause.FIREWALL: "Let OPTIONS and the product's request headers pass the firewall's rules",
@@ -81,6 +83,8 @@ def _reason(problem: Problem, names: Sequence[str], survey: CorsSurvey, room: in
         return f"only {allowed_origin(problem.trial)} is allowed"
     if problem.cause is CorsCause.ORIGIN_REFUSED:
         return f"{problem.trial.page.origin} is not allowed"
+    if problem.cause is CorsCause.NO_ROUTE:
+        return f"{problem.trial.path} is not routed to it"
     return _WHY.get(problem.cause, "preflights refuse its headers")
 
 
@@ -100,4 +104,6 @@ def action(problem: Problem, names: Sequence[str], survey: CorsSurvey) -> str:
         return cut(f"Allow {origin} where CORS is answered (at the API: WHITELISTED_ORIGINS)", MOST_ACTION)
     if problem.cause is CorsCause.CREDENTIALS:
         return cut(f"Send {origin} as the allowed origin, and Access-Control-Allow-Credentials: true", MOST_ACTION)
+    if problem.cause is CorsCause.NO_ROUTE:
+        return cut(f"Route {problem.trial.path} to the API in the load balancer, like the other paths", MOST_ACTION)
     return _DO[problem.cause]
