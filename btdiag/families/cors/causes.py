@@ -7,17 +7,18 @@ The API server's own answer (--backend), where it is known, overrules every gues
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from btdiag.core import sender
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName
+from btdiag.families.cors.contrast import culprit
 from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpose, refusal_of
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.fetch.fields import get
+from btdiag.families.cors.hops import to_plain_http
 from btdiag.families.cors.plan import refused_alike, refused_headers
 
 _LISTS = (
@@ -35,10 +36,14 @@ _LOGIN_WORDS = ("sign in", "log in", "login", "oauth", "authenticate", "authoriz
 class CorsCause(StrEnum):
     """What went wrong on the way, named for the hop that does it."""
 
+    REQUEST_HEADERS = "what the browser sends"  # the same request passes without a group of headers
+    CACHE = "cache"  # the same request passes with a query that no cache has seen
     UPSTREAM = "upstream"  # a gateway's own 5xx: no CORS matter at all
     DOUBLED = "doubled"
     AUTHENTICATION = "authentication"
+    TO_HTTP = "redirect to http"
     REDIRECT = "redirect"
+    NO_ROUTE = "no route"  # 404 to every method, from the front
     METHOD_FILTER = "method filter"
     FIREWALL = "firewall"
     TOO_LARGE = "too large"
@@ -52,16 +57,6 @@ class CorsCause(StrEnum):
     BROKEN_LIST = "broken list"
     CREDENTIALS = "credentials"
     SILENCE = "no answer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One trial that a browser would refuse. `with_credentials`: only `credentials: "include"` breaks."""
-
-    trial: CorsTrial
-    refusal: Refusal
-    cause: CorsCause
-    with_credentials: bool = False
 
 
 def is_doubled(seen: Exchange, name: str = ALLOW_ORIGIN) -> bool:
@@ -80,10 +75,15 @@ def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCaus
     """The cause of a refusal. `survey` holds the neighbours of the trial: the same address, asked otherwise."""
     seen = trial.exchange
     status = seen.status or 0
+    contrasted = _by_contrast(trial, survey)
+    if contrasted is not None:
+        return contrasted
     if is_doubled(seen):
         return CorsCause.DOUBLED
     if status >= 500 and status != 501:
         return CorsCause.UPSTREAM
+    if to_plain_http(trial) is not None:
+        return CorsCause.TO_HTTP
     if refusal.error in _BY_ERROR:
         return _BY_ERROR[refusal.error]
     if sender.redirect(seen) is not None:
@@ -91,6 +91,24 @@ def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCaus
     if status >= 400:
         return _by_status(trial, survey)
     return _without_origin(trial, survey)
+
+
+def _by_contrast(trial: CorsTrial, survey: CorsSurvey) -> CorsCause | None:
+    """The cause where another question shows it: without a group of headers, or past every cache."""
+    guilty = culprit(survey)
+    if guilty is not None and guilty.refused.exchange.status == trial.exchange.status:
+        return CorsCause.REQUEST_HEADERS
+    return CorsCause.CACHE if not trial.preflight and is_cached(trial, survey) else None
+
+
+def is_cached(trial: CorsTrial, survey: CorsSurvey) -> bool:
+    """Is this a simple request whose like is refused every time, and passes with a query that no cache has seen?"""
+    past = {(other.path, other.page) for other in survey.of(Purpose.FRESH) if passes(other)}
+    alike = (trial.exchange.status, trial.exchange.header(ALLOW_ORIGIN))
+    return any(
+        (other.path, other.page) in past and (other.exchange.status, other.exchange.header(ALLOW_ORIGIN)) == alike
+        for other in survey.of(Purpose.ACTUAL)
+    )
 
 
 _BY_ERROR = {
@@ -134,6 +152,8 @@ def _by_status(trial: CorsTrial, survey: CorsSurvey) -> CorsCause:
         return CorsCause.ORIGIN_REFUSED
     if status in (401, 407):
         return CorsCause.AUTHENTICATION
+    if lacks_rule(trial, survey):
+        return CorsCause.NO_ROUTE
     if status == 403:
         return _forbidden(trial, survey)
     if status in (413, 414, 431):
@@ -221,55 +241,36 @@ def _simple_without_origin(trial: CorsTrial, survey: CorsSurvey, has_others: boo
     return CorsCause.STRIPPED_REQUEST if has_others or lists else CorsCause.ORIGIN_REFUSED
 
 
-def problems(survey: CorsSurvey, origins: Iterable[str]) -> tuple[Problem, ...]:
-    """Every preflight and simple request of the web app that a browser refuses, without or with credentials."""
-    wanted = frozenset(origins)
-    found = []
-    for trial in survey.of(Purpose.PREFLIGHT, Purpose.ACTUAL):
-        if trial.page.origin not in wanted or is_absent_route(trial, survey) or _is_mere_error(trial):
-            continue
-        for with_credentials in (False, True):
-            refusal = _refusal(trial, with_credentials)
-            if refusal is not None:
-                cause = cause_of(trial, refusal, survey)
-                found.append(Problem(trial=trial, refusal=refusal, cause=cause, with_credentials=with_credentials))
-                break
-    return (*found, *_silences(survey, wanted))
+def is_absent_route(trial: CorsTrial, survey: CorsSurvey, backend: CorsSurvey | None = None) -> bool:
+    """Is this a route that the data plane does not have: 404 to OPTIONS and to GET, while other routes pass?
 
-
-def _is_mere_error(trial: CorsTrial) -> bool:
-    """A 4xx to a simple request is judged as an error response."""
-    return not trial.preflight and 400 <= (trial.exchange.status or 0) < 500
-
-
-def _silences(survey: CorsSurvey, origins: frozenset[str]) -> tuple[Problem, ...]:
-    """Preflights that got no answer at all where other requests do."""
-    silent = Refusal(error=CorsError.NETWORK_ERROR, step="CORS-preflight fetch")
-    return tuple(
-        Problem(trial=trial, refusal=silent, cause=CorsCause.SILENCE)
-        for trial in survey.trials
-        if trial.purpose is Purpose.PREFLIGHT and trial.is_silent and trial.page.origin in origins
-    )
-
-
-def _refusal(trial: CorsTrial, with_credentials: bool) -> Refusal | None:
-    if trial.preflight:
-        return refusal_of(trial, with_credentials=with_credentials)
-    refusal = cors_check(trial.page.origin, with_credentials, trial.exchange.headers)
-    leads = sender.redirect(trial.exchange)
-    if refusal is None and leads is not None and leads.to_login:
-        return Refusal(error=CorsError.MISSING_ALLOW_ORIGIN, step="HTTP-redirect fetch")
-    return refusal
-
-
-def is_absent_route(trial: CorsTrial, survey: CorsSurvey) -> bool:
-    """Is this a route that the data plane does not have: 404 to OPTIONS and to GET, while other routes pass?"""
-    if not trial.preflight or (trial.exchange.status != 404 and not _is_missing_route(trial.exchange)):
+    Not where the API server itself (`backend`) has it, nor where a gateway's own page says 404: it lacks a rule.
+    """
+    if not trial.preflight or not _says_no_route(trial.exchange):
         return False
     others = [t for t in survey.of(Purpose.PREFLIGHT) if t.page.origin == trial.page.origin and t.path != trial.path]
     there = [t for t in survey.of(Purpose.EXISTS) if t.path == trial.path]
-    gone = all(t.exchange.status == 404 or _is_missing_route(t.exchange) for t in there)
-    return gone and any(passes(other) for other in others)
+    gone = all(_says_no_route(t.exchange) for t in there)
+    own = twin(trial, backend)
+    lacks_rule = passes(own) if own is not None else _is_fronts_404(trial.exchange)
+    return gone and not lacks_rule and any(passes(other) for other in others)
+
+
+def _says_no_route(seen: Exchange) -> bool:
+    return seen.status == 404 or _is_missing_route(seen)
+
+
+def _is_fronts_404(seen: Exchange) -> bool:
+    """Does a load balancer's own page say 404? API Gateway says so of routes that were never deployed there."""
+    return seen.status == 404 and is_gateway_page(seen) and "API Gateway" not in sender.sender(seen).name
+
+
+def lacks_rule(trial: CorsTrial, survey: CorsSurvey) -> bool:
+    """Does the front answer 404 to the path, whatever the method, while it lets preflights of other routes through?"""
+    there = [t for t in survey.of(Purpose.EXISTS) if t.path == trial.path]
+    others = [t for t in survey.of(Purpose.PREFLIGHT) if t.path != trial.path]
+    missing = bool(there) and all(_says_no_route(t.exchange) for t in there)
+    return trial.preflight and _says_no_route(trial.exchange) and missing and any(passes(t) for t in others)
 
 
 def answered_by_gateway(trial: CorsTrial, survey: CorsSurvey) -> bool | None:

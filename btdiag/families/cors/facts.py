@@ -49,16 +49,50 @@ class Purpose(StrEnum):
     OTHER = "another origin of the product"
     PLAIN = "no origin at all"
     LARGE = "large body"
+    CALL = "call as the web app makes it"
+    REPEAT = "the same once more, alone"
+    CONTRAST = "the same without a group of headers"
+    FRESH = "a URL that no cache has seen"
+
+
+class Group(StrEnum):
+    """Headers of a browser's call that a rule may look at together."""
+
+    ORIGIN = "Origin"
+    REFERER = "Referer"
+    SEC_FETCH = "Sec-Fetch-*"
+    LANGUAGE = "Accept-Language"
+    PRODUCT = "x-bt-*"
+    SDK = "x-stainless-*"
+    BODY = "Content-Type: application/json"
+    HINTS = "Sec-CH-UA*"
+    ENCODINGS = "Accept-Encoding: gzip, deflate, br, zstd"
+    KEY = "Authorization"
+    VERSION = "HTTP/2"  # no header: the version of HTTP that carries them
+
+
+BASIC = (Group.ORIGIN, Group.REFERER, Group.SEC_FETCH, Group.LANGUAGE)
+"""What goes with a preflight and a simple request."""
+WHOLE = tuple(group for group in Group if group is not Group.VERSION)
+"""What goes with a call of the web app."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One request to send. `path` is an API path; `page` what the page asks for; OPTIONS when `preflight`."""
+    """One request to send. `path` is an API path; `page` what the page asks for; OPTIONS when `preflight`.
+
+    `sent` are the groups of headers that go with it; `attempt` tells repeats apart, which are asked alone, each on a
+    connection of its own; `http2` offers HTTP/2 first, as browsers do; `fresh` adds a query that no cache has seen.
+    """
 
     purpose: Purpose
     path: str
     page: PageRequest
     preflight: bool = False
+    sent: tuple[Group, ...] = BASIC
+    attempt: int = 0
+    http2: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +104,9 @@ class CorsTrial:
     page: PageRequest
     preflight: bool
     exchange: Exchange
+    sent: tuple[Group, ...] = BASIC
+    attempt: int = 0
+    http2: bool = False
 
     @property
     def is_silent(self) -> bool:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from btdiag.core.product import UNKNOWN_PATH, WEB_APP
-from btdiag.families.cors.facts import API_PATH, CLASSES, HEADERS, PROXY_PATH, CorsTrial, Purpose, Question, refusal_of
+from btdiag.families.cors.contrast import call_questions, contrast_questions
+from btdiag.families.cors.facts import (
+    API_PATH,
+    CLASSES,
+    HEADERS,
+    PROXY_PATH,
+    CorsSurvey,
+    CorsTrial,
+    Purpose,
+    Question,
+    refusal_of,
+)
 from btdiag.families.cors.fetch import (
     CorsError,
     PageRequest,
@@ -13,6 +24,8 @@ from btdiag.families.cors.fetch import (
 )
 from btdiag.families.cors.fetch.fields import extract_list, get
 from btdiag.families.cors.fetch.preflight import missing_request_headers
+from btdiag.families.cors.hops import redirected_within
+from btdiag.families.cors.mixed import doubtful, mixed, repeat_questions
 
 OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")
 _JSON = "application/json"
@@ -77,7 +90,7 @@ def first_questions(allowed: Sequence[str]) -> tuple[Question, ...]:
         )
     ]
     plain = Question(purpose=Purpose.PLAIN, path="/", page=page_request(""))
-    return (plain, *preflights, *actual, *errors, *foreign)
+    return (plain, *preflights, *call_questions(main), *actual, *errors, *foreign)
 
 
 def bucket_questions(path: str, query: str) -> tuple[Question, ...]:
@@ -99,15 +112,53 @@ MOST_FOLLOW_UPS = 32  # two broken headers among fifteen take some twenty questi
 
 def next_questions(trials: Sequence[CorsTrial]) -> tuple[Question, ...]:
     """What to ask after these trials, () when all is known: methods not yet vouched for, and halves of what failed."""
-    asked = {(trial.path, trial.page, trial.preflight) for trial in trials}
-    wanted = [*_other_methods(trials), *_halves(trials), *_existence(trials), *_other_origins(trials)]
-    fresh = [
-        question
-        for question in dict.fromkeys(wanted)
-        if (question.path, question.page, question.preflight) not in asked
+    if any(trial.purpose is Purpose.REPEAT for trial in trials):
+        if mixed(CorsSurvey(trials=tuple(trials))) is not None:
+            return ()
+    elif doubts := repeat_questions(trials):
+        return tuple(doubts)
+    asked = {_identity(trial) for trial in trials}
+    wanted = [
+        *_other_methods(trials),
+        *_halves(trials),
+        *_existence(trials),
+        *_other_origins(trials),
+        *_redirected(trials),
     ]
+    fresh = [question for question in dict.fromkeys(wanted) if _identity(question) not in asked]
     spent = sum(trial.purpose in (Purpose.PART, Purpose.EXISTS) for trial in trials)
-    return tuple(fresh[: max(0, MOST_FOLLOW_UPS - spent)])
+    followed = [*fresh[: max(0, MOST_FOLLOW_UPS - spent)], *cache_questions(trials), *contrast_questions(trials)]
+    return tuple(question for question in followed if _identity(question) not in asked)
+
+
+def _identity(one: Question | CorsTrial) -> tuple[object, ...]:
+    """What makes two questions one; a contrast is another question than what it is a contrast to."""
+    contrast = one.purpose in (Purpose.CONTRAST, Purpose.FRESH)
+    return (one.path, one.page, one.preflight, one.sent, one.attempt, one.http2, contrast and one.purpose)
+
+
+MOST_HOPS = 6  # of all simple requests together; a browser follows 20, and a loop is a loop after three
+
+
+def _redirected(trials: Sequence[CorsTrial]) -> list[Question]:
+    """Where simple requests are sent on to within the same origin, as `fetch` follows: only the target is contacted."""
+    actual = [trial for trial in trials if trial.purpose is Purpose.ACTUAL and trial.answered]
+    hops = sum(trial.path not in READABLE_PATHS for trial in actual)
+    found = [
+        Question(purpose=Purpose.ACTUAL, path=path, page=trial.page)
+        for trial in actual
+        if (path := redirected_within(trial)) is not None
+    ]
+    return found[: max(0, MOST_HOPS - hops)]
+
+
+def cache_questions(trials: Sequence[CorsTrial]) -> list[Question]:
+    """Each refused simple request once more with a query that no cache has seen."""
+    return [
+        Question(purpose=Purpose.FRESH, path=trial.path, page=trial.page, fresh=True)
+        for trial in doubtful(trials)
+        if not trial.preflight and trial.answered
+    ]
 
 
 def _other_methods(trials: Sequence[CorsTrial]) -> list[Question]:

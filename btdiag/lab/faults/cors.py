@@ -83,3 +83,35 @@ class OverridesErrors(Rule):
     async def after(self, request: Request, response: Response, visit: Visit) -> Response:
         """The vendor's page for an error, anything else as it is."""
         return page(self.style, response.status) if response.status >= 400 else response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusesHeaders(Rule):
+    """A request that carries a header whose name begins so, with this value if one is given, gets the vendor's page."""
+
+    prefix: str
+    value: str = ""
+    status: int = 403
+    style: str = "nginx"
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request, or the refusal."""
+        carried = [value for name, value in request.headers if name.lower().startswith(self.prefix)]
+        refused = self.value in carried if self.value else bool(carried)
+        return page(self.style, self.status) if refused else request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServesOthersAnswers(Rule):
+    """A shared cache gives everybody the answer that another origin got (`allows`; "": nobody's), unless the query is
+    one that it has not seen."""
+
+    allows: str = ""
+
+    async def after(self, request: Request, response: Response, visit: Visit) -> Response:
+        """The response from the cache, or the API's own."""
+        if "?" in request.target or response.status != 200:
+            return response
+        stored = replace(response, headers=without(response.headers, (ORIGIN.lower(), CREDENTIALS.lower())))
+        stored = stored.adding((ORIGIN, self.allows)) if self.allows else stored
+        return stored.adding(("Age", "37"), ("X-Cache", "Hit from cache"))

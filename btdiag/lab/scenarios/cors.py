@@ -2,7 +2,15 @@
 
 from dataclasses import replace
 
-from btdiag.lab.faults.cors import CREDENTIALS, ORIGIN, HangsUp, LacksNames, OverridesErrors, RefusesNames, Welcomes
+from btdiag.lab.faults.cors import (
+    CREDENTIALS,
+    ORIGIN,
+    HangsUp,
+    LacksNames,
+    OverridesErrors,
+    RefusesNames,
+    Welcomes,
+)
 from btdiag.lab.faults.http import AnswersWith, Headers, RequestHeaders
 from btdiag.lab.plan import LabHop, Told
 from btdiag.lab.scenario import Fault, Scenario

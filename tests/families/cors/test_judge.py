@@ -81,6 +81,9 @@ def trial(question: Question, answer: Answer, label: str) -> CorsTrial:
         page=question.page,
         preflight=question.preflight,
         exchange=exchange,
+        sent=question.sent,
+        attempt=question.attempt,
+        http2=question.http2,
     )
 
 

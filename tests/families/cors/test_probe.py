@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from btdiag.core.credential import WITHHELD
 from btdiag.core.measurement import NotAsked, Unknown
 from btdiag.core.product import WEB_APP
 from btdiag.core.target import Mode, Proxy, Route, Secret, Target, Way
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, Purpose
 from btdiag.families.cors.plan import LARGE_BODY
-from btdiag.families.cors.probe import CONNECTIONS, cors_backend, cors_bucket, cors_survey
+from btdiag.families.cors.probe.survey import CONNECTIONS, cors_backend, cors_bucket, cors_survey
 from btdiag.lab.plan import LabPlan
 from btdiag.net.wire import Wire
 from tests.support.labclient import staged
@@ -59,7 +60,7 @@ async def test_few_connections_carry_all_requests_of_a_browser() -> None:
         target = target_of(told)
         wire = Wire(target, user_agent="btdiag/test")
         survey = await cors_survey(way_of(target), target, wire, Mode(quick=True))
-    assert wire.counts.connections == CONNECTIONS
+    assert wire.counts.connections == CONNECTIONS + len(survey.of(Purpose.CALL))
     assert wire.counts.requests == len(survey.trials)
     assert all(trial.answered for trial in survey.trials)
     first = survey.of(Purpose.PREFLIGHT)[0].exchange
@@ -67,8 +68,38 @@ async def test_few_connections_carry_all_requests_of_a_browser() -> None:
     assert sent["Access-Control-Request-Headers"] == ",".join(HEADERS)
     assert sent["Access-Control-Request-Method"] == "POST"
     assert (sent["Origin"], sent["Accept"], sent["Sec-Fetch-Mode"]) == (WEB_APP, "*/*", "cors")
-    names = {name.lower() for trial in survey.trials for name, _ in trial.exchange.request_headers}
-    assert not names & {"authorization", "cookie", "content-type"}
+    carrying = {"authorization", "cookie", "content-type", "x-bt-parent"}
+    with_them = [
+        trial.purpose
+        for trial in survey.trials
+        if carrying & {name.lower() for name, _ in trial.exchange.request_headers}
+    ]
+    assert with_them == [Purpose.CALL, Purpose.CALL]
+
+
+@in_a_loop
+async def test_the_calls_are_made_as_the_web_app_makes_them() -> None:
+    async with staged(LabPlan()) as told:
+        target = target_of(told)
+        survey = await cors_survey(way_of(target), target, Wire(target, user_agent="btdiag/test"), Mode(quick=True))
+    read, write = [trial.exchange for trial in survey.of(Purpose.CALL)]
+    assert (read.method, write.method, write.url.endswith("/v1/btdiag-no-such-route")) == ("GET", "POST", True)
+    for seen in (read, write):
+        sent = {name.lower(): value for name, value in seen.request_headers}
+        assert sent["user-agent"] == "btdiag/test"
+        assert sent["accept-encoding"] == "gzip, deflate, br, zstd"
+        assert sent["authorization"] == WITHHELD
+        assert {"x-bt-use-gateway", "sec-fetch-site", "sec-ch-ua", "referer", "origin"} <= sent.keys()
+
+
+@in_a_loop
+async def test_the_key_goes_nowhere_but_to_the_target_over_trusted_tls() -> None:
+    async with staged(LabPlan()) as told:
+        target = replace(target_of(told), lab_scenario=None)
+        survey = await cors_backend(target, Wire(target, user_agent="btdiag/test"))
+    read, _ = [trial.exchange for trial in survey.of(Purpose.CALL)]
+    assert read.key_withheld
+    assert "authorization" not in {name.lower() for name, _ in read.request_headers}
 
 
 @in_a_loop

@@ -22,7 +22,7 @@ from btdiag.core.product import WEB_APP
 from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.families.cors.facts import CorsSurvey
 from btdiag.families.cors.judge import readable, responses, too_loose, web_app
-from btdiag.families.cors.probe import cors_backend, cors_survey
+from btdiag.families.cors.probe.survey import cors_backend, cors_survey
 from btdiag.net.wire import Wire
 from tests.support.tools import need
 

@@ -60,9 +60,13 @@ _CLIENT_HINTS = {  # Chromium's own: hints that carry one plain value
 
 
 class Credentials(StrEnum):
-    """The credentials mode of a fetch to another origin: are cookies and client certificates sent?"""
+    """The credentials mode of a fetch to another origin: are cookies and client certificates sent?
+
+    `same-origin`, the default of `fetch`, sends none to another origin: the CORS check takes it for `omit`.
+    """
 
     OMIT = "omit"
+    SAME_ORIGIN = "same-origin"
     INCLUDE = "include"
 
 

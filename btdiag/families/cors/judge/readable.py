@@ -10,8 +10,11 @@ from btdiag.families.cors.facts import EXPOSED, CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch.check import ALLOW_ORIGIN
 from btdiag.families.cors.fetch.fields import extract_list, get
 from btdiag.families.cors.fetch.response import exposes
-from btdiag.families.cors.judge.standing import MAY_CALL, ground, proof, spoken, where
+from btdiag.families.cors.judge.by_turns import steady_ground
+from btdiag.families.cors.judge.standing import MAY_CALL, proof, spoken, where
+from btdiag.families.cors.problems import reads
 from btdiag.families.cors.remedy import snippets
+from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut, listed
 
 _EXPOSE = "Access-Control-Expose-Headers"
 _FILTERED = "Fetch standard, CORS filtered response"
@@ -24,10 +27,10 @@ def exposed_headers_suffice(
 
     A gateway that exposes none is no fault as long as no response is seen to carry one.
     """
-    base = ground(surveys)
+    base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
-    trials = [t for s in base.alive.values() for t in s.of(Purpose.ACTUAL) if t.page.origin == origins[0] and passes(t)]
+    trials = [t for s in base.alive.values() for t in reads(s) if t.page.origin == origins[0] and passes(t)]
     if not trials:
         return Finding(
             verdict=Verdict.SKIP, because=MAY_CALL, summary="No response is readable at all, so no header is"
@@ -76,6 +79,7 @@ def _not_exposed(
     why = f"{_EXPOSE} is no list of names ({value!r})" if broken else f"{_EXPOSE} is {value or 'missing'}"
     return Finding(
         verdict=Verdict.FAIL if kept else Verdict.WARN,
+        answer=cut(f"Pages of the web app cannot read {listed(names, 50)}", MOST_ANSWER),
         summary=f"Pages cannot read {', '.join(names)} in the answer to {spoken(first)} {where(list(hidden), alive)}: "
         f"{why}{proved}",
         hop=HopName.LOAD_BALANCER,
@@ -85,6 +89,7 @@ def _not_exposed(
         evidence=proof(first, f"{_EXPOSE}: {', '.join(EXPOSED)}"),
         remedy=Remedy(
             text=f"Expose {', '.join(names)} where CORS headers are set, or leave them to the API.",
+            action=cut(f"Expose {listed(names, 60)} where CORS headers are set, or leave them to the API", MOST_ACTION),
             snippets=snippets.exposed(EXPOSED),
         ),
         sources=(_FILTERED,),
@@ -108,6 +113,7 @@ def bucket_lets_the_web_app_read(survey: CorsSurvey, origins: Sequence[str]) -> 
     value = first.exchange.header(ALLOW_ORIGIN)
     return Finding(
         verdict=Verdict.FAIL,
+        answer="Large traces are not shown: the object store refuses the web app's pages (Origin: null)",
         summary=f"The object store answers Origin: null with {ALLOW_ORIGIN} {value or 'missing'} (status "
         f"{first.exchange.status}): results above some 4 MB are redirected there, and the page says 'Failed to fetch'",
         hop=HopName.API,
@@ -118,6 +124,7 @@ def bucket_lets_the_web_app_read(survey: CorsSurvey, origins: Sequence[str]) -> 
         remedy=Remedy(
             text="Let the object store's CORS configuration allow every origin for GET: the URLs are presigned, and "
             "after a redirect across origins the browser sends `null` instead of the web app's origin.",
+            action="Let the object store's CORS rules allow every origin for GET: its URLs are presigned",
             snippets=snippets.bucket(origins[0]),
         ),
         sources=(

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import sender
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
-from btdiag.families.cors.causes import is_absent_route, is_doubled, is_gateway_page, passes, problems, twin
+from btdiag.families.cors.causes import is_absent_route, is_doubled, is_gateway_page, passes, twin
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch import cors_check, max_age
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
-from btdiag.families.cors.judge.standing import MAY_CALL, ground, proof, spoken, where
+from btdiag.families.cors.judge.by_turns import steady_ground
+from btdiag.families.cors.judge.standing import MAY_CALL, proof, spoken, where
+from btdiag.families.cors.judge.too_loose import APART, cached_problems
 from btdiag.families.cors.plan import LARGE_BODY
+from btdiag.families.cors.problems import problems, reads
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.causes import FETCH
 
@@ -30,6 +33,8 @@ def _errors(survey: CorsSurvey, origins: Sequence[str]) -> list[CorsTrial]:
     what no page ever asks for."""
     absent = {trial.path for trial in survey.trials if is_absent_route(trial, survey)}
     asked = survey.of(Purpose.ERROR, Purpose.ACTUAL, Purpose.LARGE)
+    if not any(_is_error(trial) for trial in asked):  # a login meets what carries no key
+        asked = survey.of(Purpose.CALL)
     return [
         trial
         for trial in asked
@@ -45,15 +50,19 @@ def errors_are_readable(
     surveys: Mapping[str, CorsSurvey], origins: Sequence[str], backend: CorsSurvey | None
 ) -> Finding:
     """The claim of cors.errors-are-readable: what the API or a gateway refuses reaches the page as an error."""
-    base = ground(surveys)
+    base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
-    good = [t for s in base.alive.values() for t in s.of(Purpose.ACTUAL) if t.page.origin == origins[0]]
+    good = [t for s in base.alive.values() for t in reads(s) if t.page.origin == origins[0]]
     if not any(passes(trial) or is_doubled(trial.exchange) for trial in good):
         return Finding(
             verdict=Verdict.SKIP,
             because=MAY_CALL,
             summary=f"Not even successful responses are readable for {origins[0]}, so errors are not either",
+        )
+    if cached_problems(base.alive, origins):
+        return Finding(
+            verdict=Verdict.SKIP, because=APART, summary="A cache answers for the API, so its errors are not to be seen"
         )
     errors = [trial for survey in base.alive.values() for trial in _errors(survey, origins)]
     if not errors:
@@ -114,6 +123,7 @@ def _unreadable(
     cause = "the API sends errors without CORS headers" if at_api else _why_unreadable(hidden)
     return Finding(
         verdict=Verdict.FAIL,
+        answer="Users of the web app see 'Failed to fetch' instead of the API's errors",
         summary=f"{len(hidden)} of {len(errors)} error responses ({_statuses(hidden)}) are hidden from the page "
         f"{where(hidden, alive)}: {cause}; users see 'Failed to fetch' instead of the reason{direct}",
         hop=HopName.API if at_api else HopName.LOAD_BALANCER,
@@ -123,6 +133,7 @@ def _unreadable(
         evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
         remedy=Remedy(
             text="Add the CORS headers to every status (nginx: `always`), and do not replace the API's error pages.",
+            action="Add the CORS headers to every status (nginx: `always`), and keep the API's own error pages",
             snippets=snippets.headers_on_errors_too(first.page.origin),
         ),
         sources=("https://nginx.org/en/docs/http/ngx_http_headers_module.html#add_header", FETCH),
@@ -133,7 +144,7 @@ def headers_not_doubled(
     surveys: Mapping[str, CorsSurvey], origins: Sequence[str], backend: CorsSurvey | None
 ) -> Finding:
     """The claim of cors.headers-not-doubled: the headers that may have one value have one."""
-    base = ground(surveys)
+    base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
     purposes = (Purpose.PREFLIGHT, Purpose.ACTUAL, Purpose.ERROR)
@@ -160,6 +171,9 @@ def _doubled(
     effect = "browsers refuse every such response" if blocks else "browsers refuse it with credentials: 'include' only"
     return Finding(
         verdict=Verdict.FAIL if blocks else Verdict.WARN,
+        answer="The web app cannot call the API: answers name the allowed origin twice"
+        if blocks
+        else "Calls of the web app with cookies would be refused: a CORS header comes twice",
         summary=f"{name} is doubled ({' and '.join(map(repr, values))}) in the answer to {spoken(first)} "
         f"{where(trials, alive)}: {source}, and {effect}",
         hop=HopName.API if by_api else HopName.LOAD_BALANCER,
@@ -169,6 +183,7 @@ def _doubled(
         evidence=proof(first, f"{name} once"),
         remedy=Remedy(
             text=f"Let either the API or the gateway set {name}, not both.",
+            action=f"Let either the API or the gateway set {name}, not both",
             snippets=snippets.one_allow_origin(first.page.origin),
         ),
         sources=(FETCH, "Fetch standard, CORS check"),
@@ -187,7 +202,7 @@ def preflight_is_cached(
     surveys: Mapping[str, CorsSurvey], origins: Sequence[str], backend: CorsSurvey | None
 ) -> Finding:
     """The claim of cors.preflight-is-cached: browsers may remember a preflight long enough to be of use."""
-    base = ground(surveys)
+    base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
     trials = [
@@ -215,6 +230,7 @@ def _not_cached(short: Sequence[CorsTrial], alive: Mapping[str, CorsSurvey], bac
     seconds = max_age(first.exchange.headers)
     return Finding(
         verdict=Verdict.WARN,
+        answer="The web app is slower than it need be: browsers forget its preflights at once",
         summary=f"Access-Control-Max-Age is {value} {where(short, alive)}, so Chromium remembers a preflight for "
         f"{seconds} s: almost every call of the web app costs a second round trip",
         hop=HopName.API if at_api else HopName.LOAD_BALANCER,
@@ -224,6 +240,7 @@ def _not_cached(short: Sequence[CorsTrial], alive: Mapping[str, CorsSurvey], bac
         evidence=proof(first, "Access-Control-Max-Age: 600 or more"),
         remedy=Remedy(
             text="Send Access-Control-Max-Age: 7200 with every preflight; the API's own value is 86400.",
+            action="Send Access-Control-Max-Age: 7200 with every preflight",
             snippets=snippets.remembered(),
         ),
         sources=("Fetch standard, CORS-preflight cache",),

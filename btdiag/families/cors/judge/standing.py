@@ -11,6 +11,7 @@ from btdiag.core.answers import AnswerState, state_of
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, Verdict
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
+from btdiag.families.cors.problems import key_opens
 
 ROOT = "readiness.root-answers"
 MAY_CALL = "cors.web-app-may-call"
@@ -61,7 +62,10 @@ def _behind_dead_root(surveys: Mapping[str, CorsSurvey]) -> Finding:
 
 
 def _is_alive(survey: CorsSurvey) -> bool:
-    """By the very rule of that check: a web page at / will do where /version answers in JSON."""
+    """By the very rule of that check: a web page at / will do where /version answers in JSON. And a login that only
+    bare requests meet keeps nobody from the API who has a key."""
+    if key_opens(survey):
+        return True
     speaks_json = any(
         trial.path == "/version" and sender.json_body(trial.exchange) is not None for trial in survey.trials
     )

@@ -8,14 +8,18 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
-from btdiag.families.cors.causes import is_doubled, passes, twin
+from btdiag.families.cors.causes import CorsCause, is_doubled, passes, twin
 from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch import cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
-from btdiag.families.cors.judge.standing import cors_headers, ground, proof, spoken, where
+from btdiag.families.cors.judge.by_turns import steady_ground
+from btdiag.families.cors.judge.standing import cors_headers, proof, spoken, where
+from btdiag.families.cors.problems import Problem, problems
 from btdiag.families.cors.remedy import snippets
-from btdiag.families.cors.remedy.causes import FETCH
+from btdiag.families.cors.remedy.causes import FETCH, blame
+from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut
 
+APART = "cors.caches-keep-origins-apart"
 _LAMBDA_MARKS = ("x-amzn-requestid", "x-amzn-trace-id")
 _POISONED_BY = "https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches"
 
@@ -24,7 +28,7 @@ def foreign_origins_are_refused(
     surveys: Mapping[str, CorsSurvey], origins: Sequence[str], backend: CorsSurvey | None
 ) -> Finding:
     """The claim of cors.foreign-origins-are-refused: no origin but the web app's is let in."""
-    base = ground(surveys)
+    base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
     trials = [trial for survey in base.alive.values() for trial in survey.of(Purpose.FOREIGN)]
@@ -71,6 +75,7 @@ def _too_loose(
     at_api = _api_does_it(first, backend)
     return Finding(
         verdict=Verdict.FAIL if worst else Verdict.WARN,
+        answer=_answer(names, wildcard, bool(worst)),
         summary=f"{how} {where(group, alive)}, {risk}: {why}",
         hop=HopName.API if at_api else HopName.LOAD_BALANCER,
         owner=Owner.API if at_api else Owner.LOAD_BALANCER,
@@ -80,10 +85,18 @@ def _too_loose(
         remedy=Remedy(
             text=f"Allow {welcome} by comparing the whole origin, not by a pattern that is open at an end, and not by "
             "echoing what is asked.",
+            action=cut(f"Allow {welcome} by comparing the whole origin; never echo what is asked", MOST_ACTION),
             snippets=snippets.origins_exact(welcome),
         ),
         sources=("https://portswigger.net/web-security/cors", FETCH),
     )
+
+
+def _answer(names: Sequence[str], wildcard: bool, worst: bool) -> str:
+    if wildcard:
+        return "Pages of any site can read the API's answers to requests without a key"
+    what = "act with a user's session" if worst else "read answers that need no key"
+    return cut(f"Pages of other sites can {what}: {names[0]} is let in", MOST_ANSWER)
 
 
 def _api_does_it(trial: CorsTrial, backend: CorsSurvey | None) -> bool:
@@ -147,9 +160,12 @@ def _varies(seen: Exchange) -> bool:
 
 def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey], origins: Sequence[str]) -> Finding:
     """The claim of cors.caches-keep-origins-apart: no shared cache can hand one origin's answer to another."""
-    base = ground(surveys)
+    base = steady_ground(surveys)
     if base.stop is not None:
         return base.stop
+    served = cached_problems(base.alive, origins)
+    if served:
+        return _served_to_others(served[0], base.alive)
     poisonable = [
         trial
         for survey in base.alive.values()
@@ -163,6 +179,7 @@ def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey], origins: Sequen
     first = exposed[0]
     return Finding(
         verdict=Verdict.WARN,
+        answer="A shared cache may break the web app for some users: answers lack Vary: Origin",
         summary=f"{spoken(first)} may be cached and its CORS headers depend on Origin, but Vary: Origin is missing "
         f"{where(exposed, base.alive)}: a CDN or shared cache gives one origin's answer to another, so the web app "
         "works for some users and not for others",
@@ -173,8 +190,37 @@ def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey], origins: Sequen
         evidence=proof(first, "Vary: Origin, or Cache-Control: no-store"),
         remedy=Remedy(
             text="Send Vary: Origin with every response, and keep API paths out of shared caches.",
+            action="Send Vary: Origin with every response, and keep the API out of shared caches",
             snippets=snippets.caches_keep_apart(),
         ),
+        sources=(_POISONED_BY, "RFC 9110 section 12.5.5"),
+    )
+
+
+def cached_problems(alive: Mapping[str, CorsSurvey], origins: Sequence[str]) -> list[Problem]:
+    """The requests that a cache answers with what was made for another origin, or for none."""
+    found = [problem for survey in alive.values() for problem in problems(survey, origins)]
+    return [problem for problem in found if problem.cause is CorsCause.CACHE and not problem.with_credentials]
+
+
+def _served_to_others(problem: Problem, alive: Mapping[str, CorsSurvey]) -> Finding:
+    trial = problem.trial
+    guilty = blame(problem, (), alive[trial.exchange.label], None)
+    value = trial.exchange.header(ALLOW_ORIGIN) or "(missing)"
+    marks = ", ".join(
+        f"{name}: {trial.exchange.header(name)}" for name in ("Age", "X-Cache") if trial.exchange.header(name)
+    )
+    return Finding(
+        verdict=Verdict.FAIL,
+        answer="The web app cannot call the API for some users: a cache serves others' answers",
+        summary=f"{spoken(trial)} of {trial.page.origin} is answered with {ALLOW_ORIGIN} {value}"
+        f"{f' ({marks})' if marks else ''} {where([trial], alive)}: {guilty.what}",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"{ALLOW_ORIGIN}: {trial.page.origin}",
+        seen=f"{ALLOW_ORIGIN}: {value}",
+        evidence=proof(trial, f"{ALLOW_ORIGIN}: {trial.page.origin}"),
+        remedy=guilty.remedy,
         sources=(_POISONED_BY, "RFC 9110 section 12.5.5"),
     )
 

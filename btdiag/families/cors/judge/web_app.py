@@ -7,16 +7,21 @@ from collections.abc import Mapping, Sequence
 
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
-from btdiag.families.cors.causes import CorsCause, Problem, is_absent_route, is_doubled, parts_at_fault, problems, twin
+from btdiag.families.cors.causes import CorsCause, is_absent_route, is_doubled, parts_at_fault, twin
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch import CorsError, cors_preflight_fetch
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
+from btdiag.families.cors.judge.by_turns import STEADILY, refused_by_turns
 from btdiag.families.cors.judge.standing import ground, proof, spoken, where
+from btdiag.families.cors.judge.too_loose import APART
+from btdiag.families.cors.problems import Problem, problems
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.causes import FETCH, Blame, blame
+from btdiag.families.cors.remedy.words import answer
 
 NOT_DOUBLED = "cors.headers-not-doubled"
-STEADILY = "readiness.answers-steadily"
+PRESERVES = "gateway.preserves-headers"
+ROUTES = "gateway.routes-reach-their-backend"
 _RANK = {cause: number for number, cause in enumerate(CorsCause)}
 
 
@@ -25,16 +30,22 @@ def web_app_may_call(surveys: Mapping[str, CorsSurvey], origins: Sequence[str], 
     base = ground(surveys)
     if base.stop is not None:
         return base.stop
-    found = [problem for survey in base.alive.values() for problem in problems(survey, origins)]
+    by_turns = refused_by_turns(base.alive)
+    if by_turns is not None:
+        return by_turns
+    found = [problem for survey in base.alive.values() for problem in problems(survey, origins, backend)]
     strict = [problem for problem in found if not problem.with_credentials]
     if strict and all(problem.cause is CorsCause.DOUBLED for problem in strict):
         return _because_doubled(strict)
     blocking = [problem for problem in strict if problem.cause is not CorsCause.DOUBLED]
+    elsewhere = {problem.cause for problem in blocking}
+    if len(elsewhere) == 1 and (judged := _JUDGED_ELSEWHERE.get(elsewhere.pop())) is not None:
+        return _because(blocking[0].trial, *judged)
     if blocking and all(_flaps(problem, base.alive) for problem in blocking):
         return _because_flapping(blocking)
     if blocking:
         return _may_not(blocking, base.alive, backend)
-    return _only_some_modes(found, base.alive, backend) or _may(base.alive, origins)
+    return _only_some_modes(found, base.alive, backend) or _may(base.alive, origins, backend)
 
 
 def _because_doubled(found: Sequence[Problem]) -> Finding:
@@ -43,6 +54,23 @@ def _because_doubled(found: Sequence[Problem]) -> Finding:
         verdict=Verdict.SKIP,
         because=NOT_DOUBLED,
         summary=f"The answer to {spoken(first)} carries {ALLOW_ORIGIN} more than once, and browsers refuse it for that",
+        evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
+    )
+
+
+_JUDGED_ELSEWHERE = {
+    CorsCause.CACHE: (APART, "from a cache with what was made for somebody else; past the cache it passes"),
+    CorsCause.NO_ROUTE: (ROUTES, "in front of the API, whatever the method, so its preflight is too"),
+    CorsCause.TO_HTTP: (PRESERVES, "with a redirect to plain http, which browsers block as mixed content"),
+}
+"""Causes that another claim is about, and the same in words."""
+
+
+def _because(first: CorsTrial, claim: str, how: str) -> Finding:
+    return Finding(
+        verdict=Verdict.SKIP,
+        because=claim,
+        summary=f"{spoken(first)} is answered {first.exchange.status} {how}",
         evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
     )
 
@@ -104,6 +132,7 @@ def _may_not(found: Sequence[Problem], alive: Mapping[str, CorsSurvey], backend:
     more = f" (also: {', '.join(others)})" if others else ""
     return Finding(
         verdict=Verdict.FAIL,
+        answer=answer(first, names, alive[first.trial.exchange.label]),
         summary=f"A page of {first.trial.page.origin} may not call the API: {_observation(first, names)} {extent}: "
         f"{guilty.what}{_proved(guilty)}{more}",
         hop=guilty.hop,
@@ -174,6 +203,7 @@ def _with_credentials(group: Sequence[Problem], alive: Mapping[str, CorsSurvey],
     extent = where([problem.trial for problem in group], alive)
     return Finding(
         verdict=Verdict.WARN,
+        answer="Calls of the web app with cookies would be refused; without them they pass",
         summary=f"Calls of {first.trial.page.origin} pass without credentials, but with credentials: 'include' "
         f"{spoken(first.trial)} is refused ({first.refusal.error}) {extent}: {what}{_proved(guilty)}",
         hop=guilty.hop,
@@ -190,6 +220,7 @@ def _authorization_by_wildcard(trials: Sequence[CorsTrial], alive: Mapping[str, 
     first = trials[0]
     return Finding(
         verdict=Verdict.WARN,
+        answer="The web app's key passes preflights in Chromium only: authorization is not named",
         summary=f"authorization is allowed by `*` alone {where(trials, alive)}: Chromium 156 still lets it pass, the "
         "standard does not",
         hop=HopName.LOAD_BALANCER,
@@ -199,15 +230,18 @@ def _authorization_by_wildcard(trials: Sequence[CorsTrial], alive: Mapping[str, 
         evidence=proof(first, "Access-Control-Allow-Headers that names authorization"),
         remedy=Remedy(
             text="Name authorization (and the other headers) in Access-Control-Allow-Headers instead of `*`.",
+            action="Name authorization in Access-Control-Allow-Headers instead of `*`",
             snippets=snippets.headers_allowed(first.page.origin, HEADERS),
         ),
         sources=("Fetch standard, CORS non-wildcard request-header name",),
     )
 
 
-def _may(alive: Mapping[str, CorsSurvey], origins: Sequence[str]) -> Finding:
+def _may(alive: Mapping[str, CorsSurvey], origins: Sequence[str], backend: CorsSurvey | None) -> Finding:
     trials = [trial for survey in alive.values() for trial in survey.of(Purpose.PREFLIGHT)]
-    absent = sorted({t.path for label in alive for t in alive[label].trials if is_absent_route(t, alive[label])})
+    absent = sorted(
+        {t.path for label in alive for t in alive[label].trials if is_absent_route(t, alive[label], backend)}
+    )
     judged = {trial.path for trial in trials} - set(absent)
     if not judged:
         return Finding(

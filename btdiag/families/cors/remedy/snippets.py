@@ -352,3 +352,16 @@ def bucket(origin: str) -> tuple[Snippet, ...]:
             "az storage cors add --services b --methods GET HEAD PUT --origins '*' --allowed-headers '*'",
         ),
     )
+
+
+def path_reaches_the_api(head: str) -> tuple[Snippet, ...]:
+    """A path that the load balancer knows no rule for goes to the API."""
+    return (
+        _snippet("nginx", f"location {head}/ {{", "    proxy_pass http://<API server>:8000;", "}"),
+        _snippet(
+            "ALB (a listener rule)",
+            "aws elbv2 create-rule --listener-arn <listener> --priority 2 \\",
+            f"  --conditions Field=path-pattern,Values='{head}/*' \\",
+            "  --actions Type=forward,TargetGroupArn=<API target group>",
+        ),
+    )

@@ -1,7 +1,8 @@
 """CORS as a browser would try it: preflights and simple requests of the web app's origin and of foreign ones.
 
-Sent are a browser's header names and values (only User-Agent is btdiag's own): no credentials and no key, ever. Few
-connections per address, each used for many requests; redirects are never followed; every answer is bounded.
+Sent are a browser's header names and values (only User-Agent is btdiag's own). Preflights and simple requests carry no
+credentials; the two calls made as the web app makes them carry the key, where it may go. Few connections per address,
+each used for many requests; what is asked again is asked alone, on a connection of its own; every answer is bounded.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Trouble
@@ -16,7 +18,6 @@ from btdiag.core.measurement import NotAsked, Scope, Unknown, measurement
 from btdiag.core.product import UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.cors.facts import CLASSES, CorsSurvey, CorsTrial, Purpose, Question
-from btdiag.families.cors.fetch import preflight_request
 from btdiag.families.cors.plan import (
     LARGE_BODY,
     bucket_questions,
@@ -25,14 +26,13 @@ from btdiag.families.cors.plan import (
     large_question,
     next_questions,
 )
+from btdiag.families.cors.probe.asking import ask, is_alone
 from btdiag.net.endpoint import routes_to
-from btdiag.net.limits import CORS_ANSWER
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire
 
 CONNECTIONS = 4  # a browser opens six to a host; fewer handshakes make the whole survey shorter
-ROUNDS = 8  # halving fifteen headers takes five
-_MAY_BE_STALE = frozenset({Trouble.CLOSED, Trouble.RESET})  # a kept connection closed under us: ask once more alone
+ROUNDS = 14  # one asks again, up to five contrast, halving fifteen headers takes five
 _BUDGET = 30.0
 _WHY = "about 35 small requests on four connections, 4 s each at worst (a firewall that drops OPTIONS: 17 of them)"
 
@@ -44,6 +44,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
         *(f"OPTIONS {target.url_for(item.path)} (preflight, {len(allowed)} origins)" for item in CLASSES),
         f"GET {target.url_for('/')} ({len(allowed)} origins and {foreign} foreign ones)",
         f"OPTIONS {target.url_for('/v1/proxy/chat/completions')} ({foreign} foreign origins)",
+        f"GET {target.url_for('/version')} and POST {target.url_for(UNKNOWN_PATH)} with the product's headers",
         f"GET {target.url_for('/version')} and three paths that answer 401 or 404",
         *([] if mode.quick else [f"POST {target.url_for(UNKNOWN_PATH)} ({LARGE_BODY} bytes to an unknown path)"]),
     ]
@@ -55,7 +56,7 @@ async def cors_survey(way: Way, target: Target, wire: Wire, mode: Mode) -> CorsS
     allowed = origins(target)
     asked = first_questions(allowed) if mode.quick else (*first_questions(allowed), large_question(allowed))
     survey = await _survey(wire, way, target.origin + target.path, asked)
-    return survey if mode.quick else await _with_http2(wire, way, target, survey)
+    return await _with_http2(wire, way, target.origin + target.path, survey, allowed)
 
 
 @measurement(budget=_BUDGET, why=_WHY)
@@ -108,15 +109,16 @@ async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]
     Whoever gives no answer at all to the first question is not asked the others: each would take its whole time.
     """
     stream = await _opened(wire, way, base, None)
-    trials = [await _ask(wire, way, base, questions[0], stream)]
+    trials = [await ask(wire, way, base, questions[0], stream)]
     wanted = tuple(questions[1:]) if trials[0].exchange.failure is None else ()
     if not wanted and stream is not None:
         await stream.close()
     for _ in range(ROUNDS):
         if not wanted:
             break
-        trials += await _ask_all(wire, way, base, wanted, stream)
+        trials += await _ask_all(wire, way, base, [one for one in wanted if not is_alone(one)], stream)
         stream = None
+        trials += [await ask(wire, way, base, one) for one in wanted if is_alone(one)]
         wanted = next_questions(trials)
     return CorsSurvey(trials=tuple(trials))
 
@@ -145,9 +147,12 @@ async def _work(
     try:
         while queue:
             number, question = queue.popleft()
+            if question.http2:
+                answers[number] = await ask(wire, way, base, question)
+                continue
             if stream is None or not stream.reusable:
                 stream = await _opened(wire, way, base, stream)
-            answers[number] = await _ask(wire, way, base, question, stream)
+            answers[number] = await ask(wire, way, base, question, stream)
     finally:
         if stream is not None:
             await stream.close()
@@ -165,51 +170,10 @@ async def _opened(wire: Wire, way: Way, base: str, spent: Stream | None) -> Stre
         return None
 
 
-async def _ask(wire: Wire, way: Way, base: str, question: Question, stream: Stream | None) -> CorsTrial:
-    method = "OPTIONS" if question.preflight else question.page.method
-    url, headers = base + question.path, browser_headers(question)
-    body = b" " * LARGE_BODY if question.purpose is Purpose.LARGE else b""
-    exchange = (
-        await wire.send_on(stream, method, url, headers=headers, body=body, limits=CORS_ANSWER) if stream else None
-    )
-    if exchange is None or (exchange.failure is not None and exchange.failure.trouble in _MAY_BE_STALE):
-        exchange = await wire.exchange(way, method, url, headers=headers, body=body, limits=CORS_ANSWER)
-    return CorsTrial(
-        purpose=question.purpose,
-        path=question.path,
-        page=question.page,
-        preflight=question.preflight,
-        exchange=exchange,
-    )
-
-
-def browser_headers(question: Question) -> tuple[tuple[str, str], ...]:
-    """What a browser sends with it: the preflight's own headers or Origin, and what it says of the page."""
-    origin = question.page.origin
-    if not origin:
-        return ()
-    own = preflight_request(question.page) if question.preflight else (("Accept", "*/*"), ("Origin", origin))
-    fetch = (("Sec-Fetch-Dest", "empty"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Site", "cross-site"))
-    referer = (("Referer", f"{origin}/"),) if origin.startswith(("http:", "https:")) else ()
-    return (*own, *fetch, *referer, ("Accept-Language", "en-US,en;q=0.9"))
-
-
-async def _with_http2(wire: Wire, way: Way, target: Target, survey: CorsSurvey) -> CorsSurvey:
-    """The first preflight once more over HTTP/2, which browsers prefer, where the server speaks it."""
-    if target.scheme != "https":
+async def _with_http2(wire: Wire, way: Way, base: str, survey: CorsSurvey, allowed: Sequence[str]) -> CorsSurvey:
+    """The first preflight once more over HTTP/2, which browsers prefer, where a call has met it."""
+    if not any(trial.exchange.http_version == "HTTP/2" for trial in survey.trials):
         return survey
-    question = next(one for one in first_questions(origins(target)) if one.purpose is Purpose.PREFLIGHT)
-    exchange = await wire.exchange(
-        way,
-        "OPTIONS",
-        target.url_for(question.path),
-        headers=browser_headers(question),
-        http2=True,
-        limits=CORS_ANSWER,
-    )
-    if exchange.http_version != "HTTP/2":
-        return survey
-    again = CorsTrial(
-        purpose=question.purpose, path=question.path, page=question.page, preflight=True, exchange=exchange
-    )
+    question = next(one for one in first_questions(allowed) if one.purpose is Purpose.PREFLIGHT)
+    again = await ask(wire, way, base, replace(question, http2=True))
     return CorsSurvey(trials=(*survey.trials, again))

@@ -1,0 +1,1 @@
+"""CORS as a browser would try it, on every address."""
