@@ -112,7 +112,7 @@ PARSERS = {
 }
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     data=st.data(),
     fail_on=st.sampled_from(["fail", "inconclusive", "warn", "never"]),

@@ -117,7 +117,7 @@ def commands(path: Path, other: Path, zip_path: Path) -> list[Callable[[io.Strin
     return [*shown, *merged, *compared, *packed]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_a_damaged_report_is_refused_or_shown(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     chance = random.Random(seed)
