@@ -305,6 +305,10 @@ PASSERS: tuple[Signature, ...] = (
     Signature(product="Cloudflare", headers=(("cf-ray", "."),)),
     Signature(product="Fastly", headers=(("x-served-by", r"^cache-"),)),
     Signature(product="Google Cloud load balancer", headers=(("via", r"\b1\.1 google"),)),
+    Signature(
+        product="AWS Application Load Balancer",
+        headers=(("set-cookie", r"^(?:AWSALB|AWSALBCORS|AWSALBTG|AWSALBAPP-\d)="),),
+    ),
     Signature(product="AWS API Gateway", headers=(("x-amz-apigw-id", "."),)),
     Signature(product="AWS API Gateway", headers=(("apigw-requestid", "."),)),
     Signature(product="Varnish", headers=(("x-varnish", "."),)),

@@ -115,6 +115,12 @@ def test_sender(seen: Exchange, name: str, confidence: Confidence) -> None:
     assert found.why
 
 
+def test_a_load_balancers_own_cookie_names_it() -> None:
+    sticky = answer(200, "{}", Set_Cookie="AWSALB=[withheld]; Path=/")
+    assert sender.sender(sticky).passed == ("AWS Application Load Balancer",)
+    assert sender.sender(answer(200, "{}", Set_Cookie="session=[withheld]")).passed == ()
+
+
 def test_passing_through_a_product_does_not_make_it_the_sender() -> None:
     seen = answer(500, '{"error":"x"}', CF_RAY="8f-FRA", Via="1.1 google", Server="nginx", X_Amz_Cf_Id="y")
     found = sender.sender(seen)

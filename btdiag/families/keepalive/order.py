@@ -20,10 +20,10 @@ BALANCER_DEFAULTS_S: Mapping[str, float] = {
     "Caddy": 120.0,  # keepalive of reverse_proxy's http transport (caddyserver.com)
     "Envoy (or Istio)": 3600.0,  # idle_timeout of HttpProtocolOptions (envoyproxy.io)
     "Google Cloud load balancer": 600.0,  # fixed (cloud.google.com, load balancing, timeouts)
-    "Cloudflare": 900.0,  # developers.cloudflare.com, connection limits
+    "AWS Application Load Balancer": 60.0,  # idle_timeout.timeout_seconds (docs.aws.amazon.com)
 }
 """Seconds for which a load balancer keeps idle connections to its backend unless it is told otherwise, by the name
-that core/signatures has for it."""
+that core/signatures has for it. A CDN is not among them: what stands between it and the API is not seen."""
 
 MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets
 ADVISED_MARGIN_S = 5.0  # what a remedy aims for
