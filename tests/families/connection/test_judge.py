@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
 from btdiag.core.finding import Finding, Owner, Verdict
 from btdiag.core.handshake import Connection, Handshake, ProxyReply, TlsVersions, VersionTrial
 from btdiag.core.target import Proxy, Secret, Target
@@ -117,10 +117,22 @@ def test_broken_ipv6_beside_ipv4_is_a_warning_alone_a_failure() -> None:
 def test_a_machine_without_ipv6_blames_nobody(failure: Connection) -> None:
     finding = tcp_connects(table(WORKING, failure), TARGET)
     assert finding.verdict is Verdict.PASS
-    assert "no IPv6 route to 2001:db8::1" in finding.summary
+    assert "no way to 2001:db8::1" in finding.summary
     only = tcp_connects(table(failure), TARGET)
     assert only.verdict is Verdict.INCONCLUSIVE
     assert only.owner == Owner.CLIENT
+
+
+def test_a_machine_without_ipv4_blames_nobody_as_long_as_ipv6_works() -> None:
+    v6, v4 = replace(WORKING, label="2001:db8::1"), broken(Trouble.UNREACHABLE, errno=101)
+    finding = tcp_connects(table(v6, v4), TARGET)
+    assert finding.verdict is Verdict.PASS
+    assert f"no way to {v4.label}" in finding.summary
+    assert tcp_connects(table(v4), TARGET).verdict is Verdict.FAIL  # a VPN that is off, or a private network
+    assert v4.failure is not None
+    icmp = Icmp(sender="192.0.2.254", version=4, code=0)
+    told = replace(v4, failure=replace(v4.failure, icmp=icmp))
+    assert tcp_connects(table(v6, told), TARGET).verdict is Verdict.FAIL  # a router on the way says so
 
 
 def test_ipv6_that_the_network_rejects_is_blamed() -> None:

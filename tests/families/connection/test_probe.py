@@ -137,13 +137,20 @@ def test_a_dead_address_of_a_dns_filter_is_blamed_on_dns(ca_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "label", "errno"), [(Trouble.LOCAL, "127.0.0.1", 1), (Trouble.UNREACHABLE, "2001:db8::1", 101)]
+    ("trouble", "label", "errno", "missing"),
+    [
+        (Trouble.LOCAL, "127.0.0.1", 1, Unknown),
+        (Trouble.UNREACHABLE, "2001:db8::1", 101, NotAsked),
+        (Trouble.UNREACHABLE, "192.0.2.1", 101, NotAsked),
+    ],
 )
-def test_what_this_machine_cannot_do_is_unknown(ca_file: Path, trouble: Trouble, label: str, errno: int) -> None:
+def test_what_this_machine_cannot_do_blames_nobody(
+    ca_file: Path, trouble: Trouble, label: str, errno: int, missing: type[Exception]
+) -> None:
     one = connected(ca_file, saying(b"", head=False))
     assert one.failure is not None
     ours = replace(one, label=label, failure=replace(one.failure, phase=Phase.TCP, trouble=trouble, errno=errno))
-    with pytest.raises(Unknown):
+    with pytest.raises(missing):
         wanted_way(ours)
 
 

@@ -30,14 +30,17 @@ def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: 
     """The claim of connection.tcp-connects: every address takes TCP connections.
 
     `misled` are addresses that a DNS filter gave: that nobody listens there is explained by dns.addresses-are-usable.
-    IPv6 alone failing is a warning, for clients fall back to IPv4 (RFC 8305); without an IPv6 route on this machine
-    nothing is known of those addresses.
+    IPv6 alone failing is a warning, for clients fall back to IPv4 (RFC 8305); of a family that this machine has no
+    route for nothing is known, as long as the other one works.
     """
     direct = {label: one for label, one in connections.items() if not one.proxied}
     if not direct:
         return _proxy_connects(connections)
     failed = {label: one.failure for label, one in direct.items() if one.failure and one.failure.phase is Phase.TCP}
-    unroutable = [label for label, failure in failed.items() if lacks_route(label, failure)]
+    by_ipv6 = any(_is_ipv6(label) for label in direct if label not in failed)
+    unroutable = [
+        label for label, failure in failed.items() if lacks_family(label, failure) and (_is_ipv6(label) or by_ipv6)
+    ]
     blamed = {label: failure for label, failure in failed.items() if label not in unroutable}
     if blamed and all(label in misled for label in blamed):
         summary = f"{', '.join(blamed)} is a DNS filter's answer and not the target"
@@ -53,6 +56,12 @@ def lacks_route(label: str, failure: Failure) -> bool:
     """Whether the system says that it has no IPv6 (route), which tells nothing of the target."""
     local = failure.trouble is Trouble.LOCAL or failure.errno in _NO_ROUTE
     return _is_ipv6(label) and local
+
+
+def lacks_family(label: str, failure: Failure) -> bool:
+    """The same of either family. Of IPv4 it is so where nobody on the way sent word of it (ICMP), and tells of a
+    machine with IPv6 alone only as long as that works."""
+    return lacks_route(label, failure) or (failure.errno in _NO_ROUTE and failure.icmp is None)
 
 
 def _is_ipv6(label: str) -> bool:
@@ -86,7 +95,7 @@ def _tcp_works(direct: Mapping[str, Connection], unroutable: Sequence[str], targ
             ),
             sources=("RFC 8305", "connect(2)"),
         )
-    note = f"; not tested, for the system has no IPv6 route to {', '.join(unroutable)}" if unroutable else ""
+    note = f"; not tested, for this machine has no way to {', '.join(unroutable)}" if unroutable else ""
     slowest = max((direct[label].timing.tcp_s or 0.0 for label in working), default=0.0)
     return Finding(
         verdict=Verdict.PASS,
