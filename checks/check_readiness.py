@@ -8,8 +8,8 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, Watch
 from btdiag.families.keepalive.judge import staying
-from btdiag.families.readiness.facts import Repeats
-from btdiag.families.readiness.judge import account, alike, api, root
+from btdiag.families.readiness.facts import KeyTrials, Repeats
+from btdiag.families.readiness.judge import account, alike, api, key, root
 
 
 def check_root_answers(
@@ -138,6 +138,7 @@ def check_key_is_accepted(
     roots: PerAddress[Roots],
     version: PerAddress[Exchange] | NotMeasured,
     ping: PerAddress[Exchange],
+    key_trials: PerAddress[KeyTrials] | NotMeasured,
     target: Target,
     repeats: PerAddress[Repeats] | NotMeasured,
 ) -> Finding:
@@ -147,14 +148,19 @@ def check_key_is_accepted(
     And what they log with a wrong key is lost without an exception.
 
     Measured: GET /ping with the key as bearer token, over verified TLS to the target's own host only; otherwise the key
-    stays here and the check is skipped. The answer's headers tell a gateway's refusal from the API's.
+    stays here and the check is skipped. Where it is refused, GET /ping is sent without a key, with a made-up one, with
+    the key in x-bt-auth-token, and with the key at --backend where that is at a loopback address: what differs tells if
+    Authorization was stripped, replaced or doubled on its way, or if the API read the key and rejects it.
 
-    Remedy: use a key of the organisation that the data plane serves; exempt the API from logins in front of it.
+    Remedy: let the gateway pass Authorization on unchanged; or use a key of the organisation that the data plane
+    serves; exempt the API from logins in front of it.
 
-    Sources: RFC 9110 sections 11.6.2 and 15.5.2; RFC 6750 section 2.1
+    Sources: RFC 9110 sections 11.6.2 and 15.5.2; RFC 6750 section 2.1;
+    https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_set_header
     """
     return conclude(
-        alike.blocked_by_mixture(roots, version, repeats) or api.key_is_accepted(roots, version, ping, target)
+        alike.blocked_by_mixture(roots, version, repeats)
+        or key.key_is_accepted(roots, version, ping, key_trials, target)
     )
 
 

@@ -37,11 +37,14 @@ def is_secret_name(name: str) -> bool:
 def key_withheld(target: Target, url: str, tls_verified: bool | None) -> str | None:
     """Why the API key must not go to `url` on this connection; None when it may.
 
-    It goes to the target's own scheme, host and port over verified TLS, or anywhere inside a lab. `tls_verified` is
-    None without TLS.
+    It goes to the target's own scheme, host and port over verified TLS, to the --backend where that is at a loopback
+    address (a port-forward: nothing leaves this machine unencrypted), or anywhere inside a lab. `tls_verified` is None
+    without TLS.
     """
     if target.api_key is None:
         return no_key(target)
+    if tls_verified is None and _is_forwarded_backend(target, url):
+        return None
     return _withheld(target, url, tls_verified)
 
 
@@ -89,11 +92,20 @@ def _is_own(target: Target, url: str) -> bool:
     return (parts.scheme, parts.hostname, port_of(parts)) == (target.scheme, target.host, target.port)
 
 
+def _is_forwarded_backend(target: Target, url: str) -> bool:
+    parts, backend = urlsplit(url), urlsplit(target.backend or "")
+    same = (parts.scheme, parts.hostname, port_of(parts)) == (backend.scheme, backend.hostname, port_of(backend))
+    return same and target.backend is not None and _is_loopback(parts.hostname or "")
+
+
 def _in_lab(target: Target, url: str) -> bool:
     """True for the hosts a lab serves: its target, its reserved names (RFC 2606: nobody else has them), loopback."""
     host = urlsplit(url).hostname or ""
-    if host == target.host or host.endswith(".lab.example"):
-        return True
+    return host == target.host or host.endswith(".lab.example") or _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    """An address of this machine; a name is none, for it may lead anywhere."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -46,8 +46,8 @@ def not_found(request: Request) -> Response:
 
 
 def is_authorized(request: Request) -> bool:
-    """Whether the request carries the lab's API key."""
-    return request.header("authorization") == f"Bearer {API_KEY}"
+    """Whether the request carries the lab's API key, in one header or the other."""
+    return request.header("authorization") == f"Bearer {API_KEY}" or request.header("x-bt-auth-token") == API_KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

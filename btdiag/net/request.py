@@ -15,13 +15,15 @@ from btdiag.net.streams import Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request as its caller wants it."""
+    """One request as its caller wants it. `key_in` is the header that carries the key, as a bearer token in
+    Authorization."""
 
     method: str
     url: str
     headers: tuple[Header, ...]
     body: bytes
     with_key: bool
+    key_in: str = "Authorization"
 
     @property
     def parts(self) -> SplitResult:
@@ -38,6 +40,10 @@ class Asked:
     def target(self) -> str:
         """Path and query."""
         return (self.parts.path or "/") + (f"?{self.parts.query}" if self.parts.query else "")
+
+    def key_header(self, key: str) -> Header:
+        """The header with the key in it."""
+        return self.key_in, f"Bearer {key}" if self.key_in == "Authorization" else key
 
     def outgoing(self, stream: Stream, headers: tuple[Header, ...]) -> http1.Outgoing:
         """How it is written on this stream: to a proxy that no tunnel was asked of with its whole URL."""

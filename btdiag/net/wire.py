@@ -103,19 +103,20 @@ class Wire:
         http2: bool = False,
         limits: Limits | None = None,
         keep: list[bytes] | None = None,
+        key_in: str = "Authorization",
     ) -> Exchange:
         """Send one request on a connection of its own and read the answer within the limits. Never raises for anything
         that the network or the server does: see Exchange.failure; only OutOfTime, when the run ends. Never follows
         redirects.
 
         `http2` offers h2 first; http_version tells what was agreed on. Given headers replace the standard ones of the
-        same name; `keep` gets the bytes of the body. The Host header and SNI are the URL's, whatever the route's
-        address.
+        same name; `keep` gets the bytes of the body, `key_in` names the header for the key. The Host header and SNI are
+        the URL's, whatever the route's address.
         """
         route, verify = (way.route, way.verify) if isinstance(way, Way) else (way, True)
         bounds = limits or Limits()
         started, started_at = time.perf_counter(), _now()
-        asked = Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key)
+        asked = Asked(method=method, url=url, headers=tuple(headers), body=body, with_key=with_key, key_in=key_in)
         try:
             stream = await self._dial_for(asked, route, verify, http2, bounds)
         except DialError as error:
@@ -252,7 +253,7 @@ class Wire:
         return withheld, merged(
             standard,
             [(name, value.reveal()) for name, value in own],
-            [("Authorization", f"Bearer {key.reveal()}")] if key else [],
+            [asked.key_header(key.reveal())] if key else [],
             asked.headers,
             proxy_authorization(stream.plain_proxy) if stream.plain_proxy else [],
         )

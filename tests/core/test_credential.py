@@ -19,6 +19,7 @@ TARGET = Target(
 )
 LAB = replace(TARGET, host="api.lab.example", lab_scenario="healthy")
 HTTP = replace(TARGET, scheme="http", port=80)
+FORWARDED = replace(TARGET, backend="http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,11 @@ HTTP = replace(TARGET, scheme="http", port=80)
         (TARGET, "https://api.example.com.evil.example/ping", True, False),
         (TARGET, "https://backend.example.com/ping", True, False),
         (TARGET, "https://127.0.0.1/ping", True, False),
+        (FORWARDED, "http://127.0.0.1:8000/ping", None, True),
+        (FORWARDED, "http://127.0.0.1:8001/ping", None, False),
+        (FORWARDED, "http://127.0.0.2:8000/ping", None, False),
+        (replace(TARGET, backend="http://localhost:8000"), "http://localhost:8000/ping", None, False),
+        (replace(TARGET, backend="http://10.0.0.5:8000"), "http://10.0.0.5:8000/ping", None, False),
         (HTTP, "http://api.example.com/ping", None, False),
         (replace(TARGET, api_key=None), "https://api.example.com/ping", True, False),
         (LAB, "https://api.lab.example:1234/ping", False, True),

@@ -20,3 +20,14 @@ class Repeats:
     alone: tuple[Exchange, ...] = ()
     at_once: tuple[Exchange, ...] = ()
     in_a_row: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTrials:
+    """GET /ping on one address where the key had not been accepted, without a key, with one that was made up, with the
+    key in x-bt-auth-token alone, and with the key at --backend (None: not asked, or the key may not go there)."""
+
+    none: Exchange
+    made_up: Exchange
+    token: Exchange | None = None
+    direct: Exchange | None = None

@@ -1,4 +1,4 @@
-"""When several requests at once tell of a limit, and when of a broken server. Pure."""
+"""When several requests at once tell of a limit, and when of a broken server; when a key counts as refused. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from btdiag.core.exchange import Exchange
 ALONE = 20  # requests one at a time
 STRAY = 1  # of those may fail: other measurements have requests under way meanwhile
 SHARE = 1 / 3  # of those at once must fail; of servers with every third or fifth one broken, 1 run in 100 shows both
+
+REFUSED = frozenset({400, 401, 403, 407})  # what says that a credential is missing, wrong, or there twice
 
 
 def good(seen: Exchange) -> bool:

@@ -64,6 +64,62 @@ def versions_remedy() -> Remedy:
     )
 
 
+_PASS_ON = (
+    Snippet(
+        product="nginx",
+        code="proxy_set_header Authorization $http_authorization;  # and no other Authorization in this location",
+    ),
+    Snippet(
+        product="Kubernetes Ingress",
+        code="# for the API's host no nginx.ingress.kubernetes.io/auth-url, auth-response-headers: Authorization\n"
+        "# or snippet that sets Authorization",
+    ),
+    Snippet(product="Apache httpd", code="CGIPassAuth On\n# and no RequestHeader set/unset Authorization"),
+    Snippet(product="HAProxy", code="# no: http-request del-header Authorization / set-header Authorization"),
+)
+
+
+def stripped_key(seen: Exchange) -> Remedy:
+    """Against a gateway that keeps or changes Authorization."""
+    return Remedy(
+        text="Let the gateway pass Authorization on as it came: remove what sets, replaces or deletes it for the API's "
+        "host (a login proxy's own Basic or Bearer header, auth-response-headers, proxy_set_header Authorization). The "
+        "key itself is good.",
+        action="Let the gateway pass Authorization on unchanged for the API's host; the key itself is good",
+        snippets=_first_for(seen, _PASS_ON),
+    )
+
+
+def doubled_key(seen: Exchange) -> Remedy:
+    """Against a gateway that adds an Authorization of its own."""
+    return Remedy(
+        text="Remove the Authorization header that the gateway adds for the API's host: the API gets two and refuses "
+        "both. The key itself is good.",
+        action="Remove the Authorization header that the gateway adds for the API's host; the key itself is good",
+        snippets=_first_for(seen, _PASS_ON),
+    )
+
+
+def rejected_key() -> Remedy:
+    """For a key that arrived and was refused."""
+    return Remedy(
+        text="Use a valid key of the organisation that this data plane serves; if the key works elsewhere, compare "
+        "PRIMARY_ORG_NAME and ALLOWED_ORG_IDS of the API server, and check that it reaches its control plane "
+        "(BRAINTRUST_APP_URL).",
+        action="Use a valid key of the organisation that this data plane serves (PRIMARY_ORG_NAME, ALLOWED_ORG_IDS)",
+    )
+
+
+def unread_key(seen: Exchange) -> Remedy:
+    """Where it is open if the key arrives."""
+    return Remedy(
+        text="Ask the API server itself with --backend (a port-forward to 127.0.0.1 gets the key): if it takes the key "
+        "there, let the gateway pass Authorization on as it came; if not, use a valid key of this organisation.",
+        action="Run again with --backend http://127.0.0.1:PORT: if the key is taken there, the gateway drops it",
+        snippets=_first_for(seen, _PASS_ON),
+    )
+
+
 def _first_for(seen: Exchange, snippets: tuple[Snippet, ...]) -> tuple[Snippet, ...]:
     """The snippets, those of the product that wrote the answer first."""
     name = sender(seen).name.lower()

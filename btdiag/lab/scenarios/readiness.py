@@ -2,7 +2,15 @@
 
 from btdiag.lab.control_plane import PAGE
 from btdiag.lab.faults.connection import ShowsCertificate
-from btdiag.lab.faults.http import AnswersWith, BrainstoreDown, Delays, Latches, LimitsAtOnce, RateLimits
+from btdiag.lab.faults.http import (
+    AnswersWith,
+    BrainstoreDown,
+    Delays,
+    Latches,
+    LimitsAtOnce,
+    RateLimits,
+    RequestHeaders,
+)
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Balancer, LabHop
 from btdiag.lab.scenario import BEYOND_CONNECTION, PAST_FRONT, Fault, Scenario
@@ -242,6 +250,14 @@ KEY_REJECTED = Scenario(
     name="key-rejected",
     summary="The API key is not accepted.",
     faults=(Tells("api_key", "sk-lab-revoked-0000"),),
+    fails=("readiness.key-is-accepted",),
+    skips=("sdk.control-plane-routes-proxied", "sdk.login-points-here", "audit.*"),
+)
+
+KEY_REPLACED = Scenario(
+    name="key-replaced",
+    summary="A login proxy puts its own Authorization in the place of the API key.",
+    faults=(RequestHeaders(drop=("authorization",), add=(("Authorization", "Basic bGFiOmxhYg=="),)),),
     fails=("readiness.key-is-accepted",),
     skips=("sdk.control-plane-routes-proxied", "sdk.login-points-here", "audit.*"),
 )

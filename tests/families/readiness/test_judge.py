@@ -16,7 +16,7 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Finding, HopName, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Secret, Target
-from btdiag.families.readiness.judge import api, root
+from btdiag.families.readiness.judge import api, key, root
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(
@@ -89,7 +89,7 @@ def verdicts(found: PerAddress[Roots], backend: Exchange | NotMeasured = NONE) -
         "steady": root.answers_steadily(found, NONE),
         "prompt": root.answers_promptly(found, NONE),
         "json": api.api_speaks_json(found, version),
-        "key": api.key_is_accepted(found, NONE, ping, TARGET),
+        "key": key.key_is_accepted(found, NONE, ping, NONE, TARGET),
         "status": api.status_is_not_latched(found, NONE, status),
         "backend": api.backend_agrees(found, NONE, answered),
     }
@@ -286,7 +286,7 @@ def test_only_addresses_that_answer_are_asked_more() -> None:
     ],
 )
 def test_key_is_accepted(answer: Exchange, verdict: Verdict, because: str | None, word: str) -> None:
-    finding = api.key_is_accepted(roots(a=[GOOD]), NONE, per_address(a=answer), TARGET)
+    finding = key.key_is_accepted(roots(a=[GOOD]), NONE, per_address(a=answer), NONE, TARGET)
     assert (finding.verdict, finding.because) == (verdict, because)
     assert word in finding.summary
     assert "canary" not in repr(finding)

@@ -21,7 +21,6 @@ from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.sender import Confidence, json_body, sender
 from btdiag.core.statuses import SOURCES, StatusExplanation, explain
-from btdiag.core.target import Target
 from btdiag.families.readiness.judge.alike import version_name
 from btdiag.families.readiness.judge.root import PerExchange, PerRoots
 
@@ -32,7 +31,7 @@ HELM_PROBES = Snippet(
 )
 
 
-def _at_answering(
+def at_answering(
     roots: PerRoots, version: PerExchange, facts: PerExchange
 ) -> tuple[Finding | None, dict[str, Exchange]]:
     """The facts of the addresses that answer GET /; a finding instead when none does, or when these are "
@@ -50,7 +49,7 @@ def _at_answering(
     return (rate_limited(limited[0]) if limited else None), seen
 
 
-def _fails(claim: str, seen: Mapping[str, Exchange], of: int, story: StatusExplanation, expected: str) -> Finding:
+def fails(claim: str, seen: Mapping[str, Exchange], of: int, story: StatusExplanation, expected: str) -> Finding:
     shown = next(iter(seen.values()))
     return Finding(
         verdict=Verdict.FAIL,
@@ -68,7 +67,7 @@ def _fails(claim: str, seen: Mapping[str, Exchange], of: int, story: StatusExpla
 def api_speaks_json(roots: PerRoots, version: PerExchange) -> Finding:
     """The claim of readiness.api-speaks-json: GET /version is answered in JSON, by the API and not by what stands "
     "before it."""
-    gate, seen = _at_answering(roots, version, version)
+    gate, seen = at_answering(roots, version, version)
     if gate is not None:
         return gate
     mute = {label: one for label, one in seen.items() if not _is_api_json(one)}
@@ -79,12 +78,15 @@ def api_speaks_json(roots: PerRoots, version: PerExchange) -> Finding:
         return _no_version_route(absent, len(seen))
     broken = {label: one for label, one in mute.items() if label not in absent}
     story = explain(next(iter(broken.values())))
-    return _fails("GET /version is not answered in JSON", broken, len(seen), story, "JSON with the API's version")
+    return fails("GET /version is not answered in JSON", broken, len(seen), story, "JSON with the API's version")
 
 
 def _is_api_json(seen: Exchange) -> bool:
     return (
-        seen.failure is None and json_body(seen) is not None and sender(seen).hop is HopName.API and _status(seen) < 500
+        seen.failure is None
+        and json_body(seen) is not None
+        and sender(seen).hop is HopName.API
+        and status_in(seen) < 500
     )
 
 
@@ -96,7 +98,7 @@ def _lacks_route(seen: Exchange) -> bool:
     return missing_token or (seen.status == 404 and who.hop is HopName.API and who.confidence is not Confidence.UNKNOWN)
 
 
-def _status(seen: Exchange) -> int:
+def status_in(seen: Exchange) -> int:
     return seen.status or 0
 
 
@@ -122,85 +124,15 @@ def _no_version_route(absent: Mapping[str, Exchange], of: int) -> Finding:
     )
 
 
-def key_is_accepted(roots: PerRoots, version: PerExchange, ping: PerExchange, target: Target) -> Finding:
-    """The claim of readiness.key-is-accepted: GET /ping with the API key is answered 200."""
-    gate, seen = _at_answering(roots, version, ping)
-    if gate is not None:
-        return gate
-    withheld = next((one for one in seen.values() if one.key_withheld), None)
-    if withheld is not None:
-        return _withheld(withheld)
-    bad = {label: one for label, one in seen.items() if one.failure or _status(one) != 200}
-    if not bad:
-        return Finding(verdict=Verdict.PASS, summary=f"the API key{_origin(target)} is accepted by GET /ping")
-    shown = next(iter(bad.values()))
-    if all(one.status == 404 for one in bad.values()):
-        return _no_ping(shown)
-    if shown.status in {401, 403} and sender(shown).hop is HopName.API:
-        return _rejected(bad, len(seen), target)
-    return _fails(
-        "GET /ping with the API key fails", bad, len(seen), explain(shown), "200 to GET /ping with the API key"
-    )
-
-
-def _origin(target: Target) -> str:
-    return f" from {target.api_key_source}" if target.api_key_source else ""
-
-
-def _withheld(seen: Exchange) -> Finding:
-    trusted = seen.tls_verified is not False
-    return Finding(
-        verdict=Verdict.SKIP,
-        summary=f"the API key was not sent: {seen.key_withheld}"
-        if trusted
-        else "because connection.tls-is-trusted failed: the API key goes over verified TLS only",
-        because=None if trusted else "connection.tls-is-trusted",
-    )
-
-
-def _no_ping(seen: Exchange) -> Finding:
-    return Finding(
-        verdict=Verdict.INCONCLUSIVE,
-        summary="GET /ping does not exist at this target (404), so the API key could not be tried",
-        hop=sender(seen).hop,
-        owner=sender(seen).owner,
-        expected="200 to GET /ping with the API key",
-        seen=words(seen),
-        evidence=proofs(seen),
-        remedy=Remedy(
-            text="Check that the load balancer routes all paths to the API server, and try the key with an SDK."
-        ),
-    )
-
-
-def _rejected(bad: Mapping[str, Exchange], of: int, target: Target) -> Finding:
-    shown = next(iter(bad.values()))
-    return Finding(
-        verdict=Verdict.FAIL,
-        summary=f"the API rejects the API key{_origin(target)}: {grouped(bad, of)}",
-        hop=HopName.API,
-        owner=Owner.CLIENT,
-        expected="200 to GET /ping with the API key",
-        seen=words(shown),
-        evidence=proofs(shown),
-        remedy=Remedy(
-            text="Use a valid key of the organisation that this data plane serves; if the key works elsewhere, compare "
-            "PRIMARY_ORG_NAME and ALLOWED_ORG_IDS of the API server, and check that it reaches its control plane "
-            "(BRAINTRUST_APP_URL)."
-        ),
-        sources=("RFC 9110 section 15.5.2",),
-    )
-
-
 def status_is_not_latched(roots: PerRoots, version: PerExchange, status: PerExchange) -> Finding:
     """The claim of readiness.status-is-not-latched: /status does not fail where / is fine."""
-    gate, seen = _at_answering(roots, version, status)
+    gate, seen = at_answering(roots, version, status)
     if gate is not None:
         return gate
-    failing = {label: one for label, one in seen.items() if one.failure or _status(one) >= 500}
+    failing = {label: one for label, one in seen.items() if one.failure or status_in(one) >= 500}
     if failing:
         return _latched(failing, len(seen))
-    if not any(200 <= _status(one) < 300 for one in seen.values()):
+    if not any(200 <= status_in(one) < 300 for one in seen.values()):
         return Finding(
             verdict=Verdict.SKIP,
             summary=f"the API serves no /status here: {grouped(seen, len(seen))}, so nothing can latch",
