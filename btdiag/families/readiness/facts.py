@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from btdiag.core.exchange import Exchange
 
+REFUSED = frozenset({400, 401, 403})
+"""What a refused key is answered with; 400 where the header came twice."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyContrast:

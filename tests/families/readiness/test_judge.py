@@ -294,6 +294,7 @@ def test_key_is_accepted(answer: Exchange, verdict: Verdict, because: str | None
 
 
 MISSING, WRONG, OK = seen(401, '{"error": "missing"}'), seen(401, '{"error": "no such key"}'), seen(200, "[withheld]")
+TWICE = seen(400, '{"error": "two values"}')
 BASIC = seen(401, "<center>nginx</center>")
 
 
@@ -303,6 +304,7 @@ BASIC = seen(401, "<center>nginx</center>")
         (MISSING, KeyContrast(without=MISSING, made_up=MISSING, direct=OK), Owner.LOAD_BALANCER, "takes the Auth"),
         (WRONG, KeyContrast(without=MISSING, made_up=WRONG, direct=OK), Owner.LOAD_BALANCER, "puts another"),
         (MISSING, KeyContrast(without=MISSING, made_up=MISSING, other_header=OK), Owner.LOAD_BALANCER, "x-bt-auth"),
+        (TWICE, KeyContrast(without=MISSING, made_up=TWICE, direct=OK), Owner.LOAD_BALANCER, "adds a second"),
         (BASIC, KeyContrast(without=BASIC, made_up=BASIC, other_header=OK), Owner.LOAD_BALANCER, "takes the Auth"),
         (WRONG, KeyContrast(without=MISSING, made_up=WRONG), Owner.CLIENT, "so the key does arrive"),
         (seen(403, '{"error": "organisation"}'), KeyContrast(without=MISSING, made_up=WRONG), Owner.CLIENT, "known"),

@@ -17,12 +17,12 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.sender import sender
 from btdiag.core.statuses import explain
 from btdiag.core.target import Target
-from btdiag.families.readiness.facts import KeyContrast
+from btdiag.families.readiness.facts import REFUSED, KeyContrast
 from btdiag.families.readiness.judge.api import at_answering, fails
 from btdiag.families.readiness.judge.root import PerExchange, PerRoots
 
 _EXPECTED = "200 to GET /ping with the API key"
-_REFUSED = frozenset({401, 403})
+_BY_KEY = frozenset({401, 403})
 _SOURCES = ("RFC 9110 section 11.6.2 (Authorization)", "RFC 9110 section 15.5.2 (401)")
 _OF_ONE_REQUEST = re.compile(r"[0-9a-f]{6,}|[0-9]+", re.IGNORECASE)  # ids and times differ in equal answers
 _ANOTHER_KEY = Remedy(
@@ -64,9 +64,9 @@ def key_is_accepted(
     shown = next(iter(bad.values()))
     if all(one.status == 404 for one in bad.values()):
         return _no_ping(shown)
-    if shown.status in _REFUSED and isinstance(contrast, KeyContrast):
+    if shown.status in REFUSED and isinstance(contrast, KeyContrast):
         return _refused(bad, len(seen), contrast, target)
-    if shown.status in _REFUSED and sender(shown).hop is HopName.API:
+    if shown.status in _BY_KEY and sender(shown).hop is HopName.API:
         return _rejected(bad, len(seen), target, "")
     return fails("GET /ping with the API key fails", bad, len(seen), explain(shown), _EXPECTED)
 
@@ -87,7 +87,9 @@ def _refused(bad: Mapping[str, Exchange], of: int, tried: KeyContrast, target: T
     shown = next(iter(bad.values()))
     if _good(tried.direct) or _good(tried.other_header):
         return _taken_away(bad, of, tried)
-    if tried.direct is not None and tried.direct.status in _REFUSED:
+    if shown.status not in _BY_KEY:
+        return fails("GET /ping with the API key fails", bad, of, explain(shown), _EXPECTED)
+    if tried.direct is not None and tried.direct.status in _BY_KEY:
         return _rejected(bad, of, target, f"; asked directly, the API server says {words(tried.direct)}")
     if sender(shown).hop is not HopName.API:
         return fails("GET /ping with the API key fails", bad, of, explain(shown), _EXPECTED)
@@ -125,6 +127,8 @@ def _taken_away(bad: Mapping[str, Exchange], of: int, tried: KeyContrast) -> Fin
 
 def _what_a_hop_does(shown: Exchange, tried: KeyContrast) -> tuple[str, str]:
     """What the answer is like, and what follows from that for the header."""
+    if shown.status == 400 and tried.without.status != 400:
+        return "400 for want of one Authorization alone", "adds a second Authorization to it"
     if not alike(tried.without, shown):
         return "another answer than without a key", "puts another Authorization in its place"
     if not alike(tried.made_up, shown):

@@ -11,14 +11,13 @@ from btdiag.core.credential import no_key
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown, measurement
 from btdiag.core.target import Target, Way
-from btdiag.families.readiness.facts import KeyContrast
+from btdiag.families.readiness.facts import REFUSED, KeyContrast
 from btdiag.net.endpoint import routes_to
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.wire import Wire
 
 MADE_UP = "Bearer btdiag-made-up-key"
 OTHER_HEADER = "x-bt-auth-token"  # the product's own, beside Authorization
-_REFUSED = frozenset({401, 403})
 
 
 @measurement(
@@ -34,7 +33,7 @@ async def key_contrast(ping: PerAddress[Exchange], serving_way: Way, wire: Wire,
     """GET /ping with one thing changed, where it was refused with the key."""
     if target.api_key is None:
         raise NotAsked(no_key(target))
-    if not any(one.status in _REFUSED and not one.key_withheld for one in ping.facts.values()):
+    if not any(one.status in REFUSED and not one.key_withheld for one in ping.facts.values()):
         raise NotAsked("GET /ping is not refused")
     url = target.url_for("/ping")
 
