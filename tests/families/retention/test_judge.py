@@ -65,6 +65,7 @@ def found(
         (found(read=seen(None)), Verdict.WARN),
         (found(preflight=REFUSED, known=REFUSED), Verdict.PASS),
         (found(read=PAGE, unknown=PAGE, preflight=REFUSED, known=REFUSED), Verdict.SKIP),
+        (found(read=PAGE, unknown=PAGE), Verdict.PASS),
         (found(read=seen(429)), Verdict.INCONCLUSIVE),
     ],
 )
@@ -75,6 +76,11 @@ def test_verdict(routes: RetentionRoutes, verdict: Verdict) -> None:
         assert finding.remedy is not None
         assert len(finding.answer) <= 90
         assert len(finding.remedy.action) <= 140
+
+
+def test_a_pass_names_only_what_was_told() -> None:
+    assert "GET" in routes_reach_a_backend(found()).summary
+    assert "GET" not in routes_reach_a_backend(found(read=PAGE, unknown=PAGE)).summary
 
 
 def test_the_module_is_named_only_where_its_gateway_says_so() -> None:
