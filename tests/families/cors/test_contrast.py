@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
 
 import pytest
 
+from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Verdict
 from btdiag.core.product import UNKNOWN_PATH, WEB_APP
 from btdiag.families.cors.contrast import TIMES, call_questions
-from btdiag.families.cors.facts import Group, Purpose, Question
+from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Group, Purpose, Question
 from btdiag.families.cors.fetch import Credentials, PageRequest, cors_check
-from btdiag.families.cors.judge import readable, responses, too_loose
+from btdiag.families.cors.judge import readable, responses, too_loose, web_app
 from btdiag.families.cors.mixed import TRIES
-from btdiag.families.cors.plan import MOST_HOPS, first_questions
-from tests.families.cors.made_up import Answer, Gateway, may_call, survey, surveys
+from btdiag.families.cors.plan import MOST_HOPS, first_questions, next_questions
+from tests.families.cors.made_up import Answer, Gateway, may_call, sound, survey, surveys, trial
 
 REFUSED = Answer(403, {"Server": "nginx"}, "<html><head><title>403 Forbidden</title></head></html>")
 
@@ -135,12 +136,40 @@ def test_what_only_http2_refuses_is_the_gateways_http2_side() -> None:
     assert "passes over HTTP/1.1" in finding.summary
 
 
-def test_a_difference_that_does_not_repeat_names_nothing() -> None:
+def test_a_difference_that_does_not_repeat_is_one_by_turns() -> None:
     def gateway(question: Question, answer: Answer) -> Answer:
         is_whole = question.purpose in (Purpose.CALL, Purpose.CONTRAST) and Group.HINTS in question.sent
         return REFUSED if is_whole and not question.attempt else answer
 
+    finding = may_call(gateway)
+    assert f"1 of {TIMES + 1} times" in finding.summary
+    assert "Sec-CH-UA" not in finding.summary
+
+
+def test_a_gateways_error_that_does_not_repeat_is_no_matter_of_cors() -> None:
+    def gateway(question: Question, answer: Answer) -> Answer:
+        return Answer(502) if question.purpose is Purpose.CALL else answer
+
     assert may_call(gateway).verdict is Verdict.PASS
+
+
+def test_an_answer_that_cannot_be_unpacked_is_left_to_the_claim_on_it() -> None:
+    whole = survey()
+    broken = Failure(phase=Phase.BODY, trouble=Trouble.PROTOCOL, detail="cannot be unpacked")
+    wanted, trials = list(next_questions(_spoiled(whole.trials, broken))), list(_spoiled(whole.trials, broken))
+    while wanted:
+        trials += _spoiled([trial(question, sound(question), "192.0.2.1") for question in wanted], broken)
+        wanted = list(next_questions(trials))
+    finding = web_app.web_app_may_call({"192.0.2.1": CorsSurvey(trials=tuple(trials))}, (WEB_APP,), None)
+    assert (finding.verdict, finding.because) == (Verdict.SKIP, "gateway.compressed-answers-unpack")
+
+
+def _spoiled(trials: Iterable[CorsTrial], failure: Failure) -> list[CorsTrial]:
+    """Every answer to a request that takes codings is broken."""
+    return [
+        replace(one, exchange=replace(one.exchange, failure=failure)) if Group.ENCODINGS in one.sent else one
+        for one in trials
+    ]
 
 
 def test_a_key_that_is_refused_is_no_matter_of_cors() -> None:
