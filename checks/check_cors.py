@@ -20,10 +20,14 @@ def check_web_app_may_call(
     origin, method and each header by name. What stands in front of the API (authentication, firewall, CDN, a list of
     its own) often breaks that, and users see "Failed to fetch" whatever the cause.
 
-    Measured: on every address, one preflight for each backend class with all headers of the product, and simple
-    requests to / and /version; what is refused is asked again in parts until each header or method at fault is known.
-    The answers are judged as Chromium does, without and with credentials. With --backend the API server's own answer
-    is set beside them, which proves the hop.
+    Measured: on every address, one preflight for each backend class with all headers of the product, simple requests
+    to / and /version, and a read and a write as the page makes them: over HTTP/2 where it is offered, with the
+    product's headers, client hints, codings, and the key where it may go (the write goes to a path that does not
+    exist). What is refused is asked again alone, six times at most: what passes in between is one finding, for servers
+    that differ or a limit. Then it is asked in parts, without each group of headers, over HTTP/1.1 and with a query
+    that no cache has seen, until what makes the difference is known. Redirects are followed within the target, as
+    `fetch` does. The answers are judged as Chromium does, without and with credentials. With --backend the API server's
+    own answer is set beside them, which proves the hop.
 
     Remedy: let OPTIONS and the headers Origin and Access-Control-Request-* reach the API, and let its answer pass
     unchanged; or answer preflights completely in the gateway. The finding names the hop and has its configuration.
@@ -42,7 +46,8 @@ def check_errors_are_readable(
     Without them the page learns nothing of a 401, 404 or 413: the browser hides the response and reports a CORS error,
     and everybody looks for a CORS fault that is none. nginx leaves its headers out of 4xx and 5xx unless told `always`.
 
-    Measured: GET /ping without a key, GET of an unknown path and GET of an AI proxy path, as the web app's page would.
+    Measured: GET /ping without a key, GET of an unknown path and GET of an AI proxy path, as the web app's page would;
+    where those meet a login, the web app's own call with the key.
 
     Remedy: `always` on every add_header (nginx), http-after-response (HAProxy), CORS headers in gateway responses (API
     Gateway); do not replace the API's error pages.
@@ -135,7 +140,8 @@ def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey], target:
     keeps the answer to the first caller, and the web app works for some users and fails for others.
 
     Measured: simple requests of the web app's origin, of foreign ones and without any are compared; Cache-Control, Age,
-    X-Cache and Vary are read.
+    X-Cache and Vary are read. A request that is refused every time and passes with a query that no cache has seen was
+    answered from a cache.
 
     Remedy: send Vary: Origin, and keep API paths out of shared caches.
 

@@ -1,8 +1,8 @@
 """Who broke it: from a refused trial and its neighbours to the hop that must have caused the refusal.
 
-The rules read what each kind of hop leaves behind: authentication answers 401 or leads to a login page, a method filter
-405, a firewall its own page, a cache that strips `Origin` lets all CORS headers through but the one that echoes it.
-The API server's own answer (--backend), where it is known, overrules every guess.
+What another question shows comes first: without a group of headers, past every cache. Then what each kind of hop leaves
+behind: a login page, a firewall's own page, a cache that strips `Origin` and lets all CORS headers through but the one
+that echoes it. The API server's own answer (--backend), where it is known, overrules every guess.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from btdiag.core import sender
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName
 from btdiag.families.cors.contrast import culprit
-from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpose, refusal_of
+from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Group, Purpose, refusal_of
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.fetch.fields import get
@@ -22,10 +22,7 @@ from btdiag.families.cors.hops import to_plain_http
 from btdiag.families.cors.plan import refused_alike, refused_headers
 
 _LISTS = (
-    "Access-Control-Allow-Methods",
-    "Access-Control-Allow-Headers",
-    "Access-Control-Expose-Headers",
-    "Access-Control-Max-Age",
+    *(f"Access-Control-{name}" for name in ("Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age")),
     ALLOW_CREDENTIALS,
 )
 _APP_MARKS = ("x-powered-by", "x-bt-internal-trace-id", "x-request-id", "etag")
@@ -37,6 +34,7 @@ class CorsCause(StrEnum):
     """What went wrong on the way, named for the hop that does it."""
 
     REQUEST_HEADERS = "what the browser sends"  # the same request passes without a group of headers
+    PACKED = "compression"  # and what comes cannot be unpacked
     CACHE = "cache"  # the same request passes with a query that no cache has seen
     UPSTREAM = "upstream"  # a gateway's own 5xx: no CORS matter at all
     DOUBLED = "doubled"
@@ -96,8 +94,11 @@ def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCaus
 def _by_contrast(trial: CorsTrial, survey: CorsSurvey) -> CorsCause | None:
     """The cause where another question shows it: without a group of headers, or past every cache."""
     guilty = culprit(survey)
-    if guilty is not None and guilty.refused.exchange.status == trial.exchange.status:
-        return CorsCause.REQUEST_HEADERS
+    status = trial.exchange.status
+    alike = status is not None and status >= 400 and guilty is not None and guilty.refused.exchange.status == status
+    if guilty is not None and (alike or guilty.refused == trial):
+        spoiled = guilty.group is Group.ENCODINGS and guilty.refused.exchange.failure is not None
+        return CorsCause.PACKED if spoiled else CorsCause.REQUEST_HEADERS
     return CorsCause.CACHE if not trial.preflight and is_cached(trial, survey) else None
 
 

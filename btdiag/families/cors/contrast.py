@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from btdiag.core.exchange import Trouble
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.families.cors.facts import WHOLE, CorsSurvey, CorsTrial, Group, Purpose, Question
 from btdiag.families.cors.fetch import PageRequest
-from btdiag.families.cors.mixed import doubtful, is_refused
+from btdiag.families.cors.mixed import Mixed, doubtful, is_refused
 
 TIMES = 2  # how often the refused call and the one that passes are asked once more: three answers of each
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -111,8 +112,14 @@ def _contrasts(trial: CorsTrial, trials: Iterable[CorsTrial]) -> list[CorsTrial]
 
 def _suspects(trials: Sequence[CorsTrial]) -> list[CorsTrial]:
     """The refused calls, and the first refused preflight."""
-    calls = [trial for trial in trials if trial.purpose is Purpose.CALL and is_bad(trial)]
+    calls = [trial for trial in trials if trial.purpose is Purpose.CALL and is_bad(trial) and not _times_out(trial)]
     return [*calls, *(trial for trial in doubtful(trials) if trial.preflight and trial.answered)]
+
+
+def _times_out(trial: CorsTrial) -> bool:
+    """Did it take all of its time? To ask it in parts would take more than there is for the whole survey."""
+    failure = trial.exchange.failure
+    return failure is not None and failure.trouble is Trouble.TIMEOUT
 
 
 def _bare(trial: CorsTrial) -> list[Question]:
@@ -223,4 +230,18 @@ def culprit(survey: CorsSurvey) -> Culprit | None:
             k=1 + len(again),
             n=1 + len(again),
         )
+    return None
+
+
+def mixed_call(survey: CorsSurvey) -> Mixed | None:
+    """A call that is refused (4xx) and answered by turns, as its repeats show; a 5xx is no matter of CORS."""
+    for trial in _suspects(survey.trials):
+        if trial.preflight or not 400 <= (trial.exchange.status or 0) < 500:
+            continue
+        asked = _contrasts(trial, survey.trials)
+        again = [one for one in asked if one.attempt and (one.sent, one.http2) == (trial.sent, trial.http2)]
+        passed = [one for one in again if _is_better(one, trial)]
+        if passed:
+            refused = 1 + sum(is_bad(one) for one in again)
+            return Mixed(refused=trial, passed=passed[0], k=refused, n=1 + len(again), in_bursts=False)
     return None

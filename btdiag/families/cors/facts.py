@@ -64,9 +64,9 @@ class Group(StrEnum):
     LANGUAGE = "Accept-Language"
     PRODUCT = "x-bt-*"
     SDK = "x-stainless-*"
-    BODY = "Content-Type: application/json"
+    BODY = "Content-Type"
     HINTS = "Sec-CH-UA*"
-    ENCODINGS = "Accept-Encoding: gzip, deflate, br, zstd"
+    ENCODINGS = "Accept-Encoding"
     KEY = "Authorization"
     VERSION = "HTTP/2"  # no header: the version of HTTP that carries them
 

@@ -94,7 +94,8 @@ def mixed(survey: CorsSurvey) -> Mixed | None:
             other
             for other in survey.trials
             if other.purpose is Purpose.REPEAT
-            and (other.path, other.page, other.preflight) == (trial.path, trial.page, trial.preflight)
+            and (other.path, other.page, other.http2) == (trial.path, trial.page, trial.http2)
+            and other.preflight == trial.preflight
             and _judged(other)
         ]
         passed = [other for other in again if not is_refused(other)]

@@ -49,7 +49,8 @@ def _calls(survey: CorsSurvey) -> tuple[Problem, ...]:
     trial = guilty.refused
     refusal = cors_check(trial.page.origin, False, trial.exchange.headers) if trial.answered else None
     none = Refusal(error=CorsError.NETWORK_ERROR, step="HTTP-network-or-cache fetch")
-    return (Problem(trial=trial, refusal=refusal or none, cause=CorsCause.REQUEST_HEADERS),)
+    stopped = refusal or none
+    return (Problem(trial=trial, refusal=stopped, cause=cause_of(trial, stopped, survey)),)
 
 
 def meets_login(trial: CorsTrial) -> bool:

@@ -173,6 +173,10 @@ def own(cors: str, always_204: str = "") -> str:
 HEALTHY = (
     nginx("nginx passes on", PASS_ON),
     nginx("nginx answers itself", own(added())),
+    nginx(
+        "nginx hotlink rule that knows the web app",
+        "valid_referers none server_names www.braintrust.dev; if ($invalid_referer) { return 403; } " + PASS_ON,
+    ),
     nginx("nginx answers itself, origins by map", own(added(origin="$allowed_origin"))),
     nginx(
         "nginx exempts OPTIONS from auth",
@@ -288,6 +292,25 @@ FAULTY = (
         "location /v1/proxy { proxy_pass http://127.0.0.1:1; } " + PASS_ON,
         "502",
         "not a CORS fault",
+        web_app_may_call=FAIL,
+    ),
+    nginx(
+        "nginx CSRF guard",
+        'set $guard "$request_method:$http_sec_fetch_site"; if ($guard = "POST:cross-site") { return 403; }'
+        f" {PASS_ON}",
+        "passes without Sec-Fetch-*",
+        web_app_may_call=FAIL,
+    ),
+    nginx(
+        "nginx hotlink rule",
+        f"valid_referers none server_names; if ($invalid_referer) {{ return 403; }} {PASS_ON}",
+        "passes without Referer",
+        web_app_may_call=FAIL,
+    ),
+    haproxy(
+        "HAProxy refuses a product header",
+        "http-request deny if { req.hdr(x-bt-use-cache) -m found }",
+        "passes without x-bt-use-cache",
         web_app_may_call=FAIL,
     ),
     haproxy("HAProxy auth", "http-request auth unless { path / }", "authentication", "401", web_app_may_call=FAIL),

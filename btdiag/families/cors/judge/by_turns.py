@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from btdiag.core import evidence, sender
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.families.cors.contrast import mixed_call
 from btdiag.families.cors.facts import CorsSurvey, refusal_of
 from btdiag.families.cors.judge.standing import MAY_CALL, Ground, cors_headers, ground, proof, spoken
 from btdiag.families.cors.mixed import Mixed, mixed
@@ -17,7 +18,7 @@ STEADILY = "readiness.answers-steadily"
 
 def found_mixed(alive: Mapping[str, CorsSurvey]) -> Mixed | None:
     """The first question that has several answers at one address."""
-    return next((found for survey in alive.values() if (found := mixed(survey)) is not None), None)
+    return next((found for survey in alive.values() if (found := mixed(survey) or mixed_call(survey))), None)
 
 
 def steady_ground(surveys: Mapping[str, CorsSurvey]) -> Ground:

@@ -20,6 +20,7 @@ from btdiag.families.cors.remedy.causes import FETCH, Blame, blame
 from btdiag.families.cors.remedy.words import answer
 
 NOT_DOUBLED = "cors.headers-not-doubled"
+UNPACK = "gateway.compressed-answers-unpack"
 PRESERVES = "gateway.preserves-headers"
 ROUTES = "gateway.routes-reach-their-backend"
 _RANK = {cause: number for number, cause in enumerate(CorsCause)}
@@ -59,6 +60,7 @@ def _because_doubled(found: Sequence[Problem]) -> Finding:
 
 
 _JUDGED_ELSEWHERE = {
+    CorsCause.PACKED: (UNPACK, "in a coding that cannot be unpacked; without Accept-Encoding it passes"),
     CorsCause.CACHE: (APART, "from a cache with what was made for somebody else; past the cache it passes"),
     CorsCause.NO_ROUTE: (ROUTES, "in front of the API, whatever the method, so its preflight is too"),
     CorsCause.TO_HTTP: (PRESERVES, "with a redirect to plain http, which browsers block as mixed content"),

@@ -18,6 +18,7 @@ from btdiag.core.measurement import NotAsked, Scope, Unknown, measurement
 from btdiag.core.product import UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.cors.facts import CLASSES, CorsSurvey, CorsTrial, Purpose, Question
+from btdiag.families.cors.mixed import repeat_questions
 from btdiag.families.cors.plan import (
     LARGE_BODY,
     bucket_questions,
@@ -33,6 +34,7 @@ from btdiag.net.wire import Wire
 
 CONNECTIONS = 4  # a browser opens six to a host; fewer handshakes make the whole survey shorter
 ROUNDS = 14  # one asks again, up to five contrast, halving fifteen headers takes five
+ENOUGH_S = 20.0  # seconds after which nothing new is asked: what is known by then is judged
 _BUDGET = 30.0
 _WHY = "about 35 small requests on four connections, 4 s each at worst (a firewall that drops OPTIONS: 17 of them)"
 
@@ -108,6 +110,8 @@ async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]
 
     Whoever gives no answer at all to the first question is not asked the others: each would take its whole time.
     """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
     stream = await _opened(wire, way, base, None)
     trials = [await ask(wire, way, base, questions[0], stream)]
     wanted = tuple(questions[1:]) if trials[0].exchange.failure is None else ()
@@ -118,7 +122,11 @@ async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]
             break
         trials += await _ask_all(wire, way, base, [one for one in wanted if not is_alone(one)], stream)
         stream = None
-        trials += [await ask(wire, way, base, one) for one in wanted if is_alone(one)]
+        for one in filter(is_alone, wanted):
+            if loop.time() - started < ENOUGH_S:
+                trials.append(await ask(wire, way, base, one))
+        if loop.time() - started > ENOUGH_S:
+            break
         wanted = next_questions(trials)
     return CorsSurvey(trials=tuple(trials))
 
@@ -175,5 +183,8 @@ async def _with_http2(wire: Wire, way: Way, base: str, survey: CorsSurvey, allow
     if not any(trial.exchange.http_version == "HTTP/2" for trial in survey.trials):
         return survey
     question = next(one for one in first_questions(allowed) if one.purpose is Purpose.PREFLIGHT)
-    again = await ask(wire, way, base, replace(question, http2=True))
-    return CorsSurvey(trials=(*survey.trials, again))
+    trials = [*survey.trials, await ask(wire, way, base, replace(question, http2=True))]
+    for doubt in repeat_questions(trials):
+        if doubt.http2:
+            trials.append(await ask(wire, way, base, doubt))
+    return CorsSurvey(trials=tuple(trials))

@@ -268,6 +268,7 @@ def _credentials(problem: Problem, _: Sequence[str], __: CorsSurvey) -> Advice:
 
 _ADVICE = {
     CorsCause.REQUEST_HEADERS: request_headers,
+    CorsCause.PACKED: request_headers,
     CorsCause.CACHE: cached,
     CorsCause.TO_HTTP: to_http,
     CorsCause.UPSTREAM: _upstream,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btdiag.core.finding import Snippet
-from btdiag.families.cors.contrast import Culprit, culprit
+from btdiag.families.cors.contrast import PRODUCT_HEADERS, SDK_HEADERS, Culprit, culprit
 from btdiag.families.cors.facts import CorsSurvey, Group
 from btdiag.families.cors.problems import Problem
 from btdiag.families.cors.remedy import snippets
@@ -26,6 +26,16 @@ _RULES = {
 }
 
 
+_NAMES = {
+    Group.LANGUAGE: ("Accept-Language",),
+    Group.BODY: ("Content-Type",),
+    Group.HINTS: ("sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"),
+    Group.PRODUCT: tuple(name for name, _ in PRODUCT_HEADERS),
+    Group.SDK: tuple(name for name, _ in SDK_HEADERS),
+}
+"""The headers of a group, for a rule that lists them."""
+
+
 def named(guilty: Culprit) -> str:
     """The header at fault where it is one, else the group."""
     return ", ".join(guilty.names[:3]) if guilty.names else guilty.group.value
@@ -44,7 +54,7 @@ def request_headers(problem: Problem, _: Sequence[str], survey: CorsSurvey) -> A
         f"({speaker(problem)})",
         text=f"Find {rule} in the gateway or its firewall and leave the API's host out of it: the web app calls from "
         f"another site, and its requests carry {what} by design.",
-        snippets=_rule_spares_the_api(guilty.group, problem.trial.page.origin),
+        snippets=_rule_spares_the_api(guilty, problem.trial.page.origin),
     )
 
 
@@ -69,12 +79,12 @@ def to_http(problem: Problem, _: Sequence[str], __: CorsSurvey) -> Advice:
     )
 
 
-def _rule_spares_the_api(group: Group, origin: str) -> tuple[Snippet, ...]:
+def _rule_spares_the_api(guilty: Culprit, origin: str) -> tuple[Snippet, ...]:
     """A rule on what browsers send leaves the web app's calls alone."""
-    if group is Group.REFERER:
+    if guilty.group is Group.REFERER:
         host = origin.partition("://")[2].partition(":")[0]
         return (Snippet(product="nginx (valid_referers)", code=f"valid_referers none server_names {host};"),)
-    if group in (Group.SEC_FETCH, Group.ORIGIN):
+    if guilty.group in (Group.SEC_FETCH, Group.ORIGIN):
         return (
             Snippet(
                 product="nginx (the rule that tells sites apart)",
@@ -92,4 +102,14 @@ def _rule_spares_the_api(group: Group, origin: str) -> tuple[Snippet, ...]:
                 ),
             ),
         )
-    return ()
+    names = guilty.names or _NAMES.get(guilty.group, ())
+    if not names:
+        return ()
+    targets = ",".join(f"!REQUEST_HEADERS:{name}" for name in names)
+    return (
+        Snippet(
+            product="AWS WAF",
+            code=f"in the rule that blocks: exclude the headers {', '.join(names)} from inspection",
+        ),
+        Snippet(product="ModSecurity (CRS)", code=f'SecRuleUpdateTargetById <rule id> "{targets}"'),
+    )

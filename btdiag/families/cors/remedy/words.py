@@ -72,7 +72,7 @@ def answer(problem: Problem, names: Sequence[str], survey: CorsSurvey) -> str:
 
 
 def _reason(problem: Problem, names: Sequence[str], survey: CorsSurvey, room: int) -> str:
-    if problem.cause is CorsCause.REQUEST_HEADERS:
+    if problem.cause in (CorsCause.REQUEST_HEADERS, CorsCause.PACKED):
         guilty = culprit(survey)
         return f"requests with {named(guilty)} are refused" if guilty else "its requests are refused"
     if names:
@@ -91,7 +91,7 @@ def _reason(problem: Problem, names: Sequence[str], survey: CorsSurvey, room: in
 def action(problem: Problem, names: Sequence[str], survey: CorsSurvey) -> str:
     """What to do, in one clause."""
     origin = problem.trial.page.origin
-    if problem.cause is CorsCause.REQUEST_HEADERS:
+    if problem.cause in (CorsCause.REQUEST_HEADERS, CorsCause.PACKED):
         guilty = culprit(survey)
         what = named(guilty) if guilty else "what browsers send"
         return cut(f"Find the gateway's rule on {what} and leave the API's host out of it", MOST_ACTION)
