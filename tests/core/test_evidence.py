@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btdiag.core.evidence import curl
-from btdiag.core.exchange import Exchange
+from tests import factories
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from btdiag.core.exchange import Exchange
     ],
 )
 def test_the_way(url: str, label: str, address: str | None, way: str) -> None:
-    seen = Exchange(
-        method="GET", url=url, label=label, started_at="", request_headers=(("Host", "h"), ("A", "b")), address=address
+    seen = factories.exchange(
+        url=url, label=label, started_at="", request_headers=(("Host", "h"), ("A", "b")), address=address
     )
     quoted = f"'{url}'" if "[" in url else url
     assert curl(seen).data == f"curl -sv -o /dev/null -X GET {way}-H 'A: b' {quoted}"

@@ -13,21 +13,18 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import HopName, Owner
 from btdiag.core.sender import Confidence, Page
 from btdiag.core.statuses import explain
+from tests import factories
 
 
 def answer(
     status: int = 200, body: str = "", url: str = "https://api.example.com/", verified: bool = True, **headers: str
 ) -> Exchange:
     """An answer as a probe records it; header names are written with underscores."""
-    return Exchange(
-        method="GET",
+    return factories.exchange(
         url=url,
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         http_version="HTTP/1.1",
         status=status,
-        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        headers=factories.named(headers),
         body=body,
         tls_verified=verified,
     )
@@ -36,12 +33,7 @@ def answer(
 def broken(phase: Phase, trouble: Trouble, detail: str = "detail") -> Exchange:
     """An exchange that failed."""
     failure = Failure(phase=phase, trouble=trouble, detail=detail)
-    return Exchange(
-        method="GET",
-        url="https://api.example.com/",
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
+    return factories.exchange(
         failure=failure,
     )
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.families.audit.facts import NAMES, Audit
 from btdiag.families.audit.judge import decode_resources, headers_arrive, resources_decode
+from tests import factories
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 
@@ -33,12 +33,8 @@ GOOD = envelope(PROJECT)
 
 
 def seen(status: int = 200, *arrived: str, resources: str | None = None, withheld: str | None = None) -> Audit:
-    exchange = Exchange(
-        method="GET",
+    exchange = factories.exchange(
         url="https://api.example.com/v1/project?limit=1",
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         key_withheld=withheld,
     )

@@ -15,6 +15,7 @@ from btdiag.families.brainstore import judge
 from btdiag.families.brainstore.facts import RoleAnswers
 from btdiag.families.brainstore.probe import brainstore_roles
 from btdiag.net.wire import Wire
+from tests import factories
 from tests.support.serving import http_target, saying, serving
 
 REFUSED = Failure(phase=Phase.TCP, trouble=Trouble.REFUSED, detail="connection refused")
@@ -22,12 +23,9 @@ LOCAL = Failure(phase=Phase.TCP, trouble=Trouble.LOCAL, detail="too many open fi
 
 
 def seen(status: int | None = 200, body: str = "", failure: Failure | None = None) -> Exchange:
-    return Exchange(
-        method="GET",
+    return factories.exchange(
         url="http://10.0.0.1:4000/",
         label="10.0.0.1:4000",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         headers=(("content-type", "application/json"),),
         body=body,

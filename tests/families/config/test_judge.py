@@ -16,6 +16,7 @@ from btdiag.families.config.facts import OriginTrial, OriginTrials
 from btdiag.families.config.judge import api, front
 from btdiag.families.config.plan import MOST, WEB_APP, asked_origins
 from btdiag.families.keepalive.facts import Fate, FrontIdle, HeldConnection
+from tests import factories
 
 TARGET = Target(url="https://api.globex.example", scheme="https", host="api.globex.example", port=443)
 UNKNOWN = NotMeasured(reason="the budget ended first")
@@ -33,12 +34,8 @@ def told(*settings: tuple[str, str], host: str = TARGET.host) -> Target:
 
 
 def answer(body: str = "", status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Exchange:
-    return Exchange(
-        method="GET",
+    return factories.exchange(
         url=TARGET.url_for("/version"),
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         headers=(("content-type", "application/json"), *headers),
         body=body,

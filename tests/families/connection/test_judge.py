@@ -17,6 +17,7 @@ from btdiag.families.connection.judge.handshake import tls_handshake_completes, 
 from btdiag.families.connection.judge.proxy import proxy_lets_through
 from btdiag.families.connection.judge.reach import got_furthest, tcp_connects
 from btdiag.families.connection.judge.trust import tls_is_trusted
+from tests import factories
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
@@ -48,12 +49,9 @@ def table(*connections: Connection) -> dict[str, Connection]:
 
 
 def answer(status: int | None = None, failure: Failure | None = None, **headers: str) -> Exchange:
-    return Exchange(
+    return factories.exchange(
         method="HEAD",
         url=TARGET.url,
-        label="192.0.2.1",
-        started_at="2026-06-15T00:00:00.000Z",
-        request_headers=(),
         status=status,
         headers=tuple(headers.items()),
         failure=failure,

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.core.certificate_names import default_certificate, inspection_vendor, is_public_ca, short_name
-from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.exchange import Failure, Phase, Timing, Trouble
 from btdiag.core.finding import HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake
 from btdiag.core.target import Target
 from btdiag.families.connection.judge.expiry import certificate_is_not_expiring
 from btdiag.families.connection.judge.trust import diagnose, tls_is_trusted, top_of_chain
 from btdiag.families.connection.remedy import TrustCause, remedy_for
+from tests import factories
 
 HOST = "api.example.com"
 TARGET = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
@@ -63,12 +64,11 @@ def connection(
     proxied: bool = False,
 ) -> Connection:
     headers = (("Date", date.strftime("%a, %d %b %Y %H:%M:%S GMT")),) if date else ()
-    answer = Exchange(
+    answer = factories.exchange(
         method="HEAD",
         url=TARGET.url,
         label=label,
         started_at=NOW.isoformat(),
-        request_headers=(),
         status=200,
         headers=headers,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
+from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Finding
 from btdiag.core.product import WEB_APP
 from btdiag.core.target import Target
 from btdiag.families.cors.facts import HEADERS, PROXY_PATH, CorsSurvey, CorsTrial, Group, Question
 from btdiag.families.cors.judge import web_app
 from btdiag.families.cors.plan import first_questions, next_questions
+from tests import factories
 
 Headers = dict[str, str]
 TARGET = Target(url="https://api.example", scheme="https", host="api.example", port=443)
@@ -57,12 +58,11 @@ def sound(question: Question) -> Answer:
 def trial(question: Question, answer: Answer, label: str) -> CorsTrial:
     broken = Failure(phase=Phase.HEADERS, trouble=Trouble.RESET, detail="reset") if answer.status is None else None
     key = (("Authorization", "[withheld]"),) if Group.KEY in question.sent and not question.preflight else ()
-    exchange = Exchange(
+    exchange = factories.exchange(
         http_version="HTTP/2" if question.http2 else "HTTP/1.1",
         method="OPTIONS" if question.preflight else question.page.method,
         url=TARGET.url_for(question.path),
         label=label,
-        started_at="2026-01-01T00:00:00.000Z",
         request_headers=(("Origin", question.page.origin), *key),
         address=label,
         status=answer.status,

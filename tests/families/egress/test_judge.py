@@ -19,6 +19,7 @@ from btdiag.families.egress.judge.isolation import blocked_hosts_stay_blocked
 from btdiag.families.egress.judge.reach import required_hosts_reachable, tls_not_intercepted
 from btdiag.families.egress.judge.reading import read, readings
 from btdiag.families.egress.remedy import Block
+from tests import factories
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
@@ -86,15 +87,12 @@ def resolved(*addresses: str, elsewhere: tuple[str, ...] | None = None) -> Resol
 
 
 def answered(status: int | None = 200, body: str = SPA, *, method: str = "GET", **headers: str) -> Exchange:
-    return Exchange(
+    return factories.exchange(
         method=method,
         url=f"https://{NAME}/api/apikey/login" if method == "POST" else f"https://{NAME}/",
-        label="192.0.2.1",
-        started_at="2026-06-15T00:00:00.000Z",
-        request_headers=(),
         status=status,
         body=body,
-        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        headers=factories.named(headers),
         failure=None if status else Failure(phase=Phase.HEADERS, trouble=Trouble.RESET, detail="reset"),
         tls_verified=True,
     )

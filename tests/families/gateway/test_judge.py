@@ -32,6 +32,7 @@ from btdiag.families.ratelimit import judge
 from btdiag.families.ratelimit.facts import Limit, OutboundLimit
 from btdiag.families.sdk.facts import ControlPlane, Login
 from btdiag.families.sdk.needs import LOGIN
+from tests import factories
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
@@ -48,15 +49,12 @@ def seen(
     after: float = 0.01,
     **headers: str,
 ) -> Exchange:
-    return Exchange(
-        method="GET",
+    return factories.exchange(
         url=f"https://api.example.com{path}",
         label=label,
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         body=body,
-        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        headers=factories.named(headers),
         failure=None if status else Failure(phase=Phase.HEADERS, trouble=trouble, detail="as seen"),
         timing=Timing(first_byte_s=after, total_s=1.0),
     )

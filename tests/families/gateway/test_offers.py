@@ -23,6 +23,7 @@ from btdiag.families.gateway.judge.protocols import (
 )
 from btdiag.families.gateway.judge.silent_answers import silent_answers_are_awaited
 from btdiag.families.gateway.judge.streams import streams_unbuffered
+from tests import factories
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(url="https://api.example.com", scheme="https", host="api.example.com", port=443)
@@ -32,15 +33,11 @@ JSON = '{"version":"1"}'
 
 def seen(status: int | None = 200, body: str = JSON, trouble: Trouble | None = None, **headers: str) -> Exchange:
     failing = trouble or (None if status else Trouble.CLOSED)
-    return Exchange(
-        method="GET",
+    return factories.exchange(
         url="https://api.example.com/version",
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         body=body,
-        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        headers=factories.named(headers),
         failure=Failure(phase=Phase.BODY, trouble=failing, detail="as seen") if failing else None,
         timing=Timing(first_byte_s=0.01, total_s=1.0),
     )

@@ -15,6 +15,7 @@ from btdiag.families.keepalive.facts import BackendIdle
 from btdiag.families.keepalive.order import contradiction_s
 from btdiag.families.keepalive.probe.idle import WATCHED, backend_idle
 from btdiag.net.wire import Wire
+from tests import factories
 from tests.support.serving import serving
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=1\r\n\r\n{}"
@@ -41,7 +42,7 @@ class Waits:
 def root(port: int, status: int | None) -> Exchange:
     failure = None if status else Failure(phase=Phase.TCP, trouble=Trouble.REFUSED, detail="Connection refused")
     url = f"http://127.0.0.1:{port}/"
-    return Exchange(method="GET", url=url, label="a", started_at="", request_headers=(), status=status, failure=failure)
+    return factories.exchange(url=url, label="a", started_at="", status=status, failure=failure)
 
 
 async def _measured(closes_after: Sequence[float], declared: float, status: int | None) -> tuple[BackendIdle, Waits]:

@@ -52,6 +52,7 @@ from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_c
 from btdiag.families.keepalive.judge.race import miss_probability, signatures
 from btdiag.families.keepalive.order import order_of
 from btdiag.families.keepalive.remedy import order_remedy
+from tests import factories
 
 SKIPPED = NotMeasured(reason="volleys are opt-in", skipped=True)
 GOOD = Shot(method="POST", ending=Ending.ANSWERED, status=404, age_s=3.0, took_s=0.01)
@@ -294,12 +295,10 @@ def test_the_strip_shows_every_loss_in_one_line(shots: list[Shot]) -> None:
 
 
 def exchange(status: int | None, body: str = "", kind: str = "application/json") -> Exchange:
-    return Exchange(
+    return factories.exchange(
         method="POST",
         url="https://api.example/x",
         label="a",
-        started_at="",
-        request_headers=(),
         status=status,
         headers=(("Content-Type", kind),),
         body=body,

@@ -18,6 +18,7 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Secret, Target
 from btdiag.families.readiness.facts import KeyContrast
 from btdiag.families.readiness.judge import api, key, root
+from tests import factories
 
 NONE = NotMeasured(reason="not asked for", skipped=True)
 TARGET = Target(
@@ -45,16 +46,14 @@ def seen(
     **headers: str,
 ) -> Exchange:
     failure = Failure(phase=phase, trouble=trouble, detail="what the system said") if trouble else None
-    return Exchange(
-        method="GET",
+    return factories.exchange(
         url=f"https://api.example.com{path}",
         label=label,
-        started_at="2030-01-01T00:00:00.000Z",
         request_headers=(("Host", "api.example.com"),),
         address=label,
         http_version="HTTP/1.1",
         status=None if trouble and phase is not Phase.BODY else status,
-        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        headers=factories.named(headers),
         body=body,
         timing=Timing(first_byte_s=after, total_s=6.0),
         failure=failure,

@@ -13,6 +13,7 @@ from btdiag.families.retention.facts import PREFLIGHTS, RetentionRoutes
 from btdiag.families.retention.judge import routes_reach_a_backend
 from btdiag.families.retention.probe import retention_routes
 from btdiag.net.wire import Wire
+from tests import factories
 from tests.support.serving import http_target, route_to, serving
 
 JSON = (("content-type", "application/json"),)
@@ -23,12 +24,8 @@ NGINX_PAGE = "<html><head><title>404 Not Found</title></head><body><center>nginx
 
 def seen(status: int | None, headers: tuple[tuple[str, str], ...] = JSON, body: str = '{"error":"x"}') -> Exchange:
     failure = Failure(phase=Phase.HEADERS, trouble=Trouble.RESET, detail="reset") if status is None else None
-    return Exchange(
-        method="GET",
+    return factories.exchange(
         url="https://api.example.com/x",
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         headers=headers,
         body=body,

@@ -35,6 +35,7 @@ from btdiag.families.sdk.needs import (
     losses,
     sdks_of,
 )
+from tests import factories
 
 URL = "https://api.example.com"
 TARGET = Target(url=URL, scheme="https", host="api.example.com", port=443)
@@ -53,12 +54,9 @@ def seen(
     **h: str,
 ) -> Exchange:
     failure = None if status else Failure(phase=Phase.HEADERS, trouble=Trouble.RESET, detail="reset")
-    return Exchange(
+    return factories.exchange(
         method="POST",
         url=URL + path,
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         body=body,
         headers=tuple(h.items()),

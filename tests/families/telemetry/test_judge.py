@@ -14,6 +14,7 @@ from btdiag.core.target import Mode, Target
 from btdiag.families.egress.facts import TELEMETRY, Egress, HostTrial, hosts
 from btdiag.families.egress.plan import planned
 from btdiag.families.telemetry.judge import endpoint_is_reachable
+from tests import factories
 
 PLACE = Target(url="https://x.example", scheme="https", host="x.example", port=443, role="data-plane")
 HOST = hosts(PLACE)[0]
@@ -22,12 +23,9 @@ BLOCK = "<html><head><title>Blocked</title></head><body>This site is blocked.</b
 
 
 def seen(status: int | None, body: str = "{}", trouble: Trouble | None = None, method: str = "GET") -> Exchange:
-    return Exchange(
+    return factories.exchange(
         method=method,
         url=HOST.url + TELEMETRY,
-        label="192.0.2.1",
-        started_at="2030-01-01T00:00:00.000Z",
-        request_headers=(),
         status=status,
         headers=HTML if body.startswith("<") else (("content-type", "application/json"),),
         body=body,
