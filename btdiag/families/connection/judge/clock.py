@@ -74,6 +74,9 @@ def clocks_agree(connections: Mapping[str, Connection]) -> Finding:
     fatal = abs(worst.skew) > SIGNATURES_FAIL
     return Finding(
         verdict=Verdict.FAIL if fatal else Verdict.WARN,
+        answer="A clock is wrong: tokens, presigned downloads and certificates fail"
+        if fatal
+        else "Clocks differ: presigned downloads and tokens may fail",
         summary=f"the server's clock at {worst.label} is {_span(abs(worst.skew))} {direction} this machine's",
         hop=HopName.CLIENT,
         owner=Owner.CLIENT,
@@ -87,6 +90,7 @@ def clocks_agree(connections: Mapping[str, Connection]) -> Finding:
             ),
         ),
         remedy=Remedy(
+            action="Compare this machine with a time server; if it is right, set the server's clock",
             text="One of the two is wrong: compare this machine with a time server first; if it is right, the clock "
             "of the load balancer or API server is not. Presigned downloads, tokens and certificates fail by a wrong "
             "clock.",

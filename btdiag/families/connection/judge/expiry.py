@@ -53,6 +53,9 @@ def _expiring(one: Connection, soonest: Certificate, left: timedelta, target: Ta
     return Finding(
         verdict=Verdict.FAIL if gone else Verdict.WARN,
         summary=f"the certificate {short_name(soonest.subject)} at {one.label} {what}",
+        answer="A certificate has expired: clients refuse to connect"
+        if gone
+        else f"A certificate expires in {span(left)}: then nobody connects",
         hop=HopName.TLS,
         owner=Owner.CERTIFICATES,
         expected="renewed well before its end: ACME clients renew when a third of the lifetime is left",

@@ -51,6 +51,7 @@ def _tls_on_http(labels: Sequence[str], target: Target) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"the URL says http://, but port {target.port} speaks TLS ({', '.join(labels)})",
+        answer="The URL says http://, and the port speaks TLS",
         hop=HopName.CONFIG,
         owner=Owner.CLIENT,
         expected="the scheme that the port speaks",
@@ -68,6 +69,7 @@ def _handshake_fails(broken: Mapping[str, Connection], reached: Mapping[str, Con
     return Finding(
         verdict=Verdict.INCONCLUSIVE if failure and failure.trouble is Trouble.LOCAL else Verdict.FAIL,
         summary=f"{share} with {target.host} fails ({', '.join(broken)}): {sentence}",
+        answer=_whom_it_hurts(one, len(broken), len(reached)),
         hop=HopName.TLS,
         owner=owner,
         expected="a completed TLS 1.2 or 1.3 handshake",
@@ -76,6 +78,17 @@ def _handshake_fails(broken: Mapping[str, Connection], reached: Mapping[str, Con
         remedy=Remedy(text=advice, snippets=(_s_client(next(iter(broken)), target),)),
         sources=("RFC 8446 section 6", "RFC 8996"),
     )
+
+
+def _whom_it_hurts(one: Connection, broken: int, of: int) -> str:
+    """What follows, as far as the way in which it broke tells."""
+    whom = "Nobody connects" if broken == of else f"Some connections fail ({broken} of {of} addresses)"
+    failure = one.trouble
+    if demands_certificate(one):
+        return f"{whom}: the server demands a client certificate"
+    if speaks_plain(one, failure):
+        return f"{whom}: the port speaks plain HTTP, no TLS"
+    return f"{whom} from here: the TLS handshake breaks off"
 
 
 def _said(one: Connection) -> str:
@@ -207,6 +220,9 @@ def _old_versions(versions: TlsVersions, taken: str, old: Sequence[str]) -> Find
     return Finding(
         verdict=Verdict.FAIL if alone else Verdict.WARN,
         summary=f"{taken}, {risk}",
+        answer="Clients of today cannot connect: the server speaks old TLS versions only"
+        if alone
+        else f"{' and '.join(old)} {'is' if len(old) == 1 else 'are'} still on, and deprecated",
         hop=HopName.TLS,
         owner=Owner.LOAD_BALANCER,
         expected="TLS 1.2 and TLS 1.3, nothing older",

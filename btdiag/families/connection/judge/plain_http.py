@@ -53,15 +53,20 @@ def _redirected(answer: Exchange, target: Target, where: str) -> Finding:
 
 
 def _risky(answer: Exchange, summary: str) -> Finding:
+    clear = answer.status is not None and answer.status < 300
     return Finding(
         verdict=Verdict.WARN,
         summary=summary,
+        answer="The API is served in clear over http:// too: a wrong URL sends the key unencrypted"
+        if clear
+        else "http:// leads to no https://: who types the URL without the s meets an error",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="a redirect to https://, or no answer",
         seen=f"{answer.status} {answer.reason}".rstrip() if answer.status else "no HTTP answer",
         evidence=(evidence.exchange(answer), evidence.curl(answer)),
         remedy=Remedy(
+            action="Let the plain port redirect every request to https with 308, or close it",
             text="Let the plain port redirect every request to https (308 keeps method and body), or close it.",
             snippets=_SNIPPETS,
         ),

@@ -27,6 +27,9 @@ def proxy_lets_through(connections: Mapping[str, Connection], target: Target) ->
     return Finding(
         verdict=Verdict.INCONCLUSIVE if one.failure and one.failure.trouble is Trouble.LOCAL else Verdict.FAIL,
         summary=f"the proxy {target.proxy.url} (from {target.proxy.source}) {sentence}",
+        answer=_ANSWERS[_kind_of_refusal(reply.status, reply.header("X-Squid-Error"))]
+        if reply
+        else "The proxy does not answer: nothing reaches the data plane from here",
         hop=HopName.PROXY,
         owner=Owner.PROXY,
         expected=f"2xx to CONNECT {target.host}:{target.port}",
@@ -60,6 +63,13 @@ def _kind_of_refusal(status: int, vendor: str) -> str:
     return "no proxy" if status in {400, 405, 501} else "forbidden"
 
 
+_ANSWERS = {
+    "login": "The proxy demands a login: nothing reaches the data plane from here",
+    "unreachable": "The proxy cannot reach the data plane",
+    "redirect": "The proxy shows a page of its own in place of the data plane",
+    "no proxy": "What the proxy's URL leads to is no proxy",
+    "forbidden": "The proxy forbids the data plane's host",
+}
 _REFUSALS = {
     "login": "The proxy demands a login: put it into the proxy URL ({source}), as http://USER:PASSWORD@HOST:PORT.",
     "unreachable": "The proxy cannot reach {host}: look at name resolution and the firewall where the proxy runs.",

@@ -14,6 +14,13 @@ from btdiag.core.urls import bracketed
 
 _NO_ROUTE = frozenset({101, 51, 10051})  # ENETUNREACH on Linux, macOS and Windows
 
+_ACTION_IPV6 = "Make IPv6 work, or remove the AAAA records until it does"
+_TCP_ACTIONS = {
+    Trouble.REFUSED: "Start the load balancer's listener on that address and port, or correct DNS or the URL",
+    Trouble.TIMEOUT: "Open firewall, security group, route or VPN to that address, or remove it from DNS",
+    Trouble.UNREACHABLE: "Check routes, VPN and firewall between this machine and the load balancer",
+    Trouble.RESET: "Look at the health of the load balancer's targets, and at filters on the way",
+}
 _TCP_CAUSES = {
     Trouble.REFUSED: "Start the load balancer's listener on that address and port, or correct the record or the URL. "
     "A refusal means that the machine, or a firewall that rejects, answers and nothing listens.",
@@ -145,14 +152,29 @@ def _tcp_fails(blamed: Mapping[str, Failure], direct: Mapping[str, Connection], 
     return Finding(
         verdict=Verdict.WARN if only_v6 else Verdict.FAIL,
         summary=f"{note}{_take_none(blamed, direct)} on port {target.port} ({did})",
+        answer=_whom_it_hurts(only_v6, len(blamed), len(direct)),
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
         expected=f"every address takes TCP connections on port {target.port}",
         seen="; ".join(f"{label}: {failure.detail}" for label, failure in blamed.items()),
         evidence=(phases(direct),),
-        remedy=Remedy(text=advice + aside, snippets=(_reach(next(iter(blamed)), target),)),
+        remedy=Remedy(
+            text=advice + aside,
+            action=_TCP_ACTIONS.get(next(iter(groups)), "")
+            if not only_v6
+            else "Make IPv6 work, or remove the AAAA records",
+            snippets=(_reach(next(iter(blamed)), target),),
+        ),
         sources=("connect(2)", "RFC 9293 section 3.5", *(["RFC 8305"] if only_v6 else [])),
     )
+
+
+def _whom_it_hurts(only_v6: bool, blamed: int, of: int) -> str:
+    if only_v6:
+        return "IPv6 does not work where IPv4 does: clients lose time, and some fail"
+    if blamed == of:
+        return "Nobody connects from here: the load balancer's port takes no TCP connection"
+    return f"Some connections fail: {blamed} of {of} addresses take{'s' if blamed == 1 else ''} no TCP connection"
 
 
 _VERBS = {

@@ -23,6 +23,19 @@ CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be rig
 
 
 EXPIRED, NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
+_ANSWERS = {
+    TrustCause.EXPIRED: "The certificate has expired: clients refuse to connect",
+    TrustCause.NOT_YET_VALID: "The certificate is not valid yet: clients refuse to connect",
+    TrustCause.WRONG_CLOCK: "This machine's clock is wrong: certificates that are valid look invalid",
+    TrustCause.WRONG_NAME: "The certificate is for another name: clients refuse to connect",
+    TrustCause.SELF_SIGNED: "The certificate is self-signed: clients refuse to connect",
+    TrustCause.MISSING_INTERMEDIATE: "The server sends no intermediate certificate: many clients refuse it",
+    TrustCause.INSPECTED: "TLS is opened on the way: clients refuse the inspection's certificate",
+    TrustCause.UNKNOWN_CA: "The certificate's CA is not trusted here: clients refuse to connect",
+    TrustCause.OLD_STORE: "This machine's own CA store is too old for the certificate",
+    TrustCause.WEAK: "The certificate is too weak: clients refuse to connect",
+    TrustCause.OTHER: "The certificate is not trusted: clients refuse to connect",
+}
 _NO_ISSUER = frozenset({2, 20, 21, 27})
 _NAME = frozenset({62, 63, 64})
 _WEAK = frozenset({66, 67, 68})
@@ -184,6 +197,8 @@ def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connecti
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"{subject} is not trusted: {'; '.join(causes)}",
+        answer=_ANSWERS[first.cause]
+        + ("" if len(distrusted) == len(seen) else f" ({len(distrusted)} of {len(seen)} addresses)"),
         hop=hop,
         owner=owner,
         expected=f"a certificate for {target.host} from a CA that clients trust, with its intermediates",

@@ -51,15 +51,17 @@ def addresses_share_a_space(resolution: Resolution, target: Target) -> Finding:
     return Finding(
         verdict=Verdict.WARN,
         summary=f"{resolution.name} resolves to addresses of {len(members)} address spaces ({parts})",
+        answer="DNS mixes public and private addresses: some users cannot reach the one they get",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="all addresses public, or all of the local network",
         seen=parts,
         evidence=(answers(resolution),),
         remedy=Remedy(
+            action="Publish one kind of address for the name, and serve the other from a zone of its own",
             text=f"Publish only one kind of address for {resolution.name}, and serve the other from a zone of its own "
             "(split horizon). Each client takes any one of them: users outside cannot reach the local ones, and a "
-            "browser asks for its Local Network Access permission for some and not for others."
+            "browser asks for its Local Network Access permission for some and not for others.",
         ),
         sources=("https://wicg.github.io/local-network-access/",),
     )
@@ -99,15 +101,17 @@ def _filtered(resolution: Resolution, bad: Sequence[str]) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"{resolution.name} resolves to an address that leads nowhere ({share} {', '.join(bad)}), as a DNS "
         "filter answers",
+        answer="DNS leads nowhere: a filter, or a wrong record, gives an address that nobody can reach",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses of the data plane's load balancer",
         seen=", ".join(describe(address) for address in resolution.addresses),
         evidence=(answers(resolution),),
         remedy=Remedy(
+            action="Allow the name in the DNS filter of this network; without one, correct the record",
             text=f"Allow {resolution.name} in the DNS filter of this network or machine (Pi-hole, AdGuard, "
             "response-policy zone, security agent), for 0.0.0.0, :: and 127.0.0.1 are what filters give for a blocked "
-            "name. If no filter is in use, the record itself is wrong: let it point to the load balancer."
+            "name. If no filter is in use, the record itself is wrong: let it point to the load balancer.",
         ),
         sources=("RFC 1122 section 3.2.1.3", "RFC 4291 section 2.5.2"),
     )
@@ -118,6 +122,7 @@ def _unrouted(resolution: Resolution, odd: Sequence[str]) -> Finding:
         verdict=Verdict.WARN,
         summary=f"{resolution.name} resolves to addresses that no other network can reach: "
         + ", ".join(describe(address) for address in odd),
+        answer="DNS gives addresses that no other network can reach",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses that are routed where the users are",

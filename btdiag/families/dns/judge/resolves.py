@@ -29,6 +29,9 @@ def resolves(resolution: Resolution) -> Finding:
     return Finding(
         verdict=failure.verdict,
         summary=failure.summary,
+        answer="Nobody here can reach the data plane: its name does not resolve"
+        if failure.verdict is Verdict.FAIL
+        else "",
         hop=HopName.DNS,
         owner=failure.owner,
         expected=f"at least one A or AAAA record for {resolution.name}",
@@ -153,6 +156,7 @@ def _disagreement(resolution: Resolution, opinions: Mapping[str, tuple[tuple[str
     return Finding(
         verdict=Verdict.WARN,
         summary=summary,
+        answer="Resolvers disagree: some users reach another data plane, or none",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected=f"every resolver gives addresses of the same kind for {resolution.name}",
