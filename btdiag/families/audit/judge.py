@@ -112,6 +112,7 @@ def resources_decode(front: Audit) -> Finding:
     return Finding(
         verdict=Verdict.FAIL if found.problem else Verdict.WARN,
         summary=f"{RESOURCES} on {front.exchange.label} cannot be read by SDKs: {why}",
+        answer="SDKs cannot read the audit header that lists resources",
         hop=HopName.LOAD_BALANCER if "cut off" in why else HopName.API,
         owner=Owner.LOAD_BALANCER if "cut off" in why else Owner.API,
         expected=f'{{"v": {PROTOCOL}, "p": base64 of gzip of a JSON list}}',
@@ -144,6 +145,7 @@ def _missing(names: Sequence[str], front: Audit, verdict: Verdict, contrast: str
     return Finding(
         verdict=verdict,
         summary=f"{what} not arrive ({told}), {contrast}",
+        answer="Audit headers are lost on their way: what was done by whom cannot be told",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"{', '.join(NAMES)} on every answer to a request with {REQUEST_HEADER}: true",

@@ -89,6 +89,7 @@ def _misdeclared(limit: OutboundLimit) -> Finding | None:
     return Finding(
         verdict=Verdict.WARN,
         summary=f"nothing was answered 429, but {wrong}",
+        answer="The outbound rate limit is set to something that is no limit",
         hop=HopName.API,
         owner=Owner.API,
         expected="a number of requests, and a window of more than 0 minutes",
@@ -128,6 +129,7 @@ def _nearly_used_up(answers: Sequence[Exchange]) -> Finding | None:
             return Finding(
                 verdict=Verdict.WARN,
                 summary=f"a rate limit is nearly used up: {left} of {limit} requests are left on {seen.label}",
+                answer="A rate limit is nearly used up: users will meet 429",
                 hop=who.hop,
                 owner=who.owner,
                 expected="room for bursts of requests",
@@ -162,6 +164,9 @@ def _inbound(limited: Sequence[Exchange], answers: GatheredAnswers) -> Finding:
     return Finding(
         verdict=Verdict.FAIL if everything else Verdict.WARN,
         summary=f"{share} requests were answered 429 by {who.words}{asks}: {effect}",
+        answer="Every request from here is refused by a rate limit (429)"
+        if everything
+        else "Bursts of requests meet a rate limit (429)",
         hop=who.hop,
         owner=who.owner,
         expected="no 429 for the few dozen requests of a run",
@@ -181,6 +186,7 @@ def _outbound(limited: Sequence[Exchange], answers: GatheredAnswers) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"{len(limited)} of {len(answers.outbound)} requests that pass on to the control plane were answered "
         f"429{who.origin if gateway else ': the outbound limiter of the API server, or the control plane'}{asks}",
+        answer="Logins are refused by the limit of calls to the control plane (429)",
         hop=who.hop if gateway else HopName.API,
         owner=who.owner if gateway else Owner.API,
         expected=f"room for logins: by default {OUTBOUND_LIMIT} calls a minute and key pass, and this run made "

@@ -77,12 +77,14 @@ def _open(open_: Sequence[HostReading], found: Sequence[HostReading]) -> Finding
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"{len(open_)} of {len(found)} hosts that must stay blocked can be reached from here: {told}",
+        answer="Hosts that must stay blocked can be reached from here",
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
         expected=f"no answer from {names_of(found)}",
         seen=told,
         evidence=(table_of(found), *((evidence.exchange(shown.answer),) if shown.answer else ())),
         remedy=Remedy(
+            action="Close the way out: firewall, security group, proxy rule, or the name in DNS",
             text=f"Close the way from this place to {names_of(open_)}: firewall, security group, proxy rule, or the "
             "name in DNS.",
             snippets=(Snippet(product="shell", code=f"curl -sv -o /dev/null {shown.host.url}"),),

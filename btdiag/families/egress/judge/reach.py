@@ -116,6 +116,9 @@ def _blocked(
         verdict=verdict,
         summary=f"{len(blocked)} of {len(found)} hosts that this place needs cannot be reached: {told}"
         f"{_twin(first, found, connections)}",
+        answer=""
+        if verdict is Verdict.INCONCLUSIVE
+        else f"{len(blocked)} of {len(found)} hosts that this place needs cannot be reached from here",
         hop=first.hop,
         owner=first.owner,
         expected=f"{names_of(found)} reachable from here",
@@ -169,6 +172,7 @@ def _half_reached(noted: Sequence[HostReading], found: Sequence[HostReading]) ->
     return Finding(
         verdict=Verdict.WARN,
         summary=f"every host is reached, but {told}",
+        answer="Hosts are reached, but not by every resolver or not over IPv6",
         hop=noted[0].hop,
         owner=noted[0].owner,
         expected="every resolver and both IP versions (or no IPv6 at all) lead there",

@@ -108,12 +108,16 @@ def intercepted(
     return Finding(
         verdict=Verdict.FAIL if severe else Verdict.WARN,
         summary=f"TLS to {names} is intercepted by {who}; {effect}" + (f": {told}" if told else ""),
+        answer="TLS is opened on the way out, and this machine does not trust who does it"
+        if untrusted
+        else "TLS is opened on the way out; programs with CA stores of their own will refuse it",
         hop=HopName.PROXY if at_proxy else HopName.NETWORK,
         owner=Owner.PROXY if at_proxy else Owner.NETWORK,
         expected="the host's own certificate, from a public CA",
         seen=f"issuer {issuer(first)}",
         evidence=(*stores_table(trials), *_shown(trials)),
         remedy=Remedy(
+            action="Exempt the hosts from TLS inspection, or give its CA to every program",
             text=f"Exempt {names} from TLS inspection; where that cannot be, give the inspecting CA, beside the public "
             "ones, to every program" + (f": {_lacking(first.stores)}" if _lacking(first.stores) else "."),
             snippets=(

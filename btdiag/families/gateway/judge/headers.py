@@ -140,6 +140,7 @@ def _downgraded(seen: Exchange) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"{seen.method} {seen.url} redirects to {(seen.header('location') or '').partition('?')[0]}: https is "
         "lost, for the API does not learn that the client came by https",
+        answer="Redirects lead from https to http: browsers block them, and SDKs drop the key",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="redirects that stay on https://",
@@ -156,6 +157,7 @@ def _astray(seen: Exchange, target: Target) -> Finding:
         verdict=Verdict.WARN,
         summary=f"{seen.method} {urlsplit(seen.url).path} redirects to {leads}, {wrong}: the API does not learn under "
         "which name and scheme the client came, and redirects lead nowhere from outside",
+        answer="Redirects of the API lead to a place that clients do not know",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"redirects that stay on {target.origin}",
@@ -173,6 +175,7 @@ def _dropped(names: Sequence[str], front: Exchange, direct: Exchange | NotMeasur
         verdict=Verdict.FAIL if any(name.startswith("x-bt-") for name in names) else Verdict.WARN,
         summary=f"{len(names)} response {'header' if len(names) == 1 else 'headers'} of the API server "
         f"{'does' if len(names) == 1 else 'do'} not arrive through the load balancer: {told}",
+        answer="A gateway drops response headers of the API",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="every header that the API server sends, but for those of a connection",
@@ -193,6 +196,7 @@ def _cached(seen: Exchange) -> Finding:
         verdict=Verdict.WARN,
         summary=f"{seen.method} {urlsplit(seen.url).path or '/'} on {seen.label} is answered from a cache ({told}): "
         "health checks see what was, and one user's answer can reach another",
+        answer="A cache answers in the API's place: one user's answer can reach another",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="every answer from the API itself",

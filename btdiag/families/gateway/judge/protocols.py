@@ -45,6 +45,7 @@ def http2_works_where_offered(found: Http2, other: Shared | NotMeasured) -> Find
         verdict=Verdict.FAIL if len(broken) == len(found.answers) else Verdict.WARN,
         summary=f"HTTP/2 is offered and does not work: {share} GET / over it give {_how(broken[0])}, and "
         f"{words(found.plain)} over HTTP/1.1; browsers take HTTP/2, SDKs mostly do not and see nothing of it",
+        answer="The web app fails where SDKs work: HTTP/2 is offered and broken",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"{words(found.plain)} over HTTP/2 too",
@@ -84,6 +85,7 @@ def _misled(other: Shared) -> Finding:
         verdict=Verdict.WARN,
         summary=f"on an HTTP/2 connection to the target, {other.host} answers {shared}, and {alone} on one of its own: "
         "browsers use one connection for both, as address and certificate are the same",
+        answer="Browsers may get one host's answers from the other: both share a connection",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"{alone} on both, or 421 Misdirected Request",
@@ -145,6 +147,7 @@ def _unreadable(seen: Exchange, what: str) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"GET {urlsplit(seen.url).path} with Accept-Encoding: gzip, deflate gets {what}: SDKs and browsers "
         "cannot read it, curl without --compressed can",
+        answer="SDKs and browsers cannot read answers: their compression is broken",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="an answer as it is, or packed as gzip or deflate",
@@ -163,6 +166,7 @@ def _unasked(seen: Exchange) -> Finding:
         verdict=Verdict.WARN,
         summary=f"GET {urlsplit(seen.url).path} is answered as {_coding(seen)} to a client that accepts no coding: "
         "curl, health checks and simple clients cannot read it",
+        answer="Answers are compressed for clients that did not ask for it",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="an answer as it is to Accept-Encoding: identity",
@@ -201,6 +205,7 @@ def _not_passed(front: Exchange, direct: Exchange) -> Finding:
         verdict=Verdict.WARN,
         summary=f"the API server opens a WebSocket at {path}, and through the load balancer the same request is "
         f"answered {words(front)}: voice and other realtime models cannot be used, all else can",
+        answer="Realtime models cannot be used: the load balancer passes no WebSocket on",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="101 Switching Protocols, as from the API server itself",

@@ -78,6 +78,9 @@ def _refuses(refused: Sequence[RequestTrial], found: ProductRequests, beside: Di
         summary=f"not all requests of the product get through on {first.exchange.label}: {told}"
         + (_limit(bodies, found) if bodies else "")
         + _beyond(found),
+        answer="The gateway refuses requests that the product sends"
+        if fatal
+        else "The gateway refuses some requests that the product may send",
         hop=hop,
         owner=owner,
         expected=f"the same answer as to a plain request ({words(found.plain(first))})",

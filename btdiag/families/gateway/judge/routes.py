@@ -128,6 +128,7 @@ def _lost(lost: Mapping[RouteClass, Exchange], found: RouteAnswers, own: Mapping
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"{share} classes of routes do not reach the API, though GET / does: {told}: {story.cause}",
+        answer="Health checks pass, and whole classes of routes do not reach the API",
         hop=story.hop,
         owner=story.owner,
         expected="an answer of the API on every route (401 without a key)",

@@ -96,6 +96,7 @@ def _given_up(found: StreamSilence, lost: Sequence[HeldStream]) -> Finding:
         verdict=Verdict.FAIL if certain and limit < LEAST_S else Verdict.WARN,
         summary=f"GET {STREAM_PATH} is {how} after {_s(limit)} {since}, {len(lost)} of {len(lost)} times{who}: "
         f"functions and evals, which may run for {FUNCTIONS_S:g} s, end there with a 504 or half an answer",
+        answer=f"Long functions and evals end early: a slow answer is given up after {_s(limit)}",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"an answer may stay silent for {FUNCTIONS_S:g} s (CODE_FUNCTION_EXECUTION_TIMEOUT_S)",

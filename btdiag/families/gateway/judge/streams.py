@@ -117,6 +117,7 @@ def _buffered(summary: str, front: StreamSeen, beside: StreamSeen | None) -> Fin
     return Finding(
         verdict=Verdict.FAIL,
         summary=summary,
+        answer="Streamed answers come all at once or not at all: a hop holds them back",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="the first event as soon as any other answer",

@@ -45,6 +45,7 @@ def _mixed(survey: BrowserSurvey, resolution: Resolution, target: Target, parts:
         verdict=Verdict.WARN,
         summary=f"Browsers treat the users of {target.host} differently, by the address each one gets ({parts}): some "
         "are asked for a permission, others are not",
+        answer="Browsers treat users differently, by the address each one gets",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses of one address space for everybody",
@@ -60,6 +61,7 @@ def _seen_otherwise(survey: BrowserSurvey, target: Target, parts: str, seen: set
         verdict=Verdict.WARN,
         summary=f"{survey.browser.words} on this machine counts {survey.pinned} as {', '.join(sorted(seen))}, unlike "
         f"its address ({parts}): other users of {target.host} fare differently",
+        answer="This machine's browser treats the target unlike other users' browsers",
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
         expected=parts,

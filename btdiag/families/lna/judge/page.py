@@ -45,6 +45,7 @@ def _shut_out(reading: PageReading, survey: BrowserSurvey, summary: str, expecte
     return Finding(
         verdict=Verdict.FAIL,
         summary=summary,
+        answer="The web app's page may not use the local network, and its users are not asked",
         hop=HopName.BROWSER,
         owner=Owner.API if fresh.first.blocked_reason else Owner.CLIENT,
         expected=expected,

@@ -64,6 +64,7 @@ def _blocked_by_policy(reading: PageReading, survey: BrowserSurvey) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"An enterprise policy of this machine forbids {reading.visit.origin} to reach "
         f"{place(survey, reading.space)}: {survey.browser.words} refuses without asking",
+        answer="The web app fails here: a browser policy of this machine forbids the local network",
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
         expected=f"permission prompt or granted for {reading.visit.origin}",
@@ -79,6 +80,7 @@ def _blocked_by_person(reading: PageReading, survey: BrowserSurvey, stored: Stor
         verdict=Verdict.FAIL,
         summary=f"The profile {stored.folder} has Block stored for {reading.visit.origin}, so every request of the web "
         f"app to {place(survey, reading.space)} fails there without a question; a new profile is asked",
+        answer="The web app fails in this profile: Block is stored for its page",
         hop=HopName.BROWSER,
         owner=Owner.CLIENT,
         expected="Allow, or no decision yet",
@@ -196,6 +198,7 @@ def _asked(reading: PageReading, survey: BrowserSurvey, target: Target) -> Findi
         summary=f"{survey.browser.words} asks users whether {origin} may reach "
         f"{place(survey, reading.space)}; until they click Allow the web app fails, and after Block it stays so"
         f"{_answered(reading)}",
+        answer="The web app fails until its users click Allow in the browser's question",
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
         expected="granted beforehand by policy, or a public address",
@@ -230,6 +233,7 @@ def _not_enforced(reading: PageReading, survey: BrowserSurvey, target: Target) -
         verdict=Verdict.WARN,
         summary=f"Nobody is asked on this machine ({why}), but users of Chrome or Edge {FIRST_ENFORCING} and later "
         f"are: the target is {place(survey, reading.space)}",
+        answer="Users of current browsers are asked for access to their local network",
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
         expected="granted beforehand by policy, or a public address",

@@ -71,6 +71,9 @@ def _unanswered(plane: ControlPlane, states: States, hurt: Mapping[Sdk, Losses],
         verdict=Verdict.FAIL if is_serious(hurt) else Verdict.WARN,
         summary=f"{listed(culprits)} of {target.url} {'is' if len(culprits) == 1 else 'are'} answered {words(first)}: "
         f"{consequences(hurt)}",
+        answer="SDKs lose what they send: data-plane calls do not reach the API"
+        if is_serious(hurt)
+        else "Some calls of SDKs do not reach the API",
         hop=story.hop,
         owner=story.owner,
         expected="an answer of the API to each call (401 without a key)",

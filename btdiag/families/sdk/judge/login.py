@@ -69,6 +69,7 @@ def _no_organisation(
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"{told}: {consequences(hurt)}",
+        answer="SDK logins fail: the key belongs to no such organisation",
         hop=HopName.CONFIG,
         owner=Owner.CLIENT,
         expected="an organisation of this key",
@@ -87,6 +88,7 @@ def _refused_name(first: Organisation, seen: Exchange, target: Target) -> Findin
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"login describes organisation {first.name} without an id or a name: {consequences(hurt)}",
+        answer="Python SDKs cannot log in: the answer names an organisation by half",
         hop=HopName.CONTROL_PLANE,
         owner=Owner.API,
         expected="org_info[] with id and name",
@@ -123,6 +125,7 @@ def _elsewhere(
     return Finding(
         verdict=Verdict.FAIL if is_failure else Verdict.WARN,
         summary=f"login at {target.url} names {told} as the API of organisation {first.name}: {effect}{here}{note}",
+        answer="Login sends SDKs to another API than this data plane",
         hop=HopName.CONTROL_PLANE,
         owner=Owner.API,
         expected=f"api_url {target.url}",

@@ -104,6 +104,9 @@ def _not_proxied(plane: ControlPlane, states: States, hurt: Mapping[Sdk, Losses]
         verdict=Verdict.FAIL if certain else Verdict.WARN,
         summary=f"{listed(culprits)} {_fault(culprits, states)} ({_told(plane, culprits[0])}): with {target.url} "
         f"as app URL, {consequences(hurt)}",
+        answer="SDKs that use the data plane as app URL fail: login calls are not passed on"
+        if certain
+        else "The data plane cannot serve as app URL: login calls are not passed on",
         hop=HopName.LOAD_BALANCER if not unreachable else HopName.API,
         owner=explain(first).owner if not unreachable else Owner.API,
         expected="each control-plane call passed on: a login that names organisations, 401 to the others without a key",
@@ -185,6 +188,7 @@ def _stumbled(plane: ControlPlane, target: Target) -> Finding | None:
         verdict=Verdict.INCONCLUSIVE if limited else Verdict.WARN,
         summary=f"the login came to {words(first)} and, when asked for again, to {words(second)}: Python SDKs try "
         f"again too, but whenever an SDK that does not meets the first answer, {consequences(hurt)}",
+        answer="SDK logins fail now and then: the first answer was an error",
         hop=explain(first).hop,
         owner=explain(first).owner,
         expected="a login that succeeds at once",

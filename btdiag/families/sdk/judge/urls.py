@@ -62,6 +62,7 @@ def _empty(environment: SdkEnvironment, target: Target) -> Finding | None:
         verdict=Verdict.FAIL,
         summary=f"{names} {'is' if len(told) == 1 else 'are'} set but empty where btdiag runs, which is not the same "
         f"as unset: {consequences(hurt)}",
+        answer="SDKs started here fail: a variable is set, but empty",
         hop=HopName.CONFIG,
         owner=Owner.CLIENT,
         expected=f"{names} set to a URL, or unset",
@@ -92,6 +93,7 @@ def _inconsistent(notes: Sequence[str], environment: SdkEnvironment, target: Tar
     return Finding(
         verdict=Verdict.WARN,
         summary="; ".join(notes),
+        answer="Links that SDKs print lead nowhere",
         hop=HopName.CONFIG,
         owner=Owner.CLIENT,
         expected="BRAINTRUST_APP_URL for calls, BRAINTRUST_APP_PUBLIC_URL for links, BRAINTRUST_API_URL the data plane",
@@ -111,6 +113,7 @@ def _wrong_app_url(target: Target, host: str) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"the app URL is {target.app_url}, but {host} is an API of the hosted product and no web app: login "
         "fails there",
+        answer="SDK logins fail: the app URL is an API and no web app",
         hop=HopName.CONFIG,
         owner=Owner.CLIENT,
         expected="https://www.braintrust.dev, or the data plane",
