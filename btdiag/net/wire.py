@@ -109,9 +109,8 @@ class Wire:
         that the network or the server does: see Exchange.failure; only OutOfTime, when the run ends. Never follows
         redirects.
 
-        `http2` offers h2 first; http_version tells what was agreed on. Given headers replace the standard ones of the
-        same name; `key_header` carries the key; `keep` gets the bytes of the body. The Host header and SNI are the
-        URL's, whatever the route's address.
+        `http2` offers h2 first. Given headers replace the standard ones of the same name; `key_header` carries the key;
+        `keep` gets the bytes of the body. The Host header and SNI are the URL's, whatever the route's address.
         """
         route, verify = (way.route, way.verify) if isinstance(way, Way) else (way, True)
         bounds = limits or Limits()
