@@ -89,8 +89,9 @@ def check_host_is_declared(target: Target) -> Finding:
 
     Files of another deployment declare what is not in effect here, however right they are.
 
-    Measured: the target's host name against the hosts of Ingress rules, of the chart's virtualService and the module's
-    custom_domain in the files of --config. Addresses and names inside of a cluster are not compared.
+    Measured: the target's host name against the hosts of Ingress rules that lead to Braintrust, of the chart's
+    virtualService and the module's custom_domain in the files of --config. Addresses, and names inside of a cluster,
+    are not compared.
 
     Remedy: give the files of the deployment behind this host, or test the host that they name.
 

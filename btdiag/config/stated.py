@@ -7,7 +7,7 @@ Sources: the Helm chart's values, AWS Load Balancer Controller and ELB security 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from btdiag.config.declared import ALB_ATTRIBUTES, NOT_THE_API, SHOWN, Others, evaluated
 from btdiag.config.files import Leaf
@@ -20,10 +20,12 @@ FRONT_IDLE = "the idle timeout towards clients"
 HOST = "the public host name"
 
 MOST = 50  # of each kind; more is no configuration of one data plane
+_BRAINTRUST = re.compile("braintrust", re.IGNORECASE)
 _IMAGE = re.compile(r"(?:^|/)standalone-api:(v?\d[\w.-]{0,60})(?:@|$)")
 _VERSION_KEYS = {"braintrust_api_version_override", "api_ecs_version_override"}
 _ORIGINS = {"WHITELISTED_ORIGINS", "WHITELISTED_ORIGIN"}
 _POLICY_KEYS = {"alb.ingress.kubernetes.io/ssl-policy", "ssl_policy"}
+_ANYBODYS = {*_POLICY_KEYS, ALB_ATTRIBUTES, "minProtocolVersion", "ssl-protocols"}
 _POLICY = re.compile(r"ELBSecurityPolicy-(?:TLS13|TLS|FS)-1-([0-3])(?:-|$)")
 _OLD_POLICY = re.compile(r"ELBSecurityPolicy-(?:2015-05|2016-08|FS-2018-06)")
 _CLOUDFRONT = re.compile(r"TLSv1(?:\.([0-3]))?_\d{4}")
@@ -36,15 +38,36 @@ _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,10}", re.IG
 
 def stated(leaves: Sequence[Leaf]) -> tuple[DeclaredSetting, ...]:
     """What one file or folder states, in its order, each once, at most MOST of a kind."""
-    others = Others(leaves)
+    others, ours = Others(leaves), _ours(leaves)
     found: dict[tuple[str, str], DeclaredSetting] = {}
     counts: dict[str, int] = {}
     for leaf in leaves:
-        for name, value in _of(leaf, others):
+        for name, value in _of(leaf, others) if _is_ours(leaf, others, ours) else ():
             if value and (name, value) not in found and counts.get(name, 0) < MOST:
                 counts[name] = counts.get(name, 0) + 1
                 found[name, value] = DeclaredSetting(name=name, value=value[:SHOWN], where=leaf.where[:SHOWN])
     return tuple(found.values())
+
+
+def _ours(leaves: Sequence[Leaf]) -> set[tuple[str, tuple[str, ...]]]:
+    """(file, ()) of each file that speaks of Braintrust, and (file, keys) of each Ingress rule that leads to it: what
+    else lies in a folder belongs to somebody else's load balancer."""
+    found: set[tuple[str, tuple[str, ...]]] = set()
+    for leaf in leaves:
+        if any(_BRAINTRUST.search(word) for word in (leaf.value, *leaf.path)):
+            found.add((leaf.file, ()))
+            if "rules" in leaf.path:
+                found.add((leaf.file, leaf.path[: leaf.path.index("rules") + 2]))
+    return found
+
+
+def _is_ours(leaf: Leaf, others: Others, ours: Container[tuple[str, tuple[str, ...]]]) -> bool:
+    key = leaf.path[-1]
+    if key == "host":
+        return (leaf.file, leaf.path[:-1]) in ours
+    if key == "custom_domain":
+        return _BRAINTRUST.search(others.beside(leaf, 1, "source") or "") is not None
+    return key not in _ANYBODYS or (leaf.file, ()) in ours
 
 
 def in_force(paths: Sequence[Sequence[DeclaredSetting]]) -> tuple[DeclaredSetting, ...]:

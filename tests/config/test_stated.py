@@ -9,6 +9,7 @@ import pytest
 from btdiag.config.files import leaves
 from btdiag.config.stated import FRONT_IDLE, HOST, IMAGE, MOST, ORIGIN, TLS_MINIMUM, in_force, stated
 
+SOURCE = "github.com/braintrustdata/terraform-aws-braintrust-data-plane"
 ALB = "alb.ingress.kubernetes.io"
 
 
@@ -25,12 +26,16 @@ def found(folder: Path, text: str, name: str = "values.yaml") -> list[tuple[str,
         ("all.yaml", "image: public.ecr.aws/braintrust/standalone-api:v2.9.0@sha256:0", [(IMAGE, "v2.9.0")]),
         ("all.yaml", "image: public.ecr.aws/braintrust/brainstore:v2.9.0", []),
         ("main.tf", 'module "b" {\n  braintrust_api_version_override = "v2.9.0"\n}\n', [(IMAGE, "v2.9.0")]),
-        ("a.yaml", f"{ALB}/ssl-policy: ELBSecurityPolicy-TLS13-1-2-Res-2021-06", [(TLS_MINIMUM, "1.2")]),
-        ("a.yaml", f"{ALB}/ssl-policy: ELBSecurityPolicy-2016-08", [(TLS_MINIMUM, "1.0")]),
-        ("a.yaml", f"{ALB}/ssl-policy: mine", []),
-        ("a.yaml", "data: {ssl-protocols: TLSv1.3 TLSv1.2}", [(TLS_MINIMUM, "1.2")]),
+        (
+            "a.yaml",
+            f"name: braintrust\n{ALB}/ssl-policy: ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
+            [(TLS_MINIMUM, "1.2")],
+        ),
+        ("a.yaml", f"name: braintrust\n{ALB}/ssl-policy: ELBSecurityPolicy-2016-08", [(TLS_MINIMUM, "1.0")]),
+        ("a.yaml", f"name: braintrust\n{ALB}/ssl-policy: mine", []),
+        ("a.yaml", "name: braintrust\ndata: {ssl-protocols: TLSv1.3 TLSv1.2}", [(TLS_MINIMUM, "1.2")]),
         ("main.tf", 'cloudfront_minimum_protocol_version = "TLSv1.3_2025"\n', [(TLS_MINIMUM, "1.3")]),
-        ("a.yaml", "servers: [{tls: {minProtocolVersion: TLSV1_2}}]", [(TLS_MINIMUM, "1.2")]),
+        ("a.yaml", "name: braintrust\nservers: [{tls: {minProtocolVersion: TLSV1_2}}]", [(TLS_MINIMUM, "1.2")]),
         (
             "values.yaml",
             'api:\n  extraEnvVars: [{name: WHITELISTED_ORIGINS, value: "https://a.example, https://b.example/"}]',
@@ -39,10 +44,25 @@ def found(folder: Path, text: str, name: str = "values.yaml") -> list[tuple[str,
         ("x.env", "WHITELISTED_ORIGIN=https://a.example\n", [(ORIGIN, "https://a.example")]),
         ("main.tf", 'whitelisted_origins = ["https://a.example"]\n', [(ORIGIN, "https://a.example")]),
         ("main.tf", "whitelisted_origins = var.unknown\n", []),
-        ("a.yaml", f"{ALB}/load-balancer-attributes: a=b,idle_timeout.timeout_seconds=300", [(FRONT_IDLE, "300")]),
-        ("a.yaml", "spec: {rules: [{host: API.globex.example}]}", [(HOST, "api.globex.example")]),
+        (
+            "a.yaml",
+            f"name: braintrust\n{ALB}/load-balancer-attributes: a=b,idle_timeout.timeout_seconds=300",
+            [(FRONT_IDLE, "300")],
+        ),
+        (
+            "a.yaml",
+            "spec: {rules: [{host: API.globex.example, x: {name: braintrust-api}}]}",
+            [(HOST, "api.globex.example")],
+        ),
         ("values.yaml", "virtualService: {hosts: [api.globex.example]}", [(HOST, "api.globex.example")]),
-        ("main.tf", 'module "b" {\n  custom_domain = "api.globex.example"\n}\n', [(HOST, "api.globex.example")]),
+        (
+            "main.tf",
+            f'module "b" {{\n  source = "{SOURCE}"\n  custom_domain = "a.example"\n}}\n',
+            [(HOST, "a.example")],
+        ),
+        ("main.tf", 'module "b" {\n  source = "./web"\n  custom_domain = "a.example"\n}\n', []),
+        ("a.yaml", "spec: {rules: [{host: grafana.example, x: {name: grafana}}]}", []),
+        ("a.yaml", f"name: grafana\n{ALB}/ssl-policy: ELBSecurityPolicy-2016-08", []),
         ("values.yaml", "virtualService: {hosts: ['{{ .Values.host }}', '*']}", []),
         ("values.yaml", "api: {password: hunter2, host: db.example}", []),
     ],
@@ -52,7 +72,7 @@ def test_what_is_found(tmp_path: Path, name: str, text: str, expected: list[tupl
 
 
 def test_many_are_bounded_and_each_stands_once(tmp_path: Path) -> None:
-    hosts = ", ".join(f"{{host: h{number % 80}.example}}" for number in range(300))
+    hosts = ", ".join(f"{{host: h{number % 80}.example, name: braintrust}}" for number in range(300))
     assert len(found(tmp_path, f"spec: {{rules: [{hosts}]}}")) == MOST
 
 

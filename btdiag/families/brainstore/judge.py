@@ -12,7 +12,7 @@ from btdiag.families.brainstore.facts import RoleAnswers
 from btdiag.families.brainstore.remedy import HELM, one_version, probe_root, start_role
 
 FIRST_ANSWERS = "readiness.brainstore-answers"
-_ONE = "one server of Brainstore was named: give each role as --brainstore ROLE=URL to compare them"
+_ONE = "one server of Brainstore was named, and nothing to compare it with; to find out: --brainstore ROLE=URL"
 
 
 def _answers(one: RoleAnswers) -> bool:

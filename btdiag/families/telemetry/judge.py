@@ -21,7 +21,7 @@ def endpoint_is_reachable(egress: Egress | NotMeasured, target: Target) -> Findi
     if target.role != "data-plane":
         return Finding(
             verdict=Verdict.SKIP,
-            summary="only the data plane sends telemetry: --role data-plane says that this is its place",
+            summary="only the data plane's own place sends telemetry; to find out: --role data-plane",
         )
     if isinstance(egress, NotMeasured):
         return Finding(verdict=Verdict.INCONCLUSIVE, summary=egress.reason)

@@ -20,6 +20,11 @@ metadata:
 spec:
   rules:
     - host: {host}
+      http:
+        paths:
+          - backend:
+              service:
+                name: braintrust-api
 """
 # The lab's load balancer keeps connections to the API for another time than clients' own; a file has one for both.
 OPTIONS = ("--lb-idle-timeout", "0.7")

@@ -81,7 +81,7 @@ def _release(seen: Exchange) -> str:
 def origins_are_allowed(target: Target, trials: OriginTrials | NotMeasured) -> Finding:
     """Does the API allow the origins that the files name, as it allows the web app's?"""
     if not declared(target, ORIGIN):
-        return nothing(ORIGIN)
+        return nothing(target, ORIGIN)
     if isinstance(trials, NotMeasured):
         return unmeasured(trials)
     return _origins(target, trials)

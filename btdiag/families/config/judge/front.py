@@ -143,7 +143,7 @@ def host_is_declared(target: Target) -> Finding:
     """Is the tested host one that the files serve?"""
     settings = declared(target, HOST)
     if not settings:
-        return nothing(HOST)
+        return nothing(target, HOST)
     if _is_no_name(target.host):
         return Finding(
             verdict=Verdict.SKIP, summary=f"{target.host} is no public name: a tunnel or an address leads anywhere"

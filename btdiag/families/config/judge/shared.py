@@ -16,7 +16,7 @@ def single(target: Target, name: str) -> DeclaredSetting | Finding:
     """The one value that the files state, or the skip that says why there is none."""
     settings = declared(target, name)
     if not settings:
-        return nothing(name)
+        return nothing(target, name)
     if len({setting.value for setting in settings}) > 1:
         said = " and ".join(f"{one.value} in {one.where}" for one in settings[:3])
         return Finding(
@@ -26,8 +26,12 @@ def single(target: Target, name: str) -> DeclaredSetting | Finding:
     return settings[0]
 
 
-def nothing(name: str) -> Finding:
-    """No file says anything of it."""
+def nothing(target: Target, name: str) -> Finding:
+    """No file says anything of it, or there is none."""
+    if not target.settings:
+        return Finding(
+            verdict=Verdict.SKIP, summary="no file that declares anything was given; to find out: --config PATH"
+        )
     return Finding(verdict=Verdict.SKIP, summary=f"no file of --config states {name}")
 
 
