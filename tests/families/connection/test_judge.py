@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
 from btdiag.core.finding import Finding, Owner, Verdict
 from btdiag.core.handshake import Connection, Handshake, ProxyReply, TlsVersions, VersionTrial
 from btdiag.core.target import Proxy, Secret, Target
 from btdiag.families.connection.judge.handshake import tls_handshake_completes, tls_versions_suffice
 from btdiag.families.connection.judge.proxy import proxy_lets_through
-from btdiag.families.connection.judge.reach import got_furthest, tcp_connects
+from btdiag.families.connection.judge.reach import excused_by_family, got_furthest, tcp_connects
 from btdiag.families.connection.judge.trust import tls_is_trusted
 
 HOST = "api.example.com"
@@ -121,6 +121,36 @@ def test_a_machine_without_ipv6_blames_nobody(failure: Connection) -> None:
     only = tcp_connects(table(failure), TARGET)
     assert only.verdict is Verdict.INCONCLUSIVE
     assert only.owner == Owner.CLIENT
+
+
+def test_an_ipv6_only_machine_blames_nobody_for_ipv4() -> None:
+    v6 = replace(WORKING, label="2001:db8::1")
+    unrouted = broken(Trouble.UNREACHABLE, errno=101)
+    finding = tcp_connects(table(unrouted, v6), TARGET)
+    assert finding.verdict is Verdict.PASS
+    assert "no IPv4 route to 192.0.2.2" in finding.summary
+    assert tcp_connects(table(unrouted, v6, WORKING), TARGET).verdict is Verdict.FAIL, "another IPv4 address is routed"
+    assert tcp_connects(table(unrouted), TARGET).verdict is Verdict.FAIL, "nothing works: that is no excuse"
+    told = Icmp(sender="192.0.2.254", version=4, code=0)
+    assert unrouted.failure is not None
+    by_router = replace(unrouted, failure=replace(unrouted.failure, icmp=told))
+    assert tcp_connects(table(by_router, v6), TARGET).verdict is Verdict.FAIL, "a router said so, not this machine"
+
+
+@pytest.mark.parametrize(
+    ("label", "others", "excused"),
+    [
+        ("2001:db8::1", ("192.0.2.1",), True),
+        ("192.0.2.2", ("2001:db8::1",), True),
+        ("2001:db8::1", (), False),
+        ("192.0.2.2", ("192.0.2.1",), False),
+    ],
+)
+def test_only_the_other_family_excuses_an_address(label: str, others: tuple[str, ...], excused: bool) -> None:
+    failure = broken(Trouble.UNREACHABLE, label=label, errno=101).failure
+    assert failure is not None
+    assert excused_by_family(label, failure, (label, *others)) is excused
+    assert not excused_by_family(label, replace(failure, errno=113), (label, *others)), "a host that is not there"
 
 
 def test_ipv6_that_the_network_rejects_is_blamed() -> None:
