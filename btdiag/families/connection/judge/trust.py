@@ -7,17 +7,24 @@ and the chain tell them apart. Error numbers: openssl-verification-options(1), X
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from btdiag.core import evidence
-from btdiag.core.certificate_names import default_certificate, inspection_vendor, is_public_ca, short_name, speaks_for
+from btdiag.core.certificate_names import (
+    default_certificate,
+    inspection_vendor,
+    is_public_ca,
+    placeholder_of,
+    short_name,
+    speaks_for,
+)
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.target import Target
 from btdiag.families.connection.judge.clock import ClockReading, reading_of
 from btdiag.families.connection.judge.reach import blocked, share_of
-from btdiag.families.connection.remedy import TrustCause, remedy_for
+from btdiag.families.connection.remedy import ANSWERS, TrustCause, remedy_for
 
 CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be right
 
@@ -37,8 +44,19 @@ class Diagnosis:
     certificate: Certificate | None = None
 
 
+_NAMELESS = frozenset({TrustCause.WRONG_NAME, TrustCause.SELF_SIGNED, TrustCause.UNKNOWN_CA})
+
+
 def diagnose(connection: Connection, host: str) -> Diagnosis:
     """What the verification error of an untrusted connection comes from."""
+    found = _by_error(connection, host)
+    shown = connection.leaf
+    if shown is not None and found.cause in _NAMELESS and placeholder_of(shown.subject, shown.names):
+        return replace(found, cause=TrustCause.PLACEHOLDER)
+    return found
+
+
+def _by_error(connection: Connection, host: str) -> Diagnosis:
     code = connection.distrust.code if connection.distrust else 0
     leaf = connection.leaf
     if leaf is None:
@@ -184,6 +202,7 @@ def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connecti
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"{subject} is not trusted: {'; '.join(causes)}",
+        answer=ANSWERS[first.cause],
         hop=hop,
         owner=owner,
         expected=f"a certificate for {target.host} from a CA that clients trust, with its intermediates",
@@ -199,6 +218,8 @@ def _blame(cause: TrustCause, connection: Connection) -> tuple[str, str]:
         return (HopName.PROXY, Owner.PROXY) if connection.proxied else (HopName.NETWORK, Owner.NETWORK)
     if cause in {TrustCause.WRONG_CLOCK, TrustCause.OLD_STORE}:
         return HopName.CLIENT, Owner.CLIENT
+    if cause is TrustCause.PLACEHOLDER:
+        return HopName.TLS, Owner.LOAD_BALANCER
     return HopName.TLS, Owner.CERTIFICATES
 
 
