@@ -82,6 +82,13 @@ def default_certificate(subject: str, names: Iterable[str]) -> str | None:
     return next((what for pattern, what in _DEFAULTS if any(pattern.search(name) for name in every)), None)
 
 
+def placeholder_of(subject: str, names: Iterable[str]) -> str:
+    """The ingress controller whose placeholder certificate this is, "" for all others. It is shown while no secret is
+    configured for the name, and nobody shall trust it (https://github.com/kubernetes/ingress-nginx/issues/4979)."""
+    what = default_certificate(subject, names) or ""
+    return next((product for product in ("ingress-nginx", "Traefik") if what == f"the default of {product}"), "")
+
+
 def short_name(name: str) -> str:
     """The common name of an RFC 4514 name with its organisation if it has one; the whole name without a common name."""
     parts = dict(reversed([part.split("=", 1) for part in re.split(r"(?<!\\),", name) if "=" in part]))

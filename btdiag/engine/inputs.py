@@ -33,11 +33,12 @@ def absent(value: object) -> NotMeasured | None:
 
 
 def weightiest(missing: list[NotMeasured]) -> NotMeasured:
-    """Of several reasons the one that decides: blocked by a failure, then unknown, then not asked for.
+    """Of several reasons the one that decides: blocked by a failure, then unknown, then not asked for,
+    that with the option which would settle it before others.
 
     Other checks that block as well are kept in `also_by`: which of them did fail is known only when all are judged.
     """
-    decisive = min(missing, key=lambda entry: (entry.by is None, entry.skipped))
+    decisive = min(missing, key=lambda entry: (entry.by is None, entry.skipped, entry.command is None))
     blockers = [by for entry in missing for by in (entry.by, *entry.also_by) if by is not None]
     return replace(decisive, also_by=tuple(by for by in dict.fromkeys(blockers) if by != decisive.by))
 

@@ -27,6 +27,7 @@ CertificateKind: TypeAlias = Literal[
     "not-yet-valid",
     "wrong-name",
     "self-signed",
+    "placeholder",
     "missing-intermediate",
     "inspected",
     "unknown-ca",

@@ -131,6 +131,9 @@ class Certificates:
         match kind:
             case "self-signed":
                 return self._context(_issue(_name(None, HOST), None, names=(HOST,), validity=(-1, 90)))
+            case "placeholder":
+                fake = _name("Acme Co", "Kubernetes Ingress Controller Fake Certificate")
+                return self._context(_issue(fake, None, names=("ingress.local",), validity=(-1, 90)))
             case "missing-intermediate":
                 return self._context(self.own.leaf(HOST))
             case "wrong-name":

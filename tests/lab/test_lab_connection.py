@@ -91,6 +91,7 @@ def test_broken_ipv6_leaves_ipv4_alone() -> None:
         ("tls-not-yet-valid", "certificate is not yet valid"),
         ("tls-wrong-name", "Hostname mismatch"),
         ("tls-self-signed", "self-signed certificate"),
+        ("tls-placeholder", "self-signed certificate"),
         ("tls-missing-intermediate", "unable to get local issuer certificate"),
         ("tls-inspected", "unable to get local issuer certificate"),
         ("tls-unknown-ca", "unable to get local issuer certificate"),

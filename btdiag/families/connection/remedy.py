@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeAlias
 
-from btdiag.core.certificate_names import short_name
+from btdiag.core.certificate_names import placeholder_of, short_name
 from btdiag.core.finding import Remedy, Snippet
 from btdiag.core.handshake import Certificate
 from btdiag.core.target import Target
@@ -22,6 +22,7 @@ class TrustCause(StrEnum):
     NOT_YET_VALID = "not yet valid"
     WRONG_CLOCK = "clocks disagree"
     WRONG_NAME = "wrong name"
+    PLACEHOLDER = "placeholder of an ingress controller"
     SELF_SIGNED = "self-signed"
     MISSING_INTERMEDIATE = "missing intermediate"
     INSPECTED = "inspected"
@@ -51,10 +52,42 @@ _FULL_CHAIN = (
 )
 
 
+ANSWERS = {
+    TrustCause.EXPIRED: "No client can connect safely: the certificate has expired",
+    TrustCause.NOT_YET_VALID: "No client can connect safely yet: the certificate is not valid before a later date",
+    TrustCause.WRONG_CLOCK: "This machine cannot connect safely: its clock and the server's disagree",
+    TrustCause.WRONG_NAME: "No client can connect safely: the certificate is for another name",
+    TrustCause.PLACEHOLDER: "No client can connect safely: the ingress shows its placeholder certificate",
+    TrustCause.SELF_SIGNED: "Clients refuse to connect: the certificate is self-signed",
+    TrustCause.MISSING_INTERMEDIATE: "SDKs refuse to connect: the server leaves an intermediate certificate out",
+    TrustCause.INSPECTED: "SDKs refuse to connect from here: something on the way opens TLS",
+    TrustCause.UNKNOWN_CA: "Clients that do not know the issuing CA refuse to connect",
+    TrustCause.OLD_STORE: "This machine refuses to connect: it does not know the public CA",
+    TrustCause.WEAK: "Clients refuse to connect: the certificate's key or signature is too weak",
+    TrustCause.OTHER: "Clients refuse to connect: the certificate cannot be verified",
+}
+"""What an untrusted certificate means for users, by its cause."""
+
+_ACTIONS = {
+    TrustCause.EXPIRED: "Renew the certificate on the load balancer, and find out why it was not renewed by itself",
+    TrustCause.NOT_YET_VALID: "Put the previous certificate back until the new one is valid, or have it issued again",
+    TrustCause.WRONG_CLOCK: "Correct this machine's clock; if it is right, correct the server's",
+    TrustCause.WRONG_NAME: "Bind a certificate for the host in the API URL to the load balancer, or correct the URL",
+    TrustCause.PLACEHOLDER: "Give the ingress controller a certificate for the host: a secret in the tls entry",
+    TrustCause.SELF_SIGNED: "Install a certificate from a CA that browsers trust",
+    TrustCause.MISSING_INTERMEDIATE: "Let the load balancer send the intermediate after its own certificate",
+    TrustCause.INSPECTED: "Exempt the host from TLS inspection, or give the inspecting CA to every client",
+    TrustCause.UNKNOWN_CA: "Let clients trust the private CA, or use a certificate of a public one",
+    TrustCause.OLD_STORE: "Update this machine's CA store, or leave --ca and SSL_CERT_FILE out",
+    TrustCause.WEAK: "Have the certificate issued again with a key and signature of today",
+    TrustCause.OTHER: "Replace the certificate by one that OpenSSL verifies",
+}
+
+
 def remedy_for(cause: TrustCause, certificate: Certificate | None, target: Target) -> Remedy:
     """The remedy for a cause with the real names filled in."""
     text, snippets = _REMEDIES[cause](certificate, target)
-    return Remedy(text=text, snippets=(*snippets, _look(target)))
+    return Remedy(text=text, snippets=(*snippets, _look(target)), action=_ACTIONS[cause])
 
 
 def _look(target: Target) -> Snippet:
@@ -105,6 +138,28 @@ def _name(certificate: Certificate | None, target: Target) -> Advice:
             Snippet(
                 product="AWS ALB",
                 code="aws elbv2 add-listener-certificates --listener-arn ARN --certificates CertificateArn=ARN",
+            ),
+        ),
+    )
+
+
+def _placeholder(certificate: Certificate | None, target: Target) -> Advice:
+    if certificate is not None and placeholder_of(certificate.subject, certificate.names) == "Traefik":
+        return (
+            f"Give Traefik a certificate for {target.host}: a secret in the tls entry of its Ingress or IngressRoute, "
+            "or a certificate resolver on its router. Do not let clients trust the placeholder.",
+            (Snippet(product="Kubernetes Ingress", code=f"tls:\n  - hosts: [{target.host}]\n    secretName: NAME"),),
+        )
+    return (
+        f"Name {target.host} and a secret that exists in the Ingress's tls entry, in the Ingress's own namespace: the "
+        "controller shows its placeholder while the host is not listed there, or the secret is missing or unreadable. "
+        "Do not let clients trust the placeholder.",
+        (
+            Snippet(product="Kubernetes Ingress", code=f"tls:\n  - hosts: [{target.host}]\n    secretName: NAME"),
+            Snippet(
+                product="shell",
+                code="kubectl get ingress -A -o wide\nkubectl -n NAMESPACE describe ingress NAME\n"
+                "kubectl -n NAMESPACE get secret NAME -o jsonpath='{.type}'",
             ),
         ),
     )
@@ -175,6 +230,7 @@ _REMEDIES: dict[TrustCause, Callable[[Certificate | None, Target], Advice]] = {
     TrustCause.NOT_YET_VALID: _not_yet,
     TrustCause.WRONG_CLOCK: _clock,
     TrustCause.WRONG_NAME: _name,
+    TrustCause.PLACEHOLDER: _placeholder,
     TrustCause.SELF_SIGNED: _self_signed,
     TrustCause.MISSING_INTERMEDIATE: _intermediate,
     TrustCause.INSPECTED: _inspection,

@@ -93,6 +93,13 @@ TLS_SELF_SIGNED = Scenario(
     skips=(BROWSER_TLS,),
 )
 
+TLS_PLACEHOLDER = Scenario(
+    name="tls-placeholder",
+    summary="The ingress controller shows its own placeholder, for it has no secret for the host.",
+    faults=(ShowsCertificate(kind="placeholder"),),
+    fails=("connection.tls-is-trusted",),
+)
+
 TLS_MISSING_INTERMEDIATE = Scenario(
     name="tls-missing-intermediate",
     summary="The server forgets to send its intermediate certificate.",

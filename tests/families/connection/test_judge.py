@@ -15,7 +15,7 @@ from btdiag.core.handshake import Connection, Handshake, ProxyReply, TlsVersions
 from btdiag.core.target import Proxy, Secret, Target
 from btdiag.families.connection.judge.handshake import tls_handshake_completes, tls_versions_suffice
 from btdiag.families.connection.judge.proxy import proxy_lets_through
-from btdiag.families.connection.judge.reach import got_furthest, tcp_connects
+from btdiag.families.connection.judge.reach import excused_by_family, got_furthest, tcp_connects
 from btdiag.families.connection.judge.trust import tls_is_trusted
 from tests import factories
 
@@ -115,22 +115,40 @@ def test_broken_ipv6_beside_ipv4_is_a_warning_alone_a_failure() -> None:
 def test_a_machine_without_ipv6_blames_nobody(failure: Connection) -> None:
     finding = tcp_connects(table(WORKING, failure), TARGET)
     assert finding.verdict is Verdict.PASS
-    assert "no way to 2001:db8::1" in finding.summary
+    assert "no IPv6 route to 2001:db8::1" in finding.summary
     only = tcp_connects(table(failure), TARGET)
     assert only.verdict is Verdict.INCONCLUSIVE
     assert only.owner == Owner.CLIENT
 
 
-def test_a_machine_without_ipv4_blames_nobody_as_long_as_ipv6_works() -> None:
-    v6, v4 = replace(WORKING, label="2001:db8::1"), broken(Trouble.UNREACHABLE, errno=101)
-    finding = tcp_connects(table(v6, v4), TARGET)
+def test_an_ipv6_only_machine_blames_nobody_for_ipv4() -> None:
+    v6 = replace(WORKING, label="2001:db8::1")
+    unrouted = broken(Trouble.UNREACHABLE, errno=101)
+    finding = tcp_connects(table(unrouted, v6), TARGET)
     assert finding.verdict is Verdict.PASS
-    assert f"no way to {v4.label}" in finding.summary
-    assert tcp_connects(table(v4), TARGET).verdict is Verdict.FAIL  # a VPN that is off, or a private network
-    assert v4.failure is not None
-    icmp = Icmp(sender="192.0.2.254", version=4, code=0)
-    told = replace(v4, failure=replace(v4.failure, icmp=icmp))
-    assert tcp_connects(table(v6, told), TARGET).verdict is Verdict.FAIL  # a router on the way says so
+    assert "no IPv4 route to 192.0.2.2" in finding.summary
+    assert tcp_connects(table(unrouted, v6, WORKING), TARGET).verdict is Verdict.FAIL, "another IPv4 address is routed"
+    assert tcp_connects(table(unrouted), TARGET).verdict is Verdict.FAIL, "nothing works: that is no excuse"
+    told = Icmp(sender="192.0.2.254", version=4, code=0)
+    assert unrouted.failure is not None
+    by_router = replace(unrouted, failure=replace(unrouted.failure, icmp=told))
+    assert tcp_connects(table(by_router, v6), TARGET).verdict is Verdict.FAIL, "a router said so, not this machine"
+
+
+@pytest.mark.parametrize(
+    ("label", "others", "excused"),
+    [
+        ("2001:db8::1", ("192.0.2.1",), True),
+        ("192.0.2.2", ("2001:db8::1",), True),
+        ("2001:db8::1", (), False),
+        ("192.0.2.2", ("192.0.2.1",), False),
+    ],
+)
+def test_only_the_other_family_excuses_an_address(label: str, others: tuple[str, ...], excused: bool) -> None:
+    failure = broken(Trouble.UNREACHABLE, label=label, errno=101).failure
+    assert failure is not None
+    assert excused_by_family(label, failure, (label, *others)) is excused
+    assert not excused_by_family(label, replace(failure, errno=113), (label, *others)), "a host that is not there"
 
 
 def test_ipv6_that_the_network_rejects_is_blamed() -> None:

@@ -141,7 +141,7 @@ def test_a_dead_address_of_a_dns_filter_is_blamed_on_dns(ca_file: Path) -> None:
     [
         (Trouble.LOCAL, "127.0.0.1", 1, Unknown),
         (Trouble.UNREACHABLE, "2001:db8::1", 101, NotAsked),
-        (Trouble.UNREACHABLE, "192.0.2.1", 101, NotAsked),
+        (Trouble.UNREACHABLE, "192.0.2.1", 101, Blocked),
     ],
 )
 def test_what_this_machine_cannot_do_blames_nobody(

@@ -168,7 +168,7 @@ ZSCALER = "CN=Zscaler Intermediate Root CA (zscaler.net),O=Zscaler Inc."
             connection(
                 certificate("CN=TRAEFIK DEFAULT CERT", "CN=TRAEFIK DEFAULT CERT", ("x.traefik.default",)), code=18
             ),
-            TrustCause.SELF_SIGNED,
+            TrustCause.PLACEHOLDER,
             "the default of Traefik",
             id="default certificate",
         ),
@@ -235,7 +235,31 @@ def test_each_cause_has_its_sentence(untrusted: Connection, cause: TrustCause, w
     assert finding.owner
     assert finding.remedy is not None
     assert finding.remedy.snippets
+    assert 0 < len(finding.remedy.action) <= 140
+    assert 0 < len(finding.answer) <= 90
     assert finding.sources
+
+
+def test_a_placeholder_is_never_to_be_trusted() -> None:
+    fake = "CN=Kubernetes Ingress Controller Fake Certificate,O=Acme Co"
+    for shown in (
+        connection(certificate(fake, fake, ("ingress.local",)), code=18),
+        connection(certificate(fake, fake, ("ingress.local",)), code=62),
+        connection(certificate("CN=own root,O=Acme Co", fake, ("ingress.local",)), code=20),
+    ):
+        assert diagnose(shown, HOST).cause is TrustCause.PLACEHOLDER
+        finding = tls_is_trusted({shown.label: shown}, TARGET)
+        assert finding.remedy is not None
+        assert "tls entry" in finding.remedy.text
+        assert "SSL_CERT_FILE" not in "".join(snippet.code for snippet in finding.remedy.snippets)
+    traefik = connection(
+        certificate("CN=TRAEFIK DEFAULT CERT", "CN=TRAEFIK DEFAULT CERT", ("x.traefik.default",)), code=18
+    )
+    advice = tls_is_trusted({traefik.label: traefik}, TARGET).remedy
+    assert advice is not None
+    assert "Give Traefik a certificate" in advice.text
+    genuine = connection(certificate("CN=own", "CN=own", (HOST,)), code=18)
+    assert diagnose(genuine, HOST).cause is TrustCause.SELF_SIGNED
 
 
 def test_who_is_to_act() -> None:

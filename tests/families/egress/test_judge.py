@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from btdiag.core.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
-from btdiag.core.finding import Owner, Verdict
+from btdiag.core.finding import Finding, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake, ProxyReply
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
@@ -207,7 +207,6 @@ def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> N
         replace(REACHED, upgrade=answered(404, "{}"), api_large=answered(413, '{"error": "too large"}', method="POST")),
         tried(connected(), answer=answered(308, "", Location="https://www.braintrust.dev/")),
         tried(connected(), answer=answered(503, "down")),
-        tried(connected(), broken(Trouble.TIMEOUT, label="192.0.2.2"), answer=answered()),
         tried(connected(), answer=answered(), api=answered(404, "{}", method="POST")),
     ],
 )
@@ -264,6 +263,18 @@ def test_broken_ipv6_beside_ipv4_is_a_warning_unless_there_is_no_route() -> None
 
     assert verdict(113) is Verdict.WARN
     assert verdict(101) is Verdict.PASS
+
+
+def test_one_address_of_several_that_is_lost_is_told_by_name() -> None:
+    def found(*others: Connection) -> Finding:
+        return required_hosts_reachable(Egress(trials=(tried(connected(), *others, answer=answered()),)), NONE, SDK)
+
+    lost = found(broken(Trouble.TIMEOUT, label="192.0.2.77"))
+    assert read(tried(connected(), broken(Trouble.TIMEOUT, label="192.0.2.77"))).block is None
+    assert lost.verdict is Verdict.WARN
+    assert "1 of 2 addresses" in lost.summary
+    assert "192.0.2.77" in lost.summary
+    assert found(connected("192.0.2.78")).verdict is Verdict.PASS
 
 
 def test_a_block_without_a_role_is_a_warning_unless_the_host_was_named() -> None:

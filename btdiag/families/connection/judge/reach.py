@@ -37,17 +37,14 @@ def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: 
     """The claim of connection.tcp-connects: every address takes TCP connections.
 
     `misled` are addresses that a DNS filter gave: that nobody listens there is explained by dns.addresses-are-usable.
-    IPv6 alone failing is a warning, for clients fall back to IPv4 (RFC 8305); of a family that this machine has no
-    route for nothing is known, as long as the other one works.
+    IPv6 alone failing is a warning, for clients fall back to IPv4 (RFC 8305). Addresses of a family that this machine
+    has no route for tell nothing of the target as long as the other family works, be it IPv6 or IPv4.
     """
     direct = {label: one for label, one in connections.items() if not one.proxied}
     if not direct:
         return _proxy_connects(connections)
     failed = {label: one.failure for label, one in direct.items() if one.failure and one.failure.phase is Phase.TCP}
-    by_ipv6 = any(_is_ipv6(label) for label in direct if label not in failed)
-    unroutable = [
-        label for label, failure in failed.items() if lacks_family(label, failure) and (_is_ipv6(label) or by_ipv6)
-    ]
+    unroutable = without_route(failed, working=[label for label in direct if label not in failed])
     blamed = {label: failure for label, failure in failed.items() if label not in unroutable}
     if blamed and all(label in misled for label in blamed):
         summary = f"{', '.join(blamed)} is a DNS filter's answer and not the target"
@@ -62,16 +59,35 @@ def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: 
 def lacks_route(label: str, failure: Failure) -> bool:
     """Whether the system says that it has no IPv6 (route), which tells nothing of the target."""
     local = failure.trouble is Trouble.LOCAL or failure.errno in _NO_ROUTE
-    return _is_ipv6(label) and local
+    return is_v6(label) and local
 
 
-def lacks_family(label: str, failure: Failure) -> bool:
-    """The same of either family. Of IPv4 it is so where nobody on the way sent word of it (ICMP), and tells of a
-    machine with IPv6 alone only as long as that works."""
-    return lacks_route(label, failure) or (failure.errno in _NO_ROUTE and failure.icmp is None)
+def without_route(failed: Mapping[str, Failure], working: Sequence[str]) -> list[str]:
+    """The addresses of which nothing is known, for this machine has no route to their family: IPv6 ones by the error
+    alone, IPv4 ones where an IPv6 one works, as on an IPv6-only machine. One IPv4 address that cannot be routed while
+    another one can is the network's fault."""
+    v6_only = any(is_v6(label) for label in working) and all(is_v6(label) for label in working)
+    return [
+        label
+        for label, failure in failed.items()
+        if lacks_route(label, failure) or (v6_only and _lacks_ipv4(label, failure))
+    ]
 
 
-def _is_ipv6(label: str) -> bool:
+def excused_by_family(label: str, failure: Failure, addresses: Sequence[str]) -> bool:
+    """Whether this machine has no route to the address while the target has addresses of the other family too: nothing
+    is asked there, and the others tell what the target does."""
+    if not any(is_v6(other) != is_v6(label) for other in addresses):
+        return False
+    return lacks_route(label, failure) or _lacks_ipv4(label, failure)
+
+
+def _lacks_ipv4(label: str, failure: Failure) -> bool:
+    return not is_v6(label) and failure.errno in _NO_ROUTE and failure.icmp is None
+
+
+def is_v6(label: str) -> bool:
+    """Whether a route's label is an IPv6 address."""
     return ":" in label and is_ipv6(label)
 
 
@@ -102,7 +118,8 @@ def _tcp_works(direct: Mapping[str, Connection], unroutable: Sequence[str], targ
             ),
             sources=("RFC 8305", "connect(2)"),
         )
-    note = f"; not tested, for this machine has no way to {', '.join(unroutable)}" if unroutable else ""
+    family = "IPv6" if all(map(is_v6, unroutable)) else "IPv4"
+    note = f"; not tested, for the system has no {family} route to {', '.join(unroutable)}" if unroutable else ""
     slowest = max((direct[label].timing.tcp_s or 0.0 for label in working), default=0.0)
     return Finding(
         verdict=Verdict.PASS,
@@ -136,8 +153,8 @@ def _local_trouble(blamed: Mapping[str, Failure], direct: Mapping[str, Connectio
 
 
 def _tcp_fails(blamed: Mapping[str, Failure], direct: Mapping[str, Connection], target: Target) -> Finding:
-    v4_works = any(not _is_ipv6(label) and label not in blamed for label in direct)
-    only_v6 = v4_works and all(_is_ipv6(label) for label in blamed)
+    v4_works = any(not is_v6(label) and label not in blamed for label in direct)
+    only_v6 = v4_works and all(is_v6(label) for label in blamed)
     groups: dict[Trouble, list[str]] = {}
     for label, failure in blamed.items():
         groups.setdefault(failure.trouble, []).append(label)

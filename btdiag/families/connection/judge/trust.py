@@ -7,35 +7,29 @@ and the chain tell them apart. Error numbers: openssl-verification-options(1), X
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from btdiag.core import evidence
-from btdiag.core.certificate_names import default_certificate, inspection_vendor, is_public_ca, short_name, speaks_for
+from btdiag.core.certificate_names import (
+    default_certificate,
+    inspection_vendor,
+    is_public_ca,
+    placeholder_of,
+    short_name,
+    speaks_for,
+)
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.target import Target
 from btdiag.families.connection.judge.clock import ClockReading, reading_of
 from btdiag.families.connection.judge.reach import blocked, share_of
-from btdiag.families.connection.remedy import TrustCause, remedy_for
+from btdiag.families.connection.remedy import ANSWERS, TrustCause, remedy_for
 
 CLOCK_DOUBT = timedelta(hours=1)  # two clocks that far apart cannot both be right
 
 
 EXPIRED, NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
-_ANSWERS = {
-    TrustCause.EXPIRED: "The certificate has expired: clients refuse to connect",
-    TrustCause.NOT_YET_VALID: "The certificate is not valid yet: clients refuse to connect",
-    TrustCause.WRONG_CLOCK: "This machine's clock is wrong: certificates that are valid look invalid",
-    TrustCause.WRONG_NAME: "The certificate is for another name: clients refuse to connect",
-    TrustCause.SELF_SIGNED: "The certificate is self-signed: clients refuse to connect",
-    TrustCause.MISSING_INTERMEDIATE: "The server sends no intermediate certificate: many clients refuse it",
-    TrustCause.INSPECTED: "TLS is opened on the way: clients refuse the inspection's certificate",
-    TrustCause.UNKNOWN_CA: "The certificate's CA is not trusted here: clients refuse to connect",
-    TrustCause.OLD_STORE: "This machine's own CA store is too old for the certificate",
-    TrustCause.WEAK: "The certificate is too weak: clients refuse to connect",
-    TrustCause.OTHER: "The certificate is not trusted: clients refuse to connect",
-}
 _NO_ISSUER = frozenset({2, 20, 21, 27})
 _NAME = frozenset({62, 63, 64})
 _WEAK = frozenset({66, 67, 68})
@@ -50,8 +44,19 @@ class Diagnosis:
     certificate: Certificate | None = None
 
 
+_NAMELESS = frozenset({TrustCause.WRONG_NAME, TrustCause.SELF_SIGNED, TrustCause.UNKNOWN_CA})
+
+
 def diagnose(connection: Connection, host: str) -> Diagnosis:
     """What the verification error of an untrusted connection comes from."""
+    found = _by_error(connection, host)
+    shown = connection.leaf
+    if shown is not None and found.cause in _NAMELESS and placeholder_of(shown.subject, shown.names):
+        return replace(found, cause=TrustCause.PLACEHOLDER)
+    return found
+
+
+def _by_error(connection: Connection, host: str) -> Diagnosis:
     code = connection.distrust.code if connection.distrust else 0
     leaf = connection.leaf
     if leaf is None:
@@ -197,7 +202,7 @@ def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connecti
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"{subject} is not trusted: {'; '.join(causes)}",
-        answer=_ANSWERS[first.cause]
+        answer=ANSWERS[first.cause]
         + ("" if len(distrusted) == len(seen) else f" ({len(distrusted)} of {len(seen)} addresses)"),
         hop=hop,
         owner=owner,
@@ -214,6 +219,8 @@ def _blame(cause: TrustCause, connection: Connection) -> tuple[str, str]:
         return (HopName.PROXY, Owner.PROXY) if connection.proxied else (HopName.NETWORK, Owner.NETWORK)
     if cause in {TrustCause.WRONG_CLOCK, TrustCause.OLD_STORE}:
         return HopName.CLIENT, Owner.CLIENT
+    if cause is TrustCause.PLACEHOLDER:
+        return HopName.TLS, Owner.LOAD_BALANCER
     return HopName.TLS, Owner.CERTIFICATES
 
 

@@ -18,7 +18,7 @@ from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, measureme
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
 from btdiag.core.urls import bracketed
-from btdiag.families.connection.judge.reach import lacks_family
+from btdiag.families.connection.judge.reach import excused_by_family, lacks_route
 from btdiag.families.connection.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
 from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
@@ -61,9 +61,9 @@ async def way(route: Route, connection: Connection, resolution: Resolution, targ
     if failed_check is None:
         return Way(route=route, verify=connection.distrust is None)
     failure = connection.trouble
-    if failure is not None and lacks_family(connection.label, failure):
-        raise NotAsked(f"this machine has no way to {connection.label}")
-    if failure is not None and failure.trouble is Trouble.LOCAL:
+    if failure is not None and excused_by_family(connection.label, failure, resolution.addresses):
+        raise NotAsked(f"this machine has no route to {connection.label}: {failure.detail}")
+    if failure is not None and (failure.trouble is Trouble.LOCAL or lacks_route(connection.label, failure)):
         raise Unknown(f"from this machine: {connection.why_blocked}")
     by = "dns.addresses-are-usable" if route.address in misleading(resolution, target) else failed_check
     raise Blocked(by, connection.why_blocked)

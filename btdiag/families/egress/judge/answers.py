@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.address import is_ipv6
 from btdiag.core.answers import words
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import HopName, Owner
 from btdiag.core.handshake import Connection
 from btdiag.core.sender import Page, is_app, page, redirect, sender
-from btdiag.families.connection.judge.reach import lacks_route
+from btdiag.families.connection.judge.reach import is_v6, without_route
 from btdiag.families.egress.facts import LARGER, HostTrial
 from btdiag.families.egress.remedy import Block, HostReading
 
@@ -34,7 +33,7 @@ def answered(trial: HostTrial, trusted: Sequence[Connection]) -> HostReading:
         who = sender(seen)
         by_proxy = who.hop is HopName.PROXY
         return _blocked(trial, Block.PAGE, f"{words(seen)}, {who.why}" if by_proxy else words(seen), seen, by_proxy)
-    return _partly(trial) or HostReading(trial=trial, note=_ipv6_note(trial), aside=_slow_start(trial, trusted))
+    return _partly(trial) or HostReading(trial=trial, note=_address_note(trial), aside=_slow_start(trial, trusted))
 
 
 def is_block_page(seen: Exchange) -> bool:
@@ -107,14 +106,19 @@ def _blocked(trial: HostTrial, block: Block, detail: str, seen: Exchange, by_pro
     )
 
 
-def _ipv6_note(trial: HostTrial) -> str:
-    """IPv6 broken beside working IPv4: clients fall back, each after a pause (RFC 8305)."""
-    broken = [
-        one.label
-        for one in trial.connections
-        if one.failure and ":" in one.label and is_ipv6(one.label) and not lacks_route(one.label, one.failure)
-    ]
-    return f"{trial.host.name} cannot be reached by IPv6 ({', '.join(broken)}), while IPv4 works" if broken else ""
+def _address_note(trial: HostTrial) -> str:
+    """Addresses that take no connection beside others that do: clients that take one of them wait, or fail (RFC 8305
+    section 5 tries the next one after a pause; not every client does)."""
+    failed = {one.label: one.failure for one in trial.connections if one.failure}
+    working = [one.label for one in trial.connections if one.failure is None]
+    excused = without_route(failed, working)
+    broken = [label for label in failed if label not in excused]
+    if not broken or not working:
+        return ""
+    if all(is_v6(label) for label in broken) and not all(is_v6(label) for label in working):
+        return f"{trial.host.name} cannot be reached by IPv6 ({', '.join(broken)}), while IPv4 works"
+    told = ", ".join(f"{label}: {failed[label].detail}" for label in broken)
+    return f"{len(broken)} of {len(trial.connections)} addresses of {trial.host.name} cannot be reached ({told})"
 
 
 def _slow_start(trial: HostTrial, trusted: Sequence[Connection]) -> str:

@@ -172,16 +172,18 @@ def _half_reached(noted: Sequence[HostReading], found: Sequence[HostReading]) ->
     return Finding(
         verdict=Verdict.WARN,
         summary=f"every host is reached, but {told}",
-        answer="Hosts are reached, but not by every resolver or not over IPv6",
+        answer="Hosts are reached, but not by every resolver, not at every address or not over IPv6",
         hop=noted[0].hop,
         owner=noted[0].owner,
-        expected="every resolver and both IP versions (or no IPv6 at all) lead there",
+        expected="every resolver, every address and both IP versions (or no IPv6 at all) lead there",
         seen=told,
         evidence=(table_of(found),),
         remedy=Remedy(
             text="Where a resolver denies a name, allow it there, or let programs use the other resolver. Where "
             "IPv6 is broken, mend its way out (route, firewall), or take it from this machine altogether: new "
-            "connections may lose time before they fall back to IPv4."
+            "connections may lose time before they fall back to IPv4. Where one address of several is lost, let the "
+            "firewall allow them all, or the host's name: whoever takes that one waits, or fails.",
+            action="Allow all addresses of the hosts in the firewall, and mend or switch off broken IPv6",
         ),
         sources=("RFC 8305",),
     )
