@@ -28,6 +28,7 @@ _HOP_OF_FAMILY: Mapping[str, HopName] = {
     "gateway": HopName.LOAD_BALANCER,
     "cors": HopName.API,
     "lna": HopName.BROWSER,
+    "browser": HopName.BROWSER,
     "keepalive": HopName.LOAD_BALANCER,
     "egress": HopName.NETWORK,
     "sdk": HopName.CLIENT,

@@ -19,6 +19,7 @@ FAMILIES = (
     "gateway",
     "cors",
     "lna",
+    "browser",
     "keepalive",
     "egress",
     "sdk",

@@ -78,5 +78,5 @@ INSECURE_PAGE = Scenario(
     summary="The web app is called over http: its pages can never reach a private network.",
     faults=(LOCAL, Backend(origins=(PLAIN_PAGE,)), Tells("origin", [PLAIN_PAGE])),
     fails=(CONTEXT,),
-    skips=(REACHES, ASKED),
+    skips=(REACHES, ASKED, "browser.scheme-is-secure"),
 )

@@ -1,0 +1,1 @@
+"""What browsers refuse by rule, whatever programs may do: schemes, ports."""

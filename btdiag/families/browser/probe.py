@@ -1,0 +1,1 @@
+"""Nothing is measured for the rules: URLs, and what other families have seen, decide them."""
