@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btdiag.core.finding import Verdict
+from btdiag.core.finding import HopName, Verdict
 from btdiag.core.target import Target
 from btdiag.families.browser.judge.ports import ALLOWED_BY_CHROMIUM, BAD_PORTS, port_is_allowed
 from btdiag.families.browser.judge.schemes import scheme_is_secure
@@ -89,3 +89,9 @@ def test_answers_and_actions_are_short(gateway: str) -> None:
     ):
         assert len(found.answer) <= 90
         assert found.remedy is None or 0 < len(found.remedy.action) <= 140
+
+
+def test_the_place_is_the_browser_for_nothing_was_sent_anywhere() -> None:
+    for found in (scheme_is_secure(plain("api.corp.example")), port_is_allowed(replace(TARGET, port=6000))):
+        assert found.verdict is Verdict.FAIL
+        assert found.hop == HopName.BROWSER

@@ -50,7 +50,7 @@ def _refused(host: PageHost, table: Evidence) -> Finding:
         verdict=Verdict.FAIL,
         answer=f"The web app cannot call {host.role}: browsers refuse port {host.port}",
         summary=f"{host.shown} ({host.told_by}) is at a port that browsers never connect to, although programs do",
-        hop=HopName.LOAD_BALANCER,
+        hop=HopName.BROWSER,
         owner=Owner.LOAD_BALANCER,
         expected=_EXPECTED,
         seen=f"port {host.port}: net::ERR_UNSAFE_PORT in Chrome and Edge",
@@ -66,7 +66,7 @@ def _partly(host: PageHost, table: Evidence) -> Finding:
         answer=f"The web app may not reach {host.role} in every browser: port {host.port} is unusual",
         summary=f"{host.shown} ({host.told_by}) is at a port that is bad by the Fetch standard; Chromium 156 connects "
         "to it, others may not",
-        hop=HopName.LOAD_BALANCER,
+        hop=HopName.BROWSER,
         owner=Owner.LOAD_BALANCER,
         expected=_EXPECTED,
         seen=f"port {host.port}",

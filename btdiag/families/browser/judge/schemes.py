@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
+from btdiag.core.product import origins
 from btdiag.core.target import Target
 from btdiag.families.browser.plan import PageHost, page_hosts
 from btdiag.families.browser.remedy import MIXED_CONTENT_SOURCES, serve_over_tls
@@ -14,8 +15,7 @@ from btdiag.families.browser.remedy import MIXED_CONTENT_SOURCES, serve_over_tls
 def scheme_is_secure(target: Target) -> Finding:
     """The claim of browser.scheme-is-secure: what an https page calls is https, or this machine itself."""
     hosts = page_hosts(target)
-    pages = target.origins or (target.app_url,)
-    secure = next((page for page in pages if urlsplit(page).scheme == "https"), None)
+    secure = next((page for page in origins(target) if urlsplit(page).scheme == "https"), None)
     if secure is None:
         text = "the web app's page is not https itself: nothing it calls is mixed content"
         return Finding(verdict=Verdict.SKIP, summary=text)
@@ -47,7 +47,7 @@ def _mixed(host: PageHost, table: Evidence) -> Finding:
         answer=f"The web app cannot call {host.role}: an https page may not use http://",
         summary=f"{host.shown} ({host.told_by}) is mixed content for the https page of the web app: browsers send "
         "nothing, although programs get answers",
-        hop=HopName.LOAD_BALANCER,
+        hop=HopName.BROWSER,
         owner=Owner.LOAD_BALANCER,
         expected="https://, or http:// on this machine itself (127.0.0.1, localhost)",
         seen=f"{host.scheme}://{host.host}: blocked reason mixed-content in Chrome and Edge",
@@ -63,7 +63,7 @@ def _exempt(host: PageHost, table: Evidence) -> Finding:
         answer=f"The web app reaches {host.role} only in Chrome and Edge, and only after Allow",
         summary=f"{host.shown} ({host.told_by}) is mixed content that Chromium lets through once the user allows local "
         "networks; the standard on mixed content alone blocks it",
-        hop=HopName.LOAD_BALANCER,
+        hop=HopName.BROWSER,
         owner=Owner.LOAD_BALANCER,
         expected="https://",
         seen=f"{host.scheme}://{host.host}, a literal private address or a name under .local",
