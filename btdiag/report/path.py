@@ -27,6 +27,7 @@ _HOP_OF_FAMILY: Mapping[str, HopName] = {
     "readiness": HopName.API,
     "gateway": HopName.LOAD_BALANCER,
     "cors": HopName.API,
+    "browser": HopName.BROWSER,
     "lna": HopName.BROWSER,
     "keepalive": HopName.LOAD_BALANCER,
     "egress": HopName.NETWORK,

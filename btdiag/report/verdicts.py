@@ -18,6 +18,7 @@ FAMILIES = (
     "readiness",
     "gateway",
     "cors",
+    "browser",
     "lna",
     "keepalive",
     "egress",
@@ -114,8 +115,12 @@ def nothing_known(checks: Sequence[CheckResult]) -> bool:
 
 
 def any_decided(checks: Iterable[CheckResult]) -> bool:
-    """Whether at least one check reached `pass`, `warn` or `fail`."""
-    return any(check.verdict in DECIDED for check in checks)
+    """Whether at least one check reached `pass`, `warn` or `fail`; a URL that no rule forbids is no knowledge yet."""
+    return any(check.verdict in DECIDED and not _is_about_the_url_alone(check) for check in checks)
+
+
+def _is_about_the_url_alone(check: CheckResult) -> bool:
+    return check.verdict is Verdict.PASS and check.family == "browser" and not check.measurements
 
 
 def exit_code_of(checks: Sequence[CheckResult], fail_on: str) -> int:
