@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import HopName, Owner, Remedy, Snippet
+from btdiag.core.hops import HopFault, advice, fault_of, is_ours, remedy
 from btdiag.core.sender import (
     Confidence,
     Page,
@@ -63,8 +64,28 @@ def explain_status(seen: Exchange) -> StatusExplanation:
         return _control_plane(who)
     if 520 <= status <= 530:
         return _cloudflare(status, who)
+    fault = fault_of(seen)
+    if fault is not None:
+        return _between_hops(fault, seen, who)
     rule = _RULES.get(status) or (_server_error if status >= 500 else _client_error)
     return replace(rule(seen, who), sender=who)
+
+
+def _between_hops(fault: HopFault, seen: Exchange, who: Sender) -> StatusExplanation:
+    """Two hops that do not understand each other; where the first of them is this request itself, its URL is wrong."""
+    if is_ours(fault, seen):
+        found = _at_balancer(
+            "plain HTTP was sent to a TLS port", "Use https:// in the URL, or let this port speak plain HTTP."
+        )
+        return replace(found, sender=who)
+    said = advice(fault, who)
+    return StatusExplanation(
+        cause=said.cause,
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        remedy=remedy(said),
+        sender=who,
+    )
 
 
 def _at_api(cause: str, text: str) -> StatusExplanation:
@@ -191,15 +212,12 @@ def _server_error(seen: Exchange, who: Sender) -> StatusExplanation:
 
 
 def _client_error(seen: Exchange, who: Sender) -> StatusExplanation:
-    if "https port" in seen.body.lower():
+    if who.confidence is Confidence.UNKNOWN:
         return _at_balancer(
-            "plain HTTP was sent to a TLS port", "Use https:// in the URL, or let this port speak plain HTTP."
-        )
-    if "ssl certificate" in seen.body.lower():
-        return _at_balancer(
-            "the gateway demands a client certificate",
-            "Give one with --client-cert and --client-key, or do not demand one for the API: SDKs and browsers "
-            "have none.",
+            f"{who.words} rejects the request, in words of no product that is known",
+            "Find out which hop says so: send the same request to each of them, the API server first (--backend), and "
+            "look at the first that answers so. If the API server answers well, compare what the hop before it sends: "
+            "Host with and without port, HTTP version, TLS or plain, PROXY protocol.",
         )
     build = _at_api if _from_api(who) else _at_balancer
     return build(f"{who.words} rejects the request", f"Read the log of {who.words} at this time.")

@@ -30,7 +30,7 @@ class Judged:
 
     @property
     def explanations(self) -> tuple[Explanation, ...]:
-        """What warns or fails so far."""
+        """What warns or fails so far, and what is skipped for that."""
         return tuple(
             Explanation(
                 check=entry.id,
@@ -38,7 +38,7 @@ class Judged:
                 words=f"{entry.summary} {entry.seen}",
             )
             for entry in self.results.values()
-            if entry.verdict in {Verdict.FAIL, Verdict.WARN}
+            if entry.verdict in {Verdict.FAIL, Verdict.WARN} or entry.because
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.exchange import Exchange, Header, Phase, Trouble
 from btdiag.core.measurement import Blocked, NotAsked, Unknown
 from btdiag.core.target import Route, Target, Way
 from btdiag.core.urls import port_of
@@ -66,14 +66,22 @@ async def get(url: str, target: Target, wire: Wire, limits: Limits) -> Exchange:
     trusted are no obstacle: behind a load balancer they are often made out to other names; `tls_verified` tells."""
     routes = await routes_to(url, target)
     for route in routes[:-1]:
-        seen = await _get_on(route, url, wire, limits)
+        seen = await _get_on(route, url, wire, as_forwarded(target, url), limits)
         if seen.failure is None or seen.failure.phase is not Phase.TCP:
             return seen
-    return await _get_on(routes[-1], url, wire, limits)
+    return await _get_on(routes[-1], url, wire, as_forwarded(target, url), limits)
 
 
-async def _get_on(route: Route, url: str, wire: Wire, limits: Limits) -> Exchange:
-    seen = await wire.exchange(route, "GET", url, limits=limits)
+def as_forwarded(target: Target, url: str) -> tuple[Header, ...]:
+    """What a load balancer tells the API server behind it: how its client came. An API that redirects to https does
+    not do so then, as behind its load balancer. Nothing for other URLs."""
+    if target.backend is None or not url.startswith(target.backend):
+        return ()
+    return ("X-Forwarded-Proto", target.scheme), ("X-Forwarded-Host", target.authority)
+
+
+async def _get_on(route: Route, url: str, wire: Wire, headers: tuple[Header, ...], limits: Limits) -> Exchange:
+    seen = await wire.exchange(route, "GET", url, headers=headers, limits=limits)
     if seen.failure is not None and (seen.failure.phase, seen.failure.trouble) == (Phase.TLS, Trouble.UNTRUSTED):
-        return await wire.exchange(Way(route=route, verify=False), "GET", url, limits=limits)
+        return await wire.exchange(Way(route=route, verify=False), "GET", url, headers=headers, limits=limits)
     return seen

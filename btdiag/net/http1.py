@@ -68,7 +68,8 @@ def encoded(connection: h11.Connection, outgoing: Outgoing) -> bytes:
 
 def _parts(connection: h11.Connection, outgoing: Outgoing) -> tuple[bytes, bytes]:
     headers = [("Host", outgoing.authority), *outgoing.headers]
-    if outgoing.body or outgoing.method in {"POST", "PUT", "PATCH"}:
+    chunked = any(name.lower() == "transfer-encoding" for name, _ in outgoing.headers)
+    if not chunked and (outgoing.body or outgoing.method in {"POST", "PUT", "PATCH"}):
         headers.append(("Content-Length", str(len(outgoing.body))))
     head = connection.send(h11.Request(method=outgoing.method, target=outgoing.target, headers=headers)) or b""
     events: list[h11.Event] = [h11.Data(data=outgoing.body)] if outgoing.body else []

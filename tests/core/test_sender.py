@@ -202,7 +202,12 @@ def test_redirect_to_https_and_none() -> None:
         (answer(503, "{}", x_bt_internal_trace_id="1"), HopName.API, "unavailable", "Redis"),
         (answer(504, CLOUDFRONT_504), HopName.LOAD_BALANCER, "in vain", "security group"),
         (answer(525, "", CF_RAY="x"), HopName.LOAD_BALANCER, "TLS handshake with the origin", "Cloudflare"),
-        (answer(400, "The plain HTTP request was sent to HTTPS port"), HopName.LOAD_BALANCER, "TLS port", "https://"),
+        (
+            answer(400, "The plain HTTP request was sent to HTTPS port"),
+            HopName.LOAD_BALANCER,
+            "TLS port",
+            "speak TLS to that port",
+        ),
         (answer(400, "No required SSL certificate was sent"), HopName.LOAD_BALANCER, "certificate", "--client-cert"),
         (answer(405, '{"error":"x"}'), HopName.API, "rejects", "log"),
         (answer(200, "<html><title>Log in</title></html>"), HopName.LOAD_BALANCER, "shows its page", "Exempt"),

@@ -7,6 +7,27 @@ from dataclasses import dataclass, replace
 from btdiag.lab.http import Request, Response
 from btdiag.lab.plan import LabPlan
 from btdiag.lab.rules import Answer, Rule, Visit
+from btdiag.lab.styles import page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusesWords(Rule):
+    """A firewall: requests with one of the `agents` in User-Agent, one of the `words` in the URL, or a chunked body
+    where `chunked` says so, are answered `status` in the vendor's `style`."""
+
+    agents: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    chunked: bool = False
+    status: int = 403
+    style: str = "nginx"
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request, or the refusal."""
+        agent, target = (request.header("user-agent") or "").lower(), request.target.lower()
+        refused = any(one in agent for one in self.agents) or any(one in target for one in self.words)
+        if refused or (self.chunked and request.body.chunked):
+            return replace(page(self.style, self.status), closes=True)
+        return request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

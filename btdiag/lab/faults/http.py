@@ -67,6 +67,17 @@ class RequestHeaders(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WantsHttps(Rule):
+    """The hop redirects to https what X-Forwarded-Proto does not say to have come that way."""
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request, or the redirect."""
+        if request.header("x-forwarded-proto") == "https":
+            return request
+        return Response(status=301, headers=(("Location", f"https://{request.header('host')}{request.target}"),))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delays(Rule):
     """The first byte of the response comes `seconds` late."""
 

@@ -1,6 +1,6 @@
 """Gateways that keep the API reachable and still cut, drop, hold back or misroute what passes."""
 
-from btdiag.lab.faults.gateway import BuffersAnswers, Caches, DecodesSlashes, Mislabels
+from btdiag.lab.faults.gateway import BuffersAnswers, Caches, DecodesSlashes, Mislabels, RefusesWords
 from btdiag.lab.faults.http import AnswersWith, Headers, LimitsSizes, RequestHeaders
 from btdiag.lab.plan import HOST, Balancer, Tls
 from btdiag.lab.scenario import Scenario
@@ -19,6 +19,27 @@ METHODS = Scenario(
     summary="A firewall lets GET, POST and OPTIONS through, and answers 403 to all other methods.",
     faults=(AnswersWith(status=403, style="awselb", methods=("PATCH", "PUT", "DELETE")),),
     fails=("gateway.accepts-product-requests",),
+)
+
+SDK_AGENTS = Scenario(
+    name="gateway-refuses-sdks",
+    summary="A firewall takes the User-Agent of the SDKs for a bot's: 403.",
+    faults=(RefusesWords(agents=("python-requests",)),),
+    fails=("gateway.accepts-product-requests",),
+)
+
+QUERIES = Scenario(
+    name="gateway-refuses-queries",
+    summary="A firewall takes the words of a query for an injection: 403.",
+    faults=(RefusesWords(words=("union%20select",)),),
+    fails=("gateway.accepts-product-requests",),
+)
+
+CHUNKED = Scenario(
+    name="gateway-refuses-chunks",
+    summary="The gateway demands a Content-Length: 411 to chunked bodies.",
+    faults=(RefusesWords(chunked=True, status=411),),
+    warns=("gateway.accepts-product-requests",),
 )
 
 URL_LIMIT = Scenario(

@@ -10,6 +10,7 @@ from btdiag.lab.faults.http import (
     LimitsAtOnce,
     RateLimits,
     RequestHeaders,
+    WantsHttps,
 )
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Balancer, LabHop
@@ -75,6 +76,20 @@ ROOT_421 = _dead_root(
     "root-421",
     "The server is not meant for this organisation: 421 Misdirected Request.",
     AnswersWith(status=421, body='{"error":"Misdirected Request"}', content_type="application/json"),
+)
+ROOT_426 = _dead_root(
+    "root-426",
+    "nginx speaks HTTP/1.0 to the Envoy behind it, which refuses that: 426.",
+    AnswersWith(status=426, headers=(("Server", "envoy"), ("Connection", "close"))),
+)
+ROOT_PROTOCOL_ERROR = _dead_root(
+    "root-protocol-error",
+    "Envoy speaks HTTP/2 to an API server that knows HTTP/1.1 only.",
+    AnswersWith(
+        status=502,
+        body="upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+        headers=(("Server", "envoy"),),
+    ),
 )
 BACKEND_DOWN = _dead_root(
     "backend-down", "The API server is down: the load balancer's 502 tells so.", Backend(down=True)
@@ -220,6 +235,12 @@ FRONT_BROKEN = Scenario(
     fails=("readiness.root-answers",),
     skips=BEYOND_CONNECTION,
     passes=PAST_FRONT,
+)
+
+BACKEND_WANTS_HTTPS = Scenario(
+    name="backend-wants-https",
+    summary="The API server redirects to https what did not come that way: nothing is wrong with that.",
+    faults=(WantsHttps(hop=LabHop.BACKEND, paths=("/",)),),
 )
 
 BACKEND_UNHEALTHY_FRONT_OK = Scenario(

@@ -113,3 +113,16 @@ def test_direct_url_that_refuses_is_a_fact_and_one_that_does_not_resolve_is_unkn
     assert (seen.failure.phase, seen.failure.trouble) == (Phase.TCP, Trouble.REFUSED)
     with pytest.raises(Unknown, match=r"nowhere\.localdomain\.invalid"):
         with_server(nobody, act("http://nowhere.localdomain.invalid"))
+
+
+def test_the_backend_is_asked_as_its_load_balancer_asks_it() -> None:
+    """An API that redirects plain http to https does not do so behind a load balancer that says how its client came."""
+    server = Scripted(OK)
+
+    async def ask(way: Way, wire: Wire, target: Target) -> Exchange:
+        behind = replace(target, backend=target.url, scheme="https", host="api.example.com", port=443)
+        return await health.backend_root(Wire(behind, user_agent="x"), behind)
+
+    assert with_server(server, ask).status == 200
+    assert "X-Forwarded-Proto: https" in server.heads[0]
+    assert "X-Forwarded-Host: api.example.com" in server.heads[0]

@@ -37,10 +37,13 @@ class Trait(StrEnum):
     PATH = "path"
     EXPECT = "expectation"
     CODING = "packed body"
+    AGENT = "user agent"
+    CHUNKED = "chunked body"
+    QUERY = "query"
     BODY = "body"
 
 
-_POSTED = frozenset({Trait.METHOD, Trait.OPTIONS, Trait.EXPECT, Trait.CODING, Trait.BODY})
+_POSTED = frozenset(Trait) - {Trait.URL, Trait.HEADERS, Trait.COUNT, Trait.PATH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

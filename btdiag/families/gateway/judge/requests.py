@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from btdiag.core import evidence
 from btdiag.core.answers import proofs, rate_limited, words
-from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
@@ -22,9 +22,10 @@ from btdiag.families.gateway.plan import (
     is_default_body_limit,
     size,
 )
+from btdiag.families.gateway.remedy import ADVICE, ANSWERS, snippets
 
 WEB_APP_MAY_CALL = "cors.web-app-may-call"
-_FATAL = frozenset({Trait.METHOD, Trait.OPTIONS, Trait.BODY})
+_FATAL = frozenset({Trait.METHOD, Trait.OPTIONS, Trait.BODY, Trait.AGENT, Trait.QUERY})
 
 
 def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotMeasured) -> Finding:
@@ -47,7 +48,8 @@ def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotM
         verdict=Verdict.PASS,
         summary=f"all {len(found.trials)} kinds of request pass: PATCH, PUT, DELETE and OPTIONS, a URL of "
         f"{size(URL_BYTES)}, {HEADER_COUNT} headers of {size(HEADER_BYTES)}, a body of {size(largest)}{early}, a "
-        f"packed one, one announced by Expect{_beyond(found)}",
+        f"packed one, one announced by Expect, a chunked one, the words of a query, the User-Agents of SDKs"
+        f"{_beyond(found)}",
         evidence=(_table(found),),
     )
 
@@ -78,15 +80,17 @@ def _refuses(refused: Sequence[RequestTrial], found: ProductRequests, beside: Di
         summary=f"not all requests of the product get through on {first.exchange.label}: {told}"
         + (_limit(bodies, found) if bodies else "")
         + _beyond(found),
-        answer="The gateway refuses requests that the product sends"
-        if fatal
-        else "The gateway refuses some requests that the product may send",
         hop=hop,
         owner=owner,
         expected=f"the same answer as to a plain request ({words(found.plain(first))})",
         seen=told,
         evidence=(_table(found), *_proof(first), *_direct_proof(shown, beside)),
-        remedy=Remedy(text=" ".join(_ADVICE[trait] for trait in _traits(shown)), snippets=_snippets(shown)),
+        answer=ANSWERS[first.trait],
+        remedy=Remedy(
+            text=" ".join(ADVICE[trait] for trait in _traits(shown)),
+            action=ADVICE[first.trait].partition(":")[0].removesuffix("."),
+            snippets=snippets(_traits(shown), sender(first.exchange).name),
+        ),
         sources=("RFC 9110 sections 9, 10.1.1, 15.5.6 and 15.5.14", "RFC 6585 section 5"),
     )
 
@@ -185,27 +189,3 @@ def _continued(trial: RequestTrial) -> str:
     if trial.trait is not Trait.EXPECT or trial.exchange.status is None:
         return ""
     return ", after 100 Continue" if 100 in trial.exchange.interim else ", without 100 Continue"
-
-
-_ADVICE = {
-    Trait.METHOD: "Let GET, POST, PUT, PATCH, DELETE and OPTIONS pass to the API: the web app and the SDKs use all.",
-    Trait.OPTIONS: "Let OPTIONS pass: browsers ask with it before they send anything else.",
-    Trait.URL: "Allow URLs and query strings of 8 KiB: queries and filters travel in them.",
-    Trait.HEADERS: "Allow request headers of 16 KiB in all: keys, tracing and the x-bt- headers add up.",
-    Trait.COUNT: "Allow 40 request headers and more.",
-    Trait.PATH: "Pass encoded slashes (%2F) on as they are: names of projects and prompts may contain a slash.",
-    Trait.EXPECT: "Answer Expect: 100-continue or pass it on: curl, .NET and Java clients send it before large bodies.",
-    Trait.CODING: "Let request bodies with Content-Encoding: gzip pass: OpenTelemetry collectors pack what they send.",
-    Trait.BODY: "Raise the largest body to at least what GET /version advertises (SDKs otherwise assume 6 MiB), or "
-    "lower the advertised value: logs beyond the limit are lost.",
-}
-
-
-def _snippets(trials: Sequence[RequestTrial]) -> tuple[Snippet, ...]:
-    if any(trial.trait is Trait.BODY for trial in trials):
-        return (
-            Snippet(product="nginx", code="client_max_body_size 16m;"),
-            Snippet(product="nginx ingress", code='nginx.ingress.kubernetes.io/proxy-body-size: "16m"'),
-            Snippet(product="Caddy", code="request_body {\n  max_size 16MB\n}"),
-        )
-    return ()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
@@ -36,6 +38,8 @@ from btdiag.net.wire import Wire
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
 AGAIN = 2  # uploads of the same size, where a connection broke: another one may have its answer in time
+SDK_AGENTS = ("python-requests/2.32.3", "node")  # what the SDKs for Python and JavaScript are sent by
+QUERY_TEXT = "select: * | from: project_logs('btdiag') | filter: input ILIKE '%union select%' | limit: 1"
 METHODS = ("PATCH", "PUT", "DELETE")
 _PACKED = gzip.compress(b"{}", mtime=0)
 _BOUNDS = {Trait.URL: DEEP_URL, Trait.HEADERS: DEEP_HEADERS, Trait.COUNT: DEEP_COUNT}
@@ -61,7 +65,8 @@ def _planned(target: Target, mode: Mode) -> list[str]:
         f"GET {url} with a query of {size(URL_BYTES)}; with {HEADER_COUNT} headers of {size(HEADER_BYTES)}"
         + ("; both with more, in halves where that is refused" if mode.deep else ""),
         f"GET {target.url_for(UNKNOWN_PATH)}%2Fencoded",
-        f"POST {url} with a packed body; with Expect: 100-continue",
+        f"POST {url} with a packed body; with Expect: 100-continue; with a chunked body; with the words of a query; as "
+        + " and as ".join(SDK_AGENTS),
         f"POST {url} with a body of {size(body_to_send(None, mode))} (an empty object; less where /version allows "
         "less), again up to twice where the connection breaks"
         + ("" if mode.quick else "; with 1 MiB, and one byte more, where nginx refuses it")
@@ -81,12 +86,14 @@ async def product_requests(
     advertised = None if isinstance(version, NotMeasured) else advertised_body(_at(version, serving_way))
     url = target.url_for(UNKNOWN_PATH)
     large = body_to_send(advertised, mode)
+    forms = _forms(target, wire.user_agent)
     async with kept(serving_way, wire) as asker:
         plain_get, plain_post, trials = await asyncio.gather(
             asker.ask("GET", url),
             asker.ask("POST", url, headers=(JSON,), body=b"{}"),
             asyncio.gather(
-                *(_tried(asker, url, form) for form in _forms(target)), _upload(serving_way, wire, url, large)
+                *(_tried(asker, url, form) for form in forms),
+                _upload(serving_way, wire, url, large),
             ),
         )
         beyond = await _beyond(asker, url, plain_get) if mode.deep else ()
@@ -100,7 +107,23 @@ async def product_requests(
     )
 
 
-def _forms(target: Target) -> list[_Form]:
+def _as_the_product(wire_agent: str) -> list[_Form]:
+    """Requests whose words a firewall may take exception to: SDKs name their library, exporters of OpenTelemetry do not
+    know the length of what they send, and queries read like SQL."""
+    agents = [(JSON, ("User-Agent", f"{agent} ({wire_agent})")) for agent in SDK_AGENTS]
+    chunked, query = (JSON, ("Transfer-Encoding", "chunked")), "?query=" + quote(QUERY_TEXT)
+    body = json.dumps({"query": QUERY_TEXT, "fmt": "json"}).encode()
+    return [
+        *(
+            _Form(trait=Trait.AGENT, what=f"User-Agent {agent}", method="POST", headers=headers, body=b"{}")
+            for agent, headers in zip(SDK_AGENTS, agents, strict=True)
+        ),
+        _Form(trait=Trait.CHUNKED, what="a chunked body", method="POST", headers=chunked, body=b"{}"),
+        _Form(trait=Trait.QUERY, what="a query", method="POST", more=query, headers=(JSON,), body=body),
+    ]
+
+
+def _forms(target: Target, agent: str) -> list[_Form]:
     """Every trial but the large body."""
     preflight = (("Origin", origins(target)[0]), ("Access-Control-Request-Method", "POST"))
     packed, announced = (JSON, ("Content-Encoding", "gzip")), (JSON, ("Expect", "100-continue"))
@@ -114,6 +137,7 @@ def _forms(target: Target) -> list[_Form]:
         _Form(trait=Trait.PATH, what="an encoded slash", more="%2Fencoded"),
         _Form(trait=Trait.CODING, what="a packed body", method="POST", headers=packed, body=_PACKED),
         _Form(trait=Trait.EXPECT, what="Expect: 100-continue", method="POST", headers=announced, body=b"{}"),
+        *_as_the_product(agent),
     ]
 
 
@@ -175,7 +199,7 @@ async def direct_trials(wire: Wire, target: Target, product_requests: ProductReq
     way, url = await backend_way(target, wire), f"{target.backend}{UNKNOWN_PATH}"
     bodies = sorted(trial.size for trial in refused if trial.trait is Trait.BODY)
     again = {(trial.trait, trial.what) for trial in refused}
-    forms = [form for form in _forms(target) if (form.trait, form.what) in again]
+    forms = [form for form in _forms(target, wire.user_agent) if (form.trait, form.what) in again]
     async with kept(way, wire) as asker:
         small = await asyncio.gather(*(_tried(asker, url, form) for form in forms))
     return DirectTrials(trials=(*small, *[await _upload(way, wire, url, count) for count in bodies[-1:]]))

@@ -4,12 +4,10 @@ between addresses, answers that come and go, and slow ones are four different cl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from statistics import median
 
 from btdiag.core import evidence
 from btdiag.core.answers import (
-    AnswerState,
     RootReading,
     Roots,
     facts_of,
@@ -18,16 +16,16 @@ from btdiag.core.answers import (
     proofs,
     rate_limited,
     readings,
-    state_of,
     table_of,
     unanswered,
     words,
 )
 from btdiag.core.exchange import Exchange
-from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.statuses import SOURCES, StatusExplanation, explain
+from btdiag.core.statuses import SOURCES, explain
 from btdiag.families.readiness.judge.alike import version_name
+from btdiag.families.readiness.judge.beside import direct_evidence, with_backend
 
 EXPECTED = "200-399 to GET / on every address, from the API server itself: no login, no web page, no other host"
 SLOW_S = 2.0  # a first byte later than this is felt by every user of the web app, which asks for many things in turn
@@ -62,7 +60,7 @@ def _root_answers(found: Mapping[str, RootReading], answering: list[str]) -> Fin
 def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured) -> Finding:
     worst = {label: reading.bad[0] for label, reading in found.items() if reading.bad}
     shown = next(iter(worst.values()))
-    story = _with_backend(explain(shown), shown, backend)
+    story = with_backend(explain(shown), shown, backend)
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"GET / fails on {listed(list(worst), len(found))} with {grouped(worst, len(found))}: {story.cause}",
@@ -70,50 +68,9 @@ def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured) 
         owner=story.owner,
         expected=EXPECTED,
         seen=words(shown),
-        evidence=(*proofs(shown), table_of(found), *_direct(backend)),
+        evidence=(*proofs(shown), table_of(found), *direct_evidence(backend)),
         remedy=story.remedy,
         sources=SOURCES,
-    )
-
-
-def _with_backend(story: StatusExplanation, shown: Exchange, backend: Exchange | NotMeasured) -> StatusExplanation:
-    """The story, sharpened by what the API server itself says when it is asked past the load balancer."""
-    if isinstance(backend, NotMeasured) or story.hop not in {HopName.LOAD_BALANCER, HopName.API}:
-        return story
-    if state_of(backend) is AnswerState.GOOD:
-        so = "the load balancer reaches another server" if story.hop is HopName.API else "the load balancer is at fault"
-        cause = f"{story.cause}; the API server itself answers {backend.status} at {backend.url}, so {so}"
-        remedy = _reach(backend) if shown.failure or shown.status in _ON_BEHALF else story.remedy
-        return replace(story, cause=cause, hop=HopName.LOAD_BALANCER, owner=Owner.LOAD_BALANCER, remedy=remedy)
-    if state_of(backend) is AnswerState.BAD:
-        return replace(
-            story,
-            cause=f"{story.cause}; the API server itself gives {words(backend)} at {backend.url}, so start there",
-            hop=HopName.API,
-            owner=Owner.API,
-            remedy=Remedy(
-                text="Start the API server, or mend it by its own log; the load balancer only passes on what it gets."
-            ),
-        )
-    return story
-
-
-_ON_BEHALF = frozenset({500, 502, 503, 504})  # what a load balancer says, or passes on, about the server behind it
-
-
-def _reach(backend: Exchange) -> Remedy:
-    return Remedy(
-        text="Compare the load balancer's target (address, port, protocol, health check on GET /) with "
-        f"{backend.url}, which answers, and make sure that the load balancer's security group or network policy "
-        "reaches it."
-    )
-
-
-def _direct(backend: Exchange | NotMeasured) -> tuple[Evidence, ...]:
-    return (
-        ()
-        if isinstance(backend, NotMeasured)
-        else (evidence.exchange(backend, f"Past the load balancer: GET {backend.url}"),)
     )
 
 
