@@ -162,15 +162,33 @@ def _tcp_fails(blamed: Mapping[str, Failure], direct: Mapping[str, Connection], 
     return Finding(
         verdict=Verdict.WARN if only_v6 else Verdict.FAIL,
         summary=f"{note}{_take_none(blamed, direct)} on port {target.port} ({did})",
+        answer=_answer(only_v6=only_v6, everywhere=len(blamed) == len(direct)),
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
         expected=f"every address takes TCP connections on port {target.port}",
         seen="; ".join(f"{label}: {failure.detail}" for label, failure in blamed.items()),
         evidence=(phases(direct),),
-        remedy=Remedy(text=advice + aside, snippets=(_reach(next(iter(blamed)), target),)),
+        remedy=Remedy(
+            text=advice + aside,
+            snippets=(_reach(next(iter(blamed)), target),),
+            action=_TCP_ACTIONS.get(next(iter(groups)), ""),
+        ),
         sources=("connect(2)", "RFC 9293 section 3.5", *(["RFC 8305"] if only_v6 else [])),
     )
 
+
+def _answer(*, only_v6: bool, everywhere: bool) -> str:
+    if only_v6:
+        return "Clients with IPv6 lose time or fail: only the IPv4 addresses take connections"
+    return "No client here can connect" if everywhere else "Some connections fail: not every address takes them"
+
+
+_TCP_ACTIONS = {
+    Trouble.REFUSED: "Start the listener on that address and port, or correct the record or the URL",
+    Trouble.TIMEOUT: "Open the way to that address, or remove it from DNS if nothing is there any more",
+    Trouble.UNREACHABLE: "Check routes, VPN and firewall between this machine and the load balancer",
+    Trouble.RESET: "Look at the health of the load balancer's targets and at filters on the way",
+}
 
 _VERBS = {
     Trouble.REFUSED: "refused",

@@ -51,6 +51,7 @@ def addresses_share_a_space(resolution: Resolution, target: Target) -> Finding:
     return Finding(
         verdict=Verdict.WARN,
         summary=f"{resolution.name} resolves to addresses of {len(members)} address spaces ({parts})",
+        answer="Users outside may fail now and then: DNS gives private and public addresses",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="all addresses public, or all of the local network",
@@ -99,6 +100,7 @@ def _filtered(resolution: Resolution, bad: Sequence[str]) -> Finding:
         verdict=Verdict.FAIL,
         summary=f"{resolution.name} resolves to an address that leads nowhere ({share} {', '.join(bad)}), as a DNS "
         "filter answers",
+        answer="Programs here are led nowhere: DNS gives an address that nobody can connect to",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses of the data plane's load balancer",
@@ -107,7 +109,8 @@ def _filtered(resolution: Resolution, bad: Sequence[str]) -> Finding:
         remedy=Remedy(
             text=f"Allow {resolution.name} in the DNS filter of this network or machine (Pi-hole, AdGuard, "
             "response-policy zone, security agent), for 0.0.0.0, :: and 127.0.0.1 are what filters give for a blocked "
-            "name. If no filter is in use, the record itself is wrong: let it point to the load balancer."
+            "name. If no filter is in use, the record itself is wrong: let it point to the load balancer.",
+            action="Allow the name in the DNS filter, or let its record point to the load balancer",
         ),
         sources=("RFC 1122 section 3.2.1.3", "RFC 4291 section 2.5.2"),
     )
@@ -118,6 +121,7 @@ def _unrouted(resolution: Resolution, odd: Sequence[str]) -> Finding:
         verdict=Verdict.WARN,
         summary=f"{resolution.name} resolves to addresses that no other network can reach: "
         + ", ".join(describe(address) for address in odd),
+        answer="Clients in other networks may fail: DNS gives addresses that are not routed",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses that are routed where the users are",
