@@ -144,7 +144,16 @@ def test_what_this_machine_cannot_do_is_unknown(ca_file: Path, trouble: Trouble,
     assert one.failure is not None
     ours = replace(one, label=label, failure=replace(one.failure, phase=Phase.TCP, trouble=trouble, errno=errno))
     with pytest.raises(Unknown):
-        wanted_way(ours)
+        wanted_way(ours, filtered(label))
+
+
+def test_an_address_of_a_family_without_a_route_is_not_asked_for_where_there_is_another_family(ca_file: Path) -> None:
+    one = connected(ca_file, saying(b"", head=False))
+    assert one.failure is not None
+    failure = replace(one.failure, phase=Phase.TCP, trouble=Trouble.UNREACHABLE, errno=101)
+    for label, other in (("2001:db8::1", "192.0.2.1"), ("192.0.2.1", "2001:db8::1")):
+        with pytest.raises(NotAsked):
+            wanted_way(replace(one, label=label, failure=failure), filtered(other))
 
 
 def test_plain_http_on_the_tls_port(ca_file: Path) -> None:
