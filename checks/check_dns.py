@@ -19,12 +19,13 @@ def check_resolves(resolution: Resolution) -> Finding:
 
     Measured: getaddrinfo, as programs call it, and A and AAAA questions to every name server of this machine (or the
     one given with --nameserver) over UDP, over TCP where the answer is truncated or none comes; aliases, time to live
-    and extended errors are read from the answers.
+    and extended errors are read from the answers. Where one family has addresses and the question for the other one is
+    answered with NXDOMAIN or SERVFAIL, some programs find none at all, which is a warning.
 
     Remedy: create or correct the record (A, AAAA or an alias of the load balancer), or let this machine ask the name
     server that knows the zone; the finding names the server and its answer.
 
-    Sources: RFC 1034; RFC 2308; RFC 8914
+    Sources: RFC 1034; RFC 2308; RFC 4074 section 4; RFC 8914
     """
     return conclude(resolves.resolves(resolution))
 

@@ -63,8 +63,9 @@ class Zone:
 
     def _fill_target(self, response: dns.message.Message, query: dns.message.Message) -> None:
         plan, question = self.resolver, query.question[0]
-        if plan.rcode != "NOERROR":
-            self._deny(response, dns.rcode.from_text(plan.rcode))
+        rcode = plan.rcode6 if question.rdtype == dns.rdatatype.AAAA and plan.rcode6 != "NOERROR" else plan.rcode
+        if rcode != "NOERROR":
+            self._deny(response, dns.rcode.from_text(rcode))
             return
         last = self._follow(response, question.name)
         if plan.dangling:

@@ -23,6 +23,7 @@ class DnsAnswers:
     tcp: bool | None = None
     extended_error: int | None = None
     families: tuple[int, ...] | None = None
+    rcode6: str | None = None
 
     def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which DNS says so."""

@@ -48,6 +48,26 @@ DANGLING_CNAME = Scenario(
     passes=PAST_FRONT,
 )
 
+AAAA_DENIED = Scenario(
+    name="dns-aaaa-denied",
+    summary="The name has IPv4 addresses, and the server says to AAAA questions that the name does not exist.",
+    faults=(DnsAnswers(rcode6="NXDOMAIN"),),
+    warns=("dns.resolves",),
+)
+
+AAAA_SERVFAIL = Scenario(
+    name="dns-aaaa-servfail",
+    summary="The name has IPv4 addresses, and the server fails on AAAA questions.",
+    faults=(DnsAnswers(rcode6="SERVFAIL"),),
+    warns=("dns.resolves",),
+)
+
+IPV4_ALONE = Scenario(
+    name="dns-ipv4-alone",
+    summary="The name has IPv4 addresses alone, and the server says so as it should.",
+    faults=(DnsAnswers(families=(4,)),),
+)
+
 NO_ADDRESS = Scenario(
     name="dns-no-address",
     summary="The name exists, without an A or AAAA record.",

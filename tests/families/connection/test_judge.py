@@ -89,6 +89,9 @@ def test_all_addresses_fail_in_their_own_ways() -> None:
     finding = tcp_connects(table(broken(Trouble.REFUSED), broken(Trouble.TIMEOUT, label="192.0.2.3")), TARGET)
     assert "all 2 addresses take no TCP connection" in finding.summary
     assert "refused: 192.0.2.2; no answer: 192.0.2.3" in finding.summary
+    assert finding.answer.startswith("Nobody connects from here")
+    assert finding.remedy is not None
+    assert 0 < len(finding.remedy.action) <= 140
     alone = tcp_connects(table(broken(Trouble.REFUSED)), TARGET)
     assert alone.summary.startswith("192.0.2.2 takes no TCP connection")
 

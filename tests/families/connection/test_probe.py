@@ -154,6 +154,15 @@ def test_what_this_machine_cannot_do_blames_nobody(
         wanted_way(ours)
 
 
+def test_an_address_of_a_family_without_a_route_is_not_asked_for_where_there_is_another_family(ca_file: Path) -> None:
+    one = connected(ca_file, saying(b"", head=False))
+    assert one.failure is not None
+    failure = replace(one.failure, phase=Phase.TCP, trouble=Trouble.UNREACHABLE, errno=101)
+    for label, other in (("2001:db8::1", "192.0.2.1"), ("192.0.2.1", "2001:db8::1")):
+        with pytest.raises(NotAsked):
+            wanted_way(replace(one, label=label, failure=failure), filtered(other))
+
+
 def test_plain_http_on_the_tls_port(ca_file: Path) -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         known = (await reader.read(4)).startswith(b"HEAD")

@@ -288,3 +288,23 @@ def test_a_hosts_entry_over_a_public_record_is_a_disagreement_and_no_filter() ->
 def test_without_an_address_the_other_checks_name_the_cause() -> None:
     for finding in (addresses_share_a_space(one(server()), TARGET), addresses_are_usable(one(server()), TARGET)):
         assert (finding.verdict, finding.because) == (Verdict.SKIP, "dns.resolves")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict"),
+    [
+        (LookupOutcome.NO_DATA, Verdict.PASS),
+        (LookupOutcome.NXDOMAIN, Verdict.WARN),
+        (LookupOutcome.SERVFAIL, Verdict.WARN),
+    ],
+)
+def test_each_family_is_judged_by_its_own_answer(outcome: LookupOutcome, verdict: Verdict) -> None:
+    plain = server("192.0.2.1")
+    first, second = plain.answers
+    finding = resolves(one(replace(plain, answers=(first, replace(second, outcome=outcome)))))
+    assert finding.verdict is verdict
+    if verdict is Verdict.WARN:
+        assert_actionable(finding)
+        assert outcome in finding.summary
+        assert "AAAA" in finding.summary
+        assert len(finding.answer) <= 90

@@ -177,9 +177,7 @@ def _tcp_fails(blamed: Mapping[str, Failure], direct: Mapping[str, Connection], 
         evidence=(phases(direct),),
         remedy=Remedy(
             text=advice + aside,
-            action=_TCP_ACTIONS.get(next(iter(groups)), "")
-            if not only_v6
-            else "Make IPv6 work, or remove the AAAA records",
+            action=_ACTION_IPV6 if only_v6 else _TCP_ACTIONS.get(next(iter(groups)), ""),
             snippets=(_reach(next(iter(blamed)), target),),
         ),
         sources=("connect(2)", "RFC 9293 section 3.5", *(["RFC 8305"] if only_v6 else [])),

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.address import space
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
-from btdiag.core.resolution import TESTED_ADDRESSES, AddressSource, LookupOutcome, Resolution, ServerLookup, View
+from btdiag.core.resolution import (
+    TESTED_ADDRESSES,
+    AddressSource,
+    DnsAnswer,
+    LookupOutcome,
+    Resolution,
+    ServerLookup,
+    View,
+)
 from btdiag.core.target import Target
 from btdiag.families.dns.remedy import why_unresolved
 
@@ -44,11 +52,51 @@ def resolves(resolution: Resolution) -> Finding:
 
 def _resolved(resolution: Resolution) -> Finding:
     view = resolution.views[0]
+    if not resolution.proxy and (half := half_denied(view)):
+        return _half_denied(resolution, half)
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{resolution.name} resolves to "
         f"{some(resolution.addresses)}{_by(view, resolution.name)}{_cap(resolution)}",
         evidence=(answers(resolution),),
+    )
+
+
+def half_denied(view: View) -> tuple[ServerLookup, DnsAnswer] | None:
+    """The server that gives addresses of one family and answers the question for the other one with an error instead of
+    "no such record", with that answer (RFC 4074 sections 4.2 and 4.3); None where none does."""
+    for server in view.servers:
+        if server.outcome is LookupOutcome.ADDRESSES:
+            for answer in server.answers:
+                if answer.outcome in {LookupOutcome.NXDOMAIN, LookupOutcome.SERVFAIL}:
+                    return server, answer
+    return None
+
+
+def _half_denied(resolution: Resolution, half: tuple[ServerLookup, DnsAnswer]) -> Finding:
+    server, answer = half
+    denied = answer.outcome is LookupOutcome.NXDOMAIN
+    believed = (
+        "programs that believe it find no address at all" if denied else "not every program goes on in spite of it"
+    )
+    musl = " musl, the C library of Alpine images, gives up." if denied else ""
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"{resolution.name} resolves to {some(resolution.addresses)}, but name server {server.server} answers "
+        f"{answer.outcome} to the {answer.qtype} question: {believed}",
+        answer="Some programs do not find the API: DNS denies one address family by an error",
+        hop=HopName.DNS,
+        owner=Owner.DNS,
+        expected=f"an empty answer without an error where {resolution.name} has no {answer.qtype} record",
+        seen=f"{answer.qtype}: {answer.outcome} from {server.server}",
+        evidence=(answers(resolution),),
+        remedy=Remedy(
+            text=f"Let the name server {server.server}, or the one it asks, answer the {answer.qtype} question for "
+            f"{resolution.name} without an error and without records (NOERROR). glibc takes the addresses of the other "
+            f"family.{musl}",
+            action="Let the name server answer the other address family with no records instead of an error",
+        ),
+        sources=("RFC 4074 section 4", "https://github.com/coredns/coredns/issues/779"),
     )
 
 
