@@ -70,7 +70,7 @@ EXAMPLES = {
     ),
     "cors-stale-headers": Example(
         shows='"Failed to fetch" in the web app: the header that preflights refuse, the hop, its settings.',
-        formats=("text", "html", "markdown", "sarif"),
+        formats=("text", "html", "sarif"),
     ),
     "keepalive-race": Example(
         shows="A 502 now and then: the race is provoked and drawn, with its controls, instead of guessed.",
