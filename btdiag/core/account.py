@@ -34,7 +34,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explainer:
     """A finding that may explain what was lost: its check, the facts that it judged, and its words."""
 
     check: str
@@ -51,7 +51,7 @@ class Closing:
     """The account at the end of a run, beside all findings that warn or fail: the built-in `closing` of a check."""
 
     account: Account
-    findings: tuple[Explanation, ...] = ()
+    findings: tuple[Explainer, ...] = ()
 
     def split(self, everything: frozenset[str], gates: frozenset[str]) -> tuple[tuple[Lost, ...], tuple[Lost, ...]]:
         """What is explained and what is not. The checks in `everything` explain all there is; the measurements in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from btdiag.core.account import Account, Closing, Explanation
+from btdiag.core.account import Account, Closing, Explainer
 from btdiag.core.finding import Evidence, Verdict
 from btdiag.core.report import CheckResult
 from btdiag.engine import outcome
@@ -29,10 +29,10 @@ class Judged:
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def explanations(self) -> tuple[Explanation, ...]:
+    def explanations(self) -> tuple[Explainer, ...]:
         """What warns or fails so far, and what is skipped for that."""
         return tuple(
-            Explanation(
+            Explainer(
                 check=entry.id,
                 measurements=frozenset(self.inputs[entry.id]),
                 words=f"{entry.summary} {entry.seen}",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from btdiag.lint.nodes import Block, Node, Place, walk
-from btdiag.lint.subjects import Balancer, Call
+from btdiag.lint.nodes import HclBlock, Node, Place, walk
+from btdiag.lint.subjects import Call, DeclaredBalancer
 
 GOOGLE_S = 600
 ECS_S = 900
@@ -24,7 +24,7 @@ _DURATION = re.compile(r"(\d{1,7}(?:\.\d{1,3})?)(ms|s|m|h)")
 _FACTOR = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def of_manifest(node: Node, services: Collection[str]) -> Iterator[Balancer]:
+def of_manifest(node: Node, services: Collection[str]) -> Iterator[DeclaredBalancer]:
     """What one Kubernetes object declares; `services` are the names of the API's Service."""
     kind = node.text_at("kind")
     if kind == "Ingress" and _speaks_of(node.at("spec"), services):
@@ -38,7 +38,7 @@ def of_manifest(node: Node, services: Collection[str]) -> Iterator[Balancer]:
         yield from _duration("Istio", idle, "spec.trafficPolicy.connectionPool.http.idleTimeout")
 
 
-def of_gateways(manifests: Collection[Node], services: Collection[str]) -> Iterator[Balancer]:
+def of_gateways(manifests: Collection[Node], services: Collection[str]) -> Iterator[DeclaredBalancer]:
     """Google's load balancers behind the Gateway API, where a route leads to the API, or no route is known."""
     routed = {
         reference.text_at("name")
@@ -54,25 +54,25 @@ def of_gateways(manifests: Collection[Node], services: Collection[str]) -> Itera
         if routes and node.text_at("metadata", "name") not in routed:
             continue
         if (name.text or "").startswith("gke-l7") and name.place is not None:
-            yield Balancer(
+            yield DeclaredBalancer(
                 name="Google's load balancer", idle_s=GOOGLE_S, place=name.place, key="spec.gatewayClassName"
             )
 
 
-def _ingress(node: Node) -> Iterator[Balancer]:
+def _ingress(node: Node) -> Iterator[DeclaredBalancer]:
     annotations = node.at("metadata", "annotations") or Node(value=None)
     attributes = annotations.at(_ALB)
     match = _IDLE.search(attributes.text or "") if attributes is not None else None
     if match and attributes is not None and attributes.place is not None:
         key = f"metadata.annotations.{_ALB}"
-        yield Balancer(name="the ALB", idle_s=float(match[1]), place=attributes.place, key=key)
+        yield DeclaredBalancer(name="the ALB", idle_s=float(match[1]), place=attributes.place, key=key)
     for path in (("metadata", "annotations", "kubernetes.io/ingress.class"), ("spec", "ingressClassName")):
         name = node.at(*path)
         if name is not None and name.text in ("gce", "gce-internal") and name.place is not None:
-            yield Balancer(name="Google's load balancer", idle_s=GOOGLE_S, place=name.place, key=".".join(path))
+            yield DeclaredBalancer(name="Google's load balancer", idle_s=GOOGLE_S, place=name.place, key=".".join(path))
 
 
-def annotated(annotations: Node, key: str) -> Iterator[Balancer]:
+def annotated(annotations: Node, key: str) -> Iterator[DeclaredBalancer]:
     """What annotations of a Service declare: a classic load balancer, unless it is said to pass TCP on."""
     idle = annotations.at(_CLASSIC)
     speaks_http = annotations.text_at(_CLASSIC_PROTOCOL) in ("", "http", "https")
@@ -80,22 +80,22 @@ def annotated(annotations: Node, key: str) -> Iterator[Balancer]:
         yield from _seconds("the classic load balancer", idle, f"{key}.{_CLASSIC}")
 
 
-def _nginx(node: Node) -> Iterator[Balancer]:
+def _nginx(node: Node) -> Iterator[DeclaredBalancer]:
     idle = node.at("data", "upstream-keepalive-timeout")
     if idle is not None:
         yield from _seconds("ingress-nginx", idle, "data.upstream-keepalive-timeout")
 
 
-def _seconds(name: str, node: Node, key: str) -> Iterator[Balancer]:
+def _seconds(name: str, node: Node, key: str) -> Iterator[DeclaredBalancer]:
     text = node.text or ""
     if node.place is not None and re.fullmatch(r"\d{1,7}s?", text):
-        yield Balancer(name=name, idle_s=float(text.rstrip("s")), place=node.place, key=key)
+        yield DeclaredBalancer(name=name, idle_s=float(text.rstrip("s")), place=node.place, key=key)
 
 
-def _duration(name: str, node: Node | None, key: str) -> Iterator[Balancer]:
+def _duration(name: str, node: Node | None, key: str) -> Iterator[DeclaredBalancer]:
     match = _DURATION.fullmatch(node.text or "") if node is not None else None
     if match and node is not None and node.place is not None:
-        yield Balancer(name=name, idle_s=float(match[1]) * _FACTOR[match[2]], place=node.place, key=key)
+        yield DeclaredBalancer(name=name, idle_s=float(match[1]) * _FACTOR[match[2]], place=node.place, key=key)
 
 
 def _speaks_of(node: Node | None, services: Collection[str]) -> bool:
@@ -107,14 +107,14 @@ def _host(host: str) -> str:
     return host.split(".", 1)[0]
 
 
-def of_resource(block: Block) -> Iterator[Balancer]:
+def of_resource(block: HclBlock) -> Iterator[DeclaredBalancer]:
     """What a resource of Terraform declares. Whether it stands in front of the API is for the caller to know."""
     kind = block.labels[0] if block.labels else ""
     if kind in ("aws_lb", "aws_alb", "aws_elb") and block.get("load_balancer_type").text in (None, "application"):
         yield from _seconds("the ALB" if kind != "aws_elb" else "the ELB", block.get("idle_timeout"), "idle_timeout")
 
 
-def of_call(call: Call) -> Iterator[Balancer]:
+def of_call(call: Call) -> Iterator[DeclaredBalancer]:
     """The module's own ALB, where the API runs on ECS."""
     if not (call.module.cloud == "aws" and call.module.since("5.3.0") and call.on("enable_ecs_api")):
         return
@@ -122,4 +122,4 @@ def of_call(call: Call) -> Iterator[Balancer]:
         return
     node = call.arguments.get("enable_ecs_api")
     place: Place = (node.place if node is not None else None) or call.place
-    yield Balancer(name="the module's ALB", idle_s=ECS_S, place=place, key="enable_ecs_api", of_module=True)
+    yield DeclaredBalancer(name="the module's ALB", idle_s=ECS_S, place=place, key="enable_ecs_api", of_module=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from btdiag.lint.ruletable import LISTED, RANGES, Rule
+from btdiag.lint.ruletable import LISTED, RANGES, LintRule
 
-RULES: Mapping[str, Rule] = {rule.id: rule for rule in LISTED}
+RULES: Mapping[str, LintRule] = {rule.id: rule for rule in LISTED}
 
 
 def table() -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from btdiag.lint.judging import Finding
+from btdiag.lint.judging import FileFinding
 
 _VALUE = re.compile(
     r"""(?P<head>.*?(?:[:=]|-\s)\s*)(?P<value>"[^"]*"|'[^']*'|\{\s*\}|[^\s#,}\]]+)(?P<tail>\s*(?:[,#}].*)?)$"""
 )
 
 
-def diff(findings: Sequence[Finding], texts: Mapping[str, str]) -> str:
+def diff(findings: Sequence[FileFinding], texts: Mapping[str, str]) -> str:
     """The diff for all files; "" if nothing is safe to correct. `texts` are the files as they were read."""
     parts = []
     for file in dict.fromkeys(finding.file for finding in findings):
@@ -33,7 +33,7 @@ def diff(findings: Sequence[Finding], texts: Mapping[str, str]) -> str:
     return "\n".join(parts) + "\n" if parts else ""
 
 
-def _corrected(lines: Sequence[str], finding: Finding) -> str | None:
+def _corrected(lines: Sequence[str], finding: FileFinding) -> str | None:
     """The line with its value replaced; None where the line is not one key and one value."""
     if not 0 < finding.line <= len(lines) or finding.fix is None:
         return None

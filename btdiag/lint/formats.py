@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from btdiag import __version__
 from btdiag.lint.catalogue import RULES
 from btdiag.lint.house import Verdict
-from btdiag.lint.judging import LEVELS, Finding, Result
+from btdiag.lint.judging import LEVELS, FileFinding, Result
 
 _GLYPHS = {Verdict.FAIL: "✗", Verdict.WARN: "!"}
 _COLORS = {Verdict.FAIL: "\x1b[31m", Verdict.WARN: "\x1b[33m", Verdict.PASS: "\x1b[32m"}
@@ -30,7 +30,7 @@ def render(result: Result, name: str, *, color: bool = False, fail_on: str = "fa
     )
 
 
-def _where(finding: Finding) -> str:
+def _where(finding: FileFinding) -> str:
     return f"{finding.file}:{finding.line}:{finding.column}"
 
 
@@ -50,7 +50,7 @@ def _text(result: Result, color: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _details(finding: Finding) -> list[tuple[str, str]]:
+def _details(finding: FileFinding) -> list[tuple[str, str]]:
     pairs = [
         ("key", finding.key),
         ("seen", finding.seen),
@@ -77,7 +77,7 @@ def _tally(result: Result) -> str:
     return f"{counts[Verdict.FAIL]} fail, {counts[Verdict.WARN]} warn" + (f", {accepted} accepted" if accepted else "")
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: FileFinding) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": finding.id,
         "verdict": finding.verdict.value,
@@ -203,7 +203,7 @@ def _sarif(result: Result) -> str:
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _sarif_result(finding: Finding, index: int) -> Mapping[str, Any]:
+def _sarif_result(finding: FileFinding, index: int) -> Mapping[str, Any]:
     location = {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(finding.file, safe="/")},

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from btdiag.lint.house import UsageError
-from btdiag.lint.nodes import Block, Duplicate, Node, Place, Unknown, Value
+from btdiag.lint.nodes import Duplicate, HclBlock, Node, NotEvaluated, Place, Value
 
 MAX_DEPTH = 60
 MAX_BRACKETS = 60_000
@@ -18,7 +18,7 @@ _ELISION = re.compile(r"\s*(?:#|//)\s*(?:\.{3}|\u2026)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 
 
-def blocks(text: str, file: str) -> Block:
+def blocks(text: str, file: str) -> HclBlock:
     """The file as one block; UsageError with the position if it is not Terraform's language."""
     import hcl2
     from lark.exceptions import LarkError
@@ -36,7 +36,7 @@ def blocks(text: str, file: str) -> Block:
     return _with_elisions(_Reader(file).body(body, "", (), Place(file=file, line=1)), text)
 
 
-def _with_elisions(body: Block, text: str) -> Block:
+def _with_elisions(body: HclBlock, text: str) -> HclBlock:
     """The file with the blocks marked that say by a comment that something is left out, as examples do."""
     lines = text.splitlines()
     ends = [*(block.place.line - 1 for block in body.blocks[1:]), len(lines)]
@@ -64,9 +64,9 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self._file = file
 
-    def body(self, tree: Any, kind: str, labels: tuple[str, ...], place: Place) -> Block:
+    def body(self, tree: Any, kind: str, labels: tuple[str, ...], place: Place) -> HclBlock:
         attributes: dict[str, Node] = {}
-        inner: list[Block] = []
+        inner: list[HclBlock] = []
         duplicates: list[Duplicate] = []
         for child in tree.children if tree is not None else ():
             data = getattr(child, "data", "")
@@ -74,7 +74,7 @@ class _Reader:
                 self._attribute(child, attributes, duplicates)
             elif data == "block":
                 inner.append(self._block(child))
-        return Block(
+        return HclBlock(
             type=kind,
             labels=labels,
             place=place,
@@ -91,7 +91,7 @@ class _Reader:
             duplicates.append(Duplicate(path=(name,), first=before.place, second=place))
         into[name] = Node(value=self._value(tree.children[-1]), place=place)
 
-    def _block(self, tree: Any) -> Block:
+    def _block(self, tree: Any) -> HclBlock:
         heads = [child for child in tree.children if getattr(child, "data", "") in ("identifier", "string")]
         body = next((child for child in tree.children if getattr(child, "data", "") == "body"), None)
         return self.body(body, _name(heads[0]), tuple(map(_name, heads[1:])), self._place(heads[0]))
@@ -101,9 +101,9 @@ class _Reader:
         inner = [child for child in getattr(tree, "children", ()) if getattr(child, "data", "") or _bare(child)]
         if data == "expr_term":
             terms = [child for child in inner if getattr(child, "data", "")]
-            return self._value(terms[0]) if len(terms) == 1 else Unknown()
+            return self._value(terms[0]) if len(terms) == 1 else NotEvaluated()
         reader = getattr(self, f"_{data}", None) if data in _READ else None
-        value: Value = reader(tree) if reader else Unknown(refers=_reference(tree))
+        value: Value = reader(tree) if reader else NotEvaluated(refers=_reference(tree))
         return value
 
     def _string(self, tree: Any) -> Value:
@@ -111,7 +111,7 @@ class _Reader:
         if any(getattr(token, "data", "") for part in parts for token in part.children):
             only = parts[0].children[0] if len(parts) == 1 and len(parts[0].children) == 1 else None
             terms = [child for child in getattr(only, "children", ()) if getattr(child, "data", "")]
-            return self._value(terms[0]) if len(terms) == 1 else Unknown()
+            return self._value(terms[0]) if len(terms) == 1 else NotEvaluated()
         return _unescaped("".join(str(token) for part in parts for token in part.children))
 
     def _literal_value(self, tree: Any) -> Value:
@@ -119,7 +119,7 @@ class _Reader:
 
     def _int_lit(self, tree: Any) -> Value:
         digits = "".join(map(str, tree.children)).strip()
-        return int(digits) if len(digits) < 40 else Unknown()
+        return int(digits) if len(digits) < 40 else NotEvaluated()
 
     def _float_lit(self, tree: Any) -> Value:
         return float("".join(map(str, tree.children)).strip()[:40])
@@ -127,7 +127,7 @@ class _Reader:
     def _unary_op(self, tree: Any) -> Value:
         value = self._value(tree.children[-1])
         minus = str(tree.children[0]).strip() == "-"
-        return -value if minus and isinstance(value, (int, float)) and not isinstance(value, bool) else Unknown()
+        return -value if minus and isinstance(value, (int, float)) and not isinstance(value, bool) else NotEvaluated()
 
     def _tuple(self, tree: Any) -> Value:
         terms = [child for child in tree.children if _is_expression(child)]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from btdiag.lint import balancers, environment, flattext, hcltext, merge, versions, yamltext
 from btdiag.lint.house import UsageError
-from btdiag.lint.nodes import Block, Document, Duplicate, Node
+from btdiag.lint.nodes import Document, Duplicate, HclBlock, Node
 from btdiag.lint.reading import Source
-from btdiag.lint.subjects import Balancer, Call, Container, Options, Release, Subjects, Variables
+from btdiag.lint.subjects import Call, Container, DeclaredBalancer, Options, Release, Subjects, Variables
 from btdiag.lint.tables import Chart
 from btdiag.lint.terraform import calls_of, calls_of_plan, undeclared
 
@@ -30,8 +30,8 @@ class _Gathered:
     values: list[tuple[Source, Document]] = field(default_factory=list)
     manifests: list[Node] = field(default_factory=list)
     variables: list[Variables] = field(default_factory=list)
-    roots: dict[str, list[Block]] = field(default_factory=dict)
-    tfvars: dict[str, list[Block]] = field(default_factory=dict)
+    roots: dict[str, list[HclBlock]] = field(default_factory=dict)
+    tfvars: dict[str, list[HclBlock]] = field(default_factory=dict)
     plans: list[Document] = field(default_factory=list)
     charts: dict[str, Node] = field(default_factory=dict)
     locks: dict[str, Node] = field(default_factory=dict)
@@ -188,7 +188,7 @@ def _assembled(found: _Gathered, options: Options) -> Subjects:
     )
 
 
-def _repeated(block: Block) -> Iterator[Duplicate]:
+def _repeated(block: HclBlock) -> Iterator[Duplicate]:
     yield from block.duplicates
     for inner in block.blocks:
         yield from _repeated(inner)
@@ -278,8 +278,8 @@ def _containers(node: Node) -> Iterator[Container]:
 
 
 def _balancers(
-    found: _Gathered, releases: Iterable[Release], calls: Sequence[Call], bodies: Sequence[Block]
-) -> Iterator[Balancer]:
+    found: _Gathered, releases: Iterable[Release], calls: Sequence[Call], bodies: Sequence[HclBlock]
+) -> Iterator[DeclaredBalancer]:
     services = {"braintrust-api"}
     for release in releases:
         name = release.values.text_at("api", "service", "name") or release.values.text_at("api", "name")

@@ -45,7 +45,7 @@ LEVELS: Mapping[str, Collection[Verdict]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class FileFinding:
     """One finding as it is shown. `waived` is why it does not count; `fix` the corrected value."""
 
     id: str
@@ -71,12 +71,12 @@ class Result:
     headline: str
     files: tuple[str, ...]
     assumed: Mapping[str, str]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FileFinding, ...] = ()
     exit_code: int = 0
     rules: tuple[str, ...] = field(default=tuple(RULES))
 
     @property
-    def counted(self) -> tuple[Finding, ...]:
+    def counted(self) -> tuple[FileFinding, ...]:
         """The findings that are not waived."""
         return tuple(finding for finding in self.findings if finding.waived is None)
 
@@ -109,9 +109,9 @@ def _once(hits: Iterable[Hit]) -> list[Hit]:
     return list({(hit.rule, hit.place, hit.key): hit for hit in hits}.values())
 
 
-def _finding(hit: Hit) -> Finding:
+def _finding(hit: Hit) -> FileFinding:
     secret = _SECRET.search(hit.key.rsplit(".", 1)[-1]) is not None
-    return Finding(
+    return FileFinding(
         id=hit.rule,
         verdict=hit.verdict,
         file=_shown(hit.place.file),
@@ -131,20 +131,20 @@ def _shown(text: str) -> str:
     return plain(redact_text(text))
 
 
-def _waived(finding: Finding, waivers: Sequence[Waiver], today: date) -> Finding:
+def _waived(finding: FileFinding, waivers: Sequence[Waiver], today: date) -> FileFinding:
     for waiver in waivers:
         if waiver.id == finding.id and today <= waiver.until:
             return replace(finding, waived=f"{plain(waiver.reason)} (accepted until {waiver.until.isoformat()})")
     return finding
 
 
-def _known(finding: Finding, baseline: Collection[tuple[str, str, str]]) -> Finding:
+def _known(finding: FileFinding, baseline: Collection[tuple[str, str, str]]) -> FileFinding:
     if finding.waived is None and (finding.id, finding.file, finding.key) in baseline:
         return replace(finding, waived="in the baseline")
     return finding
 
 
-def _headline(findings: Sequence[Finding], files: Sequence[str]) -> str:
+def _headline(findings: Sequence[FileFinding], files: Sequence[str]) -> str:
     if not findings:
         return f"Nothing found in {len(files)} file{'s' * (len(files) != 1)}."
     first = findings[0]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-Value: TypeAlias = "Mapping[str, Node] | tuple[Node, ...] | str | int | float | bool | Unknown | None"
+Value: TypeAlias = "Mapping[str, Node] | tuple[Node, ...] | str | int | float | bool | NotEvaluated | None"
 Path: TypeAlias = tuple[str, ...]
 
 
@@ -23,7 +23,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class NotEvaluated:
     """A value that only Terraform or a template can give; `refers` is the name if it is a plain reference (var.x)."""
 
     refers: str = ""
@@ -53,12 +53,12 @@ class Node:
 
     @property
     def known(self) -> bool:
-        return not isinstance(self.value, Unknown)
+        return not isinstance(self.value, NotEvaluated)
 
     @property
     def text(self) -> str | None:
         """A scalar as templates print it ("true", "8000"); None for maps, lists, null and what is unknown."""
-        if self.value is None or isinstance(self.value, (Mapping, tuple, Unknown)):
+        if self.value is None or isinstance(self.value, (Mapping, tuple, NotEvaluated)):
             return None
         if isinstance(self.value, bool):
             return "true" if self.value else "false"
@@ -110,7 +110,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class HclBlock:
     """A block of Terraform's language; the file itself is one without a type. `elided` says that a comment stands for
     the rest of it ("# ... your existing configuration ...")."""
 
@@ -118,11 +118,11 @@ class Block:
     labels: tuple[str, ...]
     place: Place
     attributes: Mapping[str, Node]
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[HclBlock, ...] = ()
     duplicates: tuple[Duplicate, ...] = field(default=())
     elided: bool = False
 
-    def named(self, kind: str) -> Iterator[Block]:
+    def named(self, kind: str) -> Iterator[HclBlock]:
         """The blocks of a type directly inside."""
         return (block for block in self.blocks if block.type == kind)
 
@@ -146,7 +146,7 @@ def plain_value(node: Node) -> object:
         return {key: plain_value(child) for key, child in node.value.items()}
     if isinstance(node.value, tuple):
         return [plain_value(child) for child in node.value]
-    return None if isinstance(node.value, Unknown) else node.value
+    return None if isinstance(node.value, NotEvaluated) else node.value
 
 
 def default(value: object) -> Node:

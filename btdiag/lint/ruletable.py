@@ -12,7 +12,7 @@ K8S = "https://kubernetes.io/docs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class LintRule:
     """One rule: `title` is its claim, `why` what happens where it does not hold."""
 
     id: str
@@ -25,8 +25,8 @@ class Rule:
         return self.id.partition(".")[0]
 
 
-def _rule(id_: str, title: str, why: str, *sources: str) -> Rule:
-    return Rule(id=id_, title=title, why=why, sources=sources or (GUIDE,))
+def _rule(id_: str, title: str, why: str, *sources: str) -> LintRule:
+    return LintRule(id=id_, title=title, why=why, sources=sources or (GUIDE,))
 
 
 LISTED = (

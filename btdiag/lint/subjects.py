@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Block, Duplicate, Node, Place
+from btdiag.lint.nodes import Duplicate, HclBlock, Node, Place
 from btdiag.lint.tables import Chart, Module
 
 
@@ -113,7 +113,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balancer:
+class DeclaredBalancer:
     """A load balancer that holds connections to the API: its idle timeout in seconds, and where that is said;
     `of_module` if the module that runs the API makes it."""
 
@@ -150,8 +150,8 @@ class Subjects:
     containers: tuple[Container, ...] = ()
     variables: tuple[Variables, ...] = ()
     calls: tuple[Call, ...] = ()
-    resources: tuple[Block, ...] = ()
-    balancers: tuple[Balancer, ...] = ()
+    resources: tuple[HclBlock, ...] = ()
+    balancers: tuple[DeclaredBalancer, ...] = ()
     undeclared: tuple[tuple[str, Place], ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
     repeated_arguments: tuple[Duplicate, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from btdiag.lint import versions
-from btdiag.lint.nodes import Block, Document, Node, Place, Unknown
+from btdiag.lint.nodes import Document, HclBlock, Node, NotEvaluated, Place
 from btdiag.lint.subjects import Call, Options
 from btdiag.lint.tables import Module, is_version, newest_module
 
@@ -16,7 +16,7 @@ _DEEP = 6
 
 
 def calls_of(
-    bodies: Sequence[Block], tfvars: Sequence[Block], options: Options, assumed: dict[str, str]
+    bodies: Sequence[HclBlock], tfvars: Sequence[HclBlock], options: Options, assumed: dict[str, str]
 ) -> Iterator[Call]:
     """The calls in one folder. A tfvars file alone is taken as arguments of the module that --module names."""
     known = _Known(bodies, tfvars)
@@ -39,7 +39,7 @@ def calls_of(
                 yield Call(module=module, place=body.place, arguments=given, partial=True)
 
 
-def _module(block: Block, options: Options, assumed: dict[str, str]) -> Module | None:
+def _module(block: HclBlock, options: Options, assumed: dict[str, str]) -> Module | None:
     source = block.get("source").text or ""
     found = versions.module_source(source)
     if found is None and source.startswith(".") and len(options.modules) == 1 and _OURS & set(block.attributes):
@@ -60,7 +60,7 @@ def _version(cloud: str, version: str | None, assumed: dict[str, str]) -> str:
     return version
 
 
-def undeclared(tfvars: Sequence[Block], bodies: Sequence[Block]) -> Iterator[tuple[str, Place]]:
+def undeclared(tfvars: Sequence[HclBlock], bodies: Sequence[HclBlock]) -> Iterator[tuple[str, Place]]:
     """The lines of tfvars files that no variable of the root takes; nothing without the root's files."""
     declared = {block.labels[0] for body in bodies for block in body.named("variable") if block.labels}
     for body in tfvars if bodies else ():
@@ -72,7 +72,7 @@ def undeclared(tfvars: Sequence[Block], bodies: Sequence[Block]) -> Iterator[tup
 class _Known:
     """What variables and locals are, as far as files say it."""
 
-    def __init__(self, bodies: Sequence[Block], tfvars: Sequence[Block]) -> None:
+    def __init__(self, bodies: Sequence[HclBlock], tfvars: Sequence[HclBlock]) -> None:
         self._values: dict[str, Node] = {}
         for block in (block for body in bodies for block in body.named("variable")):
             if block.labels and "default" in block.attributes:
@@ -84,7 +84,7 @@ class _Known:
 
     def resolved(self, node: Node, depth: int = _DEEP) -> Node:
         """The node with what it refers to; it points at the line that holds the value."""
-        if isinstance(node.value, Unknown) and node.value.refers in self._values and depth:
+        if isinstance(node.value, NotEvaluated) and node.value.refers in self._values and depth:
             return self.resolved(self._values[node.value.refers], depth - 1)
         if isinstance(node.value, Mapping):
             return replace(node, value={key: self.resolved(one, depth) for key, one in node.value.items()})
@@ -122,4 +122,4 @@ def _planned(node: Node, variables: Node) -> Node:
         value = variables.at(names[0].removeprefix("var."), "value")
         if value is not None:
             return replace(value, place=node.place)
-    return Node(value=Unknown(), place=node.place)
+    return Node(value=NotEvaluated(), place=node.place)

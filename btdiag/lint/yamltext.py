@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from btdiag.lint.house import UsageError
-from btdiag.lint.nodes import Document, Duplicate, Node, Path, Place, Unknown, Value, moved
+from btdiag.lint.nodes import Document, Duplicate, Node, NotEvaluated, Path, Place, Value, moved
 
 MAX_DEPTH = 60
 MAX_VALUES = 200_000
@@ -150,7 +150,7 @@ def _key(node: Any) -> str:
 def _scalar(node: Any) -> Value:
     text: str = node.value
     if _PLACEHOLDER.search(text):
-        return Unknown()  # envsubst, compose, vals or tpl put the value in
+        return NotEvaluated()  # envsubst, compose, vals or tpl put the value in
     if node.style or (node.tag == _STR and not _BOOL.fullmatch(text)):
         return text
     if text in _NULL:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from btdiag.lint.judging import Finding
+from btdiag.lint.judging import FileFinding
 from tests.lint.helpers import judged
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("cases.jsonl").read_text("utf-8").splitlines()]
@@ -24,7 +24,7 @@ ALLOWED = {
 """Our ids for those that cases allow."""
 
 
-def _fits(truth: dict[str, Any], finding: Finding) -> bool:
+def _fits(truth: dict[str, Any], finding: FileFinding) -> bool:
     if finding.verdict not in truth["accept"] or finding.file != truth["file"]:
         return False
     return truth["line"] is None or finding.line in truth["lines_ok"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.rules.variables import KEEPALIVE
-from btdiag.lint.subjects import Balancer, Hit, Setting, Subjects
+from btdiag.lint.subjects import DeclaredBalancer, Hit, Setting, Subjects
 
 DEFAULT_S = 65
 _WRONG = {
@@ -66,7 +66,7 @@ def _seconds(setting: Setting) -> float | None:
     return float(text) if re.fullmatch(r"\d{1,7}(\.\d{1,3})?", text) and float(text) > 0 else None
 
 
-def _against(balancer: Balancer, values: list[Setting], subjects: Subjects) -> Iterator[Hit]:
+def _against(balancer: DeclaredBalancer, values: list[Setting], subjects: Subjects) -> Iterator[Hit]:
     if any(setting.text is None for setting in values):
         return  # only another tool knows it
     seconds = [number for setting in values if (number := _seconds(setting)) is not None]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Block, Node, Place
+from btdiag.lint.nodes import HclBlock, Node, Place
 from btdiag.lint.subjects import Call, Hit, Subjects
 
 _BRAINSTORE = re.compile(r"brainstore", re.IGNORECASE)
@@ -47,7 +47,7 @@ def _hit(place: Place, key: str, days: str) -> Hit:
     )
 
 
-def _names(block: Block) -> str:
+def _names(block: HclBlock) -> str:
     texts = [
         *block.labels[1:],
         block.get("bucket").text or "",
@@ -58,7 +58,7 @@ def _names(block: Block) -> str:
     return " ".join(texts)
 
 
-def _s3(block: Block, rules: tuple[Block, ...]) -> Iterator[Hit]:
+def _s3(block: HclBlock, rules: tuple[HclBlock, ...]) -> Iterator[Hit]:
     for rule in rules:
         filters = [one.get("prefix").text or "" for one in (*rule.named("filter"), rule)]
         filters += [one.get("prefix").text or "" for two in rule.named("filter") for one in two.named("and")]
@@ -73,7 +73,7 @@ def _s3(block: Block, rules: tuple[Block, ...]) -> Iterator[Hit]:
                 yield _hit(days.place, "expiration.days", days.text or "")
 
 
-def _google(block: Block) -> Iterator[Hit]:
+def _google(block: HclBlock) -> Iterator[Hit]:
     if not _BRAINSTORE.search(_names(block)):
         return
     for rule in block.named("lifecycle_rule"):
@@ -98,7 +98,7 @@ def _old_versions(get: Callable[[str], Node | None]) -> bool:
     return prefixes is not None and bool(prefixes.items)
 
 
-def _azure(block: Block) -> Iterator[Hit]:
+def _azure(block: HclBlock) -> Iterator[Hit]:
     for rule in block.named("rule"):
         if rule.get("enabled").value is False:
             continue

@@ -90,7 +90,7 @@ def _gateway(call: Call, words: str, place: Place) -> Iterator[Hit]:
             place=place,
             key="monitoring_telemetry",
             summary="the AI gateway of this module sends its telemetry all the same: it does not read this variable",
-            remedy="Block the gateway's way to www.braintrust.dev/api/pulse/otel, or ask Braintrust support.",
+            remedy="HclBlock the gateway's way to www.braintrust.dev/api/pulse/otel, or ask Braintrust support.",
         )
 
 

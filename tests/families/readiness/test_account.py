@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.core.account import Account, Closing, Explanation, Lost
+from btdiag.core.account import Account, Closing, Explainer, Lost
 from btdiag.core.answers import words
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Verdict
@@ -26,12 +26,12 @@ def lost(*exchanges: Exchange, by: str = "status") -> tuple[Lost, ...]:
     return tuple(Lost(by=by, exchange=one, size=0, route="/", what=words(one)) for one in exchanges)
 
 
-def closing(*kept: Lost, asked: int = 100, findings: tuple[Explanation, ...] = ()) -> Closing:
+def closing(*kept: Lost, asked: int = 100, findings: tuple[Explainer, ...] = ()) -> Closing:
     return Closing(account=Account(asked=asked, lost=kept), findings=findings)
 
 
-def finding(check: str, *measurements: str, says: str = "") -> Explanation:
-    return Explanation(check=check, measurements=frozenset(measurements), words=says)
+def finding(check: str, *measurements: str, says: str = "") -> Explainer:
+    return Explainer(check=check, measurements=frozenset(measurements), words=says)
 
 
 def test_nothing_lost_passes_and_nothing_asked_is_no_pass() -> None:
@@ -65,7 +65,7 @@ def test_what_the_api_itself_says_of_one_route_is_a_warning() -> None:
         ("status", finding("keepalive.race-is-contained"), True),
     ],
 )
-def test_what_explains_a_lost_answer(by: str, explanation: Explanation, explained: bool) -> None:
+def test_what_explains_a_lost_answer(by: str, explanation: Explainer, explained: bool) -> None:
     found = account.no_unexplained_errors(closing(*lost(BAD, BAD, by=by), findings=(explanation,)))
     assert found.verdict is (Verdict.PASS if explained else Verdict.FAIL)
 
