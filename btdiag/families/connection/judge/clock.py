@@ -63,9 +63,7 @@ def clocks_agree(connections: Mapping[str, Connection]) -> Finding:
     if not readings and all(one.blocked_by for one in connections.values()):
         return blocked(connections)
     if not readings:
-        return Finding(
-            verdict=Verdict.SKIP, summary="no answer carried a Date header to compare this machine's clock with"
-        )
+        return Finding(verdict=Verdict.SKIP, summary="no answer carried a Date header to hold this clock against")
     worst = max(readings, key=lambda reading: abs(reading.skew))
     if abs(worst.skew) <= TOLERANCE:
         text = f"this machine's clock agrees with every Date header ({len(readings)} read) within {_span(TOLERANCE)}"
