@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Failure, Icmp, Phase, Timing, Trouble
@@ -268,10 +269,17 @@ async def _tunnel_on_stream(
     try:
         await _tunnel(dial, proxy, progress, ProxyLine(send=send, receive=receive))
         if dial.context:
+            _may_carry_tls(writer.transport)
             await writer.start_tls(tidy(dial.context), server_hostname=dial.server_name)
     except BaseException:
         cut(writer.transport)
         raise
+
+
+def _may_carry_tls(transport: Any) -> None:
+    """Let a TLS transport be closed by force from a TLS connection inside it. In asyncio of Python 3.11 and 3.12 that
+    is a TypeError, for the transport hands an error on to a method that takes none; 3.13 has it right."""
+    transport._force_close = lambda _error: transport.abort()
 
 
 async def _tunnel(dial: Dial, proxy: Proxy, progress: _Progress, line: ProxyLine) -> None:

@@ -340,6 +340,21 @@ async def tunnelling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
         up_writer.transport.abort()
 
 
+def test_a_handshake_that_fails_inside_the_tls_to_a_proxy_is_a_fact(pki: Pki) -> None:
+    """asyncio of Python 3.11 and 3.12 raises a TypeError there, if it is left to itself."""
+
+    async def run() -> Exchange:
+        async with serving(Recorder(), context=pki.context) as port, serving(tunnelling, context=pki.context) as door:
+            target = replace(https_target(port, pki), host="wrong.example", url="https://wrong.example")
+            proxy = Proxy(url=f"https://localhost:{door}", source="--proxy")
+            route = Route(label="proxy", address=None, port=port, proxy=proxy)
+            return await Wire(target, user_agent="x").exchange(route, "GET", f"https://wrong.example:{port}/")
+
+    failure = asyncio.run(run()).failure
+    assert failure is not None
+    assert (failure.phase, failure.trouble) == (Phase.TLS, Trouble.UNTRUSTED)
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_tunnel_through_a_proxy(pki: Pki, scheme: str) -> None:
     async def run() -> None:
