@@ -98,6 +98,7 @@ TLS_PLACEHOLDER = Scenario(
     summary="The ingress controller shows its own placeholder, for it has no secret for the host.",
     faults=(ShowsCertificate(kind="placeholder"),),
     fails=("connection.tls-is-trusted",),
+    skips=(BROWSER_TLS,),
 )
 
 TLS_MISSING_INTERMEDIATE = Scenario(

@@ -97,7 +97,7 @@ BACKEND_DOWN = _dead_root(
 
 # What depends on chance while several servers, or a limit, answer the same question.
 MIXED = (
-    *("readiness.*", "keepalive.*", "gateway.*", "audit.*"),
+    *("readiness.*", "keepalive.*", "gateway.*", "audit.*", "retention.*"),
     *("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here"),
 )
 

@@ -93,13 +93,15 @@ async def test_the_calls_are_made_as_the_web_app_makes_them() -> None:
 
 
 @in_a_loop
-async def test_the_key_goes_nowhere_but_to_the_target_over_trusted_tls() -> None:
+async def test_the_key_goes_to_an_api_server_on_this_machine_and_to_no_other_port_of_it() -> None:
     async with staged(LabPlan()) as told:
         target = replace(target_of(told), lab_scenario=None)
-        survey = await cors_backend(target, Wire(target, user_agent="btdiag/test"))
-    read, _ = [trial.exchange for trial in survey.of(Purpose.CALL)]
-    assert read.key_withheld
-    assert "authorization" not in {name.lower() for name, _ in read.request_headers}
+        elsewhere = replace(target, backend="http://127.0.0.1:9")
+        for known, keyed in ((target, True), (elsewhere, False)):
+            survey = await cors_backend(target, Wire(known, user_agent="btdiag/test"))
+            read, _ = [trial.exchange for trial in survey.of(Purpose.CALL)]
+            assert (read.key_withheld is None) is keyed
+            assert ("authorization" in {name.lower() for name, _ in read.request_headers}) is keyed
 
 
 @in_a_loop
