@@ -285,6 +285,11 @@ def test_a_dry_run_names_the_requests_and_sends_nothing() -> None:
     assert done.code == 0
     assert "nothing was sent" in done.out
     assert "GET" in done.out
+    beside = ("--backend", "http://127.0.0.1:8000", "--brainstore", "reader=http://127.0.0.1:4000")
+    more = ("--gateway", "https://gateway.example", "--bucket", "https://bucket.example", "--induce", "--deep")
+    whole = btdiag("run", "--target", "https://127.0.0.1:1", *beside, *more, "--dry-run").out
+    assert "to see who answers" in whole
+    assert all(place in whole for place in ("127.0.0.1:8000", "127.0.0.1:4000", "gateway.example", "bucket.example"))
 
 
 def test_doctor_says_what_is_missing() -> None:

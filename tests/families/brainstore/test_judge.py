@@ -9,7 +9,7 @@ import pytest
 
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import Verdict
-from btdiag.core.measurement import NotAsked
+from btdiag.core.measurement import NotAsked, Unknown
 from btdiag.core.target import Target
 from btdiag.families.brainstore import judge
 from btdiag.families.brainstore.facts import RoleAnswers
@@ -108,6 +108,12 @@ def test_each_role_is_asked_and_one_that_is_down_is_asked_once() -> None:
     assert judge.roles_run_one_version((reader, replace(reader, role="writer"))).verdict is Verdict.PASS
     assert (writer.version, writer.status) == (None, None)
     assert judge.roles_answer((reader, writer), reader.url).verdict is Verdict.FAIL
+
+
+def test_a_name_that_nobody_knows_is_no_role_that_is_down() -> None:
+    target = replace(http_target(9), brainstore_roles=(("reader", "http://no-such-host.invalid:4000"),))
+    with pytest.raises(Unknown, match="no name of --brainstore"):
+        asyncio.run(brainstore_roles(target, Wire(target, user_agent="x")))
 
 
 def test_without_a_url_nothing_is_asked() -> None:

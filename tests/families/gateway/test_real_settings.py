@@ -200,6 +200,7 @@ def _run(place: Place, options: Sequence[str]) -> Done:
         *("--resolve", f"{HOST}:{place.port}:127.0.0.1", "--ca", str(place.ca), "--browser", "none"),
         *("--backend", f"http://127.0.0.1:{place.backend}", "--backend-keepalive", f"{KEEPALIVE_S:g}"),
         *("--only", "gateway", *(option.format(port=place.port) for option in options)),
+        traced=options[:1] == OTHER[:1],  # a connection that is shared is met nowhere else
     )
 
 

@@ -61,7 +61,11 @@ async def cors_survey(way: Way, target: Target, wire: Wire, mode: Mode) -> CorsS
     return await _with_http2(wire, way, target.origin + target.path, survey, allowed)
 
 
-@measurement(budget=_BUDGET, why=_WHY)
+@measurement(
+    budget=_BUDGET,
+    why=_WHY,
+    sends=lambda target, mode: [f"the same preflights and requests at {target.backend}"] if target.backend else [],
+)
 async def cors_backend(target: Target, wire: Wire) -> CorsSurvey:
     """The same questions, asked of the API server itself (--backend): what the load balancer was given."""
     if target.backend is None:
@@ -71,7 +75,11 @@ async def cors_backend(target: Target, wire: Wire) -> CorsSurvey:
     return _heard(await _survey(wire, way, target.backend.rstrip("/"), own), target.backend)
 
 
-@measurement(budget=12, why="two small requests to the object store")
+@measurement(
+    budget=12,
+    why="two small requests to the object store",
+    sends=lambda target, mode: [f"GET and OPTIONS {target.bucket.partition('?')[0]}"] if target.bucket else [],
+)
 async def cors_bucket(target: Target, wire: Wire) -> CorsSurvey:
     """What the object store (--bucket) answers to the `Origin: null` that follows a redirect."""
     if target.bucket is None:
