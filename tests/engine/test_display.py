@@ -168,3 +168,18 @@ def test_declared_lists_hold_ids_and_a_named_id_outweighs_a_pattern() -> None:
         "skips": ["a.two", "b.one"],
         "options": ["--quick"],
     }
+
+
+def test_doctor_says_what_stands_in_the_way_of_a_full_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    import dns.resolver
+
+    def unreadable() -> None:
+        raise OSError("no such file")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
+    monkeypatch.setattr(dns.resolver, "Resolver", unreadable)
+    found = states()
+    assert found["open files"] == "missing"
+    assert found["name servers"] == "missing"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag import cli
-from btdiag.engine.mouth import CannotWriteError, Mouth, painted
+from btdiag.engine.mouth import CannotWriteError, Mouth, _own, painted
 from btdiag.entry import call
 from tests.support.cli import CLEAN
 from tests.support.hostile import SEQUENCES, UNSAFE, WHITE
@@ -112,3 +112,22 @@ def test_a_terminal_gets_colours(tmp_path: Path) -> None:
     finally:
         os.close(slave)
         os.close(master)
+
+
+def test_a_stream_that_was_closed_takes_everything() -> None:
+    with _own(None, line_buffering=True) as nowhere:
+        assert nowhere.write("lost") == 4
+    closed = io.StringIO()
+    closed.close()
+    assert _own(closed, line_buffering=False) is closed
+
+
+def test_marks_that_an_encoding_lacks_become_plain_ones() -> None:
+    assert "✓ passed → all é".encode("ascii", "btdiag-marks") == rb"+ passed -> all \xe9"
+
+
+def test_a_mouth_knows_what_is_below(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w", encoding="latin-1") as below:
+        mouth = Mouth(below, "standard output")
+        assert (mouth.isatty(), mouth.writable(), mouth.encoding) == (False, True, "latin-1")
+        assert mouth.fileno() == below.fileno()

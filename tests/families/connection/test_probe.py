@@ -20,7 +20,7 @@ from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Reso
 from btdiag.core.target import Route, Target, Way
 from btdiag.families.connection.facts import PlainHttp
 from btdiag.families.connection.probe import connect as probe
-from btdiag.families.connection.probe.connect import connection, way
+from btdiag.families.connection.probe.connect import connect, connection, way
 from btdiag.families.connection.probe.plain_http import plain_http
 from btdiag.families.connection.probe.tls_versions import asks_certificate, tls_versions
 from btdiag.net.limits import GREETING
@@ -121,6 +121,20 @@ def test_nobody_listens(ca_file: Path) -> None:
     with pytest.raises(Blocked) as blocked:
         wanted_way(one)
     assert blocked.value.by == "connection.tcp-connects"
+
+
+def test_a_mere_connection_sends_no_request(ca_file: Path) -> None:
+    async def run() -> tuple[Connection, Connection]:
+        async with serving(saying(b""), context=context()) as port:
+            target = https(port, ca_file)
+            made = await connect(to(port), Wire(target, user_agent="x"), target, timeout=5.0)
+        gone = await connect(to(port), Wire(target, user_agent="x"), target, timeout=5.0)
+        return made, gone
+
+    made, gone = asyncio.run(run())
+    assert (made.failure, made.greeting) == (None, None)
+    assert gone.failure is not None
+    assert (gone.failure.phase, gone.failure.trouble) == (Phase.TCP, Trouble.REFUSED)
 
 
 def filtered(*addresses: str) -> Resolution:

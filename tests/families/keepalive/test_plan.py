@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from btdiag.core.measurement import NotAsked
 from btdiag.core.shot import Ending, Shot
 from btdiag.core.target import Mode, Route, Target, Way
-from btdiag.families.keepalive.facts import Answerer, Keepalive, Period, Stop, TimeoutSource, Volley, Volleys
+from btdiag.families.keepalive.facts import Aim, Answerer, Keepalive, Period, Stop, TimeoutSource, Volley, Volleys
 from btdiag.families.keepalive.plan import (
     Controls,
     Fire,
@@ -170,6 +170,17 @@ def test_a_plan_ends_within_its_periods_and_its_budget(keepalive: Keepalive, mea
     assert all(aim.keepalive_s in keepalive.candidates for aim in shots)
     assert sum(isinstance(step, HalfWay) for step in steps) <= means.half_way
     assert stop in {Stop.ENOUGH, Stop.ALL_PERIODS, Stop.NO_TIME}
+
+
+def test_what_ends_a_plan_before_it_begins() -> None:
+    unknown = replace(begun(), keepalive=None)
+    assert next_step(unknown, Means()) is Stop.TOO_LONG
+    told_to_wait = Volley(name="C", at_s=0.0, age_s=0.2, shots=(replace(GOOD, status=429),) * 200)
+    assert next_step(replace(begun(), warm_up=(fired("W", None), told_to_wait)), Means()) is Stop.THROTTLED
+    silent = replace(GOOD, ending=Ending.SILENT, status=None)
+    late = Volley(name="A", at_s=0.0, age_s=2.0, shots=(silent,) * 200)
+    hung = Period(aim=Aim(keepalive_s=3.0, offset_s=0.0), volley=late, controls=(fired("B", 0.2),))
+    assert next_step(begun(hung), Means()) is Stop.HUNG
 
 
 @given(KEEPALIVES, MEANS)
