@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import ssl
 from pathlib import Path
 
+import trustme
+
+from btdiag.core.target import Target, Way
 from btdiag.families.lna.probe.profile import stored_decision
+from btdiag.families.lna.probe.trust import verified_keys
 from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.scenario import find
+from btdiag.net.wire import Wire
 from tests.support.cli import btdiag, run_json
+from tests.support.serving import route_to, saying, serving
 
 WEB_APP = "https://www.braintrust.dev"
 
@@ -66,3 +75,24 @@ def test_every_outcome_has_a_scenario() -> None:
     assert listed["private"]["warns"] == ["lna.no-prompt-needed"]
     assert listed["private-block-stored"]["fails"] == ["lna.web-app-reaches-target"]
     assert set(listed["healthy"]["skips"]) >= {"lna.web-app-reaches-target", "lna.no-prompt-needed"}
+
+
+def test_only_keys_of_certificates_that_verify_are_let_through(tmp_path: Path) -> None:
+    own, stranger = trustme.CA(), trustme.CA()
+    own.cert_pem.write_to_path(tmp_path / "ca.pem")
+
+    def context(authority: trustme.CA) -> ssl.SSLContext:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(made)
+        return made
+
+    async def keys(authority: trustme.CA, verify: bool = True) -> tuple[str, ...]:
+        async with serving(saying(b""), context=context(authority)) as port:
+            url = f"https://127.0.0.1:{port}"
+            target = Target(url=url, scheme="https", host="127.0.0.1", port=port, ca_file=tmp_path / "ca.pem")
+            return await verified_keys([Way(route=route_to(port), verify=verify)], Wire(target, user_agent="x"))
+
+    (key,) = asyncio.run(keys(own))
+    assert len(base64.b64decode(key)) == 32
+    assert asyncio.run(keys(stranger)) == ()
+    assert asyncio.run(keys(own, verify=False)) == ()
