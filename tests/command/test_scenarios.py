@@ -27,12 +27,15 @@ TWO_FAULTS = {
     "keepalive-race-outage": 2,  # the race, and an outage for everybody after it: two things to change
 }
 """Scenarios with more than one fault, each with one failure."""
+COUNTED = ("api-restarts",)
+"""Scenarios whose run counts what it covers: no other test sees a server restart."""
 WORST = {"fails": "fail", "warns": "warn", "inconclusive": "inconclusive", "skips": "skip"}
 
 
 def is_about_time(name: str) -> bool:
-    """Volleys at an exact age want a machine that has little else to do; elsewhere they would only add work."""
-    return name.startswith(("healthy", "keepalive"))
+    """Volleys at an exact age, and a server that is away for a moment, want a machine that has little else to do;
+    elsewhere volleys would only add work."""
+    return name.startswith(("healthy", "keepalive", *COUNTED))
 
 
 EACH = pytest.mark.parametrize(
@@ -72,13 +75,13 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Done]]]:
 
 
 def arguments(name: str) -> tuple[str, ...]:
-    induce = () if is_about_time(name) else ("--no-induce",)
+    induce = () if is_about_time(name) and name not in COUNTED else ("--no-induce",)
     return ("--target", f"lab:{name}", "--format", "json", "--no-files", *SCENARIOS[name]["options"], *induce)
 
 
 def run(name: str) -> Done:
     """In a process of its own."""
-    return btdiag("run", *arguments(name), timeout=120)
+    return btdiag("run", *arguments(name), timeout=120, traced=name in COUNTED)
 
 
 def run_after(others: list[Future[Done]], name: str) -> Done:

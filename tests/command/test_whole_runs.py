@@ -16,7 +16,6 @@ from tests.support.cli import Done, btdiag, run_json
 AT_ONCE = 3
 RUNS: dict[str, tuple[str, ...]] = {
     "healthy": ("--browser", "none", "--no-induce"),
-    "api-restarts": ("--only", "readiness", "--no-induce"),
     "brainstore-fast-reader-gone": ("--only", "brainstore", "--quick"),
     "config-origin-refused": ("--only", "config", "--no-induce"),
     "key-dropped": ("--only", "readiness", "--quick"),

@@ -211,6 +211,7 @@ def _wait_for(port: int) -> None:
     raise TimeoutError(f"nothing listens on port {port}")
 
 
+@pytest.mark.alone
 @pytest.mark.real
 @pytest.mark.parametrize(("lives", "verdict"), [("3600,1200,2600", "fail"), ("0", "pass")])
 def test_node_that_exits_again_and_again(tmp_path: Path, lives: str, verdict: str) -> None:

@@ -78,7 +78,6 @@ def test_what_is_held_back_is_sent_later() -> None:
 
     async def echoing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"{")
-        await asyncio.sleep(0.1)
         received.append(bytes(reader._buffer))  # type: ignore[attr-defined]
         await reader.readuntil(b"}")
         writer.write(ANSWER)
