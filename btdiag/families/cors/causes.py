@@ -18,8 +18,8 @@ from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Group,
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.fetch.fields import get
-from btdiag.families.cors.hops import to_plain_http
 from btdiag.families.cors.plan import refused_alike, refused_headers
+from btdiag.families.cors.redirects import to_plain_http
 
 _LISTS = (
     *(f"Access-Control-{name}" for name in ("Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age")),

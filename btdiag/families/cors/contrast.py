@@ -87,18 +87,6 @@ def is_bad(trial: CorsTrial) -> bool:
     return Group.ORIGIN in trial.sent and is_refused(trial)
 
 
-def _same(trial: CorsTrial) -> Question:
-    """The question of a trial, to be asked with a change."""
-    return Question(
-        purpose=Purpose.CONTRAST,
-        path=trial.path,
-        page=trial.page,
-        preflight=trial.preflight,
-        sent=trial.sent,
-        http2=trial.http2,
-    )
-
-
 def _contrasts(trial: CorsTrial, trials: Iterable[CorsTrial]) -> list[CorsTrial]:
     """What was asked in contrast to a trial."""
     kind = (trial.path, trial.page.origin, trial.page.method, trial.preflight)
@@ -124,7 +112,7 @@ def _times_out(trial: CorsTrial) -> bool:
 
 def _bare(trial: CorsTrial) -> list[Question]:
     """Without all that can be left out, and over HTTP/1.1 where it went over HTTP/2."""
-    base = _same(trial)
+    base = trial.asked_again(Purpose.CONTRAST)
     found = [replace(base, sent=(Group.ORIGIN,))]
     if not trial.preflight:
         found.append(replace(base, sent=()))
@@ -171,7 +159,7 @@ def _is_better(other: CorsTrial, trial: CorsTrial) -> bool:
 
 
 def _narrowed(trial: CorsTrial, asked: Sequence[CorsTrial]) -> list[Question]:
-    base = _same(trial)
+    base = trial.asked_again(Purpose.CONTRAST)
     suspect = _difference(trial, asked)
     if suspect is None:
         return [replace(base, sent=_without(trial, group)) for group in _droppable(trial)]

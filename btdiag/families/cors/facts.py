@@ -94,6 +94,19 @@ class Question:
     http2: bool = False
     fresh: bool = False
 
+    def answered_by(self, exchange: Exchange) -> CorsTrial:
+        """The trial that this question became by an exchange."""
+        return CorsTrial(
+            purpose=self.purpose,
+            path=self.path,
+            page=self.page,
+            preflight=self.preflight,
+            exchange=exchange,
+            sent=self.sent,
+            attempt=self.attempt,
+            http2=self.http2,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorsTrial:
@@ -107,6 +120,18 @@ class CorsTrial:
     sent: tuple[Group, ...] = BASIC
     attempt: int = 0
     http2: bool = False
+
+    def asked_again(self, purpose: Purpose, *, attempt: int = 0) -> Question:
+        """The question of this trial once more, for another purpose."""
+        return Question(
+            purpose=purpose,
+            path=self.path,
+            page=self.page,
+            preflight=self.preflight,
+            sent=self.sent,
+            attempt=attempt,
+            http2=self.http2,
+        )
 
     @property
     def is_silent(self) -> bool:

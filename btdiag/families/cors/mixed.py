@@ -73,15 +73,7 @@ def doubtful(trials: Iterable[CorsTrial]) -> list[CorsTrial]:
 def repeat_questions(trials: Sequence[CorsTrial]) -> list[Question]:
     """The refused ones again, a bounded number of times."""
     return [
-        Question(
-            purpose=Purpose.REPEAT,
-            path=trial.path,
-            page=trial.page,
-            preflight=trial.preflight,
-            sent=trial.sent,
-            attempt=number,
-            http2=trial.http2,
-        )
+        trial.asked_again(Purpose.REPEAT, attempt=number)
         for trial in doubtful(trials)
         for number in range(1, 1 + (SLOW_TRIES if trial.exchange.timing.total_s > SLOW_S else TRIES))
     ]

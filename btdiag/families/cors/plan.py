@@ -24,8 +24,8 @@ from btdiag.families.cors.fetch import (
 )
 from btdiag.families.cors.fetch.fields import extract_list, get
 from btdiag.families.cors.fetch.preflight import missing_request_headers
-from btdiag.families.cors.hops import redirected_within
 from btdiag.families.cors.mixed import doubtful, mixed, repeat_questions
+from btdiag.families.cors.redirects import redirected_within
 
 OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")
 _JSON = "application/json"

@@ -10,7 +10,7 @@ from btdiag.families.cors.causes import CorsCause, cause_of, is_absent_route
 from btdiag.families.cors.contrast import culprit, is_bad
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose, refusal_of
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
-from btdiag.families.cors.hops import to_plain_http
+from btdiag.families.cors.redirects import to_plain_http
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

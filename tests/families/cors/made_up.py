@@ -10,11 +10,20 @@ from btdiag.core.finding import Finding
 from btdiag.core.product import WEB_APP
 from btdiag.core.target import Target
 from btdiag.families.cors.facts import HEADERS, PROXY_PATH, CorsSurvey, CorsTrial, Group, Question
-from btdiag.families.cors.judge import web_app
+from btdiag.families.cors.judge import readable, responses, too_loose, web_app
 from btdiag.families.cors.plan import first_questions, next_questions
 from tests import factories
 
 Headers = dict[str, str]
+CLAIMS = (
+    web_app.web_app_may_call,
+    responses.errors_are_readable,
+    responses.headers_not_doubled,
+    responses.preflight_is_cached,
+    too_loose.foreign_origins_are_refused,
+    readable.exposed_headers_suffice,
+)
+"""The claims that are judged from the surveys, the allowed origins and the API asked directly."""
 TARGET = Target(url="https://api.example", scheme="https", host="api.example", port=443)
 METHODS = "GET,PATCH,POST,PUT,DELETE,OPTIONS"
 STATUS = {"/": 200, "/version": 200, "/ping": 401, PROXY_PATH: 401}
@@ -70,16 +79,7 @@ def trial(question: Question, answer: Answer, label: str) -> CorsTrial:
         body=answer.body,
         failure=broken,
     )
-    return CorsTrial(
-        purpose=question.purpose,
-        path=question.path,
-        page=question.page,
-        preflight=question.preflight,
-        exchange=exchange,
-        sent=question.sent,
-        attempt=question.attempt,
-        http2=question.http2,
-    )
+    return question.answered_by(exchange)
 
 
 def survey(

@@ -21,9 +21,10 @@ from btdiag.core.finding import Finding, HopName, Verdict
 from btdiag.core.product import WEB_APP
 from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.families.cors.facts import CorsSurvey
-from btdiag.families.cors.judge import readable, responses, too_loose, web_app
+from btdiag.families.cors.judge import too_loose, web_app
 from btdiag.families.cors.probe.survey import cors_backend, cors_survey
 from btdiag.net.wire import Wire
+from tests.families.cors.made_up import CLAIMS
 from tests.support.tools import need
 
 pytestmark = pytest.mark.real
@@ -389,15 +390,7 @@ async def surveyed(port: int, api: int) -> tuple[dict[str, CorsSurvey], CorsSurv
 
 
 def findings(surveys: dict[str, CorsSurvey], backend: CorsSurvey | None) -> dict[str, Finding]:
-    claims = (
-        web_app.web_app_may_call,
-        responses.errors_are_readable,
-        responses.headers_not_doubled,
-        responses.preflight_is_cached,
-        too_loose.foreign_origins_are_refused,
-        readable.exposed_headers_suffice,
-    )
-    found = {claim.__name__: claim(surveys, (WEB_APP,), backend) for claim in claims}
+    found = {claim.__name__: claim(surveys, (WEB_APP,), backend) for claim in CLAIMS}
     return found | {"caches": too_loose.caches_keep_origins_apart(surveys, (WEB_APP,))}
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.product import WEB_APP
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, Question
-from btdiag.families.cors.judge import readable, responses, too_loose, web_app
+from btdiag.families.cors.judge import readable, too_loose
 from btdiag.families.cors.plan import bucket_questions
 from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut, listed
-from tests.families.cors.made_up import Answer, Gateway, surveys, trial
+from tests.families.cors.made_up import CLAIMS, Answer, Gateway, surveys, trial
 
 ORIGIN, CREDENTIALS = "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"
 
@@ -44,14 +44,6 @@ FAULTS: dict[str, Gateway] = {
         lambda answer: Answer(301, {"Location": "https://b.example/"}) if answer.status == 204 else answer
     ),
 }
-CLAIMS = (
-    web_app.web_app_may_call,
-    responses.errors_are_readable,
-    responses.headers_not_doubled,
-    responses.preflight_is_cached,
-    too_loose.foreign_origins_are_refused,
-    readable.exposed_headers_suffice,
-)
 
 
 def is_short_and_says_what_to_do(finding: Finding) -> bool:

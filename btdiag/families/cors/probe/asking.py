@@ -62,16 +62,7 @@ async def ask(wire: Wire, way: Way, base: str, question: Question, stream: Strea
     """The answer to one question, on an open connection where one is given, else on one of its own."""
     url = base + question.path + (_unseen(question.path) if question.fresh else "")
     exchange = await _exchange(wire, way, url, question, stream)
-    return CorsTrial(
-        purpose=question.purpose,
-        path=question.path,
-        page=question.page,
-        preflight=question.preflight,
-        exchange=exchange,
-        sent=question.sent,
-        attempt=question.attempt,
-        http2=question.http2,
-    )
+    return question.answered_by(exchange)
 
 
 def _unseen(path: str) -> str:

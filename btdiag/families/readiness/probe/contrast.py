@@ -5,13 +5,12 @@ answers."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from btdiag.core.credential import no_key
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown, measurement
 from btdiag.core.target import Target, Way
 from btdiag.families.readiness.facts import REFUSED, KeyContrast
+from btdiag.families.readiness.probe.health import without_person
 from btdiag.net.endpoint import routes_to
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.wire import Wire
@@ -45,7 +44,7 @@ async def key_contrast(ping: PerAddress[Exchange], serving_way: Way, wire: Wire,
     return KeyContrast(
         without=without,
         made_up=made_up,
-        other_header=None if other.key_withheld else _without_person(other),
+        other_header=None if other.key_withheld else without_person(other),
         direct=await _direct(target, wire),
     )
 
@@ -62,10 +61,5 @@ async def _direct(target: Target, wire: Wire) -> Exchange | None:
     for route in routes:
         seen = await wire.exchange(route, "GET", f"{target.backend}/ping", with_key=True, limits=HEALTH_ANSWER)
         if seen.status is not None:
-            return None if seen.key_withheld else _without_person(seen)
+            return None if seen.key_withheld else without_person(seen)
     return None
-
-
-def _without_person(seen: Exchange) -> Exchange:
-    """The body of a success names a person, and is not kept."""
-    return replace(seen, body="[withheld]") if seen.status == 200 and seen.body else seen

@@ -67,9 +67,13 @@ async def ping(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /ping with the API key. The body of a success names a person and is not kept."""
     if target.api_key is None:
         raise NotAsked(no_key(target))
-    seen = await settled(
-        lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH_ANSWER)
+    return without_person(
+        await settled(lambda: wire.exchange(way, "GET", target.url_for("/ping"), with_key=True, limits=HEALTH_ANSWER))
     )
+
+
+def without_person(seen: Exchange) -> Exchange:
+    """An answer of /ping to keep: the body of a success names a person, and is not kept."""
     return replace(seen, body="[withheld]") if seen.status == 200 and seen.body else seen
 
 
