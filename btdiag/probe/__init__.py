@@ -1,1 +1,0 @@
-"""Observation: everything that touches the network, a browser or the machine. One file per thing observed."""
