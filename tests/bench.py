@@ -68,7 +68,7 @@ def quick_run() -> tuple[float, float, float]:
 
 
 def _measured_s() -> float:
-    report = run_json("lab:healthy", "--quick", "--browser", "none").report
+    report = run_json("lab:healthy", "--quick", "--browser", "none", own_process=True).report
     return float(report["run"]["duration_s"])
 
 
@@ -130,7 +130,7 @@ def whole_command() -> tuple[float, float, float]:
 
 def full_run() -> tuple[float, float, float] | None:
     """A full run with a long wait against the longest chain of its waits."""
-    report = run_json("lab:keepalive-long", "--browser", "none", timeout=180).report
+    report = run_json("lab:keepalive-long", "--browser", "none", timeout=180, own_process=True).report
     waited = report["run"]["longest_wait_s"]
     if waited < 20:
         return None

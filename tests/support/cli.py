@@ -1,4 +1,4 @@
-"""Runs btdiag as a user does: a process of its own."""
+"""Runs btdiag as a user does: its command line in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ CLEAN = {
 }
 # How a process that measures coverage makes its children do so.
 TRACED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+# What an interpreter reads as it starts.
+AT_START = ("PYTHON", "LC_", "LANG")
 # Nothing but loopback is ever contacted: the control plane of a test is a closed port of this machine.
 CLEAN["BRAINTRUST_APP_URL"] = "http://127.0.0.1:9"
 
@@ -53,17 +55,24 @@ def btdiag(
     timeout: float = 60,
     traced: bool = False,
     prefix: Sequence[str] = (),
+    own_process: bool = False,
 ) -> Done:
     """Call `btdiag` with these arguments in a clean environment (plus `env`, less what is None there); `traced` counts
     what it covers, which takes nearly twice as long: for what no test reaches within this process. `prefix` is a
-    command that runs it elsewhere, in a namespace."""
+    command that runs it elsewhere, in a namespace. `own_process`: from the interpreter's start, for what is about
+    loading; else in a fork of one that has loaded."""
     given = {**CLEAN, **(TRACED if traced else {}), **(env or {})}
+    environment = {name: value for name, value in given.items() if value is not None}
+    if not (own_process or traced or prefix or any(name.startswith(AT_START) for name in env or ())):
+        from tests.support.loaded import shared
+
+        return shared().call(arguments, cwd or Path.cwd(), environment, timeout)
     done = subprocess.run(
         [*prefix, sys.executable, "-m", "btdiag", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={name: value for name, value in given.items() if value is not None},
+        env=environment,
         timeout=timeout,
         errors="strict",
         check=False,

@@ -3,6 +3,7 @@ argument to the exit code, without the half second of loading that many runs wou
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -10,71 +11,116 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from threading import Lock
 from types import TracebackType
 
 from tests.support.cli import CLEAN, Done
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 120
+AT_ONCE = 4
+LOADED = (
+    "btdiag.engine.command",
+    "btdiag.engine.delivery",
+    "btdiag.report.html",
+    "btdiag.report.text",
+    "btdiag.report.json_",
+    "rich.console",
+)
 
 
 class Loaded:
-    """Processes that have loaded btdiag, each for one run at a time: `with Loaded(3) as loaded: loaded.run(...)`."""
+    """Up to `number` processes that have loaded btdiag, each for one run at a time, started when they are needed:
+    `with Loaded(3) as loaded: loaded.run("--target", ...)`."""
 
     def __init__(self, number: int) -> None:
         self._number = number
         self._processes: list[subprocess.Popen[str]] = []
         self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+        self._lock = Lock()
 
     def __enter__(self) -> Loaded:
-        command = [sys.executable, "-m", "tests.support.loaded"]
-        pipe = subprocess.PIPE
-        for _ in range(self._number):
-            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=CLEAN, cwd=ROOT)
-            self._processes.append(process)
-            self._idle.put(process)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
         for process in self._processes:
             process.communicate()
 
     def run(self, *arguments: str) -> Done:
-        """`btdiag run` with these arguments; waits until a process is idle."""
-        process = self._idle.get()
+        """`btdiag run` with these arguments."""
+        return self.call(("run", *arguments), ROOT, CLEAN)
+
+    def call(self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], limit_s: float = LIMIT_S) -> Done:
+        """`btdiag` with these arguments in a folder and an environment; waits until a process is idle. What takes
+        longer than the limit is killed: its exit code is -14."""
+        process = self._one()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             with tempfile.TemporaryDirectory() as folder:
                 out, err = Path(folder, "out"), Path(folder, "err")
-                process.stdin.write(json.dumps([("run", *arguments), str(out), str(err)]) + "\n")
+                job: dict[str, object] = {"arguments": arguments, "out": str(out), "err": str(err)}
+                job |= {"cwd": str(cwd), "env": dict(env), "limit_s": limit_s}
+                process.stdin.write(json.dumps(job) + "\n")
                 process.stdin.flush()
-                return Done(int(process.stdout.readline()), out.read_text("utf-8"), err.read_text("utf-8"))
+                code = int(process.stdout.readline())
+                return Done(code, out.read_bytes().decode("utf-8"), err.read_bytes().decode("utf-8"))
         finally:
             self._idle.put(process)
 
+    def _one(self) -> subprocess.Popen[str]:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            pass
+        with self._lock:
+            if len(self._processes) < self._number:
+                command = [sys.executable, "-m", "tests.support.loaded"]
+                pipe = subprocess.PIPE
+                process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=CLEAN, cwd=ROOT)
+                self._processes.append(process)
+                return process
+        return self._idle.get()
+
+
+@cache
+def shared() -> Loaded:
+    """The processes that all tests of this process share."""
+    loaded = Loaded(AT_ONCE)
+    atexit.register(loaded.close)
+    return loaded
+
 
 def serve() -> None:
-    """Fork for each line of stdin ([arguments, file for stdout, file for stderr]); answers the exit code."""
+    """Fork for each line of stdin, which is one call as JSON; answers the exit code."""
     import_module("btdiag.engine.catalogue").list_checks("json", None)  # loads the checks, the probes and pytest
-    import_module("btdiag.engine.command")
-    import_module("btdiag.engine.delivery")
+    for name in LOADED:
+        import_module(name)
     entry = import_module("btdiag.entry").entry
     gc.freeze()
     for line in sys.stdin:
-        arguments, *files = json.loads(line)
+        job = json.loads(line)
         child = os.fork()
         if child == 0:
-            signal.alarm(LIMIT_S)
+            signal.setitimer(signal.ITIMER_REAL, job["limit_s"])
             try:
-                for number, name in enumerate((os.devnull, *files)):
+                os.chdir(job["cwd"])
+                os.environ.clear()
+                os.environ.update(job["env"])
+                for number, name in enumerate((os.devnull, job["out"], job["err"])):
                     os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), number)
-                entry(arguments)
+                entry(job["arguments"])
             finally:
                 os._exit(99)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
