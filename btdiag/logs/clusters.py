@@ -84,7 +84,7 @@ def _tested(inside: Sequence[float], candidates: int, good: Mapping[int, int], o
         candidates=candidates,
         good=near,
         good_elsewhere=elsewhere,
-        p=fisher_exact(lost, lost + near, candidates - lost, elsewhere),
+        p=fisher_exact(lost, lost + near, candidates - lost, candidates - lost + elsewhere),
     )
 
 

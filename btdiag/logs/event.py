@@ -53,7 +53,8 @@ class Event:
 
     Times are seconds since 1970. `upstream` names the pool, `connection` the very connection to the backend, `fresh`
     whether it was new. `took` is how long the first attempt lasted. `fits` is empty for a good request; `sure` says
-    that the line alone settles the first of them. `retried` marks one that succeeded after a lost attempt. `number`
+    that the line alone settles the first of them. `retried` marks one that succeeded after a lost attempt, `same_address` that both went to one
+    address. `number`
     is an nginx connection number; `ident` a request id. A line of an error log has `is_request` False.
     """
 
@@ -70,6 +71,7 @@ class Event:
     fits: Fits = ()
     sure = False
     retried = False
+    same_address = False
     made_by_backend: bool | None = None
     number = 0
     ident = b""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from btdiag.logs import clusters
 from btdiag.logs.account import Account
 from btdiag.logs.clusters import Cluster
-from btdiag.logs.event import RACE_S, Event, Fits
+from btdiag.logs.event import CLOSED, RACE_S, Event, Fits
 from btdiag.logs.products.common import path_class
 
 AFTERMATH_S = 3.0
@@ -48,6 +48,7 @@ def judge(account: Account) -> Judged:
     down = _down_moments(failures)
     _crashes(failures, down, account.resolution_s)
     _race(judged, down)
+    _masked(account, down)
     _unavailable(account, failures, down)
     return judged
 
@@ -148,11 +149,12 @@ def _crashes(failures: Sequence[Event], down: dict[bytes, list[float]], resoluti
 
 def _race(judged: Judged, down: dict[bytes, list[float]]) -> None:
     account = judged.account
-    judged.candidates = [
-        event for event in (*account.failures, *account.retried) if _is_candidate(event)
-    ]
+    failures = [event for event in account.failures if not event.retried]
+    judged.candidates = [event for event in (*failures, *account.retried) if _is_candidate(event)]
     after_refusals = sum(_followed(event, down) for event in judged.candidates)
     known = [event for event in judged.candidates if event.age is not None]
+    if not judged.candidates:
+        return
     cluster = clusters.find(
         [event.age for event in known if event.age is not None], account.good_ages, account.resolution_s, account.fresh
     )
@@ -161,14 +163,22 @@ def _race(judged: Judged, down: dict[bytes, list[float]]) -> None:
     judged.cluster = cluster
     fine = account.resolution_s <= clusters.RELATIVE * cluster.k_s
     judged.proved = cluster.proves and fine and after_refusals * 2 < len(judged.candidates)
-    judged.likely = not judged.proved and bool(cluster.known) and after_refusals * 2 < len(judged.candidates)
+    gathers = bool(cluster.known) or (cluster.proves and cluster.hits > clusters.FEWEST)
+    judged.likely = not judged.proved and gathers and after_refusals * 2 < len(judged.candidates)
     settle_races(judged, sure=True)
+
+
+def again(judged: Judged) -> None:
+    """Look for the race once more where other files have narrowed what may be one."""
+    if not judged.proved:
+        _race(judged, _down_moments(judged.account.failures))
 
 
 def _is_candidate(event: Event) -> bool:
     if event.retried:
         return event.took is None or event.took <= RACE_S
-    if "race" not in event.fits or event.fresh is True:
+    fits = event.joined if event.joined is not None else event.fits
+    if "race" not in fits or event.fresh is True:
         return False
     return event.took is None or event.took <= RACE_S
 
@@ -180,14 +190,23 @@ def settle_races(judged: Judged, *, sure: bool) -> None:
     for event in judged.candidates:
         if not clusters.within(event.age, judged.cluster, judged.account.resolution_s):
             continue
-        if event.retried and judged.proved:
+        if event.retried and judged.proved and not event.fits:
             event.fits, event.sure = ("race_retried",), sure
-            if event.line and event not in judged.account.failures[-1:]:
-                judged.account.failures.append(event)
-        elif not event.retried and judged.proved:
-            event.fits, event.sure = ("race",), sure
+            judged.account.failures.append(event)
+        elif not event.retried and judged.proved and "race" in event.fits:
+            event.fits, event.joined, event.sure = ("race",), None, sure
         elif judged.likely:
             leading(event, "race")
+
+
+def _masked(account: Account, down: dict[bytes, list[float]]) -> None:
+    """Retried at once on the same address, and answered: the first attempt rode a kept connection that was closed, for
+    nothing else is tried twice there. Not where the backend went away just then."""
+    for event in account.retried:
+        if event.same_address and not event.fits and not _followed(event, down):
+            event.fits = ("race_retried",)
+            account.failures.append(event)
+    account.failures.sort(key=lambda one: one.line)
 
 
 def _unavailable(account: Account, failures: Sequence[Event], down: dict[bytes, list[float]]) -> None:
@@ -213,4 +232,4 @@ def _unavailable(account: Account, failures: Sequence[Event], down: dict[bytes, 
             leading(event, "no_healthy_target")
 
 
-__all__ = ["Fits", "Judged", "judge", "leading", "settle_races", "without"]
+__all__ = ["CLOSED", "Fits", "Judged", "again", "judge", "leading", "settle_races", "without"]

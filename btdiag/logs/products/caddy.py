@@ -78,7 +78,7 @@ class ErrorLog:
 
     def accepts(self, record: Mapping[str, Any]) -> bool:
         """Whether the keys are those of this format."""
-        return "logger" in record and "msg" in record and "ts" in record
+        return "level" in record and "msg" in record and "ts" in record
 
     def event(self, record: Mapping[str, Any]) -> Event | None:
         """A failure that the log tells of."""

@@ -79,7 +79,7 @@ class HttpLog:
 
     product, format = "haproxy", "haproxy-httplog"
     resolution_s = 1e-3
-    replays = False
+    replays = True
 
     def __init__(self) -> None:
         self.down: dict[bytes, Fits] = {}

@@ -80,8 +80,11 @@ def _bare(found: Event, code: int) -> Event:
         found.fits, found.sure = ("request_too_large",), False
         return found
     status_alone(found, code)
-    if code == 502 and not (found.size in _OWN_PAGE or found.size in _PADDED):
-        found.fits = ("app_5xx", "upstream_timeout", *LB_502)
+    own_page = found.size in _OWN_PAGE or found.size in _PADDED
+    if code == 502 and not own_page:  # the backend's own, or Apache's
+        found.fits = (*LB_502, "upstream_timeout", "app_5xx")
+    elif code == 500 and not own_page:
+        found.fits = ("app_5xx", "tls_to_backend", "upstream_dns")
     return found
 
 
@@ -125,8 +128,8 @@ def _after_attempts(found: Event, fields: Mapping[str, bytes]) -> Event:
     lost = first(fields.get("upstream_status", b"")) == b"502" and first(fields.get("uht", b"-")) in _NONE
     if lost and connected and took is not None and took <= RACE_S:
         found.took = took
-        same = first(address) == last(address)
-        found.retried = same or "uct" in fields
+        found.same_address = first(address) == last(address)
+        found.retried = found.same_address or "uct" in fields
         found.upstream = first(address)
     return found
 
@@ -194,14 +197,17 @@ _ERROR = re.compile(
 )
 _ERROR_FIELDS = re.compile(rb', (client|request|upstream|host): ("(?:[^"\\]|\\.)*"|[^,]*)')
 _URL_HOST = re.compile(rb"^\w+://([^/]+)")
+_CLOSED: Fits = (*closed_after(None), "race_retried")
+"""The error log does not say whether the next attempt was answered."""
+
 _WORDS: tuple[tuple[bytes, bytes, Fits, bool], ...] = (
-    (b"upstream prematurely closed connection", b"while reading response header", closed_after(None), False),
+    (b"upstream prematurely closed connection", b"while reading response header", _CLOSED, False),
     (b"upstream prematurely closed connection", b"while reading upstream", ("cut_midbody",), True),
-    (b"recv() failed (104", b"while reading response header", closed_after(None), False),
+    (b"recv() failed (104", b"while reading response header", _CLOSED, False),
     (b"recv() failed (104", b"while reading upstream", ("cut_midbody",), True),
     (b"readv() failed (104", b"", ("cut_midbody",), True),
-    (b"writev() failed (", b"while sending request to upstream", closed_after(None), False),
-    (b"send() failed (", b"while sending request to upstream", closed_after(None), False),
+    (b"writev() failed (", b"while sending request to upstream", _CLOSED, False),
+    (b"send() failed (", b"while sending request to upstream", _CLOSED, False),
     (b"connect() failed (110", b"", ("connect_timeout",), True),
     (b"connect() failed (", b"while connecting to upstream", ("refused",), True),
     (b"connect() to ", b"while connecting to upstream", ("refused",), True),

@@ -141,7 +141,8 @@ def _judged(found: Event, errors: list[bytes], status: int) -> Event:
     found.made_by_backend = False
     if b"HTC eof" in error or b"HTC idle" in error or b"Resource temporarily" in error or b"errno 104" in error:
         if status < 500:  # the second attempt was answered
-            found.retried = not found.fresh and found.took is not None and found.took <= RACE_S
+            found.retried = found.fresh is False and found.took is not None and found.took <= RACE_S
+            found.same_address = found.retried
             return found
         found.fits = closed_after(found.took)
         if found.fresh:
