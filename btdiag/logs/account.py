@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from btdiag.logs.ages import Ages, bin_of
-from btdiag.logs.event import UNRELATED, Event
+from btdiag.logs.event import UNRELATED, Event, Parser
 from btdiag.logs.products.common import path_class
 from btdiag.logs.recognition import Reader
 
@@ -15,6 +15,7 @@ MOST_FAILURES = 200_000
 
 _MOST_NAMES = 500  # upstreams, paths: what comes after them is counted together
 _RETRIED = 50_000
+_QUOTED, _LONGEST_QUOTE = 5_000, 1_200  # failing lines whose text is kept, and how much of each
 _EXAMPLES = 5
 _KEEPS_AFTER = frozenset({"app_5xx", "rate_limited", "cors_preflight_refused"})
 _NEVER_SENT = frozenset({"refused", "no_healthy_target", "upstream_dns", "tls_to_backend", "connect_timeout", "overload"})
@@ -25,7 +26,7 @@ _OTHER = b"(others)"
 class Account:
     """All that is known of one file after one pass. `node` is that of the file's name where it holds one."""
 
-    def __init__(self, path: str, node: str = "") -> None:
+    def __init__(self, path: str, node: str = "", given: Parser | None = None) -> None:
         self.path = path
         self.node = node
         self.lines = self.requests = self.malformed = self.entries = 0
@@ -49,7 +50,7 @@ class Account:
         self.resolution_s = 1e-3
         self.product = self.format = ""
         self.formats: dict[str, int] = {}
-        self.reader = Reader()
+        self.reader = Reader(given)
         self._ages: Ages | None = None
         self._last_good: dict[bytes, float] = {}
         self._waiting: dict[bytes, list[Event]] = {}
@@ -58,6 +59,7 @@ class Account:
         """Take all records in, (line number, bytes) each; those outside of the time range are not counted."""
         parse = self.reader.parse
         for number, record in records:
+            self.lines = number + record.count(b"\n")
             event = parse(record)
             if event is None:
                 self._malformed(number, record)
@@ -67,6 +69,8 @@ class Account:
             ):
                 continue
             event.line = number
+            if event.fits and len(self.failures) < _QUOTED:
+                event.raw = record[:_LONGEST_QUOTE]
             self._take(event)
         self._close()
 

@@ -81,6 +81,7 @@ class Event:
     age: float | None = None
     size = -1
     text = b""
+    raw = b""
     joined: Fits | None = None
     last_good: float | None = None
     next_good: float | None = None

@@ -8,7 +8,10 @@ from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, Json, Owner, Remedy, Snippet, Verdict, leading
 from btdiag.core.report import CheckResult
 from btdiag.report.escape import block, plain
+from btdiag.report.headline import action_of, answer_of
+from btdiag.report.junit import details
 from btdiag.report.redact import redact_text
+from btdiag.report.verdicts import counts_at, exit_code_of
 
 __all__ = [
     "CheckResult",
@@ -21,9 +24,14 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Waiver",
+    "action_of",
+    "answer_of",
     "block",
+    "counts_at",
+    "details",
     "duration",
     "evidence",
+    "exit_code_of",
     "leading",
     "load_profile",
     "plain",
