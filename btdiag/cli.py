@@ -223,8 +223,8 @@ def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> 
 @FORMAT
 @click.option("--since", metavar="TIME", default=None, help="only what ended after it: 2026-11-26T08:00:00Z")
 @click.option("--until", metavar="TIME", default=None, help="only what began before it")
-@click.option("--backend-keepalive", metavar="DURATION", default=None, help="how long the backend keeps idle connections")
-@click.option("--lb-idle-timeout", metavar="DURATION", default=None, help="how long the load balancer keeps them")
+@click.option("--backend-keepalive", metavar="DURATION", default=None, help="how long the backend keeps idle ones")
+@click.option("--lb-idle-timeout", metavar="DURATION", default=None, help="how long the load balancer does")
 @click.option("--log-format", metavar="FORMAT", default=None, help="a format string of nginx, Apache or Envoy")
 @click.option("--config", metavar="FILE", default=None, help="nginx.conf: its log_format and keepalive_timeout")
 @click.option("--anonymize", is_flag=True, help="pseudonyms for addresses")

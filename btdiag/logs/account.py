@@ -18,7 +18,9 @@ _RETRIED = 50_000
 _QUOTED, _LONGEST_QUOTE = 5_000, 1_200  # failing lines whose text is kept, and how much of each
 _EXAMPLES = 5
 _KEEPS_AFTER = frozenset({"app_5xx", "rate_limited", "cors_preflight_refused"})
-_NEVER_SENT = frozenset({"refused", "no_healthy_target", "upstream_dns", "tls_to_backend", "connect_timeout", "overload"})
+_NEVER_SENT = frozenset(
+    {"refused", "no_healthy_target", "upstream_dns", "tls_to_backend", "connect_timeout", "overload"}
+)
 _LONGEST_HISTORY = 20_000
 _OTHER = b"(others)"
 
@@ -55,7 +57,9 @@ class Account:
         self._last_good: dict[bytes, float] = {}
         self._waiting: dict[bytes, list[Event]] = {}
 
-    def read(self, records: Iterable[tuple[int, bytes]], since: float | None = None, until: float | None = None) -> None:
+    def read(
+        self, records: Iterable[tuple[int, bytes]], since: float | None = None, until: float | None = None
+    ) -> None:
         """Take all records in, (line number, bytes) each; those outside of the time range are not counted."""
         parse = self.reader.parse
         for number, record in records:
@@ -64,8 +68,10 @@ class Account:
             if event is None:
                 self._malformed(number, record)
                 continue
-            if event is UNRELATED or (since is not None and event.end < since) or (
-                until is not None and event.start > until
+            if (
+                event is UNRELATED
+                or (since is not None and event.end < since)
+                or (until is not None and event.start > until)
             ):
                 continue
             event.line = number
@@ -105,7 +111,7 @@ class Account:
     def _follow(self, event: Event) -> None:
         """The idle age of its connection, where it went to the backend at all."""
         fits = event.fits
-        if fits and (fits[0] in _NEVER_SENT or event.made_by_backend is False and fits[0] == "rate_limited"):
+        if fits and (fits[0] in _NEVER_SENT or (event.made_by_backend is False and fits[0] == "rate_limited")):
             return
         if not fits and event.made_by_backend is False:
             return
@@ -150,6 +156,11 @@ class Account:
             self._waiting.setdefault(event.upstream, []).append(event)
         self.failures.append(event)
 
+    @property
+    def names_connections(self) -> bool:
+        """Whether idle ages are those of the very connection, not replayed."""
+        return self._ages is not None and self._ages.exact
+
     def _close(self) -> None:
         used = self.reader.counts
         self.formats = dict(sorted(used.items(), key=lambda pair: -pair[1]))
@@ -160,8 +171,8 @@ class Account:
         self._unserved()
 
     def _unserved(self) -> None:
-        """A service whose answers have a status all the same, and one answer that has none: it was cut off. A middleware
-        that hides the status hides it always (Traefik's buffering, retry)."""
+        """Where others have the origin's status and one answer has none, it was cut off. A middleware that hides the
+        status hides it always (Traefik's buffering, retry)."""
         if len(self.without_origin) * 2 < self.with_origin:
             for event in self.without_origin:
                 event.fits = ("cut_midbody",)

@@ -34,6 +34,7 @@ class Ages:
 
     def __init__(self, *, replays: bool) -> None:
         self.replays = replays
+        self.exact = False
         self._pools: dict[bytes, list[float]] = {}
         self._connections: dict[bytes, float] = {}
 
@@ -64,6 +65,7 @@ class Ages:
         return age
 
     def _exact(self, event: Event, keeps: bool) -> float | None:
+        self.exact = True
         key = event.upstream + b" " + event.connection
         idle_since = self._connections.pop(key, None)
         if keeps:

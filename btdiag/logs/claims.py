@@ -28,6 +28,14 @@ class Claim:
     sources: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the user said: both idle timeouts in seconds, None where nothing was said."""
+
+    keepalive_s: float | None = None
+    balancer_s: float | None = None
+
+
 RACE = "logs.no-request-meets-a-closing-connection"
 LINES = "logs.every-line-is-read"
 
@@ -128,8 +136,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="logs.preflights-are-answered",
         title="Browsers' preflight requests are answered.",
-        why="A preflight that gets an error keeps the web app from sending the request. A 2xx may still be refused by the"
-        " browser: a log does not hold the headers.",
+        why="A preflight that gets an error keeps the web app from sending the request. A 2xx may still be refused by"
+        " the browser: a log does not hold the headers.",
         kinds=("cors_preflight_refused",),
         answer="Preflight requests of browsers are refused",
         action="Let OPTIONS through to the API without authentication, or answer it in the load balancer",

@@ -1,7 +1,7 @@
 """Formats that begin as the common log format does: nginx, ingress-nginx and Apache, and any format string of theirs.
 
-A format is a list of literals and roles, made into one compiled expression; a tail of `name=value` pairs is learned from
-the first line that has it.
+A format is a list of literals and roles, made into one compiled expression; a tail of `name=value` pairs is learned
+from the first line that has it.
 """
 
 from __future__ import annotations
@@ -52,10 +52,17 @@ _COMBINED_ALONE = re.compile(rb"^" + _HEAD + _AGENT + rb'(?: "[^"]*")*\s*$')
 _COMMON = re.compile(rb"^" + _HEAD + rb"\s*$")
 _ATTEMPTS = rb"([^\s,]+(?:(?:, | : )[^\s,]+)*|)"
 _INGRESS = re.compile(
-    rb"^" + _HEAD + _AGENT + rb" (\d+) ([\d.]+|-) \[([^\]]*)\] \[([^\]]*)\] " + rb" ".join([_ATTEMPTS] * 4) + rb" (\w+|-)"
+    rb"^"
+    + _HEAD
+    + _AGENT
+    + rb" (\d+) ([\d.]+|-) \[([^\]]*)\] \[([^\]]*)\] "
+    + rb" ".join([_ATTEMPTS] * 4)
+    + rb" (\w+|-)"
 )
 _INGRESS_ROLES = (*_HEAD_ROLES, "agent", "", "request_time", "pool", "", "upstream_addr", "upstream_length", "urt",
                   "upstream_status", "request_id")  # fmt: skip
+_VALUE = rb'(?:"((?:[^"\\]|\\.)*)"|([^\s",]*(?:(?:, | : |,)[^\s",]+)*))'
+_LAST_VALUE = rb'(?:"((?:[^"\\]|\\.)*)"|([^"\n]*))'  # free text, as Apache's notes are
 _KEY = re.compile(rb' ([A-Za-z][\w-]{0,40})=(?="|[^\s=])| ([A-Za-z][\w-]{0,40})=(?= |$)')
 _MOST_KEYS = 40
 
@@ -76,7 +83,9 @@ class Pattern:
         match = self._match(line)
         if match is None:
             return None
-        return self._make({role: text for role, text in zip(self._roles, match.groups(), strict=True) if text is not None})
+        return self._make(
+            {role: text for role, text in zip(self._roles, match.groups(), strict=True) if text is not None}
+        )
 
 
 def combined() -> Pattern:
@@ -117,10 +126,9 @@ def _paired(keys: tuple[bytes, ...]) -> Pattern | None:
     roles = [short.get(name, "") for name in names]
     if sum(map(bool, roles)) < 2:
         return None
-    tail = b""
-    for index, key in enumerate(keys):
-        ends = rb"(?= " + re.escape(keys[index + 1]) + rb"=)" if index + 1 < len(keys) else rb"\s*$"
-        tail += rb" " + re.escape(key) + rb'="?(.*?)"?' + ends
+    tail = b"".join(rb" " + re.escape(key) + rb"=" + _VALUE for key in keys[:-1])
+    tail += rb" " + re.escape(keys[-1]) + rb"=" + _LAST_VALUE + rb"\s*$"
+    roles = [role for role in roles for _ in range(2)]  # a value with and without quotes
     regex = re.compile(rb"^" + _HEAD + _AGENT + tail, re.DOTALL)
     if short is APACHE_SHORT:
         return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), apache.event, "apache", "apache-rich", 1.0)
@@ -151,7 +159,9 @@ def of_format(text: str) -> Pattern:
         raise UsageError("--log-format: is longer than any log format")
     text = text.strip("\n")
     if _ENVOY_TOKEN.search(text) and "%START_TIME" in text:
-        found = _compiled(text, _ENVOY_TOKEN, lambda match: _ENVOY_ROLES.get(_operator(match), ""), envoy.event, "envoy")
+        found = _compiled(
+            text, _ENVOY_TOKEN, lambda match: _ENVOY_ROLES.get(_operator(match), ""), envoy.event, "envoy"
+        )
     elif _NGINX_TOKEN.search(text):
         roles = NGINX_ROLES
         found = _compiled(text, _NGINX_TOKEN, lambda match: roles.get(match[1] or match[2], ""), nginx.event, "nginx")

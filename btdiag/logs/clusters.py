@@ -15,9 +15,13 @@ RELATIVE = 0.02
 MOST_P = 0.001
 FEWEST = 3
 KNOWN_S: Mapping[float, str] = {
-    2.0: "gunicorn", 5.0: "uvicorn or Apache httpd", 6.0: "Node.js", 20.0: "Puma", 66.0: "Node.js with 65 s, as the API has",
+    2.0: "gunicorn",
+    5.0: "uvicorn or Apache httpd",
+    6.0: "Node.js",
+    20.0: "Puma",
+    66.0: "Node.js with 65 s, as the API has",
     75.0: "nginx",
-}  # fmt: skip
+}
 """After how many idle seconds servers close by default (Node closes a second after its setting)."""
 
 
@@ -59,7 +63,7 @@ def find(ages: Sequence[float], good: Mapping[int, int], resolution_s: float, ot
         count = bisect_right(usable, age + width) - index
         if count > best[0]:
             best = count, age, index
-    hits, low, index = best
+    hits, _, index = best
     inside = usable[index : index + hits]
     return _tested(inside, len(ages), good, others, resolution_s)
 

@@ -8,10 +8,10 @@ from typing import TextIO
 
 from btdiag.logs import clf, formats, joining, judging, reading, times
 from btdiag.logs.account import Account
+from btdiag.logs.claims import Told
 from btdiag.logs.house import UsageError, duration, plain
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.result import Result, conclude
-from btdiag.logs.results import Told
 
 _NODE = re.compile(r"_app\.[^/]*?_(\d{1,3}(?:\.\d{1,3}){3})_[0-9A-Za-z]+\.log(?:\.gz)?$")
 """The node's address in the name that an ALB gives to a log file."""

@@ -67,7 +67,9 @@ def _bar(x: float, y: float, width: float, height: float, color: str) -> str:
 
 
 def _label(x: float, y: float, text: str, anchor: str = "start", color: str = "#1b1b1b") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="12" text-anchor="{anchor}" fill="{color}">{html.escape(text)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="12" text-anchor="{anchor}" fill="{color}">{html.escape(text)}</text>'
+    )
 
 
 def _legend(kinds: Sequence[str]) -> str:
@@ -111,9 +113,13 @@ def _ages(result: Result, rows: Sequence[Row]) -> str:
     most = max(max(each["lost"] for each in bins), 1)
     rows_good = max(max(each["good"] for each in bins), 1)
     drawn = "".join(_pair(index, each, most, rows_good) for index, each in enumerate(bins))
-    drawn += "".join(_mark(name, value, last, number) for number, (name, value) in enumerate(marks) if value is not None)
+    drawn += "".join(
+        _mark(name, value, last, number) for number, (name, value) in enumerate(marks) if value is not None
+    )
     legend = _bar(_LEFT, 4, 12, 12, _COLORS[0]) + _label(_LEFT + 16, 15, f"lost (at most {most:,})")
-    legend += _bar(_LEFT + 150, 4, 12, 12, "#9fb8cf") + _label(_LEFT + 166, 15, f"good (at most {rows_good:,}, own scale)")
+    legend += _bar(_LEFT + 150, 4, 12, 12, "#9fb8cf") + _label(
+        _LEFT + 166, 15, f"good (at most {rows_good:,}, own scale)"
+    )
     return _framed(drawn + legend, most, "0 s", f"{last:.4g} s", "Idle age of connections, lost and good requests")
 
 

@@ -53,9 +53,10 @@ class Event:
 
     Times are seconds since 1970. `upstream` names the pool, `connection` the very connection to the backend, `fresh`
     whether it was new. `took` is how long the first attempt lasted. `fits` is empty for a good request; `sure` says
-    that the line alone settles the first of them. `retried` marks one that succeeded after a lost attempt, `same_address` that both went to one
-    address. `number`
-    is an nginx connection number; `ident` a request id. A line of an error log has `is_request` False.
+    that the line alone settles the first of them; `joined` is what is left of `fits` by other files. `retried` marks
+    one that succeeded after a lost attempt, `same_address` that both went to one address. `number` is an nginx
+    connection number; `ident` a request id. A line of an error log has `is_request` False. `last_good` and
+    `next_good` are when good requests of its upstream began, `raw` the beginning of the line.
     """
 
     line = 0

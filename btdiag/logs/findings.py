@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.logs import advice, times
-from btdiag.logs.claims import CLAIMS, HIDDEN, LINES, RACE, SHOWN_BY, Claim
+from btdiag.logs.claims import CLAIMS, HIDDEN, LINES, RACE, SHOWN_BY, Claim, Told
 from btdiag.logs.event import KINDS
 from btdiag.logs.groups import Group, fits_within, words
 from btdiag.logs.house import CheckResult, Remedy, Verdict
 from btdiag.logs.judging import Judged
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.race import race_result
-from btdiag.logs.results import Told, added, proofs, result, totals
+from btdiag.logs.results import added, proofs, result, totals
 from btdiag.logs.rows import Row
 
 
@@ -38,7 +38,9 @@ def _result(groups: Sequence[Group], claim: Claim, quoter: Quoter) -> CheckResul
     return _held(groups, claim)
 
 
-def _broken(claim: Claim, sure: list[tuple[Group, Row]], unsure: list[tuple[Group, Row]], quoter: Quoter) -> CheckResult:
+def _broken(
+    claim: Claim, sure: list[tuple[Group, Row]], unsure: list[tuple[Group, Row]], quoter: Quoter
+) -> CheckResult:
     lost = sum(row.count for _, row in sure)
     total = totals([group for group, _ in sure])
     kinds = Counter[str]()
@@ -147,5 +149,3 @@ def _whom(rows: Sequence[Row]) -> str:
 def _seen(rows: Sequence[tuple[Group, Row]]) -> str:
     upstreams = added(row.upstreams for _, row in rows)
     return ", ".join(f"{name}: {count:,}" for name, count in upstreams.most_common(4))
-
-

@@ -18,7 +18,12 @@ from btdiag.logs.result import Result
 from btdiag.logs.rows import MOST_LINES, Row, quantiles
 
 _GLYPHS = {Verdict.FAIL: "✗", Verdict.WARN: "!", Verdict.INCONCLUSIVE: "?", Verdict.PASS: "✓", Verdict.SKIP: "-"}
-_COLORS = {Verdict.FAIL: "\x1b[31m", Verdict.WARN: "\x1b[33m", Verdict.PASS: "\x1b[32m", Verdict.INCONCLUSIVE: "\x1b[35m"}
+_COLORS = {
+    Verdict.FAIL: "\x1b[31m",
+    Verdict.WARN: "\x1b[33m",
+    Verdict.PASS: "\x1b[32m",
+    Verdict.INCONCLUSIVE: "\x1b[35m",
+}
 _LEVEL = {Verdict.FAIL: "error", Verdict.WARN: "warning", Verdict.INCONCLUSIVE: "note"}
 _SNIPPETS = 2
 
@@ -98,7 +103,9 @@ def _check(check: CheckResult, result: Result) -> dict[str, Any]:
         "verdict": check.verdict.value,
         "owner": str(check.owner),
         "seen": result.quoter.name(check.seen),
-        "evidence": [{"kind": one.kind, "title": one.title, "data": _shown(one.data, result)} for one in check.evidence],
+        "evidence": [
+            {"kind": one.kind, "title": one.title, "data": _shown(one.data, result)} for one in check.evidence
+        ],
         "remedy": {
             "text": remedy.text,
             "action": remedy.action,
@@ -164,7 +171,12 @@ def _cell(text: str) -> str:
 
 
 def _markdown(result: Result) -> str:
-    lines = [f"## {result.verdict.upper()}: {_cell(result.headline)}", "", "| | Check | What | What to do |", "|---|---|---|---|"]
+    lines = [
+        f"## {result.verdict.upper()}: {_cell(result.headline)}",
+        "",
+        "| | Check | What | What to do |",
+        "|---|---|---|---|",
+    ]
     for check in result.checks:
         remedy = check.remedy.text if check.remedy else ""
         lines.append("| " + " | ".join(map(_cell, (check.verdict.value, check.id, check.summary, remedy))) + " |")
@@ -259,7 +271,10 @@ def _openmetrics(result: Result) -> str:
     for group in result.groups:
         for row in group.rows:
             kinds[row.kind, "yes" if row.sure else "no", group.product] += row.count
-    lines = ["# TYPE btdiag_logs_failures gauge", "# HELP btdiag_logs_failures Failed requests by kind that fits first."]
+    lines = [
+        "# TYPE btdiag_logs_failures gauge",
+        "# HELP btdiag_logs_failures Failed requests by kind that fits first.",
+    ]
     lines += [
         f'btdiag_logs_failures{{kind="{kind}",sure="{sure}",product="{product}"}} {count}'
         for (kind, sure, product), count in sorted(kinds.items())

@@ -95,9 +95,7 @@ def _names(event: Event) -> list[bytes]:
     if event.path:
         names.append(event.method + b" " + event.path)
         names.append(b"path " + event.path.partition(b"?")[0])
-    if event.status and not event.path:
-        names.append(b"status %d" % event.status)
-    elif event.status:
+    if (event.status and not event.path) or event.status:
         names.append(b"status %d" % event.status)
     return names
 
@@ -133,7 +131,7 @@ def _lend(event: Event, near: Sequence[Event]) -> None:
     if len(near) != 1:
         return
     lender = near[0]
-    if event.age is None:
+    if event.age is None and "race" in told(event):
         event.age = lender.age
     if event.took is None:
         event.took = lender.took

@@ -14,8 +14,9 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>btdiag logs: {verdict}</title><style>
-body{{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}}
-table{{border-collapse:collapse}}th,td{{border:1px solid #767676;padding:.2rem .6rem;text-align:left;vertical-align:top}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}}
+table{{border-collapse:collapse}}
+th,td{{border:1px solid #767676;padding:.2rem .6rem;text-align:left;vertical-align:top}}
 pre{{background:#f3f3f3;padding:.6rem;overflow-x:auto}}svg{{max-width:100%;height:auto}}
 .fail{{color:#9d0000}}.warn{{color:#7a4b00}}.pass{{color:#00561b}}
 @media(prefers-color-scheme:dark){{body{{color:#eee;background:#161616}}pre{{background:#262626}}.fail{{color:#ff9d9d}}
@@ -58,7 +59,9 @@ def _check(check: CheckResult, result: Result) -> str:
     if check.remedy:
         body += f"<p><strong>What to do:</strong> {_text(check.remedy.text)}</p>"
         for snippet in check.remedy.snippets:
-            body += f"<details><summary>{_text(snippet.product)}</summary><pre>{html.escape(snippet.code)}</pre></details>"
+            body += (
+                f"<details><summary>{_text(snippet.product)}</summary><pre>{html.escape(snippet.code)}</pre></details>"
+            )
     for evidence in check.evidence:
         title = f"<h4>{_text(evidence.title)}</h4>"
         if evidence.kind == "text" and isinstance(evidence.data, str):

@@ -1,4 +1,4 @@
-"""Lines of a log as they may be shown: without keys, cookies and query strings, with pseudonyms where asked for. Pure."""
+"""Lines of a log as they may be shown: without keys, cookies and query strings. Pure."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Quoter:
         self._names: dict[str, str] = {}
 
     def lines(self, rows: Sequence[Row]) -> str:
-        """The lines that show it, from the rows with the narrowest fits: first those whose age is nearest the others'."""
+        """The lines that show it; of a proved race those whose age is nearest the one at which the backend closes."""
         shown: list[str] = []
         for row in rows:
             for event in _chosen(row)[: max(_SHOWN - len(shown), 0)]:
-                age = f", {event.age:.3f} s idle" if event.age is not None else ""
+                age = f", {event.age:.3f} s idle" if event.age is not None and row.k_s is not None else ""
                 shown.append(f"{plain(row.file)}:{event.line}{age}: {self.text(event.raw)}")
         return "\n".join(shown)
 
@@ -57,6 +57,6 @@ def _chosen(row: Row) -> list[Event]:
     if row.k_s is None:
         return kept[:_SHOWN]
     k = row.k_s
-    return sorted(kept, key=lambda event: (round(abs((event.age if event.age is not None else 1e9) - k), 2), event.line))[
-        :_SHOWN
-    ]
+    return sorted(
+        kept, key=lambda event: (round(abs((event.age if event.age is not None else 1e9) - k), 2), event.line)
+    )[:_SHOWN]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from btdiag.logs import advice, results
 from btdiag.logs.ages import BINS_PER_S
-from btdiag.logs.claims import Claim
+from btdiag.logs.claims import Claim, Told
 from btdiag.logs.clusters import Cluster
 from btdiag.logs.groups import Group, words
 from btdiag.logs.house import CheckResult, Evidence, Verdict, evidence
-from btdiag.logs.quoting import Quoter
 from btdiag.logs.judging import Judged
+from btdiag.logs.quoting import Quoter
 from btdiag.logs.rows import Row, quantiles
 from btdiag.logs.times import shown
 
@@ -25,7 +25,7 @@ _PRODUCTS = {
 }  # fmt: skip
 
 
-def race_result(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Quoter) -> CheckResult:
+def race_result(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter) -> CheckResult:
     """The result, from the strongest evidence down."""
     proved = [(group, cluster) for group in groups if (cluster := _proof(group)) is not None]
     if proved:
@@ -49,14 +49,15 @@ def _strongest(proved: Sequence[tuple[Group, Cluster]]) -> tuple[Group, Cluster]
     return max(proved, key=lambda pair: pair[1].hits)
 
 
-def _proved(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Quoter, group: Group,
+def _proved(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter, group: Group,
             cluster: Cluster) -> CheckResult:  # fmt: skip
     rows = [row for one in groups for row in one.rows if row.kind in claim.kinds and len(row.fits) == 1]
     lost = sum(row.count for row in rows if row.kind == "race")
     retried = sum(row.count for row in rows if row.kind == "race_retried")
     who = _PRODUCTS.get(group.product, "the load balancer")
     total = results.totals(groups)
-    keeps = f"; {who} keeps them for {told.balancer_s:g} s" if told.balancer_s is not None else ""
+    kept_s = advice.kept_for(told, group.product)
+    keeps = f"; {who} keeps them for {kept_s:g} s" if kept_s is not None else ""
     what = _lost(lost, rows, groups) if lost else f"{retried:,} of {total or 0:,} requests"
     did = f"were {'lost' if lost else 'retried'}" if lost + retried != 1 else f"was {'lost' if lost else 'retried'}"
     summary = (
@@ -72,7 +73,7 @@ def _proved(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Q
         if lost
         else f"The backend closes kept connections after {cluster.k_s:.4g} s idle; retries hide it"
     )
-    remedy = advice.order(cluster.k_s, told.balancer_s, told.keepalive_s)
+    remedy = advice.order(cluster.k_s, told, group.product)
     return results.result(
         claim, Verdict.FAIL, summary, answer=answer, remedy=remedy, seen=f"closes after {cluster.k_s:.4g} s idle",
         expected="the backend keeps idle connections longer than the load balancer does",
@@ -81,7 +82,7 @@ def _proved(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Q
 
 
 def _lost(lost: int, rows: Sequence[Row], groups: Sequence[Group]) -> str:
-    """"134 of 41,210 POSTs" where all lost ones were of one method, else of all requests."""
+    """ "134 of 41,210 POSTs" where all lost ones were of one method, else of all requests."""
     methods = results.added(row.methods for row in rows if row.kind == "race")
     if len(methods) == 1:
         method = next(iter(methods))
@@ -101,7 +102,7 @@ def _ages(rows: Sequence[Row]) -> Evidence:
     return evidence.table("Idle age of the connection in seconds", ("kind", "count", "p10", "p50", "p90"), table)
 
 
-def _open(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Quoter,
+def _open(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
           rows: Sequence[Row]) -> CheckResult:  # fmt: skip
     lost = sum(row.count for row in rows)
     widest = max(rows, key=lambda row: row.count)
@@ -119,7 +120,7 @@ def _open(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Quo
         return results.result(
             claim, Verdict.WARN, summary, evidence=results.proofs(rows, quoter),
             answer=f"Requests are likely lost when the backend closes connections idle for {cluster.k_s:.3g} s",
-            remedy=advice.order(cluster.k_s if cluster.known else None, told.balancer_s, told.keepalive_s),
+            remedy=advice.order(cluster.k_s if cluster.known else None, told, groups[0].product),
         )  # fmt: skip
     product = next(group.product for group in groups if any(row in group.rows for row in rows))
     summary = (
@@ -132,7 +133,7 @@ def _open(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Quo
     )  # fmt: skip
 
 
-def _masked(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Quoter,
+def _masked(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
             rows: Sequence[Row]) -> CheckResult:  # fmt: skip
     count = sum(row.count for row in rows)
     summary = (
@@ -142,11 +143,11 @@ def _masked(groups: Sequence[Group], claim: Claim, told: results.Told, quoter: Q
     return results.result(
         claim, Verdict.WARN, summary, evidence=results.proofs(rows, quoter),
         answer="The load balancer meets connections that the backend closes; retries hide it so far",
-        remedy=advice.order(None, told.balancer_s, told.keepalive_s),
+        remedy=advice.order(None, told, groups[0].product),
     )  # fmt: skip
 
 
-def _sound(groups: Sequence[Group], claim: Claim, told: results.Told) -> CheckResult:
+def _sound(groups: Sequence[Group], claim: Claim, told: Told) -> CheckResult:
     """No candidate: how far the log speaks for it."""
     if any(group.product == "haproxy" for group in groups):
         return results.result(
@@ -160,25 +161,29 @@ def _sound(groups: Sequence[Group], claim: Claim, told: results.Told) -> CheckRe
             claim, Verdict.INCONCLUSIVE,
             "No lost request is logged, but these logs do not show how long connections had been idle",
         )  # fmt: skip
+    exact = all(one.account.names_connections for one in _speakers(groups))
     limit = min((value for value in (told.balancer_s, told.keepalive_s) if value is not None), default=None)
     longest = max(max(one.account.good_ages, default=0) for one in _speakers(groups)) / BINS_PER_S
     if limit is None:
+        how = f"the longest had been idle for {longest:.4g} s" if exact else (
+            f"the longest pause before one was {longest:.4g} s, after which the connection may have been a new one"
+        )  # fmt: skip
         return results.result(
             claim, Verdict.PASS,
-            f"None of {reused:,} requests on reused connections was lost; the longest had been idle for {longest:.4g} s,"
-            " and nothing is known beyond (--lb-idle-timeout and --backend-keepalive say what matters)",
+            f"None of {reused:,} requests that could ride a kept connection was lost; {how}; what happens near the idle"
+            " timeouts is only known with them (--lb-idle-timeout, --backend-keepalive)",
         )  # fmt: skip
     near = sum(
         count
         for one in _speakers(groups)
         for bin_, count in one.account.good_ages.items()
-        if bin_ / BINS_PER_S >= _NEAR * limit
+        if _NEAR * limit <= bin_ / BINS_PER_S <= limit
     )
     verdict = Verdict.PASS if near >= _ENOUGH else Verdict.INCONCLUSIVE
     return results.result(
         claim, verdict,
-        f"None of {reused:,} requests on reused connections was lost; {near:,} of them rode connections idle for"
-        f" {_NEAR * limit:.4g} s or more, near the idle timeout of {limit:g} s"
+        f"None of {reused:,} requests that could ride a kept connection was lost; {near:,} of them came"
+        f" {_NEAR * limit:.4g} to {limit:g} s after the one before, near the idle timeout"
         + ("" if near >= _ENOUGH else ": too few to say that none would be lost"),
     )  # fmt: skip
 

@@ -22,7 +22,9 @@ _WRAPPED = re.compile(
     rb"^(?:\[pod/\S+\] )?(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )(?:stdout|stderr) [FP] |^\[pod/\S+\] "
     rb"|^[\w.-]{1,80} {1,20}\| "
 )
-_SYSLOG = re.compile(rb"^(?:<\d{1,3}>)?(?:1 )?(?:\w{3} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ [\w./-]+(?:\[\d+\])?: ")
+_SYSLOG = re.compile(
+    rb"^(?:<\d{1,3}>)?(?:1 )?(?:\w{3} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ [\w./-]+(?:\[\d+\])?: "
+)
 
 
 class Records(Protocol):
@@ -161,5 +163,3 @@ class Reader:
         ]  # fmt: skip
         paired = clf.with_pairs(line)
         return [*found, *([paired] if paired is not None else []), clf.combined(), clf.common()]
-
-

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from btdiag.logs import findings
-from btdiag.logs.claims import CLAIM_OF
+from btdiag.logs.claims import CLAIM_OF, Told
 from btdiag.logs.groups import Group, groups_of
 from btdiag.logs.house import CheckResult, Verdict, action_of, answer_of, exit_code_of, leading
 from btdiag.logs.judging import Judged
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.results import Told
 from btdiag.logs.rows import Row, rows_of
 
 

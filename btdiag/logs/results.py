@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from btdiag.logs.claims import Claim
 from btdiag.logs.groups import Group, words
@@ -14,14 +13,6 @@ from btdiag.logs.rows import Row
 
 _FAMILY = "logs"
 _SHOWN_ROWS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What the user said: both idle timeouts in seconds, None where nothing was said."""
-
-    keepalive_s: float | None = None
-    balancer_s: float | None = None
 
 
 def result(claim: Claim, verdict: Verdict, summary: str, *, evidence: Sequence[Evidence] = (),

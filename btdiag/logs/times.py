@@ -1,4 +1,4 @@
-"""Time stamps as load balancers write them, to seconds since 1970. Remembered: neighbours in a log share their second."""
+"""Time stamps as load balancers write them, to seconds since 1970. Pure."""
 
 from __future__ import annotations
 

@@ -157,7 +157,11 @@ class ErrorLog:
             return self._threads.get(thread) or _follower(text)
         if b"AH01110" in text:
             stalled = b"(70007)" in text
-            return (("cut_midbody", "upstream_timeout", "client_abort") if stalled else ("cut_midbody",)), not stalled, b""
+            return (
+                (("cut_midbody", "upstream_timeout", "client_abort") if stalled else ("cut_midbody",)),
+                not stalled,
+                b"",
+            )
         for code, fits, sure in _CODES:
             if code in text:
                 return self._remember(thread, fits, sure, b"")

@@ -137,7 +137,9 @@ class CloudFront:
             index = columns.get(name, -1)
             return words[index] if 0 <= index < len(words) else b"-"
 
-        stamp = number(word(b"timestamp")) if b"timestamp" in columns else times.iso(word(b"date") + b" " + word(b"time"))
+        stamp = (
+            number(word(b"timestamp")) if b"timestamp" in columns else times.iso(word(b"date") + b" " + word(b"time"))
+        )
         status = word(b"sc-status")
         if stamp is None or not status.isdigit() or len(status) > 3:
             return None
@@ -160,8 +162,12 @@ class CloudFront:
         return of_backend(found, found.status)
 
 
-_PLAIN = frozenset({b"Hit", b"Miss", b"RefreshHit", b"Error", b"Redirect", b"Pass", b"LambdaGeneratedResponse",
-                    b"FunctionGeneratedResponse", b"OriginShieldHit", b"MissGeneratedResponse", b"AccessDenied"})  # fmt: skip
+_PLAIN = frozenset(
+    {
+        b"Hit", b"Miss", b"RefreshHit", b"Error", b"Redirect", b"Pass", b"LambdaGeneratedResponse",
+        b"FunctionGeneratedResponse", b"OriginShieldHit", b"MissGeneratedResponse", b"AccessDenied",
+    }
+)  # fmt: skip
 
 
 class ApiGateway:

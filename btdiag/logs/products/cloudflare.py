@@ -26,6 +26,15 @@ _CODES: Mapping[int, tuple[Fits, bool]] = {
     504: (("upstream_timeout", "connect_timeout"), False),
 }
 
+_TEXTS = (
+    ("method", "ClientRequestMethod"),
+    ("path", "ClientRequestURI"),
+    ("client", "ClientIP"),
+    ("agent", "ClientRequestUserAgent"),
+    ("ident", "RayID"),
+    ("upstream", "OriginIP"),
+)
+
 
 class Logpush:
     """One JSON record a request."""
@@ -47,8 +56,7 @@ class Logpush:
         found = Event()
         found.status = code = int(status)
         found.start, found.end = start, end if end is not None else start
-        for name, key in (("method", "ClientRequestMethod"), ("path", "ClientRequestURI"), ("client", "ClientIP"),
-                          ("agent", "ClientRequestUserAgent"), ("ident", "RayID"), ("upstream", "OriginIP")):  # fmt: skip
+        for name, key in _TEXTS:
             setattr(found, name, str(record.get(key) or "").encode("utf-8", "replace"))
         shakes = [number(record.get(f"Origin{kind}HandshakeDurationMs")) for kind in ("TCP", "TLS")]
         found.fresh = any(shakes) if None not in shakes else None

@@ -1,4 +1,4 @@
-"""What several products share: how a request line and a list of attempts are written, and the application's own word."""
+"""What several products share: request lines, lists of attempts, and the application's own answers. Pure."""
 
 from __future__ import annotations
 

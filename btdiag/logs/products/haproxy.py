@@ -15,11 +15,14 @@ from btdiag.logs.products.common import of_backend, split_request
 from btdiag.logs.times import number
 
 _LINE = re.compile(
-    rb'^(?:.{0,200}?haproxy\[\d+\]: )?(?:\S+ )?(\S+):(\d+) \[([^\]]{20,40})\] (\S+) ([^\s/]+)/(\S+) '
-    rb'\+?(-?\d+)/(-?\d+)/(-?\d+)/(-?\d+)/\+?(-?\d+) (\d{3}|-1) \+?(\d+) \S+ \S+ (\S{4}) '
-    rb'\d+/\d+/\d+/\d+/\+?\d+ \d+/\d+ (?:\{.*?\} )*"([^"]*)'
+    rb"^(?:.{0,200}?haproxy\[\d+\]: )?(?:\S+ )?(\S+):(\d+) \[([^\]]{20,40})\] (\S+) ([^\s/]+)/(\S+) "
+    rb"\+?(-?\d+)/(-?\d+)/(-?\d+)/(-?\d+)/\+?(-?\d+) (\d{3}|-1) \+?(\d+) \S+ \S+ (\S{4}) "
+    rb'\d+/\d+/\d+/\d+/\+?\d+ \d+/\d+ (?:\{[^}]*\} )*"([^"]*)'
 )
-_TALK = re.compile(rb"^(?:.{0,200}?haproxy\[\d+\]: )(?:\[\w+\] .*|(?:Proxy|Server|Backend|backend|proxy) |Stopping|.*? (?:SSL handshake failure|Connection closed|Timeout|Connection error))")
+_TALK = re.compile(
+    rb"^(?:.{0,200}?haproxy\[\d+\]: )(?:\[\w+\] .*|(?:Proxy|Server|Backend|backend|proxy) |Stopping"
+    rb"|.*? (?:SSL handshake failure|Connection closed|Timeout|Connection error))"
+)
 _HEALTH = re.compile(rb"Server (\S+?)/(\S+) is DOWN, reason: ([^,]*)(?:.*?info: \"([^\"]*)\")?")
 _CLIENT_LEFT = (b"CH", b"CD", b"CC", b"CQ", b"CL")
 _STATES: Mapping[bytes, tuple[Fits, bool]] = {

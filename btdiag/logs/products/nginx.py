@@ -192,9 +192,7 @@ def _without_connect_time(took: float | None) -> Fits:
     return (*closed_after(took), "refused", "tls_to_backend", "response_too_large")
 
 
-_ERROR = re.compile(
-    rb"^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] (\d+)#\d+: (?:\*(\d+) )?(.*)", re.DOTALL
-)
+_ERROR = re.compile(rb"^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] (\d+)#\d+: (?:\*(\d+) )?(.*)", re.DOTALL)
 _ERROR_FIELDS = re.compile(rb', (client|request|upstream|host): ("(?:[^"\\]|\\.)*"|[^,]*)')
 _URL_HOST = re.compile(rb"^\w+://([^/]+)")
 _CLOSED: Fits = (*closed_after(None), "race_retried")
