@@ -115,7 +115,8 @@ def _down_moments(failures: Sequence[Event]) -> dict[bytes, list[float]]:
     """When connections were refused, by upstream, and under b"" by any."""
     moments: dict[bytes, list[float]] = defaultdict(list)
     for event in failures:
-        if event.fits[0] in _UNREACHABLE or "refused" in event.fits[:2]:
+        fits = event.joined if event.joined is not None else event.fits
+        if fits[0] in _UNREACHABLE or "refused" in fits[:2]:
             moments[event.upstream].append(event.start)
             if event.upstream:
                 moments[b""].append(event.start)

@@ -125,8 +125,6 @@ def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             if not line or _is_request(line):
                 yield begun, b"\n".join(record)
                 record = []
-                if not line:
-                    continue
             elif line[:1] in b"-*" or line[:1] == b" ":
                 if len(record) < 20_000:
                     record.append(line)

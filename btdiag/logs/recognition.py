@@ -17,6 +17,8 @@ from btdiag.logs.products import apache, aws, azure, caddy, cloudflare, envoy, g
 LONGEST = 1 << 20
 """Bytes of a line that are looked at: a 414 logs the whole URL; what is longer is no line of a log."""
 
+_DEEPEST = 3  # wrappers around a line: a container's, a syslog's
+_PREFIX = 400  # bytes in which a wrapper ends
 _TRIES = 5_000  # lines that no known parser reads, before the search for others ends
 _WRAPPED = re.compile(
     rb"^(?:\[pod/\S+\] )?(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )(?:stdout|stderr) [FP] |^\[pod/\S+\] "
@@ -86,23 +88,29 @@ class Reader:
         self._given = given is not None
         self._records = _records()
         self._tries = 0
+        self._prefix: re.Pattern[bytes] | None = None
         self.used: dict[str, Parser | Records] = {}
         self.counts: dict[str, int] = {}
         self.told: Parser | Records | None = None
 
-    def parse(self, line: bytes) -> Event | None:
-        """The event of a line; None for one that is cut or in no known format. `told` is the format that read it."""
-        if len(line) > LONGEST:
+    def parse(self, line: bytes, depth: int = 0) -> Event | None:
+        """The event of a line; None for one that is cut or in no known format. `told` is the format that read it;
+        `depth` counts what was put around it and is taken off already."""
+        if len(line) > LONGEST or depth > _DEEPEST:
             return None
         if line[:1] == b"{":
-            return self._json(line)
+            return self._json(line, depth)
+        if self._prefix is not None and depth == 0:
+            prefix = self._prefix.match(line[:_PREFIX])
+            if prefix is not None:
+                return self.parse(line[prefix.end() :], depth + 1)
         for index, parser in enumerate(self._texts):
             found = parser.parse(line)
             if found is not None:
                 if index:
                     self._texts.insert(0, self._texts.pop(index))
                 return self._count(parser, found)
-        return self._new(line)
+        return self._new(line, depth)
 
     def _count(self, parser: Parser | Records, found: Event) -> Event:
         name = parser.format
@@ -112,7 +120,7 @@ class Reader:
         self.used[name] = parser
         return found
 
-    def _json(self, line: bytes) -> Event | None:
+    def _json(self, line: bytes, depth: int) -> Event | None:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
@@ -121,7 +129,7 @@ class Reader:
             return None
         inner = record.get("log") if "stream" in record else None
         if isinstance(inner, str) and len(record) <= 6:  # Docker's json-file
-            return self.parse(inner.rstrip("\n").encode("utf-8", "replace")) if not inner.startswith('{"log"') else None
+            return self.parse(inner.rstrip("\n").encode("utf-8", "replace"), depth + 1)
         for index, kind in enumerate(self._records):
             if kind.accepts(record):
                 if index:
@@ -133,16 +141,18 @@ class Reader:
                 return None if found is None else self._count(kind, found)
         return None
 
-    def _new(self, line: bytes) -> Event | None:
+    def _new(self, line: bytes, depth: int) -> Event | None:
         """A parser for a line that none has read so far, in the order from the most particular to the most general."""
         if self._tries > _TRIES:
             return None
         self._tries += 1
         for pattern in (_WRAPPED, _SYSLOG):
-            prefix = pattern.match(line[:400])
+            prefix = pattern.match(line[:_PREFIX])
             if prefix and (pattern is _WRAPPED or b"haproxy[" not in prefix[0]):
-                self._tries -= 1
-                return self.parse(line[prefix.end() :])
+                found = self.parse(line[prefix.end() :], depth + 1)
+                if found is not None and self._prefix is None and depth == 0:
+                    self._prefix = pattern
+                return found
         if self._given:
             return None
         for parser in self._candidates(line):
