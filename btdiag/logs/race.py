@@ -15,7 +15,7 @@ from btdiag.logs.quoting import Quoter
 from btdiag.logs.rows import Row, quantiles
 from btdiag.logs.times import shown
 
-_NEAR = 0.9
+_NEAR, _BEYOND = 0.9, 1.05  # of the idle timeout; Node closes a second after its setting
 _ENOUGH = 3  # reuses near the timeout without a failure; fewer say nothing
 _PRODUCTS = {
     "nginx": "nginx", "apache": "Apache httpd", "haproxy": "HAProxy", "envoy": "Envoy", "traefik": "Traefik",
@@ -161,29 +161,54 @@ def _sound(groups: Sequence[Group], claim: Claim, told: Told) -> CheckResult:
             claim, Verdict.INCONCLUSIVE,
             "No lost request is logged, but these logs do not show how long connections had been idle",
         )  # fmt: skip
+    if told.balancer_s is not None and told.keepalive_s is not None:
+        return _by_order(claim, told.balancer_s, told.keepalive_s, reused)
+    limit = told.balancer_s if told.balancer_s is not None else told.keepalive_s
+    return _beyond(groups, claim, reused) if limit is None else _near(groups, claim, reused, limit)
+
+
+def _by_order(claim: Claim, balancer_s: float, keepalive_s: float, reused: int) -> CheckResult:
+    """Both timeouts are told: the order decides, whatever has not been met so far."""
+    said = f"None of {reused:,} requests that could ride a kept connection was lost"
+    if balancer_s < keepalive_s:
+        why = f"the load balancer lets go after {balancer_s:g} s, before the backend does after {keepalive_s:g} s"
+        return results.result(claim, Verdict.PASS, f"{said}, and {why}")
+    why = f"the backend closes after {keepalive_s:g} s, and the load balancer keeps connections for {balancer_s:g} s"
+    told = Told(keepalive_s=keepalive_s, balancer_s=balancer_s)
+    return results.result(
+        claim, Verdict.WARN, f"{said} so far, but {why}: a request that comes then is lost",
+        answer="The backend closes idle connections before the load balancer lets go of them",
+        remedy=advice.order(None, told, ""),
+    )  # fmt: skip
+
+
+def _beyond(groups: Sequence[Group], claim: Claim, reused: int) -> CheckResult:
+    """No timeout is told: how far the log itself reaches."""
     exact = all(one.account.names_connections for one in _speakers(groups))
-    limit = min((value for value in (told.balancer_s, told.keepalive_s) if value is not None), default=None)
     longest = max(max(one.account.good_ages, default=0) for one in _speakers(groups)) / BINS_PER_S
-    if limit is None:
-        how = f"the longest had been idle for {longest:.4g} s" if exact else (
-            f"the longest pause before one was {longest:.4g} s, after which the connection may have been a new one"
-        )  # fmt: skip
-        return results.result(
-            claim, Verdict.PASS,
-            f"None of {reused:,} requests that could ride a kept connection was lost; {how}; what happens near the idle"
-            " timeouts is only known with them (--lb-idle-timeout, --backend-keepalive)",
-        )  # fmt: skip
+    how = f"the longest had been idle for {longest:.4g} s"
+    if not exact:
+        how = f"the longest pause before one was {longest:.4g} s, after which the connection may have been a new one"
+    return results.result(
+        claim, Verdict.PASS,
+        f"None of {reused:,} requests that could ride a kept connection was lost; {how}; what happens near the idle"
+        " timeouts is only known with them (--lb-idle-timeout, --backend-keepalive)",
+    )  # fmt: skip
+
+
+def _near(groups: Sequence[Group], claim: Claim, reused: int, limit: float) -> CheckResult:
+    """One timeout is told: how many requests came when it ran out."""
+    low, high = _NEAR * limit, _BEYOND * limit
     near = sum(
         count
         for one in _speakers(groups)
         for bin_, count in one.account.good_ages.items()
-        if _NEAR * limit <= bin_ / BINS_PER_S <= limit
+        if low <= bin_ / BINS_PER_S <= high
     )
-    verdict = Verdict.PASS if near >= _ENOUGH else Verdict.INCONCLUSIVE
     return results.result(
-        claim, verdict,
+        claim, Verdict.PASS if near >= _ENOUGH else Verdict.INCONCLUSIVE,
         f"None of {reused:,} requests that could ride a kept connection was lost; {near:,} of them came"
-        f" {_NEAR * limit:.4g} to {limit:g} s after the one before, near the idle timeout"
+        f" {low:.4g} to {high:.4g} s after the one before, near the idle timeout"
         + ("" if near >= _ENOUGH else ": too few to say that none would be lost"),
     )  # fmt: skip
 

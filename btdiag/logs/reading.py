@@ -94,7 +94,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:
-    file = raw if hasattr(raw, "peek") else io.BufferedReader(raw, _BLOCK)  # type: ignore[type-var]
+    file = raw if hasattr(raw, "peek") else io.BufferedReader(raw, _BLOCK)
     magic = file.peek(4)[:4]
     if magic.startswith(_GZIP):
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]

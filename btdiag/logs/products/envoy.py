@@ -128,6 +128,13 @@ _ISTIO = re.compile(
     _BEGIN + rb'(\S+) (\S+) "((?:[^"\\]|\\.)*)" (\d+|-) (\d+|-) (\d+|-) (\d+|-) "([^"]*)" "((?:[^"\\]|\\.)*)" '
     rb'"([^"]*)" "([^"]*)" "([^"]*)" (\S+) (\S+) (\S+) (\S+)'
 )
+_ISTIO_ROLES = (
+    "start", "request", "status", "flags", "details", "", "failure", "", "", "duration_ms", "", "", "agent",
+    "request_id", "", "upstream_host", "cluster", "local_address",
+)  # fmt: skip
+_DEFAULT_ROLES = (
+    "start", "request", "status", "flags", "", "", "duration_ms", "", "", "agent", "request_id", "", "upstream_host",
+)  # fmt: skip
 _TALK = re.compile(rb"^\[\d{4}-\d\d-\d\d [\d:.]+\]\[\d+\]\[\w+\]|^\d{4}-\d\d-\d\dT[\d:.]+Z\t\w+\t")
 
 
@@ -142,14 +149,10 @@ class TextLog:
         match = _ISTIO.match(line)
         if match is not None:
             self.format = "istio-default"
-            names = ("start", "request", "status", "flags", "details", "", "failure", "", "", "duration_ms", "", "",
-                     "agent", "request_id", "", "upstream_host", "cluster", "local_address")  # fmt: skip
-            return event(dict(zip(names, match.groups(), strict=False)))
+            return event(dict(zip(_ISTIO_ROLES, match.groups(), strict=False)))
         match = _DEFAULT.match(line)
         if match is not None:
-            names = ("start", "request", "status", "flags", "", "", "duration_ms", "", "", "agent", "request_id", "",
-                     "upstream_host")  # fmt: skip
-            return event(dict(zip(names, match.groups(), strict=False)))
+            return event(dict(zip(_DEFAULT_ROLES, match.groups(), strict=False)))
         return UNRELATED if _TALK.match(line) else None
 
 
