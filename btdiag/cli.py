@@ -94,8 +94,9 @@ def explain(check_id: str, checks_dir: str | None) -> int:
     """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab."""
     from btdiag.engine.catalogue import explain_check
     from btdiag.lint.catalogue import explain as explain_rule
+    from btdiag.logs.claims import explain as explain_claim
 
-    click.echo(explain_rule(check_id) or explain_check(check_id, _folder(checks_dir)))
+    click.echo(explain_rule(check_id) or explain_claim(check_id) or explain_check(check_id, _folder(checks_dir)))
     return 0
 
 

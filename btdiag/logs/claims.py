@@ -46,7 +46,7 @@ CLAIMS: tuple[Claim, ...] = (
         why="When the backend closes idle connections sooner than the load balancer lets go of them, a request can meet"
         " the closing: the client sees a 502 (or 503, or an empty reply), and the API logs nothing.",
         kinds=("race", "race_retried"),
-        answer="Requests are lost on connections that the backend closes while the load balancer keeps them",
+        answer="Requests are lost on connections that the backend closes and the load balancer keeps",
         action="Raise the backend's keep-alive timeout above the load balancer's idle timeout",
         hop="load balancer",
         owner=Owner.LOAD_BALANCER,
@@ -168,6 +168,17 @@ CLAIMS: tuple[Claim, ...] = (
 )
 """In the order in which a headline speaks of them."""
 
+READ = Claim(
+    id=LINES,
+    title="Every line of the files is read.",
+    kinds=(),
+    hop="config",
+    owner="",
+    why="What is not read is not judged: cut lines are counted and shown.",
+    answer="Some lines could not be read",
+    action="Give the format with --log-format",
+)
+
 CLAIM_OF: Mapping[str, Claim] = {kind: claim for claim in CLAIMS for kind in claim.kinds}
 assert set(CLAIM_OF) == set(KINDS)
 
@@ -197,3 +208,21 @@ SHOWN_BY: Mapping[str, str] = {
     "caddy": "the error log",
     "traefik": "the access log as JSON",
 }
+
+
+def table() -> str:
+    """The checks as a table in Markdown: id and claim."""
+    rows = ["| check | claim |", "|---|---|"]
+    return "\n".join([*rows, *(f"| `{claim.id}` | {claim.title} |" for claim in (*CLAIMS, READ))]) + "\n"
+
+
+def explain(id_: str) -> str | None:
+    """What `btdiag explain` prints for a check of logs; None for an id that is none."""
+    claim = next((one for one in (*CLAIMS, READ) if one.id == id_), None)
+    if claim is None:
+        return None
+    kinds = [f"  {kind}: {KINDS[kind]}" for kind in claim.kinds]
+    against = ["", "What speaks against it, a request that was", *kinds] if kinds else []
+    sources = ["", "Sources:", *(f"  {source}" for source in claim.sources)] if claim.sources else []
+    head = [f"{claim.id}: {claim.title}", "", claim.why, *against, "", f"What to do: {claim.action}."]
+    return "\n".join([*head, "Judged by btdiag logs, from files alone.", *sources])

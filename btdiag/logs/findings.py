@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.logs import advice, times
-from btdiag.logs.claims import CLAIMS, HIDDEN, LINES, RACE, SHOWN_BY, Claim, Told
+from btdiag.logs.claims import CLAIMS, HIDDEN, RACE, READ, SHOWN_BY, Claim, Told
 from btdiag.logs.event import KINDS
 from btdiag.logs.groups import Group, fits_within, words
 from btdiag.logs.house import CheckResult, Remedy, Verdict
@@ -106,22 +106,17 @@ def _follows(one: CheckResult, race: CheckResult) -> CheckResult:
 
 
 def _lines(files: Sequence[Judged]) -> CheckResult:
-    claim = Claim(
-        id=LINES, title="Every line of the files is read.", kinds=(), hop="config", owner="",
-        why="What is not read is not judged: cut lines are counted and shown.",
-        answer="Some lines could not be read", action="Give the format with --log-format",
-    )  # fmt: skip
     cut = sum(one.account.malformed for one in files)
     total = sum(one.account.lines for one in files)
     if not cut:
-        return result(claim, Verdict.PASS, f"All {total:,} lines were read")
+        return result(READ, Verdict.PASS, f"All {total:,} lines were read")
     where = ", ".join(
         f"{one.account.path} line {', '.join(map(str, one.account.malformed_lines))}"
         for one in files
         if one.account.malformed
     )
     verdict = Verdict.WARN if cut * 100 > total else Verdict.PASS
-    return result(claim, verdict, f"{cut:,} of {total:,} lines are cut or in no known format: {where[:300]}")
+    return result(READ, verdict, f"{cut:,} of {total:,} lines are cut or in no known format: {where[:300]}")
 
 
 def _entries(lost: int, total: int | None) -> str:
