@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from btdiag.logs.house import UsageError, plain
 from btdiag.logs.recognition import LONGEST
@@ -94,10 +94,10 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:
-    file = raw if hasattr(raw, "peek") else io.BufferedReader(raw, _BLOCK)
+    file = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw), _BLOCK)
     magic = file.peek(4)[:4]
     if magic.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     if magic == _ZSTD:
         return _zstd(file)
     return file
@@ -106,7 +106,7 @@ def _unpacked(raw: BinaryIO) -> BinaryIO:
 def _zstd(file: BinaryIO) -> BinaryIO:
     import zstandard  # only who has such a file needs it
 
-    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)  # type: ignore[return-value]
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)
 
 
 BROKEN = (OSError, EOFError, zlib.error)
