@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from btdiag.logs.ages import Ages, bin_of
 from btdiag.logs.event import UNRELATED, Event, Parser
 from btdiag.logs.products.common import path_class
+from btdiag.logs.quick import Quick
 from btdiag.logs.recognition import Reader
 
 MOST_FAILURES = 200_000
@@ -21,7 +22,6 @@ _KEEPS_AFTER = frozenset({"app_5xx", "rate_limited", "cors_preflight_refused"})
 _NEVER_SENT = frozenset(
     {"refused", "no_healthy_target", "upstream_dns", "tls_to_backend", "connect_timeout", "overload"}
 )
-_LONGEST_HISTORY = 20_000
 _OTHER = b"(others)"
 
 
@@ -40,13 +40,11 @@ class Account:
         self.retried: list[Event] = []
         self.retries = 0
         self.good_ages: Counter[int] = Counter()
-        self.good = 0
+        self.good = self.quick = 0
         self.fresh = 0
         self.methods: Counter[bytes] = Counter()
         self.good_by_upstream: Counter[bytes] = Counter()
         self.good_by_path: Counter[bytes] = Counter()
-        self.requests_by_upstream: Counter[bytes] = Counter()
-        self.minutes: Counter[int] = Counter()
         self.without_origin: list[Event] = []
         self.with_origin = 0
         self.resolution_s = 1e-3
@@ -61,24 +59,50 @@ class Account:
         self, records: Iterable[tuple[int, bytes]], since: float | None = None, until: float | None = None
     ) -> None:
         """Take all records in, (line number, bytes) each; those outside of the time range are not counted."""
-        parse = self.reader.parse
+        reader = self.reader
+        whole = since is None and until is None
         for number, record in records:
+            fast = reader.quick if whole else None
+            if fast is not None and (match := fast.match(record)) is not None:
+                self._good(fast, match.groups(), number)
+                continue
             self.lines = number + record.count(b"\n")
-            event = parse(record)
+            event = reader.parse(record)
             if event is None:
                 self._malformed(number, record)
                 continue
-            if (
-                event is UNRELATED
-                or (since is not None and event.end < since)
-                or (until is not None and event.start > until)
-            ):
+            outside = (since is not None and event.end < since) or (until is not None and event.start > until)
+            if event is UNRELATED or outside:
                 continue
             event.line = number
             if event.fits and len(self.failures) < _QUOTED:
                 event.raw = record[:_LONGEST_QUOTE]
             self._take(event)
         self._close()
+
+    def _good(self, fast: Quick, groups: tuple[bytes, ...], number: int) -> None:
+        """A plainly good line, as `_take` would have it, without the making of an event."""
+        span = fast.span(groups)
+        self.lines = number
+        if span is None:
+            self._malformed(number, groups[0])
+            return
+        begin, end = span
+        if self.first is None or self.last is None:
+            self.first, self.last = begin, end
+        elif end > self.last:
+            self.last = end
+        elif begin < self.first:
+            self.first = begin
+        self.quick += 1
+        self.methods[groups[fast.method]] += 1
+        upstream = groups[fast.upstream] if fast.upstream >= 0 else b""
+        connection = groups[fast.connection] if fast.connection >= 0 else b""
+        if self._ages is None:
+            self._ages = Ages(replays=True)
+        self._count_good(upstream, begin, self._ages.ride(upstream, connection, begin, end))
+        if fast.path >= 0:
+            self._count_path(groups[fast.path])
 
     def _malformed(self, number: int, record: bytes) -> None:
         if not record.strip():
@@ -100,8 +124,6 @@ class Account:
             return
         self.requests += 1
         self.methods[event.method if len(event.method) <= 8 else _OTHER] += 1
-        if len(self.minutes) < _LONGEST_HISTORY:
-            self.minutes[int(end) // 60] += 1
         self._follow(event)
         if event.fits:
             self._failed(event)
@@ -119,33 +141,43 @@ class Account:
             told = self.reader.told
             self._ages = Ages(replays=told.replays if told is not None else False)
         keeps = not fits or fits[0] in _KEEPS_AFTER
-        event.age = self._ages.visit(event, keeps=keeps)
+        event.age = self._ages.ride(
+            event.upstream, event.connection, event.start, event.end, keeps, event.fresh is True
+        )
 
     def _succeeded(self, event: Event) -> None:
         if event.text == b"no origin status":
             self.without_origin.append(event)
         elif event.status < 400:
             self.with_origin += 1
-        self.good += 1
-        upstream = event.upstream
-        if upstream in self.good_by_upstream or len(self.good_by_upstream) < _MOST_NAMES:
-            self.good_by_upstream[upstream] += 1
-        name = path_class(event.path)
-        if name in self.good_by_path or len(self.good_by_path) < _MOST_NAMES:
-            self.good_by_path[name] += 1
-        if len(self._last_good) < _MOST_NAMES or upstream in self._last_good:
-            self._last_good[upstream] = event.start
-        waiting = self._waiting.pop(upstream, None) if self._waiting else None
-        for failed in waiting or ():
-            failed.next_good = event.start
+        self._count_path(path_class(event.path))
         if event.retried:
             self.retries += 1
             if len(self.retried) < _RETRIED:
                 self.retried.append(event)
-        elif event.age is not None:
-            self.good_ages[bin_of(event.age)] += 1
-        else:
+        self._count_good(event.upstream, event.start, event.age, counts_age=not event.retried)
+
+    def _count_path(self, name: bytes) -> None:
+        if name in self.good_by_path or len(self.good_by_path) < _MOST_NAMES:
+            self.good_by_path[name] += 1
+
+    def _count_good(self, upstream: bytes, begin: float, age: float | None, *, counts_age: bool = True) -> None:
+        self.good += 1
+        if upstream in self.good_by_upstream:
+            self.good_by_upstream[upstream] += 1
+            self._last_good[upstream] = begin
+        elif len(self.good_by_upstream) < _MOST_NAMES:
+            self.good_by_upstream[upstream] = 1
+            self._last_good[upstream] = begin
+        if self._waiting:
+            for failed in self._waiting.pop(upstream, ()):
+                failed.next_good = begin
+        if not counts_age:
+            return
+        if age is None:
             self.fresh += 1
+        else:
+            self.good_ages[bin_of(age)] += 1
 
     def _failed(self, event: Event) -> None:
         if len(self.failures) >= MOST_FAILURES:
@@ -162,7 +194,10 @@ class Account:
         return self._ages is not None and self._ages.exact
 
     def _close(self) -> None:
+        self.requests += self.quick
         used = self.reader.counts
+        if self.quick and self.reader.told is not None:
+            used[self.reader.told.format] = used.get(self.reader.told.format, 0) + self.quick
         self.formats = dict(sorted(used.items(), key=lambda pair: -pair[1]))
         name = next(iter(self.formats), next(iter(self.reader.used), ""))
         if name:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 
-from btdiag.logs.event import Event
-
 _DEEPEST = 4_096  # idle connections of one pool; a load balancer keeps fewer
 _POOLS = 2_000
 _CONNECTIONS = 100_000
@@ -38,39 +36,40 @@ class Ages:
         self._pools: dict[bytes, list[float]] = {}
         self._connections: dict[bytes, float] = {}
 
-    def visit(self, event: Event, *, keeps: bool) -> float | None:
+    def ride(
+        self, upstream: bytes, connection: bytes, begin: float, end: float, keeps: bool = True, fresh: bool = False
+    ) -> float | None:
         """The idle age in seconds of the connection that a request rode; None for a new one, or where it is not known.
         `keeps` says whether the connection is idle again when the request ends."""
-        if event.connection:
-            return self._exact(event, keeps)
+        if connection:
+            return self._exact(upstream + b" " + connection, begin, end, keeps)
         if not self.replays:
             return None
-        stack = self._pools.get(event.upstream)
+        stack = self._pools.get(upstream)
         if stack is None:
             if len(self._pools) >= _POOLS:
                 return None
-            stack = self._pools[event.upstream] = []
+            stack = self._pools[upstream] = []
         age = None
-        if stack and event.fresh is not True:
-            index = bisect_right(stack, event.start + _JITTER_S) - 1
+        if stack and not fresh:
+            index = bisect_right(stack, begin + _JITTER_S) - 1
             if index >= 0:
-                age = max(event.start - stack.pop(index), 0.0)
+                age = max(begin - stack.pop(index), 0.0)
         if keeps:
-            if stack and event.end < stack[-1]:
-                insort(stack, event.end)
+            if stack and end < stack[-1]:
+                insort(stack, end)
             else:
-                stack.append(event.end)
+                stack.append(end)
             if len(stack) > _DEEPEST:
                 del stack[: _DEEPEST // 2]
         return age
 
-    def _exact(self, event: Event, keeps: bool) -> float | None:
+    def _exact(self, key: bytes, begin: float, end: float, keeps: bool) -> float | None:
         self.exact = True
-        key = event.upstream + b" " + event.connection
         idle_since = self._connections.pop(key, None)
         if keeps:
-            self._connections[key] = event.end
+            self._connections[key] = end
             if len(self._connections) > _CONNECTIONS:
                 for old in list(self._connections)[: _CONNECTIONS // 2]:
                     del self._connections[old]
-        return max(event.start - idle_since, 0.0) if idle_since is not None else None
+        return max(begin - idle_since, 0.0) if idle_since is not None else None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
+from btdiag.logs import quick
 from btdiag.logs.event import Event
 from btdiag.logs.house import UsageError, plain
 from btdiag.logs.products import apache, envoy, nginx
@@ -73,7 +74,8 @@ class Pattern:
     replays = True
 
     def __init__(self, regex: re.Pattern[bytes], roles: Sequence[str], make: Make, product: str, name: str,
-                 resolution_s: float) -> None:  # fmt: skip
+                 resolution_s: float, fast: quick.Quick | None = None) -> None:  # fmt: skip
+        self.quick = fast
         self._match = regex.match
         self._roles = tuple(roles)
         self._make = make
@@ -90,12 +92,9 @@ class Pattern:
 
 def combined() -> Pattern:
     """The combined format of nginx and Apache, which one line does not tell apart."""
-    return Pattern(_COMBINED_ALONE, (*_HEAD_ROLES, "agent"), nginx.event, "nginx", "nginx-combined", 1.0)
-
-
-def apache_combined() -> Pattern:
-    """The same where something says that it is Apache's."""
-    return Pattern(_COMBINED_ALONE, (*_HEAD_ROLES, "agent"), apache.event, "apache", "apache-combined", 1.0)
+    return Pattern(
+        _COMBINED_ALONE, (*_HEAD_ROLES, "agent"), nginx.event, "nginx", "nginx-combined", 1.0, quick.combined()
+    )
 
 
 def common() -> Pattern:
@@ -105,7 +104,7 @@ def common() -> Pattern:
 
 def ingress() -> Pattern:
     """ingress-nginx as it comes."""
-    return Pattern(_INGRESS, _INGRESS_ROLES, nginx.event, "nginx", "ingress-nginx", 1.0)
+    return Pattern(_INGRESS, _INGRESS_ROLES, nginx.event, "nginx", "ingress-nginx", 1.0, quick.ingress())
 
 
 def with_pairs(line: bytes) -> Pattern | None:
@@ -128,12 +127,13 @@ def _paired(keys: tuple[bytes, ...]) -> Pattern | None:
         return None
     tail = b"".join(rb" " + re.escape(key) + rb"=" + _VALUE for key in keys[:-1])
     tail += rb" " + re.escape(keys[-1]) + rb"=" + _LAST_VALUE + rb"\s*$"
+    fast = quick.paired(keys, roles)
     roles = [role for role in roles for _ in range(2)]  # a value with and without quotes
     regex = re.compile(rb"^" + _HEAD + _AGENT + tail, re.DOTALL)
     if short is APACHE_SHORT:
         return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), apache.event, "apache", "apache-rich", 1.0)
     fine = 1e-3 if "msec" in roles else 1.0
-    return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), nginx.event, "nginx", "nginx-upstream", fine)
+    return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), nginx.event, "nginx", "nginx-upstream", fine, fast)
 
 
 _NGINX_TOKEN = re.compile(r"\$\{(\w+)\}|\$(\w+)")

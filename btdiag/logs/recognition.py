@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from btdiag.logs import clf
 from btdiag.logs.event import UNRELATED, Event, Parser
 from btdiag.logs.products import apache, aws, azure, caddy, cloudflare, envoy, google, haproxy, nginx, traefik, varnish
+from btdiag.logs.quick import Quick
 
 LONGEST = 1 << 20
 """Bytes of a line that are looked at: a 414 logs the whole URL; what is longer is no line of a log."""
@@ -92,6 +93,7 @@ class Reader:
         self.used: dict[str, Parser | Records] = {}
         self.counts: dict[str, int] = {}
         self.told: Parser | Records | None = None
+        self.quick: Quick | None = None
 
     def parse(self, line: bytes, depth: int = 0) -> Event | None:
         """The event of a line; None for one that is cut or in no known format. `told` is the format that read it;
@@ -115,6 +117,7 @@ class Reader:
     def _count(self, parser: Parser | Records, found: Event) -> Event:
         name = parser.format
         self.told = parser
+        self.quick = getattr(parser, "quick", None)  # only formats of text lines have one
         if found is not UNRELATED:
             self.counts[name] = self.counts.get(name, 0) + 1
         self.used[name] = parser

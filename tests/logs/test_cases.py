@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
+from btdiag.logs import reading
+from btdiag.logs.account import Account
 from btdiag.logs.joining import told
 from tests.logs.cases import Case
 
@@ -70,3 +73,19 @@ def test_the_moment_of_closing_is_found_to_a_hundredth(cases: list[Case]) -> Non
         k = case.truth.get("idle_K_s")
         if case.judged.proved and case.judged.cluster and k and case.truth["synthetic"] is False:
             assert abs(case.judged.cluster.k_s - k) <= 0.035, case.truth["file"]
+
+
+def test_quick_reading_and_full_reading_agree(case_folder: Path, cases: list[Case]) -> None:
+    for case in cases:
+        one = case.judged.account
+        if not one.quick:
+            continue
+        full = Account(one.path)
+        with reading.opened(str(case_folder / case.truth["file"])) as file:
+            full.read(reading.lines(file), since=0.0)
+        assert full.quick == 0
+        for name in ("lines", "requests", "good", "fresh", "malformed", "methods", "good_ages", "good_by_upstream"):
+            assert getattr(one, name) == getattr(full, name), (one.path, name)
+        assert [event.line for event in full.failures] == [event.line for event in one.failures if event.fits
+                                                           and not event.retried]  # fmt: skip
+    assert sum(case.judged.account.quick for case in cases) > 7_000

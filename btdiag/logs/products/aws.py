@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from btdiag.logs import times
+from btdiag.logs import quick, times
 from btdiag.logs.event import CLOSED, RACE_S, UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, split_request, status_alone, target_of
 from btdiag.logs.times import number
@@ -23,6 +23,7 @@ class Alb:
     product, format = "aws-alb", "aws-alb"
     resolution_s = 1e-3
     replays = True
+    quick = quick.alb()
 
     def parse(self, line: bytes) -> Event | None:
         match = _ALB.match(line)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from btdiag.logs import times
+from btdiag.logs import quick, times
 from btdiag.logs.event import UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, split_request
 from btdiag.logs.times import number
@@ -145,10 +145,14 @@ class TextLog:
     resolution_s = 1e-3
     replays = True
 
+    def __init__(self) -> None:
+        self.quick = quick.envoy()
+
     def parse(self, line: bytes) -> Event | None:
         match = _ISTIO.match(line)
         if match is not None:
-            self.format = "istio-default"
+            if self.format != "istio-default":
+                self.format, self.quick = "istio-default", quick.istio()
             return event(dict(zip(_ISTIO_ROLES, match.groups(), strict=False)))
         match = _DEFAULT.match(line)
         if match is not None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from btdiag.logs import times
+from btdiag.logs import quick, times
 from btdiag.logs.event import UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, split_request
 from btdiag.logs.times import number
@@ -83,6 +83,7 @@ class HttpLog:
     product, format = "haproxy", "haproxy-httplog"
     resolution_s = 1e-3
     replays = True
+    quick = quick.haproxy()
 
     def __init__(self) -> None:
         self.down: dict[bytes, Fits] = {}
