@@ -157,6 +157,50 @@ def _judged(found: Event, errors: list[bytes], status: int) -> Event:
 _TAG = re.compile(rb"^[-*]{1,3} +(\w+) +(.*?)\s*$")
 
 
+class _Group:
+    """What the tags of one group add up to. Times are seconds since 1970; `sent` is when the first attempt began."""
+
+    def __init__(self) -> None:
+        self.event = Event()
+        self.status = b""
+        self.errors: list[bytes] = []
+        self.begun: float | None = None
+        self.sent: float | None = None
+        self.ended: float | None = None
+        self._opened = self._timed = False
+
+    def take(self, name: bytes, value: bytes) -> bool:
+        """One tag; False for a time stamp that is none."""
+        found = self.event
+        if name in (b"ReqMethod", b"BereqMethod"):
+            found.method = found.method or value
+        elif name in (b"ReqURL", b"BereqURL"):
+            found.path = found.path or target_of(value)
+        elif name == b"RespStatus" or (name == b"BerespStatus" and not self.status):
+            self.status = value
+        elif name == b"FetchError":
+            self.errors.append(value)
+            found.took = 0.0 if found.took is None else found.took
+        elif name == b"BackendOpen" and not self._opened:
+            self._opened = True
+            _opened(found, value)
+        elif name == b"Timestamp":
+            return self._time(value)
+        return True
+
+    def _time(self, value: bytes) -> bool:
+        moment = number(value.partition(b": ")[2].partition(b" ")[0])
+        if moment is None:
+            return False
+        self.begun = moment if self.begun is None else self.begun
+        self.ended = moment
+        if value.startswith(b"Bereq:") and self.sent is None:
+            self.sent = moment
+        elif self.sent is not None and self.errors and not self._timed:
+            self._timed, self.event.took = True, moment - self.sent
+        return True
+
+
 class Log:
     """varnishlog in groups: a record is a request with what it made Varnish ask of its backend."""
 
@@ -168,44 +212,16 @@ class Log:
         lines = record.split(b"\n")
         if b"<< " not in lines[0]:
             return None
-        found = Event()
-        status, errors, attempts = b"", [], 0
-        request_time = connected = ended = None
+        group = _Group()
         for line in lines:
             tag = _TAG.match(line[:4000])
-            if tag is None:
-                continue
-            name, value = tag[1], tag[2]
-            if name in (b"ReqMethod", b"BereqMethod") and not found.method:
-                found.method = value
-            elif name in (b"ReqURL", b"BereqURL") and not found.path:
-                found.path = target_of(value)
-            elif name in (b"RespStatus", b"BerespStatus") and not (name == b"BerespStatus" and status):
-                status = value
-            elif name == b"FetchError":
-                errors.append(value)
-                if found.took is None:
-                    found.took = 0.0
-            elif name == b"BackendOpen":
-                attempts += 1
-                if attempts == 1:
-                    _opened(found, value)
-            elif name == b"Timestamp":
-                moment = number(value.partition(b": ")[2].partition(b" ")[0])
-                what = value.partition(b":")[0]
-                if moment is None:
-                    return None
-                request_time = moment if request_time is None else request_time
-                ended = moment
-                if what == b"Bereq" and connected is None:
-                    connected = moment
-                elif connected is not None and errors and found.text == b"":
-                    found.text, found.took = b"timed", moment - connected
-        if request_time is None or ended is None:
+            if tag is not None and not group.take(tag[1], tag[2]):
+                return None
+        found = group.event
+        if group.begun is None or group.ended is None:
             return UNRELATED if b"<< Session" in lines[0] else None
-        found.text = b""
-        found.start, found.end = connected or request_time, ended
-        return self._settled(found, status, errors)
+        found.start, found.end = group.sent or group.begun, group.ended
+        return self._settled(found, group.status, group.errors)
 
     def _settled(self, found: Event, status: bytes, errors: list[bytes]) -> Event | None:
         if len(status) != 3 or not status.isdigit():
