@@ -94,8 +94,9 @@ def explain(check_id: str, checks_dir: str | None) -> int:
     """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab."""
     from btdiag.engine.catalogue import explain_check
     from btdiag.lint.catalogue import explain as explain_rule
+    from btdiag.logs.claims import explain as explain_claim
 
-    click.echo(explain_rule(check_id) or explain_check(check_id, _folder(checks_dir)))
+    click.echo(explain_rule(check_id) or explain_claim(check_id) or explain_check(check_id, _folder(checks_dir)))
     return 0
 
 
@@ -216,6 +217,29 @@ def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> 
     color = not no_color and color_fits(sys.stdout, os.environ)
     out = mouth.painted(sys.stdout) if color else sys.stdout
     return run_lint(paths, out=out, format_=format_, color=color, **options)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@FORMAT
+@click.option("--since", metavar="TIME", default=None, help="only what ended after it: 2026-11-26T08:00:00Z")
+@click.option("--until", metavar="TIME", default=None, help="only what began before it")
+@click.option("--backend-keepalive", metavar="DURATION", default=None, help="how long the backend keeps idle ones")
+@click.option("--lb-idle-timeout", metavar="DURATION", default=None, help="how long the load balancer does")
+@click.option("--log-format", metavar="FORMAT", default=None, help="a format string of nginx, Apache or Envoy")
+@click.option("--config", metavar="FILE", default=None, help="nginx.conf: its log_format and keepalive_timeout")
+@click.option("--anonymize", is_flag=True, help="pseudonyms for addresses")
+@click.option("--all-lines", is_flag=True, help="JSON: every line number, not the first 1,000 of a kind")
+@click.option("--fail-on", type=click.Choice(["fail", "inconclusive", "warn", "never"]), default="fail")
+@NO_COLOR
+def logs(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
+    """Say what a load balancer's own logs prove, the keep-alive race first; no network. - is stdin."""
+    from btdiag.engine.delivery import color_fits
+    from btdiag.logs.command import logs as run_logs
+
+    color = not no_color and color_fits(sys.stdout, os.environ)
+    out = mouth.painted(sys.stdout) if color else sys.stdout
+    return run_logs(paths, out=out, format_=format_, color=color, **options)
 
 
 @cli.command()

@@ -26,10 +26,11 @@ ELSEWHERE = ("://", "--role data-plane")
 
 
 def symptoms() -> dict[str, list[str]]:
-    """The commands of the README's table of symptoms, with the ids of the checks that decide."""
+    """What the README's table of symptoms has to run, with the ids of the checks that decide."""
     table = README.read_text("utf-8").partition("<!-- symptoms -->\n")[2].partition("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
-    return {command.strip("`"): re.findall(r"`([^`]+)`", decided) for _, command, decided in rows}
+    measured = [(command, decided) for _, command, decided in rows if command.startswith("`btdiag run")]
+    return {command.strip("`"): re.findall(r"`([^`]+)`", decided) for command, decided in measured}
 
 
 SYMPTOMS = symptoms()

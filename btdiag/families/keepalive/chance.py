@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb
-
+from btdiag.core.chance import fisher_exact
 from btdiag.families.keepalive.facts import TimeoutSource, Volleys
 
 SIGNIFICANT = 0.001  # Fisher's exact p below which the failures of a volley are no chance
@@ -11,14 +10,6 @@ WHOLE = 0.95
 """Of a volley; races seldom take so much: of 200 requests 4 to 89 on nginx before Node, up to 175 before gunicorn, and
 up to all on Envoy."""
 MORE_CONTROLS = 8  # at a fifth of a second each they are cheaper than a further idle period
-
-
-def fisher_exact(hits: int, sent: int, control_hits: int, control_sent: int) -> float:
-    """One-sided p that a volley has this many hits, or more, if it fails no more often than the controls do (Fisher's
-    exact test: the hypergeometric tail)."""
-    total, lost = sent + control_sent, hits + control_hits
-    ways = sum(comb(sent, k) * comb(control_sent, lost - k) for k in range(hits, min(sent, lost) + 1))
-    return ways / comb(total, lost)
 
 
 def controls_clean(seen: Volleys) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from math import ceil, floor
 
 from btdiag.core.finding import Remedy, Snippet
+from btdiag.core.idle_settings import GOOGLE_S, SETTING, balancer_snippets
 from btdiag.families.keepalive.order import ADVISED_MARGIN_S, Order
 
 SOURCES = (
@@ -13,8 +13,6 @@ SOURCES = (
     "RFC 9110 section 9.2.2 (a request that is not idempotent must not be retried by itself)",
     "https://www.braintrust.dev/docs/guides/self-hosting/advanced (TS_API_KEEP_ALIVE_TIMEOUT_SECONDS)",
 )
-_SETTING = "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS"
-_GOOGLE_S = 600  # fixed for Google Cloud's HTTP load balancers
 
 
 def order_remedy(order: Order) -> Remedy:
@@ -22,32 +20,32 @@ def order_remedy(order: Order) -> Remedy:
     upwards, downwards = raised(order), lowered(order)
     if order.balancer is None:
         text = (
-            f"Look up the load balancer's idle timeout towards the API server and set {_SETTING} at least "
+            f"Look up the load balancer's idle timeout towards the API server and set {SETTING} at least "
             f"{ADVISED_MARGIN_S:g} s above it, or lower the load balancer's to {downwards} s or less."
         )
     else:
         text = (
-            f"Set {_SETTING} to {upwards} or more, {ADVISED_MARGIN_S:g} s above the load balancer's "
+            f"Set {SETTING} to {upwards} or more, {ADVISED_MARGIN_S:g} s above the load balancer's "
             f"{order.balancer.closes_after_s:g} s; or lower the load balancer's idle timeout to {downwards} s or less, "
             f"below the {order.backend.closes_after_s:.4g} s after which the backend closes."
         )
-    action = f"Set {_SETTING} to {upwards} or more, or lower the load balancer's idle timeout to {downwards} s or less"
-    return Remedy(text=text, action=action, snippets=(*_backend_snippets(upwards), *_balancer_snippets(downwards)))
+    action = f"Set {SETTING} to {upwards} or more, or lower the load balancer's idle timeout to {downwards} s or less"
+    return Remedy(text=text, action=action, snippets=(*_backend_snippets(upwards), *balancer_snippets(downwards)))
 
 
 def ineffective_remedy(declared_s: float, order: Order) -> Remedy:
     """Why the declared value is not what the API server does: where it was lost, not another value."""
     return Remedy(
-        text=f"Find out why {declared_s:g} s is not in effect: the variable {_SETTING} must stand on the API's own "
+        text=f"Find out why {declared_s:g} s is not in effect: the variable {SETTING} must stand on the API's own "
         "container, spelt like that, and the container must have been started after it was set. If another server "
         f"answers at --backend, or one that closes by itself, {order.backend.closes_after_s:.4g} s is that server's.",
-        action=f"Find out why {_SETTING} is not in effect: look at it in the API's running container",
+        action=f"Find out why {SETTING} is not in effect: look at it in the API's running container",
         snippets=(
-            Snippet(product="Kubernetes", code=f"kubectl exec deploy/braintrust-api -- printenv {_SETTING}"),
+            Snippet(product="Kubernetes", code=f"kubectl exec deploy/braintrust-api -- printenv {SETTING}"),
             Snippet(
                 product="ECS",
                 code="aws ecs describe-task-definition --task-definition NAME \\\n"
-                f"  --query \"taskDefinition.containerDefinitions[].environment[?name=='{_SETTING}']\"",
+                f"  --query \"taskDefinition.containerDefinitions[].environment[?name=='{SETTING}']\"",
             ),
         ),
     )
@@ -55,7 +53,7 @@ def ineffective_remedy(declared_s: float, order: Order) -> Remedy:
 
 def raised(order: Order) -> int:
     """The backend's setting that goes with the load balancer's timeout; with Google's 600 s where that is unknown."""
-    balancer_s = _GOOGLE_S if order.balancer is None else order.balancer.closes_after_s
+    balancer_s = GOOGLE_S if order.balancer is None else order.balancer.closes_after_s
     return ceil(balancer_s + ADVISED_MARGIN_S)
 
 
@@ -65,50 +63,15 @@ def lowered(order: Order) -> int:
 
 
 def _backend_snippets(seconds: int) -> tuple[Snippet, ...]:
-    helm = f'api:\n  extraEnvVars:\n    - name: {_SETTING}\n      value: "{seconds}"'
+    helm = f'api:\n  extraEnvVars:\n    - name: {SETTING}\n      value: "{seconds}"'
     return (
         Snippet(product="Helm (values.yaml)", code=helm),
         Snippet(
-            product="Terraform (ECS API)", code=f'braintrust_api_extra_env_vars = {{\n  {_SETTING} = "{seconds}"\n}}'
+            product="Terraform (ECS API)", code=f'braintrust_api_extra_env_vars = {{\n  {SETTING} = "{seconds}"\n}}'
         ),
         Snippet(product="Node.js", code=f"server.keepAliveTimeout = {seconds * 1000}; // ms; closes a second later"),
     )
 
-
-def _balancer_snippets(seconds: int) -> tuple[Snippet, ...]:
-    return tuple(Snippet(product=name, code=re.sub(r"\bSECONDS", str(seconds), code)) for name, code in _BALANCERS)
-
-
-_BALANCERS = (
-    (
-        "AWS ALB",
-        "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN \\\n"
-        "  --attributes Key=idle_timeout.timeout_seconds,Value=SECONDS",
-    ),
-    (
-        "Google Cloud load balancer",
-        f"# fixed at {_GOOGLE_S} s, so raise the backend's:\n{_SETTING}={_GOOGLE_S + int(ADVISED_MARGIN_S)}",
-    ),
-    ("nginx", "upstream api {\n  server api:8000;\n  keepalive 64;\n  keepalive_timeout SECONDSs;\n}"),
-    (
-        "HAProxy",
-        "# keeps idle server connections without a timeout of its own: raise the backend's, or keep none\n"
-        "backend api\n  http-reuse never",
-    ),
-    ("Apache", "ProxyPass / http://api:8000/ ttl=SECONDS"),
-    (
-        "Envoy",
-        "typed_extension_protocol_options:\n"
-        "  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
-        '    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n'
-        "    common_http_protocol_options: { idle_timeout: SECONDSs }\n"
-        "    explicit_http_config: { http_protocol_options: {} }",
-    ),
-    ("Istio (DestinationRule)", "trafficPolicy:\n  connectionPool:\n    http:\n      idleTimeout: SECONDSs"),
-    ("Traefik", "serversTransports:\n  api:\n    forwardingTimeouts:\n      idleConnTimeout: SECONDSs"),
-    ("Caddy", "reverse_proxy api:8000 {\n  transport http {\n    keepalive SECONDSs\n  }\n}"),
-    ("Kubernetes ingress-nginx (ConfigMap)", 'data:\n  upstream-keepalive-timeout: "SECONDS"'),
-)
 
 CONTAINMENT = Remedy(
     text="Remove the race itself (keepalive.backend-outlives-load-balancer). Until then keep the load balancer from "

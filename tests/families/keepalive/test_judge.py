@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btdiag.core.chance import fisher_exact
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName, Verdict
 from btdiag.core.measurement import NotMeasured
@@ -29,7 +30,6 @@ from btdiag.families.keepalive.aim import (
 from btdiag.families.keepalive.chance import (
     chance,
     controls_missing,
-    fisher_exact,
     hangs_when_idle,
     periods_needed,
     proved,

@@ -1,0 +1,215 @@
+"""What one pass over one file gathers: counts, failing requests, idle ages, what happened when. Memory is bounded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from btdiag.logs.ages import Ages, bin_of
+from btdiag.logs.event import UNRELATED, Event, Parser
+from btdiag.logs.products.common import path_class
+from btdiag.logs.quick import Quick
+from btdiag.logs.recognition import Reader
+
+MOST_FAILURES = 200_000
+"""Failing lines that are kept whole; of more, only how many there were."""
+
+_MOST_NAMES = 500  # upstreams, paths: what comes after them is counted together
+_RETRIED = 50_000
+_QUOTED, _LONGEST_QUOTE = 5_000, 1_200  # failing lines whose text is kept, and how much of each
+_EXAMPLES = 5
+_KEEPS_AFTER = frozenset({"app_5xx", "rate_limited", "cors_preflight_refused"})
+_NEVER_SENT = frozenset(
+    {"refused", "no_healthy_target", "upstream_dns", "tls_to_backend", "connect_timeout", "overload"}
+)
+_OTHER = b"(others)"
+
+
+class Account:
+    """All that is known of one file after one pass. `node` is that of the file's name where it holds one."""
+
+    def __init__(self, path: str, node: str = "", given: Parser | None = None) -> None:
+        self.path = path
+        self.node = node
+        self.lines = self.requests = self.malformed = self.entries = 0
+        self.malformed_lines: list[int] = []
+        self.first: float | None = None
+        self.last: float | None = None
+        self.failures: list[Event] = []
+        self.unkept: Counter[str] = Counter()
+        self.retried: list[Event] = []
+        self.retries = 0
+        self.good_ages: Counter[int] = Counter()
+        self.good = self.quick = 0
+        self.fresh = 0
+        self.methods: Counter[bytes] = Counter()
+        self.good_by_upstream: Counter[bytes] = Counter()
+        self.good_by_path: Counter[bytes] = Counter()
+        self.without_origin: list[Event] = []
+        self.with_origin = 0
+        self.resolution_s = 1e-3
+        self.product = self.format = ""
+        self.formats: dict[str, int] = {}
+        self.reader = Reader(given)
+        self._ages: Ages | None = None
+        self._last_good: dict[bytes, float] = {}
+        self._waiting: dict[bytes, list[Event]] = {}
+
+    def read(
+        self, records: Iterable[tuple[int, bytes]], since: float | None = None, until: float | None = None
+    ) -> None:
+        """Take all records in, (line number, bytes) each; those outside of the time range are not counted."""
+        reader = self.reader
+        whole = since is None and until is None
+        for number, record in records:
+            fast = reader.quick if whole else None
+            if fast is not None and (match := fast.match(record)) is not None:
+                self._good(fast, match.groups(), number)
+                continue
+            self.lines = number + record.count(b"\n")
+            event = reader.parse(record)
+            if event is None:
+                self._malformed(number, record)
+                continue
+            outside = (since is not None and event.end < since) or (until is not None and event.start > until)
+            if event is UNRELATED or outside:
+                continue
+            event.line = number
+            if event.fits and len(self.failures) < _QUOTED:
+                event.raw = record[:_LONGEST_QUOTE]
+            self._take(event)
+        self._close()
+
+    def _good(self, fast: Quick, groups: tuple[bytes, ...], number: int) -> None:
+        """A plainly good line, as `_take` would have it, without the making of an event."""
+        span = fast.span(groups)
+        self.lines = number
+        if span is None:
+            self._malformed(number, groups[0])
+            return
+        begin, end = span
+        if self.first is None or self.last is None:
+            self.first, self.last = begin, end
+        elif end > self.last:
+            self.last = end
+        elif begin < self.first:
+            self.first = begin
+        self.quick += 1
+        self.methods[groups[fast.method]] += 1
+        upstream = groups[fast.upstream] if fast.upstream >= 0 else b""
+        connection = groups[fast.connection] if fast.connection >= 0 else b""
+        if self._ages is None:
+            self._ages = Ages(replays=True)
+        self._count_good(upstream, begin, self._ages.ride(upstream, connection, begin, end))
+        if fast.path >= 0:
+            self._count_path(groups[fast.path])
+
+    def _malformed(self, number: int, record: bytes) -> None:
+        if not record.strip():
+            return
+        self.malformed += 1
+        if len(self.malformed_lines) < _EXAMPLES:
+            self.malformed_lines.append(number)
+
+    def _take(self, event: Event) -> None:
+        end = event.end
+        if self.first is None or event.start < self.first:
+            self.first = event.start
+        if self.last is None or end > self.last:
+            self.last = end
+        if not event.is_request:
+            self.entries += 1
+            if event.fits:
+                self._failed(event)
+            return
+        self.requests += 1
+        self.methods[event.method if len(event.method) <= 8 else _OTHER] += 1
+        self._follow(event)
+        if event.fits:
+            self._failed(event)
+            return
+        self._succeeded(event)
+
+    def _follow(self, event: Event) -> None:
+        """The idle age of its connection, where it went to the backend at all."""
+        fits = event.fits
+        if fits and (fits[0] in _NEVER_SENT or (event.made_by_backend is False and fits[0] == "rate_limited")):
+            return
+        if not fits and event.made_by_backend is False:
+            return
+        if self._ages is None:
+            told = self.reader.told
+            self._ages = Ages(replays=told.replays if told is not None else False)
+        keeps = not fits or fits[0] in _KEEPS_AFTER
+        event.age = self._ages.ride(
+            event.upstream, event.connection, event.start, event.end, keeps, event.fresh is True
+        )
+
+    def _succeeded(self, event: Event) -> None:
+        if event.text == b"no origin status":
+            self.without_origin.append(event)
+        elif event.status < 400:
+            self.with_origin += 1
+        self._count_path(path_class(event.path))
+        if event.retried:
+            self.retries += 1
+            if len(self.retried) < _RETRIED:
+                self.retried.append(event)
+        self._count_good(event.upstream, event.start, event.age, counts_age=not event.retried)
+
+    def _count_path(self, name: bytes) -> None:
+        if name in self.good_by_path or len(self.good_by_path) < _MOST_NAMES:
+            self.good_by_path[name] += 1
+
+    def _count_good(self, upstream: bytes, begin: float, age: float | None, *, counts_age: bool = True) -> None:
+        self.good += 1
+        if upstream in self.good_by_upstream:
+            self.good_by_upstream[upstream] += 1
+            self._last_good[upstream] = begin
+        elif len(self.good_by_upstream) < _MOST_NAMES:
+            self.good_by_upstream[upstream] = 1
+            self._last_good[upstream] = begin
+        if self._waiting:
+            for failed in self._waiting.pop(upstream, ()):
+                failed.next_good = begin
+        if not counts_age:
+            return
+        if age is None:
+            self.fresh += 1
+        else:
+            self.good_ages[bin_of(age)] += 1
+
+    def _failed(self, event: Event) -> None:
+        if len(self.failures) >= MOST_FAILURES:
+            self.unkept[event.fits[0]] += 1
+            return
+        event.last_good = self._last_good.get(event.upstream)
+        if len(self._waiting) < _MOST_NAMES:
+            self._waiting.setdefault(event.upstream, []).append(event)
+        self.failures.append(event)
+
+    @property
+    def names_connections(self) -> bool:
+        """Whether idle ages are those of the very connection, not replayed."""
+        return self._ages is not None and self._ages.exact
+
+    def _close(self) -> None:
+        self.requests += self.quick
+        used = self.reader.counts
+        if self.quick and self.reader.told is not None:
+            used[self.reader.told.format] = used.get(self.reader.told.format, 0) + self.quick
+        self.formats = dict(sorted(used.items(), key=lambda pair: -pair[1]))
+        name = next(iter(self.formats), next(iter(self.reader.used), ""))
+        if name:
+            parser = self.reader.used[name]
+            self.product, self.format, self.resolution_s = parser.product, parser.format, parser.resolution_s
+        self._unserved()
+
+    def _unserved(self) -> None:
+        """Where others have the origin's status and one answer has none, it was cut off. A middleware that hides the
+        status hides it always (Traefik's buffering, retry)."""
+        if len(self.without_origin) * 2 < self.with_origin:
+            for event in self.without_origin:
+                event.fits = ("cut_midbody",)
+                self.failures.append(event)
+            self.failures.sort(key=lambda one: one.line)

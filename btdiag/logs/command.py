@@ -1,0 +1,92 @@
+"""`btdiag logs`: reads, judges, joins, prints. Exit code 0, 1 for findings at --fail-on, 2 for what cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TextIO
+
+from btdiag.logs import clf, formats, joining, judging, reading, times
+from btdiag.logs.account import Account
+from btdiag.logs.claims import Told
+from btdiag.logs.house import UsageError, duration, plain
+from btdiag.logs.quoting import Quoter
+from btdiag.logs.result import Result, conclude
+
+_NODE = re.compile(r"_app\.[^/]*?_(\d{1,3}(?:\.\d{1,3}){3})_[0-9A-Za-z]+\.log(?:\.gz)?$")
+"""The node's address in the name that an ALB gives to a log file."""
+
+
+def logs(
+    paths: Sequence[str],
+    *,
+    out: TextIO,
+    format_: str = "text",
+    fail_on: str = "fail",
+    since: str | None = None,
+    until: str | None = None,
+    backend_keepalive: str | None = None,
+    lb_idle_timeout: str | None = None,
+    log_format: str | None = None,
+    config: str | None = None,
+    anonymize: bool = False,
+    all_lines: bool = False,
+    color: bool = False,
+) -> int:
+    """Judge the files and print the result; returns the exit code. UsageError for what the user must change first."""
+    told = Told(
+        keepalive_s=_seconds(backend_keepalive, "--backend-keepalive"),
+        balancer_s=_seconds(lb_idle_timeout, "--lb-idle-timeout"),
+    )
+    given = clf.of_format(log_format) if log_format else None
+    if config:
+        from btdiag.logs.configuration import read as read_configuration
+
+        stated = read_configuration(config)
+        given = given or stated.pattern
+        told = Told(keepalive_s=told.keepalive_s, balancer_s=told.balancer_s or stated.keepalive_timeout_s)
+    begin, end = _moment(since, "--since"), _moment(until, "--until")
+    accounts = [_account(path, begin, end, given) for path in reading.files(paths)]
+    read = [account for account in accounts if account.product]
+    if not read:
+        names = ", ".join(plain(path) for path in paths)[:200]
+        raise UsageError(f"{names}: holds no log in a known format (--log-format gives the format string)")
+    result = judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines)
+    out.write(formats.render(result, format_, color=color))
+    return result.exit_code
+
+
+def judged(accounts: Sequence[Account], told: Told, quoter: Quoter, *, fail_on: str = "fail",
+           all_lines: bool = False) -> Result:  # fmt: skip
+    """The result for files that were read."""
+    files = [judging.judge(account) for account in accounts]
+    joining.join(files)
+    return conclude(files, told, quoter, fail_on=fail_on, all_lines=all_lines)
+
+
+def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None) -> Account:
+    node = _NODE.search(path)
+    account = Account(path, node[1] if node else "", given)
+    with reading.opened(path) as file:
+        account.read(reading.lines(file), since, until)
+    return account
+
+
+def _seconds(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {plain(text)[:40]}: {error}") from None
+
+
+def _moment(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    raw = text.strip().encode("utf-8", "replace")
+    padded = raw if len(raw) > 16 else raw + b"0000-00-00T00:00:00"[len(raw) :]
+    found = times.iso(padded) if raw[:4].isdigit() else times.common(raw)
+    if found is None:
+        raise UsageError(f"{option} {plain(text)[:40]}: is no time such as 2026-11-26T08:00:00Z")
+    return found

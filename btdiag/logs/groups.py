@@ -1,0 +1,103 @@
+"""Files that tell of the same requests, counted once: the one that knows most speaks, the others add what it hides."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from btdiag.logs.event import Fits
+from btdiag.logs.judging import Judged
+from btdiag.logs.rows import Row, rows_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One load balancer (a product on one node), all its files. `rows` count each failed request once; `requests` is
+    None where there are only error logs."""
+
+    product: str
+    node: str
+    files: tuple[Judged, ...]
+    speaker: Judged
+    rows: tuple[Row, ...]
+    requests: int | None
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """The formats that were given."""
+        return frozenset(one.account.format for one in self.files)
+
+
+def groups_of(files: Sequence[Judged]) -> list[Group]:
+    """The groups, in the order in which their first files were named."""
+    parts: dict[tuple[str, str], list[Judged]] = defaultdict(list)
+    for one in files:
+        if one.account.product:
+            parts[one.account.product, one.account.node].append(one)
+    return [_group(product, node, members) for (product, node), members in parts.items()]
+
+
+def _group(product: str, node: str, members: Sequence[Judged]) -> Group:
+    sets = _sets(members)
+    speakers = [max(each, key=_knowledge) for each in sets]
+    rows = [row for one in speakers for row in rows_of(one)]
+    access = any(one.account.requests for one in speakers)
+    seen = Counter[str]()
+    for row in rows:
+        seen.update(dict.fromkeys(row.fits, row.count))
+    for one in members:
+        if one in speakers:
+            continue
+        rows += [row for row in rows_of(one) if not any(seen[kind] for kind in row.fits)]
+        for row in rows_of(one):
+            seen.update(dict.fromkeys(row.fits, row.count))
+    return Group(
+        product=product,
+        node=node,
+        files=tuple(members),
+        speaker=max(speakers, key=_knowledge),
+        rows=tuple(rows),
+        requests=sum(one.account.requests for one in speakers) if access else None,
+    )
+
+
+def _sets(members: Sequence[Judged]) -> list[list[Judged]]:
+    """Files of the same time are views of the same requests; files of different times (rotated) each count."""
+    access = [one for one in members if one.account.requests] or list(members)
+    sets: list[list[Judged]] = []
+    for one in access:
+        home = next((each for each in sets if any(_overlap(one, other) for other in each)), None)
+        if home is None:
+            sets.append([one])
+        else:
+            home.append(one)
+    return sets
+
+
+def _overlap(one: Judged, other: Judged) -> bool:
+    """More than half of the shorter time in common."""
+    first, second = one.account, other.account
+    if first.first is None or second.first is None or first.last is None or second.last is None:
+        return False
+    common = min(first.last, second.last) - max(first.first, second.first)
+    shorter = min(first.last - first.first, second.last - second.first)
+    return common >= 0 and common * 2 >= shorter
+
+
+def _knowledge(judged: Judged) -> tuple[int, int, float, float]:
+    """How much a file tells: a proof first, then access logs, narrow fits, fine time stamps."""
+    account = judged.account
+    narrow = -sum(len(event.fits) for event in account.failures[:5000]) / max(len(account.failures[:5000]), 1)
+    return int(judged.proved), int(account.requests > 0), narrow, -account.resolution_s
+
+
+def fits_within(row: Row, kinds: Iterable[str]) -> bool:
+    """Whether all that fits a row speaks against one claim."""
+    return set(row.fits) <= set(kinds)
+
+
+def words(fits: Fits) -> str:
+    """The kinds for a reader: "race, crash or restart"."""
+    names = [kind.replace("_", " ") for kind in fits]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,39 @@
+"""All that logs takes from the rest of the house, in one place."""
+
+from __future__ import annotations
+
+from btdiag.config.profile import Waiver, load_profile
+from btdiag.config.values import UsageError, duration
+from btdiag.core import evidence
+from btdiag.core.finding import Evidence, Finding, Json, Owner, Remedy, Snippet, Verdict, leading
+from btdiag.core.report import CheckResult
+from btdiag.report.escape import block, plain
+from btdiag.report.headline import action_of, answer_of
+from btdiag.report.junit import details
+from btdiag.report.redact import redact_text
+from btdiag.report.verdicts import counts_at, exit_code_of
+
+__all__ = [
+    "CheckResult",
+    "Evidence",
+    "Finding",
+    "Json",
+    "Owner",
+    "Remedy",
+    "Snippet",
+    "UsageError",
+    "Verdict",
+    "Waiver",
+    "action_of",
+    "answer_of",
+    "block",
+    "counts_at",
+    "details",
+    "duration",
+    "evidence",
+    "exit_code_of",
+    "leading",
+    "load_profile",
+    "plain",
+    "redact_text",
+]

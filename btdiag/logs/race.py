@@ -1,0 +1,217 @@
+"""The check of the keep-alive race: proved by idle ages, likely, open, or how far the log speaks for its absence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from btdiag.logs import advice, results
+from btdiag.logs.ages import BINS_PER_S
+from btdiag.logs.claims import Claim, Told
+from btdiag.logs.clusters import Cluster
+from btdiag.logs.groups import Group, words
+from btdiag.logs.house import CheckResult, Evidence, Verdict, evidence
+from btdiag.logs.judging import Judged
+from btdiag.logs.quoting import Quoter
+from btdiag.logs.rows import Row, quantiles
+from btdiag.logs.times import shown
+
+_NEAR, _BEYOND = 0.9, 1.05  # of the idle timeout; Node closes a second after its setting
+_ENOUGH = 3  # reuses near the timeout without a failure; fewer say nothing
+_PRODUCTS = {
+    "nginx": "nginx", "apache": "Apache httpd", "haproxy": "HAProxy", "envoy": "Envoy", "traefik": "Traefik",
+    "caddy": "Caddy", "varnish": "Varnish", "aws-alb": "the ALB", "aws-cloudfront": "CloudFront",
+    "aws-api-gateway": "API Gateway", "gcp-lb": "Google's load balancer", "azure-front-door": "Front Door",
+    "azure-app-gateway": "Application Gateway", "cloudflare": "Cloudflare",
+}  # fmt: skip
+
+
+def race_result(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter) -> CheckResult:
+    """The result, from the strongest evidence down."""
+    proved = [(group, cluster) for group in groups if (cluster := _proof(group)) is not None]
+    if proved:
+        return _proved(groups, claim, told, quoter, *_strongest(proved))
+    rows = [row for group in groups for row in group.rows if row.fits[0] in claim.kinds]
+    masked = [row for row in rows if row.fits == ("race_retried",)]
+    rows = [row for row in rows if row not in masked]
+    if rows:
+        return _open(groups, claim, told, quoter, rows)
+    if masked:
+        return _masked(groups, claim, told, quoter, masked)
+    return _sound(groups, claim, told)
+
+
+def _proof(group: Group) -> Cluster | None:
+    files = [one for one in group.files if one.proved and one.cluster is not None]
+    return max((one.cluster for one in files if one.cluster), key=lambda cluster: cluster.hits, default=None)
+
+
+def _strongest(proved: Sequence[tuple[Group, Cluster]]) -> tuple[Group, Cluster]:
+    return max(proved, key=lambda pair: pair[1].hits)
+
+
+def _proved(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter, group: Group,
+            cluster: Cluster) -> CheckResult:  # fmt: skip
+    rows = [row for one in groups for row in one.rows if row.kind in claim.kinds and len(row.fits) == 1]
+    lost = sum(row.count for row in rows if row.kind == "race")
+    retried = sum(row.count for row in rows if row.kind == "race_retried")
+    who = _PRODUCTS.get(group.product, "the load balancer")
+    total = results.totals(groups)
+    kept_s = advice.kept_for(told, group.product)
+    keeps = f"; {who} keeps them for {kept_s:g} s" if kept_s is not None else ""
+    what = _lost(lost, rows, groups) if lost else f"{retried:,} of {total or 0:,} requests"
+    did = f"were {'lost' if lost else 'retried'}" if lost + retried != 1 else f"was {'lost' if lost else 'retried'}"
+    summary = (
+        f"{what}{_since(rows)} {did} when the backend closed a connection that had been idle for {cluster.k_s:.4g} s"
+        f"{keeps}; {cluster.hits:,} of {cluster.candidates:,} lost requests rode connections idle for"
+        f" {cluster.low_s:.4g} to {cluster.high_s:.4g} s, and {cluster.good:,} of"
+        f" {cluster.good + cluster.good_elsewhere:,} good ones did (p = {cluster.p:.1e})"
+    )
+    if lost and retried:
+        summary += f"; {retried:,} more were retried and answered"
+    answer = (
+        f"{lost:,} requests were lost on connections that the backend closed after {cluster.k_s:.4g} s idle"
+        if lost
+        else f"The backend closes kept connections after {cluster.k_s:.4g} s idle; retries hide it"
+    )
+    remedy = advice.order(cluster.k_s, told, group.product)
+    return results.result(
+        claim, Verdict.FAIL, summary, answer=answer, remedy=remedy, seen=f"closes after {cluster.k_s:.4g} s idle",
+        expected="the backend keeps idle connections longer than the load balancer does",
+        evidence=[_ages(rows), *results.proofs(rows, quoter)],
+    )  # fmt: skip
+
+
+def _lost(lost: int, rows: Sequence[Row], groups: Sequence[Group]) -> str:
+    """ "134 of 41,210 POSTs" where all lost ones were of one method, else of all requests."""
+    methods = results.added(row.methods for row in rows if row.kind == "race")
+    if len(methods) == 1:
+        method = next(iter(methods))
+        total = sum(group.speaker.account.methods[method.encode()] for group in groups)
+        if total >= lost:
+            return f"{lost:,} of {total:,} {method}s"
+    total_all = results.totals(groups)
+    return f"{lost:,} of {total_all:,} requests" if total_all else f"{lost:,} requests"
+
+
+def _since(rows: Sequence[Row]) -> str:
+    return f" since {shown(float(int(min(row.since for row in rows))))}"
+
+
+def _ages(rows: Sequence[Row]) -> Evidence:
+    table = [(row.kind.replace("_", " "), f"{row.count:,}", *quantiles(row.ages).values()) for row in rows if row.ages]
+    return evidence.table("Idle age of the connection in seconds", ("kind", "count", "p10", "p50", "p90"), table)
+
+
+def _open(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
+          rows: Sequence[Row]) -> CheckResult:  # fmt: skip
+    lost = sum(row.count for row in rows)
+    widest = max(rows, key=lambda row: row.count)
+    total = results.totals(groups)
+    of = f" of {total:,}" if total and total >= lost else ""
+    likely = [one for group in groups for one in group.files if one.likely and one.cluster is not None]
+    if likely:
+        cluster = max((one.cluster for one in likely if one.cluster), key=lambda cluster: cluster.hits)
+        known = f", when {cluster.known} closes by default" if cluster.known else ""
+        summary = (
+            f"{lost:,}{of} requests were closed before an answer; {cluster.hits:,} of {cluster.candidates:,} rode"
+            f" connections idle for about {cluster.k_s:.3g} s{known}: likely the keep-alive race; the log does not"
+            " prove it (too few, or time stamps too coarse)"
+        )
+        return results.result(
+            claim, Verdict.WARN, summary, evidence=results.proofs(rows, quoter),
+            answer=f"Requests are likely lost when the backend closes connections idle for {cluster.k_s:.3g} s",
+            remedy=advice.order(cluster.k_s if cluster.known else None, told, groups[0].product),
+        )  # fmt: skip
+    product = next(group.product for group in groups if any(row in group.rows for row in rows))
+    summary = (
+        f"{lost:,}{of} requests were closed before an answer, and the log leaves open whether each was"
+        f" {words(widest.fits)}; to find out, log more (see below) or give the error log with the access log"
+    )
+    return results.result(
+        claim, Verdict.INCONCLUSIVE, summary, evidence=results.proofs(rows, quoter),
+        remedy=advice.settling(product),
+    )  # fmt: skip
+
+
+def _masked(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
+            rows: Sequence[Row]) -> CheckResult:  # fmt: skip
+    count = sum(row.count for row in rows)
+    summary = (
+        f"{count:,} of {results.totals(groups) or count:,} requests met a connection that the backend had closed, and"
+        " were retried and answered: users saw nothing; what the load balancer does not retry (POST) is lost"
+    )
+    return results.result(
+        claim, Verdict.WARN, summary, evidence=results.proofs(rows, quoter),
+        answer="The load balancer meets connections that the backend closes; retries hide it so far",
+        remedy=advice.order(None, told, groups[0].product),
+    )  # fmt: skip
+
+
+def _sound(groups: Sequence[Group], claim: Claim, told: Told) -> CheckResult:
+    """No candidate: how far the log speaks for it."""
+    if any(group.product == "haproxy" for group in groups):
+        return results.result(
+            claim, Verdict.INCONCLUSIVE,
+            "No lost request is logged, but HAProxy logs no line for some races (a later request of a kept connection):"
+            " a clean log proves nothing; btdiag run --target URL measures it",
+        )  # fmt: skip
+    reused = sum(sum(one.account.good_ages.values()) for one in _speakers(groups))
+    if not reused:
+        return results.result(
+            claim, Verdict.INCONCLUSIVE,
+            "No lost request is logged, but these logs do not show how long connections had been idle",
+        )  # fmt: skip
+    if told.balancer_s is not None and told.keepalive_s is not None:
+        return _by_order(claim, told.balancer_s, told.keepalive_s, reused)
+    limit = told.balancer_s if told.balancer_s is not None else told.keepalive_s
+    return _beyond(groups, claim, reused) if limit is None else _near(groups, claim, reused, limit)
+
+
+def _by_order(claim: Claim, balancer_s: float, keepalive_s: float, reused: int) -> CheckResult:
+    """Both timeouts are told: the order decides, whatever has not been met so far."""
+    said = f"None of {reused:,} requests that could ride a kept connection was lost"
+    if balancer_s < keepalive_s:
+        why = f"the load balancer lets go after {balancer_s:g} s, before the backend does after {keepalive_s:g} s"
+        return results.result(claim, Verdict.PASS, f"{said}, and {why}")
+    why = f"the backend closes after {keepalive_s:g} s, and the load balancer keeps connections for {balancer_s:g} s"
+    told = Told(keepalive_s=keepalive_s, balancer_s=balancer_s)
+    return results.result(
+        claim, Verdict.WARN, f"{said} so far, but {why}: a request that comes then is lost",
+        answer="The backend closes idle connections before the load balancer lets go of them",
+        remedy=advice.order(None, told, ""),
+    )  # fmt: skip
+
+
+def _beyond(groups: Sequence[Group], claim: Claim, reused: int) -> CheckResult:
+    """No timeout is told: how far the log itself reaches."""
+    exact = all(one.account.names_connections for one in _speakers(groups))
+    longest = max(max(one.account.good_ages, default=0) for one in _speakers(groups)) / BINS_PER_S
+    how = f"the longest had been idle for {longest:.4g} s"
+    if not exact:
+        how = f"the longest pause before one was {longest:.4g} s, after which the connection may have been a new one"
+    return results.result(
+        claim, Verdict.PASS,
+        f"None of {reused:,} requests that could ride a kept connection was lost; {how}; what happens near the idle"
+        " timeouts is only known with them (--lb-idle-timeout, --backend-keepalive)",
+    )  # fmt: skip
+
+
+def _near(groups: Sequence[Group], claim: Claim, reused: int, limit: float) -> CheckResult:
+    """One timeout is told: how many requests came when it ran out."""
+    low, high = _NEAR * limit, _BEYOND * limit
+    near = sum(
+        count
+        for one in _speakers(groups)
+        for bin_, count in one.account.good_ages.items()
+        if low <= bin_ / BINS_PER_S <= high
+    )
+    return results.result(
+        claim, Verdict.PASS if near >= _ENOUGH else Verdict.INCONCLUSIVE,
+        f"None of {reused:,} requests that could ride a kept connection was lost; {near:,} of them came"
+        f" {low:.4g} to {high:.4g} s after the one before, near the idle timeout"
+        + ("" if near >= _ENOUGH else ": too few to say that none would be lost"),
+    )  # fmt: skip
+
+
+def _speakers(groups: Sequence[Group]) -> list[Judged]:
+    return [group.speaker for group in groups]

@@ -1,0 +1,174 @@
+"""The only code here that touches files: opens what was named, unpacks it, and gives out lines or records, bounded.
+
+Plain, gzip and zstd are told by their first bytes; a folder is walked without following links; a rotated set comes in
+the order of time. A line is cut at LONGEST; what unpacks without end is read on, never kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import stat
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from btdiag.logs.house import UsageError, plain
+from btdiag.logs.recognition import LONGEST
+
+_BLOCK = 1 << 20
+MAX_FILES = 5_000
+_MAX_DEPTH = 12
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_ROTATED = re.compile(r"^(.*?)(?:[.-](\d{8}(?:[-_]?\d{0,6})))?(?:\.(\d{1,5}))?(\.gz|\.zst)?$")
+_SKIPPED = {".git", "node_modules", ".venv", "__pycache__"}
+_NO_LOG = (
+    ".json.meta", ".md", ".py", ".sh", ".conf", ".html", ".png", ".zip", ".tar", ".xz", ".yaml", ".yml", ".toml",
+    ".pem", ".key", ".crt",
+)  # fmt: skip
+_RECORD = re.compile(rb"^\*+ +<< ")
+
+
+def files(paths: Sequence[str]) -> list[str]:
+    """The files behind the paths in the order of time within a rotated set; `-` is stdin. UsageError for none."""
+    found: list[str] = []
+    for path in paths:
+        if path == "-":
+            found.append(path)
+        elif os.path.isdir(path):
+            listed = list(_walk(path, 0))
+            if len(listed) > MAX_FILES:
+                raise UsageError(f"{plain(path)}: holds more than {MAX_FILES:,} files: name a folder below it")
+            found += sorted(listed, key=_rotation)
+        else:
+            found.append(path)
+    named = [path for path in paths if path != "-" and not os.path.isdir(path)]
+    return sorted(found, key=_rotation) if len(named) > 1 and len(named) == len(found) else found
+
+
+def _rotation(path: str) -> tuple[str, int, str, int]:
+    """Older files of a set first: `access.log.2.gz` before `access.log.1` before `access.log`; dates ascend."""
+    match = _ROTATED.match(path)
+    assert match is not None
+    base, date, number, _ = match.groups()
+    return base or "", 0 if date or number else 1, date or "", -int(number or 0)
+
+
+def _walk(folder: str, depth: int) -> Iterator[str]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        if not depth:
+            raise UsageError(f"{plain(folder)}: {error.strerror or 'cannot be read'}") from None
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if depth < _MAX_DEPTH and entry.name not in _SKIPPED:
+                yield from _walk(entry.path, depth + 1)
+        elif entry.is_file() and not entry.name.startswith(".") and not entry.name.endswith(_NO_LOG):
+            yield entry.path
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """The file, unpacked while it is read. UsageError for what cannot be opened, or is no regular file or pipe."""
+    if path == "-":
+        yield _unpacked(sys.stdin.buffer)
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            os.close(descriptor)
+            raise UsageError(f"{plain(path)}: is no file that can be read")
+        if stat.S_ISFIFO(mode) and hasattr(os, "set_blocking"):
+            os.set_blocking(descriptor, True)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{plain(path)}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
+    with os.fdopen(descriptor, "rb", buffering=_BLOCK) as file:
+        yield _unpacked(file)
+
+
+def _unpacked(raw: BinaryIO) -> BinaryIO:
+    file = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw), _BLOCK)
+    magic = file.peek(4)[:4]
+    if magic.startswith(_GZIP):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    if magic == _ZSTD:
+        return _zstd(file)
+    return file
+
+
+def _zstd(file: BinaryIO) -> BinaryIO:
+    import zstandard  # only who has such a file needs it
+
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)
+
+
+BROKEN = (OSError, EOFError, zlib.error)
+"""What a cut or damaged packed file raises while it is read; what came before it counts."""
+
+
+def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """(line number, line without its end), a line longer than LONGEST cut; varnishlog's groups as one record each,
+    under the number of their first line. Ends quietly where a packed file is damaged."""
+    number = 0
+    record: list[bytes] = []
+    begun = 0
+    for line in _split(file):
+        number += 1
+        if record:
+            if not line or _is_request(line):
+                yield begun, b"\n".join(record)
+                record = []
+            elif line[:1] in b"-*" or line[:1] == b" ":
+                if len(record) < 20_000:
+                    record.append(line)
+                continue
+            else:
+                yield begun, b"\n".join(record)
+                record = []
+        if line[:1] == b"*" and _RECORD.match(line):
+            record, begun = [line], number
+            continue
+        yield number, line
+    if record:
+        yield begun, b"\n".join(record)
+
+
+def _is_request(line: bytes) -> bool:
+    return line.startswith(b"*   <<")
+
+
+def _split(file: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    cut = False
+    read = getattr(file, "read1", file.read)
+    while True:
+        try:
+            block = read(_BLOCK)
+        except BROKEN:
+            break
+        except Exception as error:
+            if type(error).__module__.startswith("zstandard"):
+                break
+            raise
+        if not block:
+            break
+        pieces = (rest + block).split(b"\n")
+        rest = pieces.pop()
+        for piece in pieces:
+            if cut:
+                cut = False
+                continue
+            yield piece[:-1] if piece.endswith(b"\r") else piece
+        if len(rest) > LONGEST:
+            if not cut:
+                yield rest[: LONGEST + 1]
+            cut, rest = True, b""
+    if rest and not cut:
+        yield rest

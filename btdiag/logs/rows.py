@@ -1,0 +1,88 @@
+"""The kinds of failure in a file as counted rows: one for each set of kinds that fit. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from btdiag.logs.event import Event, Fits
+from btdiag.logs.joining import told
+from btdiag.logs.judging import Judged
+from btdiag.logs.products.common import path_class
+
+MOST_LINES = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One file's lines that fit the same kinds. `of` counts the file's requests (None in an error log), `sure` says
+    that the file alone settles it; `k_s` is the idle age at which the backend closes, where it is proved."""
+
+    kind: str
+    fits: Fits
+    sure: bool
+    count: int
+    of: int | None
+    file: str
+    events: tuple[Event, ...]
+    k_s: float | None = None
+    upstreams: Mapping[str, int] = field(default_factory=dict)
+    methods: Mapping[str, int] = field(default_factory=dict)
+    paths: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def since(self) -> float:
+        """When the first of them began."""
+        return min(event.start for event in self.events)
+
+    @property
+    def until(self) -> float:
+        """When the last of them ended."""
+        return max(event.end for event in self.events)
+
+    @property
+    def ages(self) -> list[float]:
+        """The known idle ages in seconds, sorted."""
+        return sorted(event.age for event in self.events if event.age is not None)
+
+
+def rows_of(judged: Judged) -> list[Row]:
+    """The rows of one file, most lines first."""
+    groups: dict[tuple[Fits, bool], list[Event]] = {}
+    for event in judged.account.failures:
+        groups.setdefault((told(event), event.sure), []).append(event)
+    rows = [_row(judged, fits, sure, events) for (fits, sure), events in groups.items()]
+    return sorted(rows, key=lambda row: (-row.count, row.kind))
+
+
+def _row(judged: Judged, fits: Fits, sure: bool, events: Sequence[Event]) -> Row:
+    account = judged.account
+    proved = judged.proved and judged.cluster is not None and fits[0] in ("race", "race_retried")
+    return Row(
+        kind=fits[0],
+        fits=fits,
+        sure=sure,
+        count=len(events) + (account.unkept[fits[0]] if sure else 0),
+        of=account.requests or None,
+        file=account.path,
+        events=tuple(events),
+        k_s=judged.cluster.k_s if proved and judged.cluster else None,
+        upstreams=_tally(event.upstream for event in events),
+        methods=_tally(event.method for event in events),
+        paths=_tally(path_class(event.path) for event in events),
+    )
+
+
+def _tally(names: Iterable[bytes]) -> dict[str, int]:
+    counts = Counter(names)
+    counts.pop(b"", None)
+    return {name.decode("utf-8", "replace")[:120]: count for name, count in counts.most_common(20)}
+
+
+def quantiles(values: Sequence[float]) -> dict[str, float]:
+    """The tenth, fiftieth and ninetieth percentile of sorted values."""
+    if not values:
+        return {}
+    last = len(values) - 1
+    return {name: round(values[round(last * share)], 3) for name, share in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))}
