@@ -73,7 +73,7 @@ def explain_status(seen: Exchange) -> StatusExplanation:
 
 def _between_hops(fault: HopFault, seen: Exchange, who: Sender) -> StatusExplanation:
     """Two hops that do not understand each other; where the first of them is this request itself, its URL is wrong."""
-    if is_ours(fault, seen):
+    if is_ours(fault, seen, who):
         found = _at_balancer(
             "plain HTTP was sent to a TLS port", "Use https:// in the URL, or let this port speak plain HTTP."
         )
