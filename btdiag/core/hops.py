@@ -58,6 +58,12 @@ _RESOLVING = Snippet(
     product="nginx", code='resolver 10.96.0.10 valid=10s;\nset $api "http://api:8000";\nproxy_pass $api;'
 )
 _ENDPOINTS = "kubectl get endpointslices -l kubernetes.io/service-name=braintrust-api"
+ADDRESSES = (
+    Snippet(product="Kubernetes", code=_ENDPOINTS),
+    _RESOLVING,
+    Snippet(product="HAProxy", code="server api api:8000 resolvers cluster init-addr none check"),
+)
+"""How the address of the server behind is found, and kept fresh."""
 _NO_H2 = (
     Snippet(product="Envoy", code="explicit_http_config: {http_protocol_options: {}}"),
     Snippet(product="Istio", code="connectionPool:\n  http: {h2UpgradePolicy: DO_NOT_UPGRADE}"),
@@ -69,7 +75,7 @@ _ISTIO_PERMISSIVE = Snippet(
     product="Istio", code="# PeerAuthentication of the API's workload\nmtls: {mode: PERMISSIVE}"
 )
 _TRAEFIK_PLAIN = Snippet(product="Traefik", code='loadBalancer:\n  servers:\n    - url: "http://api:8000"')
-_PROXY_LINE = (
+PROXY_LINE = (
     Snippet(product="HAProxy", code="server api api:8000  # no send-proxy unless the server has accept-proxy"),
     Snippet(product="nginx", code="listen 8000;  # proxy_protocol only if the hop before sends it"),
     Snippet(product="Envoy", code="# upstream_proxy_protocol in the cluster only if the server expects it"),
@@ -79,6 +85,7 @@ _PROXY_LINE = (
         "  --attributes Key=proxy_protocol_v2.enabled,Value=false",
     ),
 )
+"""Where the PROXY protocol is switched on and off."""
 ADVICE: dict[HopFault, HopAdvice] = {
     HopFault.OLD_HTTP: HopAdvice(
         cause="the hop before {who} speaks HTTP/1.0 to it, which it refuses (426 Upgrade Required)",
@@ -161,7 +168,7 @@ ADVICE: dict[HopFault, HopAdvice] = {
         "(mutual TLS), the PROXY protocol (both or neither), HTTP/1.1 or HTTP/2. If it happens now and then only, the "
         "server's keep-alive is shorter than {who}'s.",
         action="Compare both sides at {who}: TLS or plain, mutual TLS, PROXY protocol (both or neither), HTTP version",
-        snippets=(_ISTIO_PERMISSIVE, *_PROXY_LINE),
+        snippets=(_ISTIO_PERMISSIVE, *PROXY_LINE),
     ),
     HopFault.NOT_CONNECTED: HopAdvice(
         cause="{who} gets no usable connection to the server behind it: refused, reset, or a TLS handshake that fails",
@@ -175,11 +182,7 @@ ADVICE: dict[HopFault, HopAdvice] = {
         text="Start the API server, or correct the address and port (8000) that {who} has for it; one that resolves a "
         "name only when it starts keeps a stale address until it is reloaded.",
         action="Start the API server, or correct (reload) the address that {who} has for it",
-        snippets=(
-            Snippet(product="Kubernetes", code=_ENDPOINTS),
-            _RESOLVING,
-            Snippet(product="HAProxy", code="server api api:8000 resolvers cluster init-addr none check"),
-        ),
+        snippets=ADDRESSES,
     ),
     HopFault.UNREACHABLE: HopAdvice(
         cause="{who} gets no connection to the API server: no answer to its attempts",
@@ -197,7 +200,7 @@ ADVICE: dict[HopFault, HopAdvice] = {
         text="Let the hop before {who} send no PROXY protocol, or let {who} expect it: both or neither. Else compare "
         "what arrives: HTTP/1.1 and not HTTP/2, one Host header, one length.",
         action="Let the hop before {who} send no PROXY protocol, or let {who} expect it",
-        snippets=_PROXY_LINE,
+        snippets=PROXY_LINE,
     ),
 }
 """One entry for each fault; "{who}" stands for the product that answers."""

@@ -21,7 +21,7 @@ from btdiag.core.sender import (
     sender,
 )
 
-__all__ = ["SOURCES", "StatusExplanation", "explain", "explain_status"]
+__all__ = ["SOURCES", "StatusExplanation", "explain", "explain_status", "first_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +84,12 @@ def _told(kind: Cause, by: Sender | None, **words: str) -> StatusExplanation:
         cause=fill(story.cause),
         hop=story.hop,
         owner=story.owner,
-        remedy=Remedy(text=fill(story.text), action=fill(story.action), snippets=_first_for(by, story.snippets)),
+        remedy=Remedy(text=fill(story.text), action=fill(story.action), snippets=first_for(by, story.snippets)),
         sender=by,
     )
 
 
-def _first_for(who: Sender | None, snippets: tuple[Snippet, ...]) -> tuple[Snippet, ...]:
+def first_for(who: Sender | None, snippets: tuple[Snippet, ...]) -> tuple[Snippet, ...]:
     """Those of the product that answered first, then those of what it came through."""
     names = [name.lower() for name in ((who.name, *who.passed) if who else ())]
 
