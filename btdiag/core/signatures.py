@@ -196,6 +196,15 @@ _LOAD_BALANCERS = (
     ),
     Signature(
         product="Envoy (or Istio)",
+        headers=(("server", r"^(?:istio-)?envoy$"),),
+        statuses=frozenset({403}),
+        empty=True,
+        absent="x-envoy-upstream-service-time",
+        certain=False,
+        why="Server: envoy, no body and no time of a server behind it, as for an upgrade that it does not allow",
+    ),
+    Signature(
+        product="Envoy (or Istio)",
         body=r"^upgrade required$",
         statuses=frozenset({426}),
         certain=False,

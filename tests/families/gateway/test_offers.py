@@ -183,6 +183,27 @@ def test_websockets(front: Exchange, direct: Exchange | None, verdict: Verdict) 
     assert websockets_pass(Upgrade(front=front, direct=direct), NONE).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("front", "plain", "verdict"),
+    [
+        (seen(400, NGINX), seen(401), Verdict.WARN),
+        (seen(403, "", Server="envoy"), seen(404, "{}"), Verdict.WARN),
+        (seen(426, "{}", Upgrade="websocket"), seen(426, "{}"), Verdict.WARN),  # told to do what it did
+        (seen(502, NGINX), seen(401), Verdict.SKIP),  # the API may hang up on whoever has no key
+        (seen(None), seen(401), Verdict.SKIP),
+        (seen(401), seen(404), Verdict.SKIP),
+        (seen(404, NGINX), seen(404, NGINX), Verdict.SKIP),
+    ],
+)
+def test_websockets_without_a_backend(front: Exchange, plain: Exchange, verdict: Verdict) -> None:
+    assert websockets_pass(Upgrade(front=front, direct=None, plain=plain), NONE).verdict is verdict
+
+
+def test_a_refusal_that_is_the_apis_own_is_no_hops() -> None:
+    found = Upgrade(front=seen(400, NGINX), direct=seen(400, NGINX), plain=seen(401))
+    assert websockets_pass(found, NONE).verdict is Verdict.SKIP
+
+
 def test_a_route_that_is_dead_altogether_is_no_matter_of_websockets() -> None:
     answers = tuple((route, seen(503, NGINX)) for route in ROUTE_CLASSES)
     routes = RouteAnswers(answers=answers, unknown=seen(404))

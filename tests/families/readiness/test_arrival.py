@@ -12,6 +12,7 @@ from btdiag.core.exchange import Exchange, Timing, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotAsked, PerAddress
 from btdiag.core.target import Way
+from btdiag.core.urls import other_host
 from btdiag.families.readiness.facts import Arrival
 from btdiag.families.readiness.judge import root
 from btdiag.families.readiness.plan import may_miss_a_proxy_line, may_want_another_host
@@ -66,7 +67,7 @@ def test_what_tells_that_a_request_should_arrive_otherwise() -> None:
     ],
 )
 def test_the_other_form_of_the_host(url: str, host: str) -> None:
-    assert probe.other_host(url) == host
+    assert other_host(url) == host
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,7 +10,14 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdi
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
-from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, same_outcome
+from btdiag.families.gateway.facts.requests import (
+    DirectTrials,
+    ProductRequests,
+    RequestTrial,
+    Trait,
+    is_refused,
+    same_outcome,
+)
 from btdiag.families.gateway.plan import (
     DEEP_COUNT,
     DEEP_HEADERS,
@@ -49,9 +56,15 @@ def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotM
         summary=f"all {len(found.trials)} kinds of request pass: PATCH, PUT, DELETE and OPTIONS, a URL of "
         f"{size(URL_BYTES)}, {HEADER_COUNT} headers of {size(HEADER_BYTES)}, a body of {size(largest)}{early}, a "
         f"packed one, one announced by Expect, a chunked one, the words of a query, the User-Agents of SDKs"
-        f"{_beyond(found)}",
+        f"{_unusual(found)}{_beyond(found)}",
         evidence=(_table(found),),
     )
+
+
+def _unusual(found: ProductRequests) -> str:
+    """What is turned down of forms that no client of the product sends: told, and no fault."""
+    told = [f"{one.what} ({words(one.exchange)})" for one in found.unusual if is_refused(one, found.plain(one))]
+    return f"; turned down, and needed by no client of the product: {', '.join(told)}" if told else ""
 
 
 def _is_the_apis_way(trial: RequestTrial, beside: DirectTrials) -> bool:
@@ -181,7 +194,10 @@ def _unclear(trial: RequestTrial) -> Finding:
 
 def _table(found: ProductRequests) -> Evidence:
     rows = [("a plain GET", words(found.plain_get)), ("a plain POST", words(found.plain_post))]
-    rows += [(trial.what, words(trial.exchange) + _continued(trial)) for trial in (*found.trials, *found.beyond)]
+    rows += [
+        (trial.what, words(trial.exchange) + _continued(trial))
+        for trial in (*found.trials, *found.unusual, *found.beyond)
+    ]
     return evidence.table(f"Requests to {UNKNOWN_PATH} on {found.plain_get.label}", ("request", "answer"), rows)
 
 

@@ -6,13 +6,11 @@ UNKNOWN, and so nothing of anybody. Recorded: the answers."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from btdiag.core.answers import Roots, readings
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
 from btdiag.core.target import Target, Way
-from btdiag.core.urls import default_port
+from btdiag.core.urls import other_host
 from btdiag.families.readiness.facts import Arrival
 from btdiag.families.readiness.plan import may_miss_a_proxy_line, may_want_another_host
 from btdiag.net.limits import HEALTH_ANSWER
@@ -53,11 +51,3 @@ async def arrival(
         seen = await wire.provoking().exchange(route, "GET", url, headers=(("Host", host),), limits=HEALTH_ANSWER)
         return Arrival(with_host=(host, seen))
     raise NotAsked("nothing tells that GET / should arrive otherwise")
-
-
-def other_host(url: str) -> str:
-    """The Host header with the port where it goes without one, and without it where it has one."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    name = host.removesuffix(f":{parts.port}") if parts.port else host
-    return name if host != name else f"{host}:{default_port(parts.scheme)}"
