@@ -43,7 +43,7 @@ class Trait(StrEnum):
     BODY = "body"
 
 
-_POSTED = frozenset(Trait) - {Trait.URL, Trait.HEADERS, Trait.COUNT, Trait.PATH, Trait.FORM}
+_POSTED = frozenset(Trait) - {Trait.URL, Trait.HEADERS, Trait.COUNT, Trait.PATH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
