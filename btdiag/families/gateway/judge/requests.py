@@ -10,6 +10,7 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdi
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
+from btdiag.core.statuses import explain
 from btdiag.families.gateway.facts.requests import (
     DirectTrials,
     ProductRequests,
@@ -91,20 +92,34 @@ def _refuses(refused: Sequence[RequestTrial], found: ProductRequests, beside: Di
     return Finding(
         verdict=Verdict.FAIL if fatal else Verdict.WARN,
         summary=f"not all requests of the product get through on {first.exchange.label}: {told}"
-        + (_limit(bodies, found) if bodies else "")
+        + (_limit(bodies, found) if bodies and not _is_no_limit(bodies[-1]) else "")
         + _beyond(found),
         hop=hop,
         owner=owner,
         expected=f"the same answer as to a plain request ({words(found.plain(first))})",
         seen=told,
         evidence=(_table(found), *_proof(first), *_direct_proof(shown, beside)),
-        answer=ANSWERS[first.trait],
-        remedy=Remedy(
-            text=" ".join(ADVICE[trait] for trait in _traits(shown)),
-            action=ADVICE[first.trait].partition(":")[0].removesuffix("."),
-            snippets=snippets(_traits(shown), sender(first.exchange).name),
-        ),
+        answer=_BREAKS if _is_no_limit(first) else ANSWERS[first.trait],
+        remedy=_remedy(first, shown),
         sources=("RFC 9110 sections 9, 10.1.1, 15.5.6 and 15.5.14", "RFC 6585 section 5"),
+    )
+
+
+_BREAKS = "Large logs are lost: a hop breaks on large bodies, and no limit refuses them"
+
+
+def _is_no_limit(trial: RequestTrial) -> bool:
+    """A large body that ends in a 500 met no limit, which says 413: whoever stores it could not."""
+    return trial.trait is Trait.BODY and trial.exchange.status in {500, 507}
+
+
+def _remedy(first: RequestTrial, shown: Sequence[RequestTrial]) -> Remedy:
+    if _is_no_limit(first):
+        return explain(first.exchange).remedy
+    return Remedy(
+        text=" ".join(ADVICE[trait] for trait in _traits([one for one in shown if not _is_no_limit(one)])),
+        action=ADVICE[first.trait].partition(":")[0].removesuffix("."),
+        snippets=snippets(_traits(shown), sender(first.exchange).name),
     )
 
 
