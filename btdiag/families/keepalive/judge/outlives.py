@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from math import ceil
+from typing import TypeGuard
 
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
@@ -21,7 +22,7 @@ from btdiag.families.keepalive.judge.staying import STAYS_UP
 from btdiag.families.keepalive.latency import step
 from btdiag.families.keepalive.order import MARGIN_S, Order, Timeout, order_of
 from btdiag.families.keepalive.plan import budget_for
-from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, order_remedy
+from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, again_remedy, order_remedy
 from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restarts
 
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
@@ -147,6 +148,10 @@ def _doubt(race: Race) -> str | None:
     )
 
 
+def _unusable(race: Race | None) -> TypeGuard[Race]:
+    return race is not None and race.stop in _UNUSABLE
+
+
 def _counts(race: Race) -> str:
     volleys = (*race.controls, *(period.volley for period in race.periods))
     lost, sent = sum(one.lost for one in volleys), sum(one.sent for one in volleys)
@@ -223,7 +228,7 @@ def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) ->
         expected=EXPECTED,
         seen=f"load balancer {order.balancer or 'not known'}, backend {order.backend}",
         evidence=proofs,
-        remedy=order_remedy(order),
+        remedy=again_remedy(race.stop) if verdict is Verdict.INCONCLUSIVE and _unusable(race) else order_remedy(order),
         sources=SOURCES,
     )
 
