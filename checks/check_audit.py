@@ -14,12 +14,13 @@ def check_headers_arrive(audit: Audit, backend_audit: Audit | NotMeasured) -> Fi
     A proxy that logs who did what reads them from the answers. A hop that drops them, or has too small a buffer for
     answers with long headers, leaves the log empty.
 
-    Measured: one read (GET /v1/project?limit=1) with the API key and x-bt-enable-audit: true. Only the names of the
+    Measured: one read (GET /v1/project?limit=1) with the API key and x-bt-enable-audit: true, and one of up to 100
+    projects, whose list is longer; one that is lost is sent again without asking for the headers. Only the names of the
     headers are kept, never their values.
 
-    Remedy: let every hop pass x-bt-enable-audit and x-bt-audit-* on, with response header buffers of 16 KiB or more.
+    Remedy: let every hop pass x-bt-enable-audit and x-bt-audit-* on, with response header buffers of 32 KiB.
 
-    Sources: https://www.braintrust.dev/docs/admin/self-hosting
+    Sources: https://www.braintrust.dev/docs/admin/self-hosting; https://github.com/kubernetes/ingress-nginx/issues/7946
     """
     return conclude(judged.headers_arrive(audit, backend_audit))
 

@@ -8,12 +8,15 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, Watch
 from btdiag.families.keepalive.judge import staying
-from btdiag.families.readiness.facts import KeyContrast, Repeats
+from btdiag.families.readiness.facts import Arrival, KeyContrast, Repeats
 from btdiag.families.readiness.judge import account, alike, api, key, root
 
 
 def check_root_answers(
-    roots: PerAddress[Roots], version: PerAddress[Exchange] | NotMeasured, backend_root: Exchange | NotMeasured
+    roots: PerAddress[Roots],
+    version: PerAddress[Exchange] | NotMeasured,
+    backend_root: Exchange | NotMeasured,
+    arrival: Arrival | NotMeasured,
 ) -> Finding:
     """GET / is answered by the API.
 
@@ -24,7 +27,9 @@ def check_root_answers(
     without following redirects. 200 to 399 is good, as for the platforms' own health checks, unless it leads to another
     host or a login, or is a web page while /version is no JSON. The headers and the page of a bad answer tell which
     product wrote it. With --backend the API server is asked directly too, which tells the load balancer's fault from
-    the API's.
+    the API's. Where every connection is closed without an answer (http:// only), or no rule knows the host, GET / is
+    sent once more after a line of the PROXY protocol, or with the other form of the host: what is answered then was
+    expected so.
 
     Remedy: depends on who answers in the API's place; the finding names the hop. In most cases: route the host and all
     paths to port 8000 of a running API server, with GET / as health check, and no login in front.
@@ -32,7 +37,7 @@ def check_root_answers(
     Sources: RFC 9110 section 15; https://github.com/braintrustdata/helm (probes in values.yaml);
     https://github.com/braintrustdata/terraform-aws-braintrust-data-plane (health checks of the target groups)
     """
-    return conclude(root.root_answers(roots, version, backend_root))
+    return conclude(root.root_answers(roots, version, backend_root, arrival))
 
 
 def check_answers_are_one_servers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from btdiag.core.exchange import Exchange
@@ -20,13 +21,27 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Uncounted:
+    """Lost answers that were too many to keep: how many of one kind a measurement met."""
+
+    by: str
+    what: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What one target was asked in a run: `asked` requests, of which `lost` were; `more` of those were too many to
-    keep. Requests that were meant to break something are in neither."""
+    """What one target was asked in a run: `asked` requests, of which those in `lost` and in `more` were. Requests that
+    were meant to break something are in neither."""
 
     asked: int = 0
     lost: tuple[Lost, ...] = ()
-    more: int = 0
+    more: tuple[Uncounted, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many answers were lost, kept or not."""
+        return len(self.lost) + sum(one.count for one in self.more)
 
     def plus(self, other: Account) -> Account:
         """Both together."""
@@ -35,15 +50,21 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explainer:
-    """A finding that may explain what was lost: its check, the facts that it judged, and its words."""
+    """A finding that may explain what was lost: its check, the facts that it judged, its words, and what it shows as
+    evidence. One that `follows` from another failure explains all that was met on its way there."""
 
     check: str
     measurements: frozenset[str]
     words: str
+    shown: str = ""
+    follows: bool = False
 
-    def explains(self, lost: Lost, gates: frozenset[str]) -> bool:
-        """Whether the finding is about this: it judges what the request was sent for, or it names the very answer."""
-        return lost.by in self.measurements - gates or lost.what in self.words
+    def explains(self, lost: Lost | Uncounted, gates: frozenset[str]) -> bool:
+        """Whether the finding is about this: it names the very answer, or it judges what the request was sent for and
+        shows such an answer."""
+        if lost.what in self.words:
+            return True
+        return lost.by in self.measurements - gates and (self.follows or lost.what in self.shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +74,24 @@ class Closing:
     account: Account
     findings: tuple[Explainer, ...] = ()
 
-    def split(self, everything: frozenset[str], gates: frozenset[str]) -> tuple[tuple[Lost, ...], tuple[Lost, ...]]:
+    def split(self, everything: frozenset[str], gates: frozenset[str]) -> tuple[Account, Account]:
         """What is explained and what is not. The checks in `everything` explain all there is; the measurements in
         `gates` are asked for by many checks that are not about them."""
-        lost = self.account.lost
         if any(one.check in everything for one in self.findings):
-            return lost, ()
-        explained = tuple(one for one in lost if any(found.explains(one, gates) for found in self.findings))
-        return explained, tuple(one for one in lost if one not in explained)
+            return self.account, Account(asked=self.account.asked)
+
+        def explained(one: Lost | Uncounted) -> bool:
+            return any(found.explains(one, gates) for found in self.findings)
+
+        return self._where(explained), self._where(lambda one: not explained(one))
+
+    def _where(self, holds: Callable[[Lost | Uncounted], bool]) -> Account:
+        account = self.account
+        return Account(
+            asked=account.asked,
+            lost=tuple(one for one in account.lost if holds(one)),
+            more=tuple(one for one in account.more if holds(one)),
+        )
 
 
 def slim(seen: Exchange) -> Exchange:

@@ -94,7 +94,8 @@ def state_of(seen: Exchange, *, page_allowed: bool = False) -> AnswerState:
         return AnswerState.BAD
     leads = redirect(seen)
     if leads is not None:
-        return AnswerState.GOOD if leads.same_host and not leads.to_login and not leads.to_https else AnswerState.BAD
+        stays = leads.same_host and not (leads.to_login or leads.to_https or leads.to_itself)
+        return AnswerState.GOOD if stays else AnswerState.BAD
     return AnswerState.BAD if page(seen) and not page_allowed else AnswerState.GOOD
 
 

@@ -6,11 +6,12 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName, Json, Owner
 from btdiag.core.signatures import MAKERS, PASSERS, REQUEST_IDS, Signature
+from btdiag.core.urls import port_of
 
 
 class Confidence(StrEnum):
@@ -160,6 +161,7 @@ class Redirect:
     same_host: bool
     to_login: bool
     to_https: bool
+    to_itself: bool = False
 
 
 def redirect(seen: Exchange) -> Redirect | None:
@@ -178,7 +180,20 @@ def redirect(seen: Exchange) -> Redirect | None:
         same_host=host == asked.hostname,
         to_login=bool(_LOGIN_HOST.search(host) or _LOGIN_PATH.search(leads.path.lower())),
         to_https=host == asked.hostname and (asked.scheme, leads.scheme) == ("http", "https"),
+        to_itself=_same_place(asked, leads),
     )
+
+
+def _same_place(one: SplitResult, other: SplitResult) -> bool:
+    """Whether two URLs name one resource, its fragment and the port that goes without saying left out."""
+
+    def place(url: SplitResult) -> tuple[str, str | None, int, str, str]:
+        return url.scheme, url.hostname, port_of(url), url.path or "/", url.query
+
+    try:
+        return place(one) == place(other)
+    except ValueError:  # a port that is no number
+        return False
 
 
 _ESCAPED = re.compile(r"\\x(?:0[0-8bcef]|1[0-9a-f]|7f)")

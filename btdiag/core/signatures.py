@@ -16,13 +16,15 @@ from btdiag.core.finding import HopName, Owner
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """One product. All given conditions must hold: `headers` (name and pattern of the value), `body` (pattern),
-    `statuses` (the only ones it is known for), `empty` (no body at all). Patterns ignore case."""
+    `statuses` (the only ones it is known for), `empty` (no body at all), `absent` (a header that it does not send).
+    Patterns ignore case."""
 
     product: str
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
     statuses: frozenset[int] = frozenset()
     empty: bool = False
+    absent: str = ""
     hop: HopName = HopName.LOAD_BALANCER
     owner: Owner = Owner.LOAD_BALANCER
     certain: bool = True
@@ -39,6 +41,8 @@ class Signature:
         if self.empty and body.strip():
             return False
         if self._body and not self._body.search(body):
+            return False
+        if self.absent and any(key.lower() == self.absent for key, _ in headers):
             return False
         return all(_has(headers, name, pattern) for name, pattern in self.headers)
 
@@ -190,6 +194,22 @@ _LOAD_BALANCERS = (
         certain=False,
         why="Server: envoy and no body, as for a route that does not exist",
     ),
+    Signature(
+        product="Envoy (or Istio)",
+        headers=(("server", r"^(?:istio-)?envoy$"),),
+        statuses=frozenset({403}),
+        empty=True,
+        absent="x-envoy-upstream-service-time",
+        certain=False,
+        why="Server: envoy, no body and no time of a server behind it, as for an upgrade that it does not allow",
+    ),
+    Signature(
+        product="Envoy (or Istio)",
+        body=r"^upgrade required$",
+        statuses=frozenset({426}),
+        certain=False,
+        why="Envoy's answer to HTTP/1.0",
+    ),
     Signature(product="OpenResty", body=r"<center>openresty", why="page of OpenResty"),
     Signature(product="nginx", body=r"<center>nginx", why="nginx's own error page"),
     Signature(
@@ -234,6 +254,14 @@ _LOAD_BALANCERS = (
         statuses=frozenset({404, 502, 503, 504}),
         certain=False,
         why="the bare message of Go's HTTP library",
+    ),
+    Signature(
+        product="Traefik (or another Go proxy)",
+        body=r"^internal server error$",
+        statuses=frozenset({500}),
+        absent="content-type",
+        certain=False,
+        why="Traefik's bare message, without a type",
     ),
     Signature(
         product="Traefik (or another Go proxy)",

@@ -20,6 +20,14 @@ def port_of(parts: SplitResult) -> int:
     return parts.port or default_port(parts.scheme)
 
 
+def other_host(url: str) -> str:
+    """The Host header with the port where it goes without one, and without it where it has one."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    name = host.removesuffix(f":{parts.port}") if parts.port else host
+    return name if host != name else f"{host}:{default_port(parts.scheme)}"
+
+
 def bracketed(host: str) -> str:
     """A host or address as it stands before a port: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
     return f"[{host}]" if ":" in host else host

@@ -36,6 +36,8 @@ class Judged:
                 check=entry.id,
                 measurements=frozenset(self.inputs[entry.id]),
                 words=f"{entry.summary} {entry.seen}",
+                shown=" ".join(str(one.data) for one in entry.evidence),
+                follows=entry.because is not None,
             )
             for entry in self.results.values()
             if entry.verdict in {Verdict.FAIL, Verdict.WARN} or entry.because

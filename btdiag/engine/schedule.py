@@ -247,7 +247,7 @@ class Schedule:
         place = self._places[number or 0]
         name = spec.name if route is None else f"{spec.name}@{route.label}"
         limit = spec.budget + self.planned_wait(spec, number)
-        why = f"{spec.name} did not end within {limit:g} s ({spec.why})"
+        why = f"what was measured did not end within {limit:g} s ({spec.why})"
         log = WaitLog(name, place.quiet, self._remaining, self.events.waiting)
         own = Deadline(why, self._deadline)
         built_in = {

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPMethod, HTTPStatus
 from typing import TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 from btdiag.lab import cors
 from btdiag.lab.http import Malformed, Request, Response
@@ -146,13 +147,25 @@ def _audited(request: Request, response: Response) -> Response:
     """The response with audit headers, where the request asks for them and has the key."""
     if request.header("x-bt-enable-audit") != "true" or response.status != 200:
         return response
-    resources = gzip.compress(json.dumps([{"type": "project", "id": "lab", "name": "lab"}]).encode(), mtime=0)
+    touched = [{"type": "project", "id": _id(number), "name": "lab"} for number in range(_limit(request))]
+    resources = gzip.compress(json.dumps(touched).encode(), mtime=0)
     return response.adding(
         ("x-bt-audit-user-id", "lab-user"),
         ("x-bt-audit-user-email", "lab@lab.example"),
         ("x-bt-audit-normalized-url", "/v1/project"),
         ("x-bt-audit-resources", json.dumps({"v": 1, "p": base64.b64encode(resources).decode()})),
     )
+
+
+def _limit(request: Request) -> int:
+    """How many projects are read: as many as the query says, at most 120."""
+    given = parse_qs(urlsplit(request.target).query).get("limit", ["120"])[0]
+    return min(int(given), 120) if given.isdecimal() else 120
+
+
+def _id(number: int) -> str:
+    """An id that packs as badly as a real one."""
+    return hashlib.sha256(str(number).encode()).hexdigest()[:32]
 
 
 def _websocket(key: str) -> Raw:

@@ -22,13 +22,14 @@ _TLS_RECORD = b"\x15\x03"  # a TLS alert where a status line was due
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A request as it will be written. `target` is the request target (RFC 9112 section 3.2)."""
+    """A request as it will be written. `target` is the request target (RFC 9112 section 3.2), `old_http` HTTP/1.0."""
 
     method: str
     target: str
     authority: str
     headers: tuple[Header, ...]
     body: bytes
+    old_http: bool = False
 
 
 async def converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
@@ -72,6 +73,8 @@ def _parts(connection: h11.Connection, outgoing: Outgoing) -> tuple[bytes, bytes
     if not chunked and (outgoing.body or outgoing.method in {"POST", "PUT", "PATCH"}):
         headers.append(("Content-Length", str(len(outgoing.body))))
     head = connection.send(h11.Request(method=outgoing.method, target=outgoing.target, headers=headers)) or b""
+    if outgoing.old_http:
+        head = head.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
     events: list[h11.Event] = [h11.Data(data=outgoing.body)] if outgoing.body else []
     return head, b"".join(connection.send(event) or b"" for event in [*events, h11.EndOfMessage()])
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from btdiag.core.account import Account, Lost, slim
+from btdiag.core.account import Account, Lost, Uncounted, slim
 from btdiag.core.answers import words
 from btdiag.core.exchange import Exchange, Phase, Trouble
 
-KEPT = 100  # lost answers, each with at most 1 KiB of its body; those after them are counted
+KEPT = 100  # lost answers, each with at most 1 KiB of its body; those after them are counted by kind
+KINDS = 200  # of those that are counted; any after them are one kind
+OTHER = "something else"
 _BROKEN = frozenset({Trouble.RESET, Trouble.CLOSED})
 _UNCONNECTED = frozenset({Phase.TCP, Phase.PROXY, Phase.TLS})
 
@@ -20,7 +23,7 @@ class Counts:
 
     requests: int = 0
     connections: int = 0
-    more: int = 0
+    more: Counter[tuple[str, str]] = field(default_factory=Counter)
     lost: list[Lost] = field(default_factory=list)
 
     def note(self, by: str, seen: Exchange, size: int, *, reused: bool) -> None:
@@ -28,7 +31,8 @@ class Counts:
         if not _is_lost(seen, reused=reused):
             return
         if len(self.lost) >= KEPT:
-            self.more += 1
+            kind = (by, words(seen))
+            self.more[kind if kind in self.more or len(self.more) < KINDS else (by, OTHER)] += 1
             return
         route = (urlsplit(seen.url).path or "/")[:60]
         self.lost.append(Lost(by=by, exchange=slim(seen), size=size, route=route, what=words(seen)))
@@ -36,7 +40,8 @@ class Counts:
     @property
     def account(self) -> Account:
         """All of it, frozen."""
-        return Account(asked=self.requests, lost=tuple(self.lost), more=self.more)
+        kinds = tuple(Uncounted(by=by, what=what, count=count) for (by, what), count in self.more.items())
+        return Account(asked=self.requests, lost=tuple(self.lost), more=kinds)
 
 
 def _is_lost(seen: Exchange, *, reused: bool) -> bool:

@@ -17,20 +17,34 @@ from btdiag.net.streams import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What is unusual about a request on a connection of its own: HTTP/1.0 (`old_http`), another header for the key, or
+    bytes that go `before` it on a plain connection, such as a line of the PROXY protocol."""
+
+    key_header: str = "Authorization"
+    old_http: bool = False
+    before: bytes = b""
+
+
+USUAL = Shape()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request as its caller wants it."""
+    """One request as its caller wants it. A Host among `headers` takes the place of the URL's."""
 
     method: str
     url: str
     headers: tuple[Header, ...]
     body: bytes
     with_key: bool
-    key_header: str = "Authorization"
+    shape: Shape = USUAL
 
     def key(self, key: Secret) -> Header:
         """The header that carries the API key: a bearer token (RFC 6750 section 2.1), or the bare key in another."""
-        bearer = self.key_header == "Authorization"
-        return self.key_header, f"Bearer {key.reveal()}" if bearer else key.reveal()
+        name = self.shape.key_header
+        bearer = name == "Authorization"
+        return name, f"Bearer {key.reveal()}" if bearer else key.reveal()
 
     @property
     def parts(self) -> SplitResult:
@@ -39,7 +53,10 @@ class Asked:
 
     @property
     def authority(self) -> str:
-        """Host header: as in the URL, without userinfo and without the scheme's own port (RFC 9110 section 7.2)."""
+        """Host header: the caller's, else as in the URL, without userinfo and without the scheme's own port (RFC 9110
+        section 7.2)."""
+        if given := [value for name, value in self.headers if name.lower() == "host"]:
+            return given[0]
         authority = self.parts.netloc.rpartition("@")[2]
         return authority.removesuffix(f":{default_port(self.parts.scheme)}")
 
@@ -55,8 +72,9 @@ class Asked:
             method=self.method,
             target=origin + self.target,
             authority=self.authority,
-            headers=headers,
+            headers=tuple(header for header in headers if header[0].lower() != "host"),
             body=self.body,
+            old_http=self.shape.old_http,
         )
 
 

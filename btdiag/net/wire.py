@@ -20,7 +20,7 @@ from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, failure_of
 from btdiag.net.ledger import Counts
 from btdiag.net.limits import CONNECT_BUDGET, Limits
-from btdiag.net.request import Asked, exchange_of, merged
+from btdiag.net.request import USUAL, Asked, Shape, exchange_of, merged
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
 from btdiag.net.tunnel import proxy_authorization
@@ -100,8 +100,8 @@ class Wire:
         headers: Sequence[Header] = (),
         body: bytes = b"",
         with_key: bool = False,
-        key_header: str = "Authorization",
         http2: bool = False,
+        shape: Shape = USUAL,
         limits: Limits | None = None,
         keep: list[bytes] | None = None,
     ) -> Exchange:
@@ -109,15 +109,14 @@ class Wire:
         that the network or the server does: see Exchange.failure; only OutOfTime, when the run ends. Never follows
         redirects.
 
-        `http2` offers h2 first. Given headers replace the standard ones of the same name; `key_header` carries the key;
-        `keep` gets the bytes of the body. The Host header and SNI are the URL's, whatever the route's address.
+        `http2` offers h2 first. Given headers replace the standard ones of the same name; `keep` gets the bytes of the
+        body. SNI is the URL's, and so is the Host header where none is given.
         """
         route, verify = (way.route, way.verify) if isinstance(way, Way) else (way, True)
         bounds = limits or Limits()
         started, started_at = time.perf_counter(), _now()
-        asked = Asked(
-            method=method, url=url, headers=tuple(headers), body=body, with_key=with_key, key_header=key_header
-        )
+        given = tuple(headers)
+        asked = Asked(method=method, url=url, headers=given, body=body, with_key=with_key, shape=shape)
         try:
             stream = await self._dial_for(asked, route, verify, http2, bounds)
         except DialError as error:
@@ -125,6 +124,7 @@ class Wire:
         try:
             remaining = bounds.total - (time.perf_counter() - started)
             closing = replace(asked, headers=(("Connection", "close"), *asked.headers))
+            stream.writer.write(shape.before)
             seen = await self._converse(stream, closing, bounds, remaining, stream.timing, keep)
             if seen.failure is None:
                 await stream.close()
@@ -218,7 +218,8 @@ class Wire:
             first_byte_s=answer.first_byte_s,
             total_s=connecting.total_s + time.perf_counter() - started,
         )
-        recorded = (("Host", asked.authority), *self._recorded(headers))
+        sent = tuple(header for header in headers if header[0].lower() != "host")
+        recorded = (("Host", asked.authority), *self._recorded(sent))
         return replace(
             exchange_of(asked, stream, answer, took, keep),
             started_at=started_at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Trouble
 
 PREFIX = "x-bt-audit-"
 REQUEST_HEADER = "x-bt-enable-audit"
@@ -25,8 +25,27 @@ class Resources:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """The answer to a request that asked for audit headers. Their values name people and are not kept: `arrived` are
-    the names that came with a value (lower case), `resources` what the resources header held."""
+    the names that came with a value (lower case), `resources` what the resources header held. `many` is the same read
+    of up to 100 projects, whose audit headers are longer; `without` is the last read again where it was lost, without
+    asking for them."""
 
     exchange: Exchange
     arrived: tuple[str, ...]
     resources: Resources | None = None
+    without: Exchange | None = None
+    many: Exchange | None = None
+
+    @property
+    def lost(self) -> Exchange | None:
+        """The answer that was lost to the audit headers: of one project, or of `many`; and the same request without
+        them (`without`) was answered well. None where none was."""
+        shown = self.many or self.exchange
+        well = self.without is not None and self.without.failure is None and (self.without.status or 0) < 400
+        return shown if well and is_lost(shown) else None
+
+
+def is_lost(seen: Exchange) -> bool:
+    """Whether a gateway gave an error in place of an answer, or the connection broke."""
+    if seen.failure is not None:
+        return seen.failure.trouble in {Trouble.RESET, Trouble.CLOSED}
+    return (seen.status or 0) >= 500

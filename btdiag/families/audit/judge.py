@@ -11,16 +11,21 @@ import binascii
 import json
 import zlib
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from btdiag.core import evidence
 from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
-from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, Resources
+from btdiag.core.sender import sender
+from btdiag.core.statuses import first_for
+from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, Resources, is_lost
 
 PROTOCOL = 1
 DECODED_LIMIT = 1024 * 1024  # bytes; a request touches few resources, and a gzip bomb is no audit entry
 KEY_IS_ACCEPTED = "readiness.key-is-accepted"
+HEADERS_ARRIVE = "audit.headers-arrive"
 
 
 SOURCES = (
@@ -76,6 +81,8 @@ def _entries(content: bytes) -> Resources:
 
 def headers_arrive(front: Audit, direct: Audit | NotMeasured) -> Finding:
     """The claim of audit.headers-arrive."""
+    if front.lost is not None:
+        return _too_long(front, front.lost, direct)
     gate = _gate(front)
     if gate is not None:
         return gate
@@ -92,13 +99,16 @@ def headers_arrive(front: Audit, direct: Audit | NotMeasured) -> Finding:
     absent = [name for name in NAMES if name not in front.arrived and name != RESOURCES]
     if absent:
         return _missing(absent, front, Verdict.WARN, f"while {', '.join(front.arrived)} came")
+    long_too = ", also with up to 100 projects" if front.many is not None and not is_lost(front.many) else ""
     return Finding(
-        verdict=Verdict.PASS, summary=f"{len(front.arrived)} audit headers arrive: {', '.join(front.arrived)}"
+        verdict=Verdict.PASS, summary=f"{len(front.arrived)} audit headers arrive{long_too}: {', '.join(front.arrived)}"
     )
 
 
 def resources_decode(front: Audit) -> Finding:
     """The claim of audit.resources-decode."""
+    if front.lost is front.exchange:
+        return Finding(verdict=Verdict.SKIP, summary=f"{words(front.exchange)} came instead", because=HEADERS_ARRIVE)
     gate = _gate(front)
     if gate is not None:
         return gate
@@ -139,6 +149,38 @@ def _gate(front: Audit) -> Finding | None:
     return None
 
 
+def _too_long(front: Audit, seen: Exchange, direct: Audit | NotMeasured) -> Finding:
+    """The answer is lost because of its audit headers: without them the same read is fine."""
+    own = isinstance(direct, Audit) and is_lost(direct.exchange) and front.many is None
+    many = " of up to 100 projects" if front.many is not None else ""
+    fine = words(front.without) if front.without is not None else ""
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"a read{many} (GET {urlsplit(seen.url).path}) gives {words(seen)} when it asks for audit headers, and "
+        f"{fine} when it does not: a buffer for response headers is too small for them",
+        answer="Requests that ask for audit headers are lost: a response header buffer is too small",
+        hop=HopName.API if own else HopName.LOAD_BALANCER,
+        owner=Owner.API if own else Owner.LOAD_BALANCER,
+        expected=f"{fine}, with audit headers as without",
+        seen=words(seen),
+        evidence=proofs(seen),
+        remedy=Remedy(
+            text="Give every hop a buffer of 32 KiB for response headers: the list of resources grows with the number "
+            "of projects that a request touches.",
+            snippets=first_for(sender(seen), _BUFFERS),
+        ),
+        sources=(*SOURCES, "https://github.com/kubernetes/ingress-nginx/issues/7946"),
+    )
+
+
+_BUFFERS = (
+    Snippet(product="nginx", code="proxy_buffer_size 32k;\nproxy_buffers 8 32k;\nproxy_busy_buffers_size 64k;"),
+    Snippet(product="Kubernetes Ingress", code='nginx.ingress.kubernetes.io/proxy-buffer-size: "32k"'),
+    Snippet(product="HAProxy", code="global\n  tune.bufsize 65536"),
+    Snippet(product="Caddy", code="transport http {\n  max_response_header 64KiB\n}"),
+)
+
+
 def _missing(names: Sequence[str], front: Audit, verdict: Verdict, contrast: str) -> Finding:
     told = ", ".join(names)
     what = "1 audit header does" if len(names) == 1 else f"{len(names)} audit headers do"
@@ -154,7 +196,7 @@ def _missing(names: Sequence[str], front: Audit, verdict: Verdict, contrast: str
         remedy=Remedy(
             text=f"Let every hop pass {PREFIX}* on in answers and {REQUEST_HEADER} in requests, and give it response "
             "header buffers of 16 KiB or more: the list of resources can be long.",
-            snippets=(Snippet(product="nginx", code="proxy_buffer_size 32k;\nproxy_buffers 8 32k;"),),
+            snippets=first_for(sender(front.exchange), _BUFFERS),
         ),
         sources=SOURCES,
     )

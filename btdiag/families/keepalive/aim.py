@@ -53,6 +53,10 @@ PERIODS = 4  # a period finds the race on loopback in two of three tries, four o
 
 TURNS = (0, 0, 1, 0)  # which candidate for K each of them tests
 
+SERVERS_OWN_S = 5.0  # Node's and uvicorn's own keep-alive, where the setting never reached them
+
+EARLY_TRIES = 2  # periods at that age: hits in both prove it, and one of them finds it on loopback in two of three
+
 COMB_AT = 1  # which of them is the comb
 
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
@@ -86,6 +90,12 @@ def keepalive_of(setting_s: float, source: TimeoutSource, node: bool | None = No
     likelier one first, for the API server is Node."""
     candidates = {True: (setting_s + NODE_EXTRA_S,), False: (setting_s,), None: (setting_s + NODE_EXTRA_S, setting_s)}
     return Keepalive(candidates=candidates[node], source=source, coarse=None if node is False else False)
+
+
+def server_default(node: bool | None) -> float:
+    """The age at which a server closes that nobody has told a keep-alive: Node.js 5 s and its second
+    (https://nodejs.org/api/http.html#serverkeepalivetimeout), uvicorn 5 s (https://www.uvicorn.org/settings/)."""
+    return SERVERS_OWN_S if node is False else SERVERS_OWN_S + NODE_EXTRA_S
 
 
 def keepalive_measured(closings_s: Sequence[float], open_s: Sequence[float] = ()) -> Keepalive:
@@ -135,6 +145,10 @@ def next_volley(
     there are no combs, one period is for such as are looked at late, and the others are steered by what was seen.
     """
     last = history[-1] if history else None
+    if (early := _early(keepalive, history, volley_s)) is not None:
+        return early
+    if last and not last.hits:
+        history = [period for period in history if period.aim.keepalive_s != keepalive.early_s]
     if last and (last.hits >= MANY or (last.hits and (last.aim.spread_s or last.aim.offset_s > 0))):
         return last.aim
     number = len(history) % PERIODS
@@ -151,6 +165,14 @@ def next_volley(
         return Aim(keepalive_s=candidate, offset_s=0.0, spread_s=COMB_S)
     offsets = STREAMED_OFFSETS if combs else OFFSETS
     return Aim(keepalive_s=candidate, offset_s=offsets[tried % len(offsets)] * min(volley_s, VOLLEY_LIMIT_S))
+
+
+def _early(keepalive: Keepalive, history: Sequence[Period], volley_s: float) -> Aim | None:
+    """An aim at the server's own default, as long as that was not tried often enough and nothing else was."""
+    if keepalive.early_s is None or len(history) >= EARLY_TRIES or any(period.hits for period in history):
+        return None
+    offset = OFFSETS[len(history)] * min(volley_s, VOLLEY_LIMIT_S)
+    return Aim(keepalive_s=keepalive.early_s, offset_s=offset)
 
 
 def _steered(history: Sequence[Period], usual: Sequence[float]) -> float:

@@ -165,11 +165,12 @@ class TimeoutSource(StrEnum):
 class Keepalive:
     """What is known of K, the backend's idle timeout. `candidates` are the ages (seconds) at which it may close, the
     most likely first; `coarse` marks a backend that closes up to half a second or more after the first of them, None
-    one that may."""
+    one that may. `early_s` is an age far below them that costs little to try first: the server's own default."""
 
     candidates: tuple[float, ...]
     source: TimeoutSource
     coarse: bool | None = False
+    early_s: float | None = None
 
 
 class Answerer(StrEnum):

@@ -23,7 +23,8 @@ BALANCER_DEFAULTS_S: Mapping[str, float] = {
     "AWS Application Load Balancer": 60.0,  # idle_timeout.timeout_seconds (docs.aws.amazon.com)
 }
 """Seconds for which a load balancer keeps idle connections to its backend unless it is told otherwise, by the name
-that core/signatures has for it. A CDN is not among them: what stands between it and the API is not seen."""
+that core/signatures has for it. Traefik (90 s) and HAProxy leave no mark on what passes them, and Azure documents no
+time for its pool. A CDN is not among them: what stands between it and the API is not seen."""
 
 MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets
 ADVISED_MARGIN_S = 5.0  # what a remedy aims for

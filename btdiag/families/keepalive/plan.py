@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from btdiag.core.target import Mode, Target
-from btdiag.families.keepalive.aim import PERIODS, next_volley
+from btdiag.families.keepalive.aim import EARLY_TRIES, PERIODS, next_volley, server_default
 from btdiag.families.keepalive.chance import MORE_CONTROLS, controls_missing, hangs_when_idle, proved
 from btdiag.families.keepalive.facts import DEFAULT_KEEPALIVE_S, NODE_EXTRA_S, Aim, Stop, TimeoutSource, Volleys
 from btdiag.families.keepalive.latency import durations
@@ -48,8 +48,18 @@ def race_wait(target: Target, mode: Mode) -> float:
     if not consented(target, mode):
         return 0.0
     period, extra = period_of(expected_keepalive(target)), HALF_WAY if with_half_way(target, mode) else 0.0
-    fit = int((mode.budget - RESERVE_S) / period - extra)
-    return period * (max(1, min(mode.periods or PERIODS, fit)) + extra)
+    early = early_wait(target, mode)
+    fit = int((mode.budget - RESERVE_S - early) / period - extra)
+    return early + period * (max(1, min(mode.periods or PERIODS, fit)) + extra)
+
+
+def early_wait(target: Target, mode: Mode) -> float:
+    """The wait for the server's own default: where no keep-alive is declared and none can be measured, and the budget
+    holds it beside one period; else 0."""
+    if target.backend_keepalive is not None or target.backend is not None:
+        return 0.0
+    early = EARLY_TRIES * period_of(server_default(None))
+    return early if budget_for(1, expected_keepalive(target)) + early <= mode.budget else 0.0
 
 
 def with_half_way(target: Target, mode: Mode) -> bool:
@@ -124,7 +134,7 @@ def next_step(seen: Volleys, means: Means) -> Next | Stop:
         return Controls(missing)
     if _enough(seen, means):
         return Stop.ENOUGH
-    if len(seen.periods) >= means.periods:
+    if _all_used(seen, means):
         return Stop.ALL_PERIODS
     aim = next_volley(seen.keepalive, seen.periods, means.volley_s, combs=means.combs, usual=durations(seen))
     if aim.age_s - seen.front_rtt_s - means.pool_age_s + ANSWERS_S > means.left_s:
@@ -145,12 +155,19 @@ def trouble(seen: Volleys) -> Stop | None:
     return None
 
 
+def _all_used(seen: Volleys, means: Means) -> bool:
+    """Were all periods used, those at the server's own default not counted unless they lost requests?"""
+    early_s = seen.keepalive.early_s if seen.keepalive else None
+    usual = [period for period in seen.periods if period.aim.keepalive_s != early_s]
+    return len(usual) >= means.periods or len(seen.periods) >= means.periods + (EARLY_TRIES if early_s else 0)
+
+
 def _enough(seen: Volleys, means: Means) -> bool:
     """Would further volleys add nothing: the race shows already, or nothing does where nothing was expected?"""
     if not seen.periods or seen.keepalive is None:
         return False
     if proved(seen, means.sound_order):
         return True
-    tested = {period.aim.keepalive_s for period in seen.periods} == set(seen.keepalive.candidates)
+    tested = {period.aim.keepalive_s for period in seen.periods} >= set(seen.keepalive.candidates)
     known = seen.keepalive.source is TimeoutSource.MEASURED or tested
     return bool(means.sound_order) and not seen.with_hits and not means.thorough and known

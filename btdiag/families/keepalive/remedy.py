@@ -6,6 +6,7 @@ from math import ceil, floor
 
 from btdiag.core.finding import Remedy, Snippet
 from btdiag.core.idle_settings import GOOGLE_S, SETTING, balancer_snippets
+from btdiag.families.keepalive.facts import Stop
 from btdiag.families.keepalive.order import ADVISED_MARGIN_S, Order
 
 SOURCES = (
@@ -31,6 +32,15 @@ def order_remedy(order: Order) -> Remedy:
         )
     action = f"Set {SETTING} to {upwards} or more, or lower the load balancer's idle timeout to {downwards} s or less"
     return Remedy(text=text, action=action, snippets=(*_backend_snippets(upwards), *balancer_snippets(downwards)))
+
+
+def again_remedy(stop: Stop) -> Remedy:
+    """How to come to volleys that can be used, where these told nothing of a timeout."""
+    if stop is Stop.THROTTLED:
+        return Remedy(text="Run again with fewer requests at once (--connections 50), or from where no limit applies.")
+    if stop is Stop.NO_CONNECTIONS:
+        return Remedy(text="Run again where more connections can be opened (ulimit -n), or with --connections 50.")
+    return Remedy(text="Run again when the target answers every request of a volley, or with --connections 50.")
 
 
 def ineffective_remedy(declared_s: float, order: Order) -> Remedy:

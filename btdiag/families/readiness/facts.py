@@ -23,6 +23,15 @@ class KeyContrast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """GET / sent otherwise where it is never answered well: after a line of the PROXY protocol, or with another form of
+    Host (which, and the answer). Only one of them was tried."""
+
+    with_proxy_line: Exchange | None = None
+    with_host: tuple[str, Exchange] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
     """One address asked again.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btdiag.core.answers import AnswerState, state_of
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Phase, Trouble
 
 ALONE = 20  # requests one at a time
 STRAY = 1  # of those may fail: other measurements have requests under way meanwhile
@@ -30,3 +30,20 @@ def fine_alone(alone: Sequence[Exchange]) -> bool:
 def fails_at_once(at_once: Sequence[Exchange]) -> bool:
     """Whether enough of those that were under way together failed."""
     return len(bad(at_once)) >= SHARE * len(at_once) > 0
+
+
+def may_miss_a_proxy_line(seen: Sequence[Exchange]) -> bool:
+    """Whether all that was sent met a closed or reset connection without a byte: so do servers that expect a line of
+    the PROXY protocol first (seen with nginx, HAProxy and Envoy)."""
+    return all(
+        one.failure is not None
+        and one.status is None
+        and one.failure.trouble in {Trouble.CLOSED, Trouble.RESET}
+        and one.failure.phase in {Phase.SEND, Phase.HEADERS}
+        for one in seen
+    )
+
+
+def may_want_another_host(seen: Sequence[Exchange]) -> bool:
+    """Whether all answers say that nothing is known under this host."""
+    return all(one.status in {400, 403, 404, 421} for one in seen)

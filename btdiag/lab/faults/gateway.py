@@ -42,6 +42,19 @@ class BuffersAnswers(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NarrowBuffer(Rule):
+    """An answer whose headers have more than `size` bytes is given up: 502 in the vendor's `style`."""
+
+    size: int = 2048
+    style: str = "nginx"
+
+    async def after(self, request: Request, response: Response, visit: Visit) -> Response:
+        """The response, or the page."""
+        length = sum(len(name) + len(value) + 4 for name, value in response.headers)
+        return page(self.style, 502) if length > self.size else response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caches(Rule):
     """The first answer to a path is given again to everybody, with its age in seconds."""
 

@@ -1,5 +1,6 @@
 """Audit headers that do not arrive, or hold what nobody can read."""
 
+from btdiag.lab.faults.gateway import NarrowBuffer
 from btdiag.lab.faults.http import Headers
 from btdiag.lab.scenario import Scenario
 
@@ -21,6 +22,13 @@ AUDIT_DROPPED = Scenario(
     ),
     fails=("audit.headers-arrive",),
     skips=("audit.resources-decode",),
+)
+
+AUDIT_TOO_LONG = Scenario(
+    name="audit-too-long",
+    summary="The gateway's buffer for response headers is too small for the audit headers of many projects: 502.",
+    faults=(NarrowBuffer(),),
+    fails=("audit.headers-arrive",),
 )
 
 AUDIT_CUT = Scenario(

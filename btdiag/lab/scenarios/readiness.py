@@ -60,6 +60,11 @@ ROOT_REDIRECT_LOGIN = _dead_root(
     "A login in front of the API redirects to its page.",
     AnswersWith(status=302, style="awselb", headers=(("Location", LOGIN),)),
 )
+ROOT_REDIRECT_LOOP = _dead_root(
+    "root-redirect-loop",
+    "The gateway redirects https to https without end, for it is not told that clients come by https.",
+    WantsHttps(),
+)
 ROOT_HTML = _dead_root(
     "root-html",
     "A web app answers 200 with HTML to everything.",

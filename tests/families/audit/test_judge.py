@@ -131,3 +131,36 @@ def test_unreadable_resources_fail_at_the_hop_that_cuts_them() -> None:
     assert (found.verdict, found.hop) == (Verdict.FAIL, "load balancer")
     other = replace(cut, resources=decode_resources(envelope(PROJECT, 2)))
     assert resources_decode(other).hop == "api"
+
+
+BAD, FINE = seen(502).exchange, seen(200).exchange
+
+
+@pytest.mark.parametrize(
+    ("found", "lost"),
+    [
+        (replace(seen(502), without=FINE), True),
+        (replace(seen(502), without=BAD), False),  # it fails either way
+        (seen(502), False),
+        (replace(seen(200, *NAMES), many=BAD, without=FINE), True),
+        (replace(seen(200, *NAMES), many=FINE), False),
+    ],
+)
+def test_an_answer_that_its_audit_headers_cost(found: Audit, lost: bool) -> None:
+    told = headers_arrive(found, NONE)
+    assert (told.verdict is Verdict.FAIL) is lost
+    if lost:
+        assert told.remedy is not None
+        assert "buffer" in told.remedy.text
+        assert "proxy_buffer_size 32k" in told.remedy.snippets[0].code
+        assert len(told.answer) <= 90
+
+
+def test_what_hangs_on_a_lost_answer_is_skipped() -> None:
+    told = resources_decode(replace(seen(502), without=FINE))
+    assert (told.verdict, told.because) == (Verdict.SKIP, "audit.headers-arrive")
+
+
+def test_the_api_server_that_fails_by_itself_is_named() -> None:
+    assert headers_arrive(replace(seen(502), without=FINE), seen(502)).hop == "api"
+    assert headers_arrive(replace(seen(502), without=FINE), seen(200)).hop == "load balancer"

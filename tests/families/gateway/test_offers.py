@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
 from btdiag.families.gateway.facts.routes import PATHS, ROUTE_CLASSES, PathAnswers, RouteAnswers
-from btdiag.families.gateway.facts.streams import HeldStream, StreamSeen, StreamSilence
+from btdiag.families.gateway.facts.streams import HeldStream, StreamSeen, StreamSilence, is_packed, unpacked
 from btdiag.families.gateway.judge.headers import added_headers, leads_astray
 from btdiag.families.gateway.judge.paths import paths_arrive_unchanged
 from btdiag.families.gateway.judge.protocols import (
@@ -183,6 +184,27 @@ def test_websockets(front: Exchange, direct: Exchange | None, verdict: Verdict) 
     assert websockets_pass(Upgrade(front=front, direct=direct), NONE).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("front", "plain", "verdict"),
+    [
+        (seen(400, NGINX), seen(401), Verdict.WARN),
+        (seen(403, "", Server="envoy"), seen(404, "{}"), Verdict.WARN),
+        (seen(426, "{}", Upgrade="websocket"), seen(426, "{}"), Verdict.WARN),  # told to do what it did
+        (seen(502, NGINX), seen(401), Verdict.SKIP),  # the API may hang up on whoever has no key
+        (seen(None), seen(401), Verdict.SKIP),
+        (seen(401), seen(404), Verdict.SKIP),
+        (seen(404, NGINX), seen(404, NGINX), Verdict.SKIP),
+    ],
+)
+def test_websockets_without_a_backend(front: Exchange, plain: Exchange, verdict: Verdict) -> None:
+    assert websockets_pass(Upgrade(front=front, direct=None, plain=plain), NONE).verdict is verdict
+
+
+def test_a_refusal_that_is_the_apis_own_is_no_hops() -> None:
+    found = Upgrade(front=seen(400, NGINX), direct=seen(400, NGINX), plain=seen(401))
+    assert websockets_pass(found, NONE).verdict is Verdict.SKIP
+
+
 def test_a_route_that_is_dead_altogether_is_no_matter_of_websockets() -> None:
     answers = tuple((route, seen(503, NGINX)) for route in ROUTE_CLASSES)
     routes = RouteAnswers(answers=answers, unknown=seen(404))
@@ -247,3 +269,75 @@ def test_a_target_of_the_inside_may_redirect_to_the_inside() -> None:
 def test_added_headers_are_told() -> None:
     front = seen(X_Frame_Options="DENY", Via="1.1 x", Content_Type="text/plain", Access_Control_Max_Age="1")
     assert added_headers(front, seen(Content_Type="text/plain")) == ("x-frame-options",)
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (held(15.0, 14.9, end=Trouble.CLOSED), "no timer of silence"),
+        (held(61.0, 1.0, end=Trouble.CLOSED), "wait for a silent answer"),
+    ],
+)
+def test_a_timer_of_the_whole_answer_has_another_remedy_than_one_of_silence(one: HeldStream, words: str) -> None:
+    found = silent_answers_are_awaited(StreamSilence(front=(one, one), direct=OPEN, watched_s=68.0))
+    assert found.remedy is not None
+    assert words in found.remedy.text
+    assert 0 < len(found.remedy.action) <= 140
+    assert len(found.answer) <= 90
+
+
+# What compresses a stream
+
+
+def watched(*pieces: float, plain: StreamSeen | None = None) -> StreamSeen:
+    answer = seen(200, "", Trouble.TIMEOUT, Content_Type="text/event-stream")
+    return StreamSeen(exchange=replace(answer, status=200), pieces=pieces, watched=4.0, plain=plain)
+
+
+HELD_BACK = StreamSilence(
+    front=(held(68.0, 0.1, end=Trouble.TIMEOUT), replace(OPEN, events=13)), direct=None, watched_s=68.0
+)
+
+
+@pytest.mark.parametrize(
+    ("front", "silence", "verdict"),
+    [
+        (watched(plain=watched(0.1, 1.1)), NONE, Verdict.FAIL),
+        (watched(3.0, plain=watched(0.1)), NONE, Verdict.FAIL),
+        (watched(), HELD_BACK, Verdict.FAIL),
+        (watched(3.0, plain=watched(2.9)), NONE, Verdict.INCONCLUSIVE),
+        (watched(plain=watched()), NONE, Verdict.INCONCLUSIVE),
+        (watched(0.1, 1.1, plain=None), NONE, Verdict.PASS),
+        (watched(), replace(HELD_BACK, front=(OPEN, OPEN)), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_an_encoder_that_holds_events_back(
+    front: StreamSeen, silence: StreamSilence | NotMeasured, verdict: Verdict
+) -> None:
+    found = streams_unbuffered(front, NONE, NONE, silence)
+    assert found.verdict is verdict
+    if verdict is Verdict.FAIL:
+        assert "Accept-Encoding: gzip" in found.summary
+        assert len(found.answer) <= 90
+
+
+def _packed(*, flushed: bool) -> bytes:
+    packer = zlib.compressobj(wbits=31)
+    return packer.compress(b"data: 1\n\n") + (packer.flush(zlib.Z_SYNC_FLUSH) if flushed else b"")
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_what_can_be_read_of_a_packed_stream(flushed: bool, chunked: bool) -> None:
+    body, head = _packed(flushed=flushed), b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip"
+    if chunked:
+        head += b"\r\nTransfer-Encoding: chunked"
+        body = b"%x\r\n" % len(body) + body + b"\r\n"
+    assert is_packed(head)
+    assert unpacked(head, body) == (len(b"data: 1\n\n") if flushed else 0)
+
+
+def test_what_is_no_packed_stream_is_counted_as_it_is() -> None:
+    assert not is_packed(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream")
+    assert unpacked(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip", b"plain") == 5
+    assert unpacked(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", b"zz\r\n") == 0

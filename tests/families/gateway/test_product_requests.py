@@ -44,3 +44,23 @@ def test_the_recognised_product_comes_first() -> None:
     assert snippets([Trait.BODY], "Caddy")[0].product == "Caddy"
     assert snippets([Trait.HEADERS], "HAProxy")[0].product == "HAProxy"
     assert snippets([Trait.METHOD], "nginx") == ()
+
+
+def test_a_large_body_that_breaks_a_hop_met_no_limit() -> None:
+    broken = seen(500, "<center>nginx/1.22.1</center>")
+    trial = RequestTrial(trait=Trait.BODY, what="a body of 6.0 MiB", exchange=broken, size=6 << 20)
+    found = accepts_product_requests(ProductRequests(plain_get=PLAIN, plain_post=PLAIN, trials=(trial,)), NONE)
+    assert found.remedy is not None
+    assert "breaks on large bodies" in found.answer
+    assert "Raise" not in found.remedy.text
+    assert "client_body_temp_path" in found.remedy.snippets[0].code
+    assert "limit" not in found.summary
+
+
+def test_forms_that_no_client_sends_are_told_and_no_fault() -> None:
+    fine = RequestTrial(trait=Trait.METHOD, what="PATCH", exchange=PLAIN)
+    old = RequestTrial(trait=Trait.HEADERS, what="HTTP/1.0", exchange=seen(426, "Upgrade Required", Server="envoy"))
+    asked = ProductRequests(plain_get=PLAIN, plain_post=PLAIN, trials=(fine,), unusual=(old,))
+    found = accepts_product_requests(asked, NONE)
+    assert found.verdict is Verdict.PASS
+    assert "HTTP/1.0 (426, probably from Envoy (or Istio))" in found.summary

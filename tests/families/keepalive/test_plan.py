@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from btdiag.core.measurement import NotAsked
 from btdiag.core.shot import Ending, Shot
 from btdiag.core.target import Mode, Route, Target, Way
+from btdiag.families.keepalive.aim import EARLY_TRIES
 from btdiag.families.keepalive.facts import Aim, Answerer, Keepalive, Period, Stop, TimeoutSource, Volley, Volleys
 from btdiag.families.keepalive.plan import (
     Controls,
@@ -22,6 +23,7 @@ from btdiag.families.keepalive.plan import (
     Means,
     Next,
     consented,
+    early_wait,
     expected_keepalive,
     front_wait,
     next_step,
@@ -148,6 +150,7 @@ KEEPALIVES = st.builds(
     candidates=st.lists(st.floats(1, 600), min_size=1, max_size=2, unique=True).map(tuple),
     source=SOURCES,
     coarse=st.sampled_from([True, False, None]),
+    early_s=st.sampled_from([None, 6.0]),
 )
 MEANS = st.builds(
     Means,
@@ -165,11 +168,36 @@ MEANS = st.builds(
 def test_a_plan_ends_within_its_periods_and_its_budget(keepalive: Keepalive, means: Means, losses: list[int]) -> None:
     steps, stop = carried_out(begun(keepalive=keepalive), means, losses)
     shots = [step.aim for step in steps if isinstance(step, Fire)]
-    assert len(shots) <= means.periods
+    assert len(shots) <= means.periods + (EARLY_TRIES if keepalive.early_s else 0)
     assert sum(aim.age_s for aim in shots) <= means.left_s or not shots
-    assert all(aim.keepalive_s in keepalive.candidates for aim in shots)
+    assert all(aim.keepalive_s in (*keepalive.candidates, keepalive.early_s) for aim in shots)
     assert sum(isinstance(step, HalfWay) for step in steps) <= means.half_way
     assert stop in {Stop.ENOUGH, Stop.ALL_PERIODS, Stop.NO_TIME}
+
+
+GUESSED = Keepalive(candidates=(66.0, 65.0), source=TimeoutSource.DEFAULT, early_s=6.0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "ages"),
+    [([0], [6.0, 6.0, 66.0]), ([90, 90], [6.0, 6.0]), ([0, 90, 90], [6.0, 6.0, 6.0]), ([0, 0, 90], [6.0, 6.0, 66.0])],
+)
+def test_the_servers_own_default_is_tried_first_and_kept_to(losses: list[int], ages: list[float]) -> None:
+    steps, _ = carried_out(begun(keepalive=GUESSED), Means(periods=1, left_s=200.0), losses)
+    assert [step.aim.keepalive_s for step in steps if isinstance(step, Fire)] == ages
+
+
+@pytest.mark.parametrize(
+    ("target", "mode", "waits"),
+    [
+        (LOCAL, Mode(induce=True), 14.0),
+        (LOCAL, Mode(induce=True, budget=90.0), 0.0),  # one period at 66 s comes first
+        (declared(65.0), Mode(induce=True), 0.0),
+        (replace(LOCAL, backend="http://127.0.0.1:2"), Mode(induce=True), 0.0),
+    ],
+)
+def test_the_servers_own_default_is_tried_where_nothing_is_known(target: Target, mode: Mode, waits: float) -> None:
+    assert early_wait(target, mode) == waits
 
 
 def test_what_ends_a_plan_before_it_begins() -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.core.account import Account, Closing, Explainer, Lost
+from btdiag.core.account import Account, Closing, Explainer, Lost, Uncounted
 from btdiag.core.answers import words
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.families.readiness.judge import account
-from btdiag.net.ledger import KEPT, Counts
+from btdiag.net.ledger import KEPT, KINDS, Counts
 from btdiag.net.wire import Wire
 from tests.families.readiness.test_judge import BAD, GOOD, seen
 from tests.support.serving import http_target, route_to, serving
@@ -30,8 +30,8 @@ def closing(*kept: Lost, asked: int = 100, findings: tuple[Explainer, ...] = ())
     return Closing(account=Account(asked=asked, lost=kept), findings=findings)
 
 
-def finding(check: str, *measurements: str, says: str = "") -> Explainer:
-    return Explainer(check=check, measurements=frozenset(measurements), words=says)
+def finding(check: str, *measurements: str, says: str = "", shows: str = "", follows: bool = False) -> Explainer:
+    return Explainer(check=check, measurements=frozenset(measurements), words=says, shown=shows, follows=follows)
 
 
 def test_nothing_lost_passes_and_nothing_asked_is_no_pass() -> None:
@@ -57,7 +57,9 @@ def test_what_the_api_itself_says_of_one_route_is_a_warning() -> None:
 @pytest.mark.parametrize(
     ("by", "explanation", "explained"),
     [
-        ("status", finding("gateway.x", "status"), True),  # it judges what the request was sent for
+        ("status", finding("gateway.x", "status", shows="[502 from nginx]"), True),  # it judges it and shows it
+        ("status", finding("gateway.x", "status", shows="[404 from nginx]"), False),  # it is about something else
+        ("status", finding("gateway.x", "status", follows=True), True),
         ("status", finding("gateway.x", "upgrade"), False),
         ("roots", finding("gateway.x", "roots"), False),  # many ask for it that are not about it
         ("status", finding("gateway.x", says="1 of 8: 502 from nginx"), True),
@@ -72,7 +74,9 @@ def test_what_explains_a_lost_answer(by: str, explanation: Explainer, explained:
 
 def test_what_is_left_is_told_beside_what_is_explained() -> None:
     kept = (*lost(BAD, by="upgrade"), *lost(RESET, RESET))
-    found = account.no_unexplained_errors(closing(*kept, findings=(finding("gateway.x", "upgrade"),)))
+    found = account.no_unexplained_errors(
+        closing(*kept, findings=(finding("gateway.x", "upgrade", shows="502 from nginx"),))
+    )
     assert found.verdict is Verdict.FAIL
     assert "2 of 100" in found.summary
     assert "1 more are explained" in found.summary
@@ -103,8 +107,30 @@ def test_memory_is_bounded() -> None:
     counts = Counts()
     for _ in range(KEPT + 50):
         counts.note("status", replace(BAD, body="x" * 60_000), 0, reused=False)
-    assert (len(counts.lost), counts.account.more) == (KEPT, 50)
+    assert (len(counts.lost), counts.account.total) == (KEPT, KEPT + 50)
+    assert [one.count for one in counts.account.more] == [50]
     assert max(len(one.exchange.body) for one in counts.lost) <= 1024
+
+
+def test_kinds_are_bounded_too() -> None:
+    counts = Counts()
+    for number in range(KEPT + KINDS + 20):
+        counts.note(f"measurement {number}", BAD, 0, reused=False)
+    assert len(counts.account.more) <= KINDS + 20
+    assert counts.account.total == KEPT + KINDS + 20
+
+
+def test_what_was_too_much_to_keep_is_explained_by_kind_or_left_open() -> None:
+    more = (Uncounted(by="status", what=words(RESET), count=7),)
+    kept = Account(asked=300, lost=lost(BAD), more=more)
+    one, both = finding("gateway.x", says=words(BAD)), finding("gateway.y", says=f"{words(BAD)}, {words(RESET)}")
+    assert account.no_unexplained_errors(Closing(account=kept, findings=(both,))).verdict is Verdict.PASS
+    found = account.no_unexplained_errors(Closing(account=kept, findings=(one,)))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "of 8 lost answers only 1" in found.summary
+    left = account.no_unexplained_errors(Closing(account=kept))
+    assert left.verdict is Verdict.FAIL
+    assert "8 of 300" in left.summary
 
 
 def test_the_wire_counts_for_whoever_asks_unless_errors_are_meant() -> None:

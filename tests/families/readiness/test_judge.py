@@ -181,7 +181,7 @@ def test_backend_tells_whose_fault_it_is(backend: Exchange | NotMeasured, hop: H
 def test_remedy_does_not_send_to_a_backend_that_is_known_to_be_well() -> None:
     finding = root.root_answers(roots(a=[BAD]), NONE, GOOD)
     assert finding.remedy is not None
-    assert "Compare the load balancer's target" in finding.remedy.text
+    assert "correct the address that it has for it" in finding.remedy.text
     finding = root.root_answers(roots(a=[seen(401, "<center>nginx</center>")]), NONE, GOOD)
     assert finding.remedy is not None
     assert "Exempt" in finding.remedy.text

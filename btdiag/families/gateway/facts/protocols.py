@@ -34,7 +34,9 @@ class Compressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """A WebSocket asked for through the load balancer, and at the API server itself (None without --backend)."""
+    """A WebSocket asked for through the load balancer, and at the API server itself (None without --backend); `plain`
+    is the same path asked without an upgrade, where no WebSocket was opened."""
 
     front: Exchange
     direct: Exchange | None
+    plain: Exchange | None = None

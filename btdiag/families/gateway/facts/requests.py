@@ -21,7 +21,7 @@ class DirectTrials:
         return next((one for one in self.trials if (one.trait, one.what) == (trial.trait, trial.what)), None)
 
 
-_REFUSALS = frozenset({400, 401, 403, 405, 406, 408, 411, 413, 414, 415, 417, 421, 431, 494})
+_REFUSALS = frozenset({400, 401, 403, 405, 406, 408, 411, 413, 414, 415, 417, 421, 426, 431, 494})
 _SERVER_SIDE = frozenset({500, 501, 502, 503, 504, 505})
 _APPLICATIONS_TOO = frozenset({400, 401, 403, 405, 406, 415, 417, 501})  # what an API may say by itself as well
 
@@ -69,14 +69,16 @@ class RequestTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRequests:
-    """GET and POST to an unknown path, and the trials. `beyond` are trials of sizes that the product does not need.
-    `advertised` is what /version allows (bytes), None without."""
+    """GET and POST to an unknown path, and the trials. `beyond` are trials of sizes that the product does not need,
+    `unusual` those of forms that its clients do not send. `advertised` is what /version allows (bytes), None
+    without."""
 
     plain_get: Exchange
     plain_post: Exchange
     trials: tuple[RequestTrial, ...]
     beyond: tuple[RequestTrial, ...] = ()
     advertised: int | None = None
+    unusual: tuple[RequestTrial, ...] = ()
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:

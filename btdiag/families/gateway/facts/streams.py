@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from dataclasses import dataclass
 
 from btdiag.core.exchange import Exchange, Trouble
@@ -18,11 +20,18 @@ _CUT = frozenset({Trouble.CLOSED, Trouble.RESET})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSeen:
     """A stream watched for some seconds. `exchange` is its head (a failure by TIMEOUT only says that we hung up);
-    `pieces` are the seconds since the request at which parts of the body came; `watched` how long was waited."""
+    `pieces` are the seconds since the request at which events came, or parts of them; `watched` how long was waited.
+    `plain` is the same stream asked for without compression, where the first event was late."""
 
     exchange: Exchange
     pieces: tuple[float, ...]
     watched: float
+    plain: StreamSeen | None = None
+
+    @property
+    def first_s(self) -> float:
+        """When the first event came; infinite if none did."""
+        return self.pieces[0] if self.pieces else math.inf
 
     @property
     def is_stream(self) -> bool:
@@ -40,13 +49,14 @@ class StreamSeen:
 class HeldStream:
     """One GET of the stream, held until somebody ended it or the time was over. Seconds since the request: `last_s` its
     last bytes (0: none), `over_s` the end; `longest_s` the longest silence that more bytes followed, `gap_s` the last
-    one."""
+    one; `events` how often events, or parts of them, came."""
 
     exchange: Exchange
     last_s: float
     longest_s: float
     gap_s: float
     over_s: float
+    events: int = 0
 
     @property
     def open(self) -> bool:
@@ -93,8 +103,44 @@ class HeldStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSilence:
-    """The streams held through the load balancer, and one at the API server itself (None without --backend)."""
+    """The streams held through the load balancer, the first asked for with compression and the others without, and one
+    at the API server itself (None without --backend)."""
 
     front: tuple[HeldStream, ...]
     direct: HeldStream | None
     watched_s: float
+
+
+MOST_UNPACKED = 64 * 1024  # bytes
+
+
+def unpacked(head: bytes, body: bytes) -> int:
+    """How many bytes of what was packed can be read from so much of a body, as it stands on the wire (at most
+    MOST_UNPACKED): an encoder that holds events back has sent its own header and nothing else."""
+    lines = head.lower()
+    raw = _without_chunks(body) if b"\r\ntransfer-encoding:" in lines and b"chunked" in lines else body
+    try:
+        return len(zlib.decompressobj(wbits=47).decompress(raw, MOST_UNPACKED))
+    except zlib.error:
+        return len(raw)
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether the head of an answer says that its body is compressed."""
+    lines = head.lower()
+    return any(b"\r\ncontent-encoding: " + coding in lines for coding in (b"gzip", b"x-gzip", b"deflate"))
+
+
+def _without_chunks(body: bytes) -> bytes:
+    """What chunks hold (RFC 9112 section 7.1), as far as they are there."""
+    found = b""
+    while True:
+        line, end, rest = body.partition(b"\r\n")
+        try:
+            size = int(line.partition(b";")[0], 16)
+        except ValueError:
+            return found
+        if not end or size <= 0:
+            return found
+        found += rest[:size]
+        body = rest[size + 2 :]

@@ -13,7 +13,7 @@ from btdiag.core.answers import is_gateway_hiccup, proofs, rate_limited, words
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
-from btdiag.core.sender import json_body
+from btdiag.core.sender import Confidence, json_body, sender
 from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
 from btdiag.families.gateway.facts.routes import RouteAnswers
 from btdiag.families.gateway.judge.routes import is_lost
@@ -185,32 +185,55 @@ def websockets_pass(found: Upgrade, routes: RouteAnswers | NotMeasured) -> Findi
         return rate_limited(front)
     if front.status == 101:
         return Finding(verdict=Verdict.PASS, summary=f"a WebSocket is opened at {path} through the load balancer (101)")
-    if direct is None or direct.status != 101:
+    lost = isinstance(routes, RouteAnswers) and _route_is_lost(routes)
+    refused = _refuses_upgrades(front, found.plain)
+    if direct is not None and direct.status != 101 and direct.status == front.status:
+        refused = ""
+    if not refused and (direct is None or direct.status != 101):
         where = "" if direct is None else f", nor at the API server itself ({words(direct)})"
         return Finding(
             verdict=Verdict.SKIP,
             summary=f"no WebSocket is opened at {path} without a key ({words(front)}){where}: whether the hops let one "
             "through was not seen",
         )
-    if isinstance(routes, RouteAnswers) and _route_is_lost(routes):
+    if lost:
         return Finding(
             verdict=Verdict.SKIP, summary=f"GET {path} is answered {words(front)}", because=ROUTES_REACH_THEIR_BACKEND
         )
-    return _not_passed(front, direct)
+    if direct is not None and direct.status == 101:
+        told = f"the API server opens a WebSocket at {path}, and through the load balancer the same request is answered"
+        return _not_passed(front, f"{told} {words(front)}", (evidence.exchange(direct),))
+    assert found.plain is not None
+    return _not_passed(front, refused, (evidence.exchange(found.plain),))
 
 
-def _not_passed(front: Exchange, direct: Exchange) -> Finding:
+def _refuses_upgrades(front: Exchange, plain: Exchange | None) -> str:
+    """How it shows without the API server's own answer that a hop passes no WebSocket on; "" where it does not."""
     path = urlsplit(front.url).path
+    if front.status == 426 and "websocket" in (front.header("upgrade") or "").lower():
+        return f"GET {path} with Upgrade: websocket is told to upgrade ({words(front)}): the header was lost on its way"
+    if plain is None or not _by_gateway(front) or _by_gateway(plain) or front.status == plain.status:
+        return ""
+    return f"GET {path} is answered {words(plain)}, and with Upgrade: websocket {words(front)}"
+
+
+def _by_gateway(seen: Exchange) -> bool:
+    """A gateway's own refusal. Its 502 is none: an API server may hang up on whoever asks without a key."""
+    who = sender(seen)
+    known = who.confidence is not Confidence.UNKNOWN and who.hop is HopName.LOAD_BALANCER
+    return known and seen.failure is None and 400 <= (seen.status or 0) <= 501
+
+
+def _not_passed(front: Exchange, told: str, beside: tuple[Evidence, ...]) -> Finding:
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"the API server opens a WebSocket at {path}, and through the load balancer the same request is "
-        f"answered {words(front)}: voice and other realtime models cannot be used, all else can",
+        summary=f"{told}: voice and other realtime models cannot be used, all else can",
         answer="Realtime models cannot be used: the load balancer passes no WebSocket on",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="101 Switching Protocols, as from the API server itself",
         seen=words(front),
-        evidence=(*proofs(front), evidence.exchange(direct)),
+        evidence=(*proofs(front), *beside),
         remedy=Remedy(
             text="Let the hop pass Upgrade and Connection on, which proxies drop by default because they belong to one "
             "connection.",

@@ -10,7 +10,15 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdi
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
-from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, same_outcome
+from btdiag.core.statuses import explain
+from btdiag.families.gateway.facts.requests import (
+    DirectTrials,
+    ProductRequests,
+    RequestTrial,
+    Trait,
+    is_refused,
+    same_outcome,
+)
 from btdiag.families.gateway.plan import (
     DEEP_COUNT,
     DEEP_HEADERS,
@@ -49,9 +57,15 @@ def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotM
         summary=f"all {len(found.trials)} kinds of request pass: PATCH, PUT, DELETE and OPTIONS, a URL of "
         f"{size(URL_BYTES)}, {HEADER_COUNT} headers of {size(HEADER_BYTES)}, a body of {size(largest)}{early}, a "
         f"packed one, one announced by Expect, a chunked one, the words of a query, the User-Agents of SDKs"
-        f"{_beyond(found)}",
+        f"{_unusual(found)}{_beyond(found)}",
         evidence=(_table(found),),
     )
+
+
+def _unusual(found: ProductRequests) -> str:
+    """What is turned down of forms that no client of the product sends: told, and no fault."""
+    told = [f"{one.what} ({words(one.exchange)})" for one in found.unusual if is_refused(one, found.plain(one))]
+    return f"; turned down, and needed by no client of the product: {', '.join(told)}" if told else ""
 
 
 def _is_the_apis_way(trial: RequestTrial, beside: DirectTrials) -> bool:
@@ -78,20 +92,34 @@ def _refuses(refused: Sequence[RequestTrial], found: ProductRequests, beside: Di
     return Finding(
         verdict=Verdict.FAIL if fatal else Verdict.WARN,
         summary=f"not all requests of the product get through on {first.exchange.label}: {told}"
-        + (_limit(bodies, found) if bodies else "")
+        + (_limit(bodies, found) if bodies and not _is_no_limit(bodies[-1]) else "")
         + _beyond(found),
         hop=hop,
         owner=owner,
         expected=f"the same answer as to a plain request ({words(found.plain(first))})",
         seen=told,
         evidence=(_table(found), *_proof(first), *_direct_proof(shown, beside)),
-        answer=ANSWERS[first.trait],
-        remedy=Remedy(
-            text=" ".join(ADVICE[trait] for trait in _traits(shown)),
-            action=ADVICE[first.trait].partition(":")[0].removesuffix("."),
-            snippets=snippets(_traits(shown), sender(first.exchange).name),
-        ),
+        answer=_BREAKS if _is_no_limit(first) else ANSWERS[first.trait],
+        remedy=_remedy(first, shown),
         sources=("RFC 9110 sections 9, 10.1.1, 15.5.6 and 15.5.14", "RFC 6585 section 5"),
+    )
+
+
+_BREAKS = "Large logs are lost: a hop breaks on large bodies, and no limit refuses them"
+
+
+def _is_no_limit(trial: RequestTrial) -> bool:
+    """A large body that ends in a 500 met no limit, which says 413: whoever stores it could not."""
+    return trial.trait is Trait.BODY and trial.exchange.status in {500, 507}
+
+
+def _remedy(first: RequestTrial, shown: Sequence[RequestTrial]) -> Remedy:
+    if _is_no_limit(first):
+        return explain(first.exchange).remedy
+    return Remedy(
+        text=" ".join(ADVICE[trait] for trait in _traits([one for one in shown if not _is_no_limit(one)])),
+        action=ADVICE[first.trait].partition(":")[0].removesuffix("."),
+        snippets=snippets(_traits(shown), sender(first.exchange).name),
     )
 
 
@@ -181,7 +209,10 @@ def _unclear(trial: RequestTrial) -> Finding:
 
 def _table(found: ProductRequests) -> Evidence:
     rows = [("a plain GET", words(found.plain_get)), ("a plain POST", words(found.plain_post))]
-    rows += [(trial.what, words(trial.exchange) + _continued(trial)) for trial in (*found.trials, *found.beyond)]
+    rows += [
+        (trial.what, words(trial.exchange) + _continued(trial))
+        for trial in (*found.trials, *found.unusual, *found.beyond)
+    ]
     return evidence.table(f"Requests to {UNKNOWN_PATH} on {found.plain_get.label}", ("request", "answer"), rows)
 
 

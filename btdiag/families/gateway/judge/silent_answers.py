@@ -9,6 +9,8 @@ from dataclasses import replace
 from btdiag.core import evidence
 from btdiag.core.answers import rate_limited, words
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
+from btdiag.core.sender import sender
+from btdiag.core.statuses import first_for
 from btdiag.families.gateway.facts.streams import AGREES_S, GIVEN_UP, STREAM_PATH, HeldStream, StreamSilence
 
 FUNCTIONS_S = 900.0  # how long a function may run by default on Kubernetes, and at most on AWS Lambda
@@ -20,6 +22,9 @@ SOURCES = (
     "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout",
     "https://docs.haproxy.org/2.6/configuration.html#4.2-timeout%20server",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html",
+    "https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts",
+    "https://cloud.google.com/load-balancing/docs/backend-service#timeout-setting",
+    "https://doc.traefik.io/traefik/routing/entrypoints/#respondingtimeouts",
 )
 
 
@@ -96,13 +101,16 @@ def _given_up(found: StreamSilence, lost: Sequence[HeldStream]) -> Finding:
         verdict=Verdict.FAIL if certain and limit < LEAST_S else Verdict.WARN,
         summary=f"GET {STREAM_PATH} is {how} after {_s(limit)} {since}, {len(lost)} of {len(lost)} times{who}: "
         f"functions and evals, which may run for {FUNCTIONS_S:g} s, end there with a 504 or half an answer",
-        answer=f"Long functions and evals end early: a slow answer is given up after {_s(limit)}",
+        answer=(
+            f"Long functions and evals end early: {'a silent' if lost[0].for_silence else 'any'} answer is ended after "
+            f"{_s(limit)}"
+        ),
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"an answer may stay silent for {FUNCTIONS_S:g} s (CODE_FUNCTION_EXECUTION_TIMEOUT_S)",
         seen=f"{how} after {_s(limit)}",
         evidence=(_table(found), evidence.exchange(seen)),
-        remedy=_REMEDY,
+        remedy=_remedy(lost[0]),
         sources=SOURCES,
     )
 
@@ -121,20 +129,49 @@ def _no_timer(found: StreamSilence, lost: Sequence[HeldStream]) -> Finding:
     )
 
 
-_REMEDY = Remedy(
-    text=f"Let every hop wait for a silent answer as long as functions may run ({FUNCTIONS_S:g} s by default). Where "
-    "one setting also rules idle connections to the API (an ALB's idle timeout), raise "
-    "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS above it too.",
-    snippets=(
-        Snippet(product="nginx", code="proxy_read_timeout 900s;\nproxy_send_timeout 900s;"),
-        Snippet(
-            product="nginx ingress",
-            code='nginx.ingress.kubernetes.io/proxy-read-timeout: "900"\n'
-            'nginx.ingress.kubernetes.io/proxy-send-timeout: "900"',
-        ),
-        Snippet(product="HAProxy", code="timeout server 900s"),
-        Snippet(product="Terraform (CloudFront, at most)", code="cloudfront_origin_read_timeout = 180"),
+def _remedy(held: HeldStream) -> Remedy:
+    """What to change: the timer of silence, or that of the whole answer; the product that answered first."""
+    snippets = first_for(sender(held.exchange), _OF_SILENCE if held.for_silence else _OF_ALL)
+    if held.for_silence:
+        return Remedy(
+            text=f"Let every hop wait for a silent answer as long as functions may run ({FUNCTIONS_S:g} s by default). "
+            "Where one setting also rules idle connections to the API (an ALB's idle timeout), raise "
+            "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS above it too. Envoy's route timeout (15 s by default) and Google's "
+            "backend service timeout (30 s) count the whole answer, silent or not.",
+            action=f"Let every hop wait for a silent answer as long as functions may run ({FUNCTIONS_S:g} s)",
+            snippets=snippets,
+        )
+    return Remedy(
+        text="Lift the timeout for whole answers at the hop that ends them: events were flowing, so no timer of "
+        f"silence (proxy_read_timeout, timeout server) helps. Functions may run for {FUNCTIONS_S:g} s.",
+        action=f"Lift the timeout for whole answers, not that for silence, to {FUNCTIONS_S:g} s or none",
+        snippets=snippets,
+    )
+
+
+_OF_SILENCE = (
+    Snippet(product="nginx", code="proxy_read_timeout 900s;\nproxy_send_timeout 900s;"),
+    Snippet(
+        product="Kubernetes Ingress",
+        code='nginx.ingress.kubernetes.io/proxy-read-timeout: "900"\n'
+        'nginx.ingress.kubernetes.io/proxy-send-timeout: "900"',
     ),
+    Snippet(product="HAProxy", code="timeout server 900s"),
+    Snippet(product="Envoy", code="route: {cluster: api, timeout: 0s, idle_timeout: 900s}"),
+    Snippet(product="Terraform (CloudFront, at most)", code="cloudfront_origin_read_timeout = 180"),
+)
+_OF_ALL = (
+    Snippet(product="Envoy", code="route: {cluster: api, timeout: 0s}  # 15 s by default"),
+    Snippet(product="Istio", code="# VirtualService of the API\nhttp:\n  - timeout: 0s"),
+    Snippet(
+        product="Traefik",
+        code="entryPoints:\n  websecure:\n    transport:\n      respondingTimeouts: {writeTimeout: 0}",
+    ),
+    Snippet(
+        product="Google Cloud load balancer",
+        code="gcloud compute backend-services update NAME --global --timeout=900s  # 30 s by default",
+    ),
+    Snippet(product="Caddy", code="servers {\n  timeouts {\n    write 0\n  }\n}"),
 )
 
 

@@ -8,6 +8,8 @@ from btdiag.core import evidence
 from btdiag.core.answers import Roots, facts_of, rate_limited, words
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
+from btdiag.core.sender import sender
+from btdiag.core.statuses import first_for
 from btdiag.families.gateway.facts.streams import FLOWING, LATE, STREAM_PATH, StreamSeen, StreamSilence
 
 SOURCES = (
@@ -26,6 +28,8 @@ def streams_unbuffered(
     beside = direct if isinstance(direct, StreamSeen) and direct.is_stream and direct.pieces else None
     if front.exchange.status == 429:
         return rate_limited(front.exchange)
+    if (held := _held_by_encoder(front, silence)) is not None:
+        return held
     if beside is not None and (front.silent or front.is_stream):
         return _compared(front, beside, _usual(roots, front.exchange.label))
     if not front.pieces and isinstance(silence, StreamSilence) and _let_go_at_the_end(silence):
@@ -42,6 +46,50 @@ def streams_unbuffered(
     return Finding(
         verdict=Verdict.SKIP,
         summary=f"there is no stream to watch: GET {STREAM_PATH} is answered {words(front.exchange)}",
+    )
+
+
+def _held_by_encoder(front: StreamSeen, silence: StreamSilence | NotMeasured) -> Finding | None:
+    """A stream that flows as it is, and not for clients that accept compression, as browsers and SDKs do."""
+    plain = front.plain
+    if plain is not None and plain.first_s <= LATE and front.first_s - plain.first_s > LATE:
+        came = f"only after {front.first_s:.1f} s" if front.pieces else f"not within {front.watched:.0f} s"
+        return _packs(f"the first event comes {came}, and after {_ms(plain.first_s)} without", front, plain)
+    if isinstance(silence, StreamSilence) and len(silence.front) > 1:
+        packed, as_it_is = silence.front[0], silence.front[1]
+        if packed.events == 0 and as_it_is.events > 1 and not packed.refused:
+            told = f"no event comes in {packed.over_s:.0f} s, and {as_it_is.events} without"
+            return _packs(told, front, None)
+    return None
+
+
+def _packs(told: str, front: StreamSeen, plain: StreamSeen | None) -> Finding:
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"with Accept-Encoding: gzip, as browsers and SDKs send it, of GET {STREAM_PATH} {told}: what "
+        "compresses the answers holds events back until its buffer is full",
+        answer="Streamed answers come late or not at all: what compresses them holds events back",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="the first event as soon as without compression",
+        seen=told,
+        evidence=(_table(front, plain), evidence.exchange(front.exchange)),
+        remedy=Remedy(
+            text="Leave text/event-stream out of what is compressed, at the gateway and in the API's own middleware.",
+            snippets=first_for(
+                sender(front.exchange),
+                (
+                    Snippet(product="nginx", code="gzip_types application/json;  # without text/event-stream"),
+                    Snippet(
+                        product="Caddy",
+                        code="encode {\n  gzip\n  match {\n    header Content-Type application/json*\n  }\n}",
+                    ),
+                    Snippet(product="HAProxy", code="compression type application/json"),
+                    Snippet(product="Traefik", code="compress:\n  excludedContentTypes: [text/event-stream]"),
+                ),
+            ),
+        ),
+        sources=SOURCES,
     )
 
 

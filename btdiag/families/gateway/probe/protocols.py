@@ -76,16 +76,19 @@ async def compressed(serving_way: Way, wire: Wire, target: Target) -> Compressed
 
 def _planned_upgrade(target: Target, mode: Mode) -> list[str]:
     bases = [target.origin + target.path, *([target.backend] if target.backend else [])]
-    return [f"GET {base}{REALTIME} with Upgrade: websocket (no key; closed at once)" for base in bases]
+    asked = [f"GET {base}{REALTIME} with Upgrade: websocket (no key; closed at once)" for base in bases]
+    return [*asked, f"GET {target.url_for(REALTIME)} without it, where none is opened"]
 
 
 @measurement(budget=25, why="one request each way, 5 s to connect for each of two addresses", sends=_planned_upgrade)
 async def upgrade(serving_way: Way, wire: Wire, target: Target) -> Upgrade:
     """Whether a WebSocket can be opened through the load balancer, and at the API server itself."""
-    front, direct = await asyncio.gather(
-        _upgraded(serving_way, wire, target.url_for(REALTIME)), _upgraded_beside(wire, target)
-    )
-    return Upgrade(front=front, direct=direct)
+    url = target.url_for(REALTIME)
+    front, direct = await asyncio.gather(_upgraded(serving_way, wire, url), _upgraded_beside(wire, target))
+    if front.status == 101:
+        return Upgrade(front=front, direct=direct)
+    plain = await settled(lambda: wire.exchange(serving_way, "GET", url, limits=HEALTH_ANSWER))
+    return Upgrade(front=front, direct=direct, plain=plain)
 
 
 async def _upgraded_beside(wire: Wire, target: Target) -> Exchange | None:

@@ -16,6 +16,7 @@ from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
 from btdiag.core.product import JSON, UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
+from btdiag.core.urls import other_host
 from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, is_unclear
 from btdiag.families.gateway.plan import (
     DEEP_COUNT,
@@ -32,6 +33,7 @@ from btdiag.families.gateway.plan import (
 )
 from btdiag.net.endpoint import backend_way, get
 from btdiag.net.limits import HEALTH_ANSWER, Limits
+from btdiag.net.request import Shape
 from btdiag.net.retry import settled
 from btdiag.net.reuse import Kept, kept
 from btdiag.net.wire import Wire
@@ -67,6 +69,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
         f"GET {target.url_for(UNKNOWN_PATH)}%2Fencoded",
         f"POST {url} with a packed body; with Expect: 100-continue; with a chunked body; with the words of a query; as "
         + " and as ".join(SDK_AGENTS),
+        f"GET {url} over HTTP/1.0, and with Host {other_host(url)}",
         f"POST {url} with a body of {size(body_to_send(None, mode))} (an empty object; less where /version allows "
         "less), again up to twice where the connection breaks"
         + ("" if mode.quick else "; with 1 MiB, and one byte more, where nginx refuses it")
@@ -97,13 +100,32 @@ async def product_requests(
             ),
         )
         beyond = await _beyond(asker, url, plain_get) if mode.deep else ()
+    unusual = await _unusual(serving_way, wire, url)
     for _ in range(AGAIN):
         if is_unclear(trials[-1], plain_post) and not trials[-1].timed_out:
             trials[-1] = await _upload(serving_way, wire, url, large)
     while (smaller := next_body(trials, plain_post, mode)) is not None:
         trials.append(await _upload(serving_way, wire, url, smaller))
     return ProductRequests(
-        plain_get=plain_get, plain_post=plain_post, trials=tuple(trials), beyond=beyond, advertised=advertised
+        plain_get=plain_get,
+        plain_post=plain_post,
+        trials=tuple(trials),
+        beyond=beyond,
+        advertised=advertised,
+        unusual=unusual,
+    )
+
+
+async def _unusual(way: Way, wire: Wire, url: str) -> tuple[RequestTrial, ...]:
+    """What health checks and old proxies send, and no client of the product: HTTP/1.0, and the other form of Host."""
+    host, asking = other_host(url), wire.provoking()
+    old, named = await asyncio.gather(
+        settled(lambda: asking.exchange(way, "GET", url, shape=Shape(old_http=True), limits=HEALTH_ANSWER)),
+        settled(lambda: asking.exchange(way, "GET", url, headers=(("Host", host),), limits=HEALTH_ANSWER)),
+    )
+    return (
+        RequestTrial(trait=Trait.HEADERS, what="HTTP/1.0", exchange=old),
+        RequestTrial(trait=Trait.HEADERS, what=f"Host: {host}", exchange=named),
     )
 
 

@@ -7,11 +7,13 @@ work behind it; where it does not, nothing can be seen.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+from btdiag.core.exchange import Header
 from btdiag.core.measurement import NotAsked, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.gateway.facts.streams import FLOWING_S, STREAM_PATH, HeldStream, StreamSeen, StreamSilence
-from btdiag.families.gateway.probe.streams import GATEWAY, watch
+from btdiag.families.gateway.probe.streams import AS_CLIENTS_ASK, GATEWAY, UNPACKED, watch
 from btdiag.families.keepalive.plan import front_wait
 from btdiag.net.endpoint import backend_way_if_any
 from btdiag.net.idle import while_idle
@@ -46,7 +48,8 @@ async def silence(
         )
     wait = front_wait(target, mode)
     url = target.url_for(STREAM_PATH)
-    fronts = [_hold(serving_way, wire, url, wait, number * STAGGER_S) for number in range(HELD)]
+    forms = (AS_CLIENTS_ASK, UNPACKED)  # what packs may hold back; a timer ends both alike
+    fronts = [_hold(serving_way, wire, url, wait, number * STAGGER_S, form) for number, form in enumerate(forms)]
     held = asyncio.gather(_beside(wire, target, wait), asyncio.gather(*fronts))
     direct, front = await while_idle(held, waits, wait, "silent answer")
     return StreamSilence(front=tuple(front), direct=direct, watched_s=wait)
@@ -54,15 +57,15 @@ async def silence(
 
 async def _beside(wire: Wire, target: Target, seconds: float) -> HeldStream | None:
     way = await backend_way_if_any(target, wire)
-    return None if way is None else await _hold(way, wire, f"{target.backend}{STREAM_PATH}", seconds, 0.0)
+    return None if way is None else await _hold(way, wire, f"{target.backend}{STREAM_PATH}", seconds, 0.0, UNPACKED)
 
 
-async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) -> HeldStream:
+async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float, headers: Sequence[Header]) -> HeldStream:
     """One stream, from `after` until the end of the wait; asked for again where a gateway's error comes at once."""
     await asyncio.sleep(after)
     seen = await again_while(
         lambda one: one.exchange.status in GATEWAY and one.over_s <= FLOWING_S,
-        lambda: watch(way, wire, url, seconds - after, _ALL),
+        lambda: watch(way, wire, url, seconds - after, _ALL, headers),
     )
     return HeldStream(
         exchange=seen.exchange,
@@ -70,4 +73,5 @@ async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float) ->
         longest_s=seen.longest_s,
         gap_s=seen.gap_s,
         over_s=seen.over_s,
+        events=len(seen.pieces),
     )

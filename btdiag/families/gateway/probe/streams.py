@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.families.gateway.facts.streams import FLOWING, LATE, STREAM_PATH, StreamSeen
+from btdiag.families.gateway.facts.streams import FLOWING, LATE, STREAM_PATH, StreamSeen, is_packed, unpacked
 from btdiag.net.deadline import in_time
 from btdiag.net.endpoint import backend_way
 from btdiag.net.limits import Limits
@@ -25,7 +24,9 @@ KEPT = 16 * 1024  # bytes of the body
 BURST = 0.1  # seconds between bytes that were sent at once
 MOST = 1000  # pieces that are noted
 HEAD = 64 * 1024  # bytes in which the head must end
-_AS_SDKS_ASK = (("Accept", "text/event-stream"), ("Accept-Encoding", "gzip, deflate"))  # a hop that packs may hold back
+_EVENTS = ("Accept", "text/event-stream")
+AS_CLIENTS_ASK: tuple[Header, ...] = (_EVENTS, ("Accept-Encoding", "gzip, deflate"))  # a hop that packs may hold back
+UNPACKED: tuple[Header, ...] = (_EVENTS, ("Accept-Encoding", "identity"))
 _HEAD_END = b"\r\n\r\n"
 GATEWAY = frozenset({502, 503, 504})
 
@@ -39,19 +40,17 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 )
 async def stream_seen(serving_way: Way, wire: Wire, target: Target) -> StreamSeen:
     """When the pieces of the API's event stream arrive through the load balancer. What is late once may be a machine
-    that was busy: it is watched again, and the sooner one counts."""
+    that was busy: it is watched again, and the sooner one counts; beside it, the stream without compression."""
+    url = target.url_for(STREAM_PATH)
 
     def once() -> Awaitable[StreamSeen]:
-        return _watch(serving_way, wire, target.url_for(STREAM_PATH))
+        return _watch(serving_way, wire, url)
 
     first = await again_while(lambda seen: seen.exchange.status in GATEWAY, once)
-    if not first.is_stream or _first_event(first) <= LATE:
+    if not (first.is_stream or first.silent) or first.first_s <= LATE:
         return first
-    return min(first, await in_time(once()) or first, key=_first_event)
-
-
-def _first_event(seen: StreamSeen) -> float:
-    return seen.pieces[0] if seen.pieces else math.inf
+    again, plain = await asyncio.gather(in_time(once()), in_time(_watch(serving_way, wire, url, UNPACKED)))
+    return replace(min(first, again or first, key=lambda seen: seen.first_s), plain=plain)
 
 
 def _planned_direct(target: Target, mode: Mode) -> list[str]:
@@ -64,16 +63,16 @@ async def backend_stream(wire: Wire, target: Target) -> StreamSeen:
     return await _watch(await backend_way(target, wire), wire, f"{target.backend}{STREAM_PATH}")
 
 
-async def _watch(way: Way, wire: Wire, url: str) -> StreamSeen:
-    watched = await watch(way, wire, url, WATCH, ENOUGH)
+async def _watch(way: Way, wire: Wire, url: str, headers: Sequence[Header] = AS_CLIENTS_ASK) -> StreamSeen:
+    watched = await watch(way, wire, url, WATCH, ENOUGH, headers)
     return StreamSeen(exchange=watched.exchange, pieces=tuple(watched.pieces), watched=watched.over_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """A stream watched to its end, until enough pieces had come, or until the time was over. Seconds since the request:
-    `pieces` when parts of the body came, `last_s` the last bytes of all (0 for none), `over_s` the end; `longest_s` is
-    the longest silence that more bytes followed, `gap_s` the last one of more than BURST seconds."""
+    `pieces` when events or parts of them came, `last_s` the last bytes of all (0 for none), `over_s` the end;
+    `longest_s` is the longest silence that more bytes followed, `gap_s` the last one of more than BURST seconds."""
 
     exchange: Exchange
     pieces: tuple[float, ...]
@@ -83,7 +82,9 @@ class Watched:
     over_s: float
 
 
-async def watch(way: Way, wire: Wire, url: str, seconds: float, enough: int) -> Watched:
+async def watch(
+    way: Way, wire: Wire, url: str, seconds: float, enough: int, headers: Sequence[Header] = AS_CLIENTS_ASK
+) -> Watched:
     """GET a stream of events and note when its bytes come, for at most so long or until so many pieces are there."""
     if way.route.proxy is not None and url.startswith("http:"):
         raise NotAsked("a stream is not watched on plain http:// through a proxy, which may hold it back itself")
@@ -96,7 +97,7 @@ async def watch(way: Way, wire: Wire, url: str, seconds: float, enough: int) -> 
     limits = Limits(total=seconds, body=KEPT)
     try:
         asker = wire.provoking()  # the stream is left before its end
-        seen = await asker.send_on(stream, "GET", url, headers=_AS_SDKS_ASK, with_key=True, limits=limits)
+        seen = await asker.send_on(stream, "GET", url, headers=headers, with_key=True, limits=limits)
     finally:
         stream.abort()
     return Watched(
@@ -117,7 +118,9 @@ class _Timed(asyncio.StreamReader):
         super().__init__()
         self._source = stream.reader
         self._enough = enough
-        self._head: bytes | None = b""
+        self._head = self._body = b""
+        self._in_body = False
+        self._read = 0
         self.started = time.perf_counter()
         self.last = self.longest = self.gap = 0.0
         self.pieces: list[float] = []
@@ -137,12 +140,17 @@ class _Timed(asyncio.StreamReader):
         return data
 
     def _is_body(self, data: bytes) -> bool:
-        """Whether bytes of the body are among these: those behind the empty line that ends the head."""
-        if self._head is None:
-            return True
-        self._head = (self._head + data)[:HEAD]
-        end = self._head.find(_HEAD_END)
-        if end < 0:
-            return False
-        beyond, self._head = self._head[end + len(_HEAD_END) :], None
-        return bool(beyond)
+        """Whether something of the body can be read from these bytes: they stand behind the empty line that ends the
+        head, and where they are packed there is more to unpack."""
+        if not self._in_body:
+            whole = self._head + data
+            end = whole.find(_HEAD_END, 0, HEAD)
+            self._head = whole[: end if end >= 0 else HEAD]
+            if end < 0:
+                return False
+            self._in_body, data = True, whole[end + len(_HEAD_END) :]
+        if not is_packed(self._head) or len(self._body) > HEAD:
+            return bool(data)
+        self._body += data
+        before, self._read = self._read, unpacked(self._head, self._body)
+        return self._read > before

@@ -6,7 +6,9 @@ Arithmetic of the known timeouts comes first; volleys, where they were allowed, 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from math import ceil
+from typing import TypeGuard
 
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
@@ -18,9 +20,9 @@ from btdiag.families.keepalive.judge.race import miss_probability, signatures
 from btdiag.families.keepalive.judge.shown import race_evidence, strips
 from btdiag.families.keepalive.judge.staying import STAYS_UP
 from btdiag.families.keepalive.latency import step
-from btdiag.families.keepalive.order import MARGIN_S, Order, order_of
+from btdiag.families.keepalive.order import MARGIN_S, Order, Timeout, order_of
 from btdiag.families.keepalive.plan import budget_for
-from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, order_remedy
+from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, again_remedy, order_remedy
 from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restarts
 
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
@@ -48,6 +50,7 @@ def backend_outlives(
     product = next(iter(passed)) if len(passed) == 1 and not volleys else ""  # what was tried outweighs a default
     order = order_of(target, (volleys.direct if volleys else None) or measured, product)
     if volleys and proved(volleys, order.sound):
+        order = _as_proved(volleys, order)
         return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
     open_ = order.verdict is Verdict.INCONCLUSIVE or (order.verdict is Verdict.PASS and not _fails_anyway(volleys))
     if volleys and open_ and (doubt := _doubt(volleys)):
@@ -63,6 +66,15 @@ def backend_outlives(
         return Finding(verdict=Verdict.SKIP, summary=f"{_arithmetic(order)}; to find out: {_OPTIONS}", sources=SOURCES)
     undeclared = f"; to find out: {_OPTIONS}" if order.balancer is None else ""
     return _finding(order.verdict, f"{_arithmetic(order)}; {_beside(race)}{undeclared}", order, volleys)
+
+
+def _as_proved(race: Race, order: Order) -> Order:
+    """The order with the age that the volleys found, where that is the server's own default and not what was taken
+    for granted."""
+    early = race.keepalive.early_s if race.keepalive else None
+    if early is None or any(period.aim.keepalive_s != early for period in race.with_hits):
+        return order
+    return replace(order, backend=Timeout(closes_after_s=early, source=TimeoutSource.MEASURED))
 
 
 def restart_instead(measured: BackendIdle | NotMeasured, volleys: Race | None) -> Finding | None:
@@ -134,6 +146,10 @@ def _doubt(race: Race) -> str | None:
         f"seen {often}, not proved: {lost} requests lost ({_looks(race)}) in {len(race.periods)} idle periods, "
         f"p = {chance(race):.2g}; a run with a longer --budget has more of them"
     )
+
+
+def _unusable(race: Race | None) -> TypeGuard[Race]:
+    return race is not None and race.stop in _UNUSABLE
 
 
 def _counts(race: Race) -> str:
@@ -212,7 +228,7 @@ def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) ->
         expected=EXPECTED,
         seen=f"load balancer {order.balancer or 'not known'}, backend {order.backend}",
         evidence=proofs,
-        remedy=order_remedy(order),
+        remedy=again_remedy(race.stop) if verdict is Verdict.INCONCLUSIVE and _unusable(race) else order_remedy(order),
         sources=SOURCES,
     )
 

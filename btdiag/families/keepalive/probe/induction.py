@@ -15,7 +15,15 @@ from dataclasses import dataclass, field, replace
 
 from btdiag.core.measurement import Blocked, Unknown, Waits
 from btdiag.core.target import Mode, Target, Way
-from btdiag.families.keepalive.aim import PERIODS, answered_by, is_node, keepalive_measured, keepalive_of, may_stream
+from btdiag.families.keepalive.aim import (
+    PERIODS,
+    answered_by,
+    is_node,
+    keepalive_measured,
+    keepalive_of,
+    may_stream,
+    server_default,
+)
 from btdiag.families.keepalive.facts import (
     DEFAULT_KEEPALIVE_S,
     Aim,
@@ -36,6 +44,7 @@ from btdiag.families.keepalive.plan import (
     HalfWay,
     Means,
     Next,
+    early_wait,
     expected_keepalive,
     next_step,
     trouble,
@@ -218,7 +227,9 @@ class Induction:
         if not self.direct:
             setting = self.target.backend_keepalive
             source = TimeoutSource.DEFAULT if setting is None else TimeoutSource.DECLARED
-            self.keepalive = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, self.node)
+            known = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, self.node)
+            early = early_wait(self.target, self.mode) > 0
+            self.keepalive = replace(known, early_s=server_default(self.node) if early else None)
             return
         limit = max(0.0, self.waits.remaining() - RESERVE_S)
         expected = expected_keepalive(self.target)

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from btdiag.core import evidence
-from btdiag.core.account import Closing, Lost
+from btdiag.core.account import Account, Closing, Explainer, Lost
 from btdiag.core.answers import proofs
-from btdiag.core.finding import Evidence, Finding, HopName, Remedy, Verdict
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.sender import Confidence, sender
 from btdiag.core.statuses import SOURCES, explain
 
@@ -34,24 +34,40 @@ def no_unexplained_errors(closing: Closing) -> Finding:
     if not account.asked:
         return Finding(verdict=Verdict.SKIP, summary="no request was sent to the target in this run")
     explained, left = closing.split(EVERYTHING, GATES)
-    if left:
-        return _unexplained(closing, left, len(explained))
-    if not account.lost:
+    if left.lost:
+        return _unexplained(left, explained.total)
+    if left.total:
+        return _uncounted(left, explained.total)
+    if not account.total:
         return Finding(verdict=Verdict.PASS, summary=f"none of {account.asked} requests was lost to an error")
-    causes = sorted({one.check for one in closing.findings if one.check in EVERYTHING or _of(one.words, explained)})
+    causes = sorted({one.check for one in closing.findings if one.check in EVERYTHING or _of(one, explained.lost)})
     return Finding(
         verdict=Verdict.PASS,
-        summary=f"{len(explained) + account.more} of {account.asked} requests were lost to errors, all explained by "
+        summary=f"{account.total} of {account.asked} requests were lost to errors, all explained by "
         f"other findings ({', '.join(causes) or 'those on the same answers'})",
     )
 
 
-def _of(words: str, lost: Sequence[Lost]) -> bool:
-    return any(one.what in words for one in lost)
+def _of(found: Explainer, lost: Sequence[Lost]) -> bool:
+    return any(found.explains(one, GATES) for one in lost)
 
 
-def _unexplained(closing: Closing, left: Sequence[Lost], explained: int) -> Finding:
-    asked = closing.account.asked
+def _uncounted(left: Account, explained: int) -> Finding:
+    told = "; ".join(f"{one.count} x {one.what}" for one in left.more[:3])
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"of {left.total + explained} lost answers only {explained} could be held against other findings; the "
+        f"rest, too many to keep, are of kinds that none of them names ({told})",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="an answer below 500 to every request, but to those that are meant to fail",
+        seen=told,
+        remedy=Remedy(text="Mend what the other findings name first, then run again: fewer answers are lost then."),
+    )
+
+
+def _unexplained(account: Account, explained: int) -> Finding:
+    asked, left = account.asked, account.lost
     kinds = Counter(f"{one.what} to {one.exchange.method} {one.route}" for one in left)
     told = "; ".join(f"{count} x {kind}" for kind, count in kinds.most_common(3))
     others = f" and {len(kinds) - 3} other kinds" if len(kinds) > 3 else ""
@@ -60,8 +76,8 @@ def _unexplained(closing: Closing, left: Sequence[Lost], explained: int) -> Find
     story = explain(left[0].exchange)
     beside = f"; {explained} more are explained by other findings" if explained else ""
     return Finding(
-        verdict=Verdict.WARN if _mild(left) else Verdict.FAIL,
-        summary=f"{len(left)} of {asked} requests were lost to errors that nothing else explains ({told}{others}), "
+        verdict=Verdict.WARN if not account.more and _mild(left) else Verdict.FAIL,
+        summary=f"{account.total} of {asked} requests were lost to errors that nothing else explains ({told}{others}), "
         f"{when}: {story.cause}{beside}",
         answer="Requests were lost to errors now and then, beside all that works",
         hop=story.hop,

@@ -9,9 +9,10 @@ from btdiag.core import evidence
 from btdiag.core.answers import AnswerState, state_of, words
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, HopName, Owner, Remedy, Snippet
-from btdiag.core.hops import fault_of
+from btdiag.core.hops import ADDRESSES, fault_of
 from btdiag.core.measurement import NotMeasured
-from btdiag.core.statuses import StatusExplanation
+from btdiag.core.sender import sender
+from btdiag.core.statuses import StatusExplanation, first_for
 
 
 def with_backend(story: StatusExplanation, shown: Exchange, backend: Exchange | NotMeasured) -> StatusExplanation:
@@ -45,7 +46,7 @@ def _compared(story: StatusExplanation, shown: Exchange, backend: Exchange) -> R
     if fault_of(shown) is not None:
         return story.remedy
     if shown.failure or shown.status in _ON_BEHALF:
-        return _reach(backend)
+        return _reach(shown, backend)
     return _arrives(backend) if shown.status in _OF_THE_REQUEST else story.remedy
 
 
@@ -62,12 +63,27 @@ def _arrives(backend: Exchange) -> Remedy:
     )
 
 
-def _reach(backend: Exchange) -> Remedy:
-    return Remedy(
-        text="Compare the load balancer's target (address, port, protocol, health check on GET /) with "
-        f"{backend.url}, which answers, and make sure that the load balancer's security group or network policy "
-        "reaches it."
-    )
+AT_ONCE_S = 1.0  # a connection that is refused or cut takes a round trip, one that nobody answers seconds
+
+
+def _reach(shown: Exchange, backend: Exchange) -> Remedy:
+    """Where the way to an API server that is well is broken: at once, or after a wait that found nobody."""
+    if shown.timing.total_s <= AT_ONCE_S:
+        text = (
+            f"{backend.url} answers, and the load balancer fails at once: correct the address or port that it has for "
+            "the API server (one that resolves a name only when it starts keeps a stale address until it is reloaded), "
+            "and compare TLS, HTTP version and PROXY protocol on both sides."
+        )
+        action = (
+            "Correct, or reload, the address that the load balancer has for the API; compare TLS and PROXY protocol"
+        )
+    else:
+        text = (
+            f"{backend.url} answers, and nobody answers the load balancer: let its security group or network policy "
+            "reach the API server's port, and correct the address that it has for it (a stale one answers nobody)."
+        )
+        action = "Let the load balancer reach the API server (security group, network policy); correct its address"
+    return Remedy(text=text, action=action, snippets=first_for(sender(shown), ADDRESSES))
 
 
 def direct_evidence(backend: Exchange | NotMeasured) -> tuple[Evidence, ...]:

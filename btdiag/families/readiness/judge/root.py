@@ -24,7 +24,9 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.statuses import SOURCES, explain
+from btdiag.families.readiness.facts import Arrival
 from btdiag.families.readiness.judge.alike import version_name
+from btdiag.families.readiness.judge.arriving import NOTHING_TRIED, arrival_evidence, as_it_arrives
 from btdiag.families.readiness.judge.beside import direct_evidence, with_backend
 
 EXPECTED = "200-399 to GET / on every address, from the API server itself: no login, no web page, no other host"
@@ -35,7 +37,12 @@ PerRoots = PerAddress[Roots] | NotMeasured
 PerExchange = PerAddress[Exchange] | NotMeasured
 
 
-def root_answers(roots: PerRoots, version: PerExchange, backend: Exchange | NotMeasured) -> Finding:
+def root_answers(
+    roots: PerRoots,
+    version: PerExchange,
+    backend: Exchange | NotMeasured,
+    arrival: Arrival | NotMeasured = NOTHING_TRIED,
+) -> Finding:
     """The claim of readiness.root-answers: GET / is answered on at least one address."""
     found = readings(roots, version)
     answering = [label for label, reading in found.items() if reading.answers]
@@ -44,7 +51,7 @@ def root_answers(roots: PerRoots, version: PerExchange, backend: Exchange | NotM
     gate = unanswered(found)
     if gate is not None and gate.verdict is Verdict.INCONCLUSIVE:
         return gate
-    return _no_root(found, backend)
+    return _no_root(found, backend, arrival if isinstance(arrival, Arrival) else NOTHING_TRIED)
 
 
 def _root_answers(found: Mapping[str, RootReading], answering: list[str]) -> Finding:
@@ -57,10 +64,11 @@ def _root_answers(found: Mapping[str, RootReading], answering: list[str]) -> Fin
     )
 
 
-def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured) -> Finding:
+def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured, arrival: Arrival) -> Finding:
     worst = {label: reading.bad[0] for label, reading in found.items() if reading.bad}
     shown = next(iter(worst.values()))
-    story = with_backend(explain(shown), shown, backend)
+    first = explain(shown)
+    story = as_it_arrives(first, arrival) or with_backend(first, shown, backend)
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"GET / fails on {listed(list(worst), len(found))} with {grouped(worst, len(found))}: {story.cause}",
@@ -68,7 +76,7 @@ def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured) 
         owner=story.owner,
         expected=EXPECTED,
         seen=words(shown),
-        evidence=(*proofs(shown), table_of(found), *direct_evidence(backend)),
+        evidence=(*proofs(shown), table_of(found), *direct_evidence(backend), *arrival_evidence(arrival)),
         remedy=story.remedy,
         sources=SOURCES,
     )

@@ -13,10 +13,12 @@ from btdiag.families.readiness.facts import REFUSED, KeyContrast
 from btdiag.families.readiness.probe.health import without_person
 from btdiag.net.endpoint import routes_to
 from btdiag.net.limits import HEALTH_ANSWER
+from btdiag.net.request import Shape
 from btdiag.net.wire import Wire
 
 MADE_UP = "Bearer btdiag-made-up-key"
 OTHER_HEADER = "x-bt-auth-token"  # the product's own, beside Authorization
+_IN_OTHER_HEADER = Shape(key_header=OTHER_HEADER)
 
 
 @measurement(
@@ -40,7 +42,9 @@ async def key_contrast(ping: PerAddress[Exchange], serving_way: Way, wire: Wire,
         return await wire.exchange(serving_way, "GET", url, headers=headers, limits=HEALTH_ANSWER)
 
     without, made_up = await ask(), await ask(("Authorization", MADE_UP))
-    other = await wire.exchange(serving_way, "GET", url, with_key=True, key_header=OTHER_HEADER, limits=HEALTH_ANSWER)
+    other = await wire.exchange(
+        serving_way, "GET", url, with_key=True, shape=Shape(key_header=OTHER_HEADER), limits=HEALTH_ANSWER
+    )
     return KeyContrast(
         without=without,
         made_up=made_up,
