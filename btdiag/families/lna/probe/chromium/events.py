@@ -88,7 +88,14 @@ def read_events(
         gated=any(issue.get("corsErrorStatus", {}).get("corsError") == REFUSED for issue in issues),
         address=str(received.get("remoteIPAddress", "")).strip("[]"),
         duration_s=round(duration_s, 4),
+        ended_at=_ended_at(own, url)[:TEXT_LIMIT],
     )
+
+
+def _ended_at(own: Sequence[Event], url: str) -> str:
+    """Where redirects have led, without its query; "" where there were none."""
+    last = str(_last(own, "Network.requestWillBeSent").get("request", {}).get("url", url))
+    return "" if last == url else last.partition("?")[0]
 
 
 def _last(events: Sequence[Event], name: str) -> dict[str, Any]:
