@@ -51,8 +51,8 @@ class Weight(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """What a code means. `short` ends "The web app cannot call X: ..."; `meaning` is the sentence of proof; `text` is
-    for whoever owns it, `action` the same in short, `users` and `administrators` what these can do until then. `unless` are
-    the checks whose failure explains it."""
+    for whoever owns it, `action` the same in short, `users` and `administrators` what these can do until then. `unless`
+    are the checks whose failure explains it."""
 
     short: str
     meaning: str
@@ -164,7 +164,7 @@ CODES: Mapping[str, Cause] = {
         ("Give the data plane a name in a domain of your own", ""),
         unless=("dns.addresses-are-usable",),
     ),
-    # --- ports, addresses, connections ----------------------------------------------------------------------------------
+    # --- ports, addresses, connections --------------------------------------------------------------------------------
     "ERR_UNSAFE_PORT": _cause(
         "browsers refuse its port",
         "browsers send nothing to port {port}, for another protocol has it",

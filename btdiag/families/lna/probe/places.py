@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from btdiag.core.address import Space, space
 from btdiag.core.measurement import PerAddress, Unknown, measurement
@@ -66,18 +67,16 @@ def _pinned(target: Target, resolution: Resolution, used: Way) -> str:
 async def _other(what: str, url: str, unknown: str, target: Target) -> Place:
     """A place beside the target; one whose name does not resolve here has no addresses, and the browser tells."""
     place = Place(what=what, url=url, unknown=unknown)
-    proxy, _ = proxy_for(url, target)
+    proxy, _ = proxy_for(place.shown, target)
     if proxy is not None:
-        return Place(what=what, url=url, unknown=unknown, proxy=proxy.url)
+        return replace(place, proxy=proxy.url)
     try:
         found = [route.address for route in await routes_to(url, target) if route.address]
     except Unknown:
         return place
     by_itself = target.resolvers[0].address is None or is_local_name(place.host) or place.host in found
-    return Place(
-        what=what,
-        url=url,
-        unknown=unknown,
+    return replace(
+        place,
         addresses=tuple(found),
         guarded=any(not _is_public(address, target) for address in found),
         address="" if by_itself else found[0],

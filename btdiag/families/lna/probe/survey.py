@@ -174,7 +174,7 @@ def _read(
         ),
         url=plan.places[0].shown,
         visits=tuple(
-            PageVisit(**visit | {"trials": tuple(_trial(trial) for trial in visit["trials"])})
+            PageVisit(**visit | {"trials": tuple(read_trial(trial) for trial in visit["trials"])})
             for visit in answer["visits"]
         ),
         pinned=plan.places[0].address,
@@ -192,7 +192,8 @@ def _product(executable: str) -> str:
     return next((name for key, name in names.items() if key in lowered), "Chromium")
 
 
-def _trial(given: Mapping[str, Any]) -> PageTrial:
+def read_trial(given: Mapping[str, Any]) -> PageTrial:
+    """A trial as the browser's process tells it."""
     nested = {
         "situation": Situation(given["situation"]),
         "before": Permissions(**given["before"]),

@@ -24,6 +24,7 @@ REQUEST_LIMIT = 6.0  # seconds; as long as the other probes wait for an answer
 BODY_LIMIT = 64 * 1024  # bytes of a body that a page reads
 SETTLE = 2.0  # seconds; the last event on a request follows the answer at once, except on a busy machine
 TRIES = 3  # of a request that fails at once: one that passes now and then is another fault than one that never does
+ENOUGH = 5.0  # seconds of one page, after which no further kind of request is begun
 SLOW = 1.0  # seconds; a target that takes longer is asked only what the verdict needs
 EMBEDDER = "https://portal.embedder.example"  # RFC 2606: a site that shows the web app in a frame
 CONSOLE_LIMIT = 8
@@ -174,8 +175,8 @@ async def permissions(frame: Frame) -> Permissions:
 async def try_requests(
     frame: Frame, situation: Situation, place: Place, kinds: Sequence[LaunchKind], *, limit: float, screenshot: bool
 ) -> PageTrial:
-    """Make the requests one after the other: none after one that took all its time, two if the first one was slow, and
-    none after a first one that was refused for a permission, for the others would be so too."""
+    """Make the requests one after the other. Where no permission stands in the way: none after one that took all its
+    time, or when this page has had enough; else none after a first one that failed, two if that one was slow."""
     recorder, started = Recorder(), time.monotonic()
     await recorder.listen(frame.page, frame)
     about, before = await asyncio.gather(frame.evaluate(_ABOUT), permissions(frame))
@@ -183,7 +184,7 @@ async def try_requests(
     for kind in kinds:
         asking = _Asking(kind, place.unknown if kind is LaunchKind.POST else place.url, situation in _FOLLOWS, limit)
         requests.append(await _tried(frame, recorder, asking))
-        if is_enough(requests, follows=asking.follows):
+        if is_enough(requests, time.monotonic() - started, follows=asking.follows):
             break
     after = await permissions(frame)
     return PageTrial(
@@ -208,11 +209,11 @@ def _allowed(about: dict[str, Any]) -> bool | None:
     return bool(names & set(about["features"]))
 
 
-def is_enough(requests: Sequence[SeenRequest], *, follows: bool) -> bool:
+def is_enough(requests: Sequence[SeenRequest], elapsed_s: float, *, follows: bool) -> bool:
     """Whether nothing more is asked after these: see try_requests. `follows`: no permission stands in the way."""
-    first, last = requests[0], requests[-1]
+    first = requests[0]
     if follows:
-        return last.duration_s > SLOW and (not last.ok or len(requests) > 1)
+        return requests[-1].error == "timeout" or elapsed_s > ENOUGH
     return not first.ok or (len(requests) == 2 and first.duration_s > SLOW)
 
 
