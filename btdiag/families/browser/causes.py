@@ -639,6 +639,19 @@ CORS = _cause(
     ),
     unless=_CORS,
 )
+ERROR_PAGE = _cause(
+    "it answers with a gateway's error page",
+    "the answer is an error page without CORS headers, so that the page sees a CORS error; the error is the cause",
+    _FRONT,
+    ("Find the cause of the error in the load balancer's log at this moment, then in the API's", ""),
+    unless=(
+        *_CORS,
+        "readiness.no-unexplained-errors",
+        "keepalive.backend-outlives-load-balancer",
+        "keepalive.no-silent-drop",
+        "keepalive.race-is-contained",
+    ),
+)
 BUCKET_CORS = _cause(
     "its CORS rules refuse the web app's page",
     "the bucket does not allow the page's origin ({code})",

@@ -12,8 +12,8 @@ from btdiag.core.finding import Verdict
 from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.families.browser.judge import rules
 from btdiag.families.browser.facts import BrowserHandshake
+from btdiag.families.browser.judge import rules
 
 TARGET = Target(url="https://api.corp.test", scheme="https", host="api.corp.test", port=443)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -18,6 +18,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -235,16 +236,12 @@ def told(folder: Path, executable: str, ports: Mapping[str, int]) -> dict[str, F
         before = {name: os.environ.get(name) for name in ("HOME", "TMPDIR")}
         os.environ |= {"HOME": home, "TMPDIR": home}
         try:
-            answer = to_json(asyncio.run(survey(plan, Path(home))))
+            answer: Any = to_json(asyncio.run(survey(plan, Path(home))))
         finally:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
-    assert isinstance(answer, dict)
-    browser = Browser(name="Chromium", version=str(answer["version"]), path=executable)
-    visits = [
-        PageVisit(**visit | {"trials": tuple(map(read_trial, visit["trials"]))})  # type: ignore[operator, index, arg-type]
-        for visit in answer["visits"]  # type: ignore[union-attr]
-    ]
+    browser = Browser(name="Chromium", version=answer["version"], path=executable)
+    visits = [PageVisit(**visit | {"trials": tuple(map(read_trial, visit["trials"]))}) for visit in answer["visits"]]
     return {
         name: page_gets_its_answers(BrowserSurvey(browser=browser, url=visit.url, visits=(visit,)))
         for name, visit in zip(ports, visits, strict=True)

@@ -69,6 +69,8 @@ def _cause(visit: PageVisit, request: SeenRequest, hosts: set[str | None]) -> Ca
         return causes.TO_HTTP if request.ended_at.startswith("http:") else causes.MIXED
     if request.ended_at and urlsplit(request.ended_at).hostname not in hosts and not request.cors_error:
         return causes.ELSEWHERE
+    if request.cors_error and (request.status or 0) >= 500:
+        return causes.ERROR_PAGE
     if request.cors_error:
         return causes.BUCKET_CORS if visit.what == BUCKET else causes.CORS
     if request.error == "timeout" and request.net_error in ("", "net::ERR_ABORTED", "net::ERR_FAILED"):
