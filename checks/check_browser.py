@@ -7,7 +7,8 @@ from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.browser.facts import BrowserHandshake
-from btdiag.families.browser.judge import answers, rules
+from btdiag.families.browser.judge import answers, caches, rules
+from btdiag.families.cors.facts import CorsSurvey
 from btdiag.families.lna.facts import BrowserSurvey
 
 
@@ -29,6 +30,22 @@ def check_page_gets_its_answers(browser_survey: BrowserSurvey) -> Finding:
     https://fetch.spec.whatwg.org/#fetching
     """
     return conclude(answers.page_gets_its_answers(browser_survey))
+
+
+def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey]) -> Finding:
+    """The browser's own cache gives no page of the web app what was meant for another.
+
+    Cache-Control: private keeps shared caches away, and not the browser's. All pages of one site have one cache there:
+    without Vary: Origin an answer that was kept for www is given to preview, whose page may not read it.
+
+    Measured: answers to simple requests that a browser may keep and shared caches may not, without Vary: Origin, whose
+    Access-Control-Allow-Origin depends on Origin; each asked again as another page of the same site would.
+
+    Remedy: send Vary: Origin where the answer depends on it, or Cache-Control: no-store.
+
+    Sources: https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches; RFC 9111 section 5.2.2.7
+    """
+    return conclude(caches.caches_keep_origins_apart(cors_survey.facts))
 
 
 def check_scheme_is_secure(target: Target) -> Finding:

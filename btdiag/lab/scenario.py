@@ -12,12 +12,13 @@ from typing import Protocol
 from btdiag.lab.plan import LabPlan
 
 PAGE = "browser.page-gets-its-answers"
+OWN_CACHE = "browser.caches-keep-origins-apart"
 # What a dead hop leaves nothing to see of, as globs for `skips`: the families that look at the target through its load
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
     *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*", "retention.*"),
-    PAGE,
+    *(PAGE, OWN_CACHE),
     *_SDK_CALLS,
 )
 _WHOLE_PAGE = frozenset(
