@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from btdiag.core.exchange import Exchange, Header
-from btdiag.core.finding import Finding
+from btdiag.core.finding import Finding, Verdict
 from btdiag.core.product import WEB_APP
 from btdiag.families.browser.judge.caches import caches_keep_origins_apart
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
@@ -23,7 +25,8 @@ def trial(purpose: Purpose, origin: str, allowed: str, *headers: Header, path: s
         started_at="2026-11-27T00:00:00.000Z",
         request_headers=(),
         status=200,
-        headers=(*allow, *headers),
+        headers=(*allow, *headers, ("Content-Type", "application/json")),
+        body='{"version": "1"}',
     )
     return CorsTrial(purpose=purpose, path=path, page=page_request(origin), preflight=False, exchange=seen)
 
@@ -38,7 +41,7 @@ FOREIGN = trial(Purpose.FOREIGN, "https://evil.example", "", KEPT)
 
 
 def judged(*trials: CorsTrial) -> Finding:
-    return caches_keep_origins_apart({"203.0.113.5": CorsSurvey(trials=trials)})
+    return caches_keep_origins_apart({"203.0.113.5": CorsSurvey(trials=(PLAIN, *trials))})
 
 
 CASES = [
@@ -53,7 +56,7 @@ CASES = [
     ((own(("Cache-Control", "public, max-age=600")), SIBLING), "pass"),  # shared caches: cors is about those
     ((own(), SIBLING), "pass"),
     ((own(KEPT),), "pass"),  # nothing to compare with
-    ((PLAIN,), "skip"),
+    ((), "pass"),
 ]
 
 
@@ -65,6 +68,12 @@ def test_what_is_kept_for_one_page_alone(trials: tuple[CorsTrial, ...], verdict:
         assert found.remedy is not None
         assert all((found.hop, found.owner, found.expected, found.seen, found.evidence, found.sources))
         assert len(found.answer) <= 90
+
+
+def test_what_a_dead_api_answers_is_not_judged() -> None:
+    dead = replace(PLAIN, exchange=replace(PLAIN.exchange, status=502, body="", headers=()))
+    found = caches_keep_origins_apart({"203.0.113.5": CorsSurvey(trials=(dead, own(KEPT), SIBLING))})
+    assert (found.verdict, found.because) == (Verdict.SKIP, "readiness.root-answers")
 
 
 def test_another_page_of_the_site_is_asked_for_only_where_it_matters() -> None:

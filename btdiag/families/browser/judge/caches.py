@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from btdiag.core import evidence
-from btdiag.core.answers import ROOT_ANSWERS
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.families.cors.caching import only_browsers_keep, varies_by_origin
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
+from btdiag.families.cors.judge.standing import ground
 
 _ALLOW = "access-control-allow-origin"
 _SOURCES = (
@@ -33,10 +33,11 @@ _REMEDY = Remedy(
 
 def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey]) -> Finding:
     """The claim of browser.caches-keep-origins-apart: what a browser keeps does not hinder another page of the site."""
-    asked = sum(len(survey.of(Purpose.ACTUAL)) for survey in surveys.values())
-    if not asked:
-        return Finding(verdict=Verdict.SKIP, summary="no simple request was answered", because=ROOT_ANSWERS)
-    kept = [(trial, survey) for survey in surveys.values() for trial in _kept(survey)]
+    base = ground(surveys)
+    if base.stop is not None:
+        return base.stop
+    asked = sum(len(survey.of(Purpose.ACTUAL)) for survey in base.alive.values())
+    kept = [(trial, survey) for survey in base.alive.values() for trial in _kept(survey)]
     mixed = [(trial, _other_page(trial, survey)) for trial, survey in kept if _depends(trial, survey)]
     if not mixed:
         what = "are kept by browsers alone, and serve every page alike" if kept else "are kept by browsers alone"
