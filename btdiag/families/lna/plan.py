@@ -12,6 +12,8 @@ from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
 from btdiag.families.lna.facts import ManagedProxy, Place
 
+# What no switch turns off is sent to where nobody is: else a proxy that a policy sets is asked for hosts of Google's
+# (seen with Chromium 156).
 QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -20,6 +22,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-domain-reliability",
+    "--component-updater=url-source=https://127.0.0.1:9/",
+    "--gaia-url=https://127.0.0.1:9",
 )
 WARN_ONLY = "--enable-features=LocalNetworkAccessChecks:LocalNetworkAccessChecksWarn/true"
 OWN_HOSTS = ("*.google.com", "*.googleapis.com", "*.gstatic.com", "www.braintrust.dev")
