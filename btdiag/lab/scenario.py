@@ -23,8 +23,13 @@ BEYOND_CONNECTION = (
 )
 _WHOLE_PAGE = frozenset(
     {
-        *("readiness.root-answers", "connection.tls-is-trusted", "browser.port-is-allowed"),
-        *("cors.errors-are-readable", "cors.headers-not-doubled"),
+        *(
+            "readiness.root-answers",
+            "connection.tls-is-trusted",
+            "browser.port-is-allowed",
+            "browser.certificate-is-accepted",
+        ),
+        *("readiness.api-speaks-json", "cors.errors-are-readable", "cors.headers-not-doubled"),
         *("gateway.compressed-answers-unpack", "gateway.http2-works-where-offered"),
     }
 )
@@ -74,7 +79,7 @@ class Scenario:
     @property
     def all_skips(self) -> tuple[str, ...]:
         """`skips`, and the checks of features that the target does not have."""
-        met = (PAGE,) if _WHOLE_PAGE & set(self.fails) else ()
+        met = (PAGE,) if _WHOLE_PAGE & set(self.fails) and PAGE not in self.passes else ()
         return (*self.skips, *_checks_without_feature(self.plan), *met)
 
     def as_json(self) -> dict[str, object]:

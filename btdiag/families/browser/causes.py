@@ -25,6 +25,7 @@ _ANSWERS = (
     "readiness.root-answers",
     "readiness.every-address-agrees",
     "readiness.answers-steadily",
+    "readiness.api-speaks-json",
     "readiness.api-stays-up",
     "gateway.routes-reach-their-backend",
     "gateway.accepts-product-requests",

@@ -65,7 +65,8 @@ class SeenRequest:
     `cors_error` with its parameter and `blocked_reason` what the developer tools say. `space` is the address space in
     which Chromium saw `address`, `policy` what it enforced ("PermissionBlock", "PermissionWarn", "Allow"), and `gated`
     that it raised its Local Network Access issue. `ended_at` is where redirects led, "" without any. What failed is
-    asked again: of `tries` the last one is told, and `passed` of them got an answer.
+    asked again: of `tries` the last one is told, and `passed` of them got an answer. `preflight_status` is what the
+    preflight was answered, where it was.
     """
 
     kind: LaunchKind
@@ -81,6 +82,7 @@ class SeenRequest:
     gated: bool = False
     address: str = ""
     duration_s: float = 0.0
+    preflight_status: int | None = None
     ended_at: str = ""
     tries: int = 1
     passed: int = 0

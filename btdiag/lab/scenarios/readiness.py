@@ -143,6 +143,7 @@ MIXED_VERSIONS = Scenario(
     faults=(
         AnswersWith(
             addresses=("127.0.0.3",),
+            methods=("GET",),
             paths=("/version",),
             status=200,
             body='{"version":"1.1.28","commit":"0ldba5e","logs3_payload_max_bytes":6291456}',

@@ -256,6 +256,13 @@ def test_how_much_is_asked(requests: tuple[SeenRequest, ...], elapsed: float, fo
     assert is_enough(requests, elapsed, follows=follows) is enough
 
 
+def test_what_the_preflight_was_answered_is_told() -> None:
+    extra = ("Network.responseReceivedExtraInfo", {"requestId": "2", "statusCode": 405})
+    events = (sent("1"), sent("2", preflight=True), extra, failed("1", code="PreflightInvalidStatus"))
+    assert read(*events).preflight_status == 405
+    assert read(sent("1"), failed("1")).preflight_status is None
+
+
 def test_mixed_content_has_a_reason_and_no_code() -> None:
     seen = read(sent("1"), failed("1", "", blockedReason="mixed-content"))
     assert (seen.blocked_reason, seen.net_error, seen.what) == ("mixed-content", "", "mixed-content")

@@ -32,7 +32,7 @@ class _Refusal:
 
     @property
     def verdict(self) -> Verdict:
-        if self.request.status == 429:
+        if _status(self.request) == 429:
             return Verdict.INCONCLUSIVE
         found = _VERDICTS[self.cause.weight]
         return Verdict.WARN if self.request.passed and found is Verdict.FAIL else found
@@ -57,6 +57,11 @@ def _failed(survey: BrowserSurvey) -> Iterator[tuple[PageVisit, SeenRequest]]:
                 yield visit, request
 
 
+def _status(request: SeenRequest) -> int | None:
+    """What was answered: to the request, or to the preflight where that was refused."""
+    return request.status or (request.preflight_status if "Preflight" in request.cors_error else None)
+
+
 def hidden_only(visit: PageVisit, request: SeenRequest) -> bool:
     """The AI gateway was reached, and CORS hides its answer: whether pages call it at all is not known."""
     return visit.what == GATEWAY and bool(request.cors_error) and not request.refused
@@ -69,7 +74,7 @@ def _cause(visit: PageVisit, request: SeenRequest, hosts: set[str | None]) -> Ca
         return causes.TO_HTTP if request.ended_at.startswith("http:") else causes.MIXED
     if request.ended_at and urlsplit(request.ended_at).hostname not in hosts and not request.cors_error:
         return causes.ELSEWHERE
-    if request.cors_error and (request.status or 0) >= 500:
+    if request.cors_error and (_status(request) or 0) >= 500:
         return causes.ERROR_PAGE
     if request.cors_error:
         return causes.BUCKET_CORS if visit.what == BUCKET else causes.CORS
@@ -82,7 +87,8 @@ def _refused(one: _Refusal, survey: BrowserSurvey, count: int) -> Finding:
     visit, request, cause = one.visit, one.request, one.cause
     words = _words(one, survey)
     shown = request.what or "no answer"
-    status = f", status {request.status}" if request.status else ""
+    answered = _status(request)
+    status = f", status {answered}" if answered else ""
     often = f" in {request.tries - request.passed} of {request.tries} tries" if request.passed else ""
     more = f"; {count} requests in all fail" if count > 1 else ""
     return Finding(
@@ -159,7 +165,7 @@ def _proof(survey: BrowserSurvey) -> tuple[Evidence, ...]:
             urlsplit(visit.url or survey.url).hostname or "",
             request.kind,
             request.what,
-            request.status or "",
+            _status(request) or "",
             f"{request.tries - request.passed} of {request.tries}" if not request.ok else "",
             request.address or request.space,
         )
