@@ -6,8 +6,46 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.families.browser import judge
 from btdiag.families.browser.facts import BrowserHandshake
+from btdiag.families.browser.judge import answers, caches, rules
+from btdiag.families.cors.facts import CorsSurvey
+from btdiag.families.lna.facts import BrowserSurvey
+
+
+def check_page_gets_its_answers(browser_survey: BrowserSurvey) -> Finding:
+    """The web app's page in a real browser gets an answer to each kind of call that it makes.
+
+    Browsers keep rules that curl and SDKs do not: certificates, cipher suites, HTTP/2, HTTPS records, ports, redirects,
+    proxies and policies of their own. What programs get and the browser refuses is "Failed to fetch" in the web app,
+    whatever the cause; the browser's own error code tells which.
+
+    Measured: a page of the web app's origin, made up locally, in an installed Chrome, Edge or Chromium, calls the
+    target, --gateway and --bucket where they are https: a simple read, one with a preflight, a POST to a path that does
+    not exist, an event stream. Redirects are followed as `fetch` does, but to no other host. What fails at once is
+    tried three times. No key goes to the browser. What another check fails for is told there.
+
+    Remedy: the finding names the code, what it means, the hop and who can change it.
+
+    Sources: https://chromium.googlesource.com/chromium/src/+/main/net/base/net_error_list.h;
+    https://fetch.spec.whatwg.org/#fetching
+    """
+    return conclude(answers.page_gets_its_answers(browser_survey))
+
+
+def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey]) -> Finding:
+    """The browser's own cache gives no page of the web app what was meant for another.
+
+    Cache-Control: private keeps shared caches away, and not the browser's. All pages of one site have one cache there:
+    without Vary: Origin an answer that was kept for www is given to preview, whose page may not read it.
+
+    Measured: answers to simple requests that a browser may keep and shared caches may not, without Vary: Origin, whose
+    Access-Control-Allow-Origin depends on Origin; each asked again as another page of the same site would.
+
+    Remedy: send Vary: Origin where the answer depends on it, or Cache-Control: no-store.
+
+    Sources: https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches; RFC 9111 section 5.2.2.7
+    """
+    return conclude(caches.caches_keep_origins_apart(cors_survey.facts))
 
 
 def check_scheme_is_secure(target: Target) -> Finding:
@@ -24,7 +62,7 @@ def check_scheme_is_secure(target: Target) -> Finding:
 
     Sources: https://www.w3.org/TR/mixed-content/; https://www.w3.org/TR/secure-contexts/
     """
-    return conclude(judge.scheme_is_secure(target))
+    return conclude(rules.scheme_is_secure(target))
 
 
 def check_port_is_allowed(target: Target) -> Finding:
@@ -40,7 +78,7 @@ def check_port_is_allowed(target: Target) -> Finding:
 
     Sources: https://fetch.spec.whatwg.org/#port-blocking
     """
-    return conclude(judge.port_is_allowed(target))
+    return conclude(rules.port_is_allowed(target))
 
 
 def check_certificate_is_accepted(
@@ -59,4 +97,4 @@ def check_certificate_is_accepted(
 
     Sources: RFC 9113 section 9.2.2 and appendix A; RFC 5280 section 4.2.1.3
     """
-    return conclude(judge.certificate_is_accepted(connection.facts, browser_handshake, target))
+    return conclude(rules.certificate_is_accepted(connection.facts, browser_handshake, target))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from btdiag.core.finding import Finding, conclude
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
-from btdiag.families.lna.facts import BrowserSurvey
+from btdiag.families.lna.facts import BrowserSurvey, Place
 from btdiag.families.lna.judge import address_space, page, web_app
+from btdiag.families.lna.judge.reading import where_guarded
 
 
-def check_web_app_reaches_target(browser_survey: BrowserSurvey, target: Target) -> Finding:
+def check_web_app_reaches_target(
+    page_places: tuple[Place, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
+) -> Finding:
     """The web app's page in a real browser gets its answers from the target, once the user has clicked Allow.
 
     Since Chrome 142 a page of a public site reaches a private address only with the user's permission. Without it the
@@ -24,10 +28,16 @@ def check_web_app_reaches_target(browser_survey: BrowserSurvey, target: Target) 
 
     Sources: https://wicg.github.io/local-network-access/; https://developer.chrome.com/blog/local-network-access
     """
-    return conclude(web_app.web_app_reaches_target(browser_survey, target))
+    return conclude(
+        where_guarded(
+            page_places, browser_survey, lambda seen: web_app.web_app_reaches_target(seen, target), target.host
+        )
+    )
 
 
-def check_no_prompt_needed(browser_survey: BrowserSurvey, target: Target) -> Finding:
+def check_no_prompt_needed(
+    page_places: tuple[Place, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
+) -> Finding:
     """Users of the web app are not asked for access to their local network.
 
     The question comes as a surprise, in the name of www.braintrust.dev, and whoever clicks Block has a web app that
@@ -43,10 +53,14 @@ def check_no_prompt_needed(browser_survey: BrowserSurvey, target: Target) -> Fin
     Sources: https://wicg.github.io/local-network-access/;
     https://chromeenterprise.google/policies/#LocalNetworkAccessAllowedForUrls
     """
-    return conclude(web_app.no_prompt_needed(browser_survey, target))
+    return conclude(
+        where_guarded(page_places, browser_survey, lambda seen: web_app.no_prompt_needed(seen, target), target.host)
+    )
 
 
-def check_page_context_allows(browser_survey: BrowserSurvey, target: Target) -> Finding:
+def check_page_context_allows(
+    page_places: tuple[Place, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
+) -> Finding:
     """The page that calls the target may ask for local networks: it is secure, and nothing above it forbids that.
 
     A page without https, one in another site's frame without the right allow attribute, or one with a
@@ -59,10 +73,17 @@ def check_page_context_allows(browser_survey: BrowserSurvey, target: Target) -> 
 
     Sources: https://wicg.github.io/local-network-access/; https://www.w3.org/TR/permissions-policy/
     """
-    return conclude(page.page_context_allows(browser_survey, target))
+    return conclude(
+        where_guarded(page_places, browser_survey, lambda seen: page.page_context_allows(seen, target), target.host)
+    )
 
 
-def check_address_space_is_stable(browser_survey: BrowserSurvey, resolution: Resolution, target: Target) -> Finding:
+def check_address_space_is_stable(
+    page_places: tuple[Place, ...],
+    browser_survey: BrowserSurvey | NotMeasured,
+    resolution: Resolution,
+    target: Target,
+) -> Finding:
     """All users meet the target in the same address space.
 
     Browsers decide by the address that is connected to. A name with public and private addresses, or with different
@@ -75,4 +96,11 @@ def check_address_space_is_stable(browser_survey: BrowserSurvey, resolution: Res
 
     Sources: https://wicg.github.io/local-network-access/
     """
-    return conclude(address_space.address_space_is_stable(browser_survey, resolution, target))
+    return conclude(
+        where_guarded(
+            page_places,
+            browser_survey,
+            lambda seen: address_space.address_space_is_stable(seen, resolution, target, page_places),
+            target.host,
+        )
+    )

@@ -82,6 +82,13 @@ class Failure:
     errno: int | None = None
     icmp: Icmp | None = None
 
+    @property
+    def refuses_tls(self) -> bool:
+        """Whether the server turned a handshake down, in words or by ending it: silence, and trouble of this machine,
+        are no answer."""
+        said_no = {Trouble.ALERT, Trouble.CLOSED, Trouble.RESET, Trouble.PROTOCOL}
+        return self.phase is Phase.TLS and self.trouble in said_no
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:

@@ -107,7 +107,8 @@ class Finding:
     `because` is the id of another check whose failure explains this one: set it with verdict `skip`. `hop` is a
     HopName and `owner` an Owner; a user's own checks may use plain strings. `answer` says in at most 90 characters what
     does not work for whom, without figures ("The web app cannot call the API: preflights refuse x-bt-use-gateway"); it
-    begins the headline. `summary` is the proof: k of n, since when, where.
+    begins the headline. `summary` is the proof: k of n, since when, where. `unless` are ids of checks: where one of
+    them fails, that explains this finding, which is then `skip` because of it.
     """
 
     verdict: Verdict
@@ -121,6 +122,7 @@ class Finding:
     remedy: Remedy | None = None
     because: str | None = None
     sources: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 class NotHeldError(Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.measurement import Blocked, NotAsked
 
 _CHECKS = {
     Phase.TCP: "connection.tcp-connects",
@@ -153,6 +155,21 @@ class Connection:
     def leaf(self) -> Certificate | None:
         """The server's own certificate."""
         return self.handshake.chain[0] if self.handshake and self.handshake.chain else None
+
+
+def got_furthest(connections: Mapping[str, Connection]) -> Connection | None:
+    """Of the connections that take no requests the one that broke latest: it tells what the others would meet next."""
+    order = list(Phase)
+    broken = [(order.index(one.broke_at), one) for one in connections.values() if one.broke_at is not None]
+    return max(broken, key=lambda entry: entry[0])[1] if broken else None
+
+
+def blocked_measurement(connections: Mapping[str, Connection]) -> Blocked | NotAsked:
+    """Why there is nothing to measure behind these connections."""
+    furthest = got_furthest(connections)
+    if furthest is None or furthest.blocked_by is None:
+        return NotAsked("no address was tried")
+    return Blocked(furthest.blocked_by, furthest.why_blocked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,12 @@ LAST = "closing"
 
 @dataclass(slots=True)
 class Judged:
-    """The results on one target so far, by check id; `also` names further checks that may explain one."""
+    """The results on one target so far, by check id; `also` names further checks that may explain one that lacks its
+    facts, `unless` those whose failure explains a finding."""
 
     results: dict[str, CheckResult] = field(default_factory=dict)
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unless: dict[str, tuple[str, ...]] = field(default_factory=dict)
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -64,6 +66,8 @@ def judge(
         entry = replace(entry, evidence=(*entry.evidence, *crashes))
     judged.results[check.id] = entry
     judged.inputs[check.id] = check.parameters
+    if attempt.finding is not None and attempt.finding.verdict is not Verdict.PASS:
+        judged.unless[check.id] = attempt.finding.unless
     if attempt.missing:
         judged.also[check.id] = weightiest([missing for _, missing in attempt.missing]).also_by
 
@@ -71,7 +75,7 @@ def judge(
 def blockers(judged: Judged, checks: Mapping[str, Check]) -> tuple[str, ...]:
     """The checks that others are blocked by, and that nobody has judged yet: the report has to show them."""
     causes = [entry.because for entry in judged.results.values() if entry.because]
-    causes += [cause for causes in judged.also.values() for cause in causes]
+    causes += [cause for named in (judged.also, judged.unless) for causes in named.values() for cause in causes]
     return tuple(dict.fromkeys(cause for cause in causes if cause in checks and cause not in judged.results))
 
 

@@ -84,14 +84,26 @@ def _without(missing: NotMeasured, again: str) -> Finding:
 
 
 def resolve(
-    results: Mapping[str, CheckResult], also: Mapping[str, tuple[str, ...]] | None = None
+    results: Mapping[str, CheckResult],
+    also: Mapping[str, tuple[str, ...]] | None = None,
+    unless: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, CheckResult]:
     """Follow every `because` to the check where the chain ends, and let its verdict decide.
 
-    `also` names further checks that may explain a result: the first one that did fail does.
+    `also` names further checks that may explain a result: the first one that did fail does. `unless` names those whose
+    failure takes the place of a finding.
     """
-    more = also or {}
-    return {check_id: _resolved(entry, results, more.get(check_id, ())) for check_id, entry in results.items()}
+    more, better = also or {}, unless or {}
+    known = {check_id: _explained(entry, results, better.get(check_id, ())) for check_id, entry in results.items()}
+    return {check_id: _resolved(entry, known, more.get(check_id, ())) for check_id, entry in known.items()}
+
+
+def _explained(entry: CheckResult, results: Mapping[str, CheckResult], unless: tuple[str, ...]) -> CheckResult:
+    """The result, or where one of these failed: skipped because of that."""
+    cause = next((one for one in unless if one in results and results[one].verdict is Verdict.FAIL), None)
+    if cause is None or entry.verdict is Verdict.PASS:
+        return entry
+    return replace(entry, verdict=Verdict.SKIP, because=cause, answer="", remedy=None)
 
 
 def _resolved(entry: CheckResult, results: Mapping[str, CheckResult], also: tuple[str, ...]) -> CheckResult:

@@ -69,6 +69,7 @@ def sound(finding: Finding) -> Finding:
     if finding.because is not None:
         _text("because", finding.because)
     _texts("sources", finding.sources)
+    _texts("unless", finding.unless)
     _evidence(finding.evidence)
     _remedy(finding.remedy)
     return finding

@@ -11,13 +11,29 @@ from typing import Protocol
 
 from btdiag.lab.plan import LabPlan
 
+PAGE = "browser.page-gets-its-answers"
+OWN_CACHE = "browser.caches-keep-origins-apart"
 # What a dead hop leaves nothing to see of, as globs for `skips`: the families that look at the target through its load
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
     *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*", "retention.*"),
+    *(PAGE, OWN_CACHE),
     *_SDK_CALLS,
 )
+_WHOLE_PAGE = frozenset(
+    {
+        *(
+            "readiness.root-answers",
+            "connection.tls-is-trusted",
+            "browser.port-is-allowed",
+            "browser.certificate-is-accepted",
+        ),
+        *("readiness.api-speaks-json", "cors.errors-are-readable", "cors.headers-not-doubled"),
+        *("gateway.compressed-answers-unpack", "gateway.http2-works-where-offered"),
+    }
+)
+"""Failures that a page in a browser meets with its first calls, whatever else there is."""
 BROWSER_TLS = "browser.certificate-is-accepted"
 BEYOND_TCP = ("connection.*", BROWSER_TLS, *BEYOND_CONNECTION)
 BEYOND_DNS = ("dns.*", *BEYOND_TCP)
@@ -63,7 +79,8 @@ class Scenario:
     @property
     def all_skips(self) -> tuple[str, ...]:
         """`skips`, and the checks of features that the target does not have."""
-        return (*self.skips, *_checks_without_feature(self.plan))
+        met = (PAGE,) if _WHOLE_PAGE & set(self.fails) and PAGE not in self.passes else ()
+        return (*self.skips, *_checks_without_feature(self.plan), *met)
 
     def as_json(self) -> dict[str, object]:
         """The scenario without its faults, as `--list --json` prints it."""
@@ -85,6 +102,8 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
     skips: list[str] = []
     if not told.through_proxy:
         skips.append("connection.proxy-lets-through")
+    if told.shows_client_certificate:
+        skips.append(PAGE)
     if told.space == "public" and "address_spaces" not in dict(told.extra):
         skips.append("lna.*")
     if dict(told.extra).get("role") != "data-plane":

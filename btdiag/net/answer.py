@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-import zlib
 from dataclasses import dataclass, field
 
 from btdiag.core.exchange import Failure, Header, Phase, Trouble
 from btdiag.net.failures import Broken
 from btdiag.net.limits import Limits
+from btdiag.net.unpacking import CODINGS, unpacked
 
 _STATUS = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 _WITHOUT_BODY = frozenset({101, 204, 304})
-_WINDOW_AUTO = 47  # zlib: gzip or zlib header, whichever comes
-_WINDOW_RAW = -15  # zlib: "deflate" as some servers send it, without the zlib header
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,38 +71,13 @@ class Answer:
 
     @property
     def encoding(self) -> str:
-        """The content coding of the body if we can undo it, else "" (br and zstd: the bytes are left as sent)."""
+        """The content coding of the body if we can undo it, else ""."""
         codings = [value.strip().lower() for name, value in self.headers if name.lower() == "content-encoding"]
-        return codings[0] if len(codings) == 1 and codings[0] in {"gzip", "x-gzip", "deflate"} else ""
+        return codings[0] if len(codings) == 1 and codings[0] in CODINGS else ""
 
     def content(self) -> tuple[bytes, bool]:
         """The body, unpacked, and if there was more of it; raises Broken for a bomb or a broken coding."""
         if not self.encoding or not self._kept:
             return bytes(self._kept), self.body_bytes > len(self._kept)
-        content, size = _unpacked(bytes(self._kept), self.limits)
+        content, size = unpacked(self.encoding, bytes(self._kept), self.limits)
         return content, size > len(content)
-
-
-def _unpacked(packed: bytes, limits: Limits) -> tuple[bytes, int]:
-    """The first limits.body bytes and the size of all, unpacked piece by piece so that a bomb costs no memory."""
-    unpacker = _unpacker(packed)
-    content, size = bytearray(), 0
-    try:
-        while packed and not unpacker.eof:
-            piece = unpacker.decompress(packed, limits.body)
-            size += len(piece)
-            content += piece[: limits.body - len(content)]
-            if size > limits.body_decoded:
-                raise Broken(Trouble.TOO_LARGE, f"a compressed body unpacks to more than {limits.body_decoded} bytes")
-            packed = unpacker.unconsumed_tail
-    except zlib.error as error:
-        raise Broken(Trouble.PROTOCOL, f"the compressed body cannot be unpacked: {error}") from error
-    return bytes(content), size
-
-
-def _unpacker(packed: bytes) -> zlib._Decompress:
-    try:
-        zlib.decompressobj(_WINDOW_AUTO).decompress(packed[:64], 64)
-    except zlib.error:
-        return zlib.decompressobj(_WINDOW_RAW)
-    return zlib.decompressobj(_WINDOW_AUTO)

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import ssl
 
-from btdiag.core.exchange import Phase, Trouble
-from btdiag.core.handshake import Connection
-from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown, measurement
+from btdiag.core.handshake import Connection, blocked_measurement
+from btdiag.core.measurement import NotAsked, PerAddress, Unknown, measurement
 from btdiag.core.target import Route, Target
 from btdiag.families.browser.facts import SUITES, BrowserHandshake
 from btdiag.net.streams import DialError
 from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
-
-_SAYS_NO = frozenset({Trouble.ALERT, Trouble.CLOSED, Trouble.RESET, Trouble.PROTOCOL})
 
 
 @measurement(
@@ -32,10 +29,7 @@ async def browser_handshake(
         raise NotAsked("the target is an http:// URL: no TLS is involved")
     sound = [route for route in routes if (one := connection.facts.get(route.label)) and one.handshake]
     if not sound:
-        broken = next((one for one in connection.facts.values() if one.blocked_by), None)
-        if broken is not None and broken.blocked_by is not None:
-            raise Blocked(broken.blocked_by, broken.why_blocked)
-        raise Unknown("no TLS handshake came about")
+        raise blocked_measurement(connection.facts)
     return await _handshake(wire, sound[0], target)
 
 
@@ -44,7 +38,7 @@ async def _handshake(wire: Wire, route: Route, target: Target) -> BrowserHandsha
         context = browser_context(target)
         stream = await wire.dial(route, tls=True, context=context)
     except DialError as error:
-        if error.failure.phase is Phase.TLS and error.failure.trouble in _SAYS_NO:
+        if error.failure.refuses_tls:
             return BrowserHandshake(label=route.label, failure=error.failure)
         raise Unknown(f"a second handshake with {route.label} did not come about: {error.failure.detail}") from error
     except OSError as error:

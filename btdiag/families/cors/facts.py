@@ -47,6 +47,7 @@ class Purpose(StrEnum):
     PART = "part of a refused preflight"
     EXISTS = "does the route exist"
     OTHER = "another origin of the product"
+    SIBLING = "another page of the same site"
     PLAIN = "no origin at all"
     LARGE = "large body"
     CALL = "call as the web app makes it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from btdiag.core.product import UNKNOWN_PATH, WEB_APP
+from btdiag.families.cors.caching import only_browsers_keep, varies_by_origin
 from btdiag.families.cors.contrast import call_questions, contrast_questions
 from btdiag.families.cors.facts import (
     API_PATH,
@@ -28,6 +29,7 @@ from btdiag.families.cors.mixed import doubtful, mixed, repeat_questions
 from btdiag.families.cors.redirects import redirected_within
 
 OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")
+SIBLING_ORIGIN = OTHER_ORIGINS[2]  # the product's own pattern allows previews (braintrust.dev's subdomains)
 _JSON = "application/json"
 READABLE_PATHS = ("/", "/version")
 LARGE_BODY = 1_000_000  # bytes; just below nginx's default limit of 1 MiB
@@ -124,6 +126,7 @@ def next_questions(trials: Sequence[CorsTrial]) -> tuple[Question, ...]:
         *_existence(trials),
         *_other_origins(trials),
         *_redirected(trials),
+        *_siblings(trials),
     ]
     fresh = [question for question in dict.fromkeys(wanted) if _identity(question) not in asked]
     spent = sum(trial.purpose in (Purpose.PART, Purpose.EXISTS) for trial in trials)
@@ -150,6 +153,16 @@ def _redirected(trials: Sequence[CorsTrial]) -> list[Question]:
         if (path := redirected_within(trial)) is not None
     ]
     return found[: max(0, MOST_HOPS - hops)]
+
+
+def _siblings(trials: Sequence[CorsTrial]) -> list[Question]:
+    """What browsers keep for themselves, asked as another page of the web app's site asks: those share a cache."""
+    return [
+        Question(purpose=Purpose.SIBLING, path=trial.path, page=page_request(SIBLING_ORIGIN))
+        for trial in trials
+        if trial.purpose is Purpose.ACTUAL and trial.answered and trial.page.origin == WEB_APP
+        if only_browsers_keep(trial.exchange) and not varies_by_origin(trial.exchange)
+    ]
 
 
 def cache_questions(trials: Sequence[CorsTrial]) -> list[Question]:

@@ -1,16 +1,23 @@
-"""What a real browser made of the web app's calls to the target: the facts of Local Network Access.
+"""What a real browser made of the web app's calls: the facts of Local Network Access, and of what only browsers meet.
 
-The page has the web app's true origin and is made up locally. Two launches see it: one as users have it, and one whose
-checks only warn, which shows what lies beneath a refusal. Times in seconds.
+The page has the web app's true origin and is made up locally. One launch sees it as users have it; where something is
+not public a second one, whose checks only warn, shows what lies beneath a refusal. Times in seconds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
+
+from btdiag.core.urls import port_of
 
 REFUSED = "LocalNetworkAccessPermissionDenied"
 """Chromium's CORS error for a request that Local Network Access refused, or that waits for a permission for ever."""
+
+
+TARGET_ITSELF, GATEWAY, BUCKET = "the target", "the AI gateway", "the bucket"
+"""The places that the web app's page calls, in words."""
 
 
 class Situation(StrEnum):
@@ -19,6 +26,7 @@ class Situation(StrEnum):
     FRESH = "a new profile, nothing decided yet"
     ALLOWED = "after Allow"
     UNGUARDED = "checks set to warn only"
+    CALLS = "as users have it"
     FRAMED = "in another site's frame"
     FRAMED_WITH_ALLOW = 'in another site\'s frame with allow="local-network-access"'
     PERSON = "a person answered"
@@ -30,6 +38,8 @@ class LaunchKind(StrEnum):
     SIMPLE = "GET"
     PREFLIGHTED = "preflighted GET"
     CREDENTIALS = "GET with credentials"
+    POST = "POST"
+    STREAM = "event stream"
     IMAGE = "image"
     WEBSOCKET = "WebSocket"
 
@@ -54,7 +64,9 @@ class SeenRequest:
     `ok`: the page got an answer (whatever its status). `error` is what the page's script was told, `net_error`,
     `cors_error` with its parameter and `blocked_reason` what the developer tools say. `space` is the address space in
     which Chromium saw `address`, `policy` what it enforced ("PermissionBlock", "PermissionWarn", "Allow"), and `gated`
-    that it raised its Local Network Access issue.
+    that it raised its Local Network Access issue. `ended_at` is where redirects led, "" without any. What failed is
+    asked again: of `tries` the last one is told, and `passed` of them got an answer. `preflight_status` is what the
+    preflight was answered, where it was.
     """
 
     kind: LaunchKind
@@ -70,6 +82,10 @@ class SeenRequest:
     gated: bool = False
     address: str = ""
     duration_s: float = 0.0
+    preflight_status: int | None = None
+    ended_at: str = ""
+    tries: int = 1
+    passed: int = 0
 
     @property
     def refused(self) -> bool:
@@ -115,10 +131,22 @@ class PageTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageVisit:
-    """All trials of one origin."""
+    """All trials of one origin at one place: `what` it is, and the `url` that was read, without its query."""
 
     origin: str
     trials: tuple[PageTrial, ...]
+    what: str = TARGET_ITSELF
+    url: str = ""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether Local Network Access was looked at here."""
+        return self.trial(Situation.FRESH) is not None
+
+    @property
+    def calls(self) -> PageTrial | None:
+        """The trial in which no permission stood in the way."""
+        return self.trial(Situation.CALLS) or self.trial(Situation.UNGUARDED)
 
     def trial(self, situation: Situation) -> PageTrial | None:
         """The trial in that situation; None if there is none."""
@@ -163,10 +191,53 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedProxy:
+    """A proxy setting of an enterprise policy: its name, its value in short, and the file it stands in. `hosts` are the
+    hosts that it names, () where a script or the network chooses them."""
+
+    policy: str
+    value: str
+    where: str
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A host that the web app's page calls. `url` is read, `unknown` gets a POST to a path that does not exist ("" for
+    none); `addresses` are those it has here, () where a proxy resolves the name; `guarded` tells that one of them is
+    not public. `address` is the one that the browser is told, "" where it resolves the name itself; `proxy` the proxy
+    it goes through."""
+
+    what: str
+    url: str
+    unknown: str = ""
+    addresses: tuple[str, ...] = ()
+    guarded: bool = False
+    address: str = ""
+    proxy: str = ""
+
+    @property
+    def host(self) -> str:
+        """Its host, without brackets."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return port_of(urlsplit(self.url))
+
+    @property
+    def shown(self) -> str:
+        """Its URL without the query, which may be a secret."""
+        return self.url.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserSurvey:
     """Everything that the browser saw. `pinned` is the address it was told to use (of a lab, --resolve, --nameserver),
     "" where it resolved the name itself; `proxy` the proxy it used; `trust` how it came to trust a private CA;
-    `certificate_verified` whether btdiag itself verified the target's certificate on that way."""
+    `certificate_verified` whether btdiag itself verified the target's certificate on that way; `managed` are the proxy
+    settings that enterprise policies of this machine give the browser."""
 
     browser: Browser
     url: str
@@ -175,6 +246,7 @@ class BrowserSurvey:
     proxy: str = ""
     trust: str = ""
     certificate_verified: bool = True
+    managed: tuple[ManagedProxy, ...] = ()
     stored: tuple[StoredDecision, ...] = ()
 
     def decision(self, origin: str) -> StoredDecision | None:

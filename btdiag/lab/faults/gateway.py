@@ -74,12 +74,14 @@ class Caches(Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mislabels(Rule):
-    """What is not compressed is said to be gzip, to everybody who accepts gzip."""
+    """What is not compressed is said to be so, to everybody who accepts that coding."""
+
+    coding: str = "gzip"
 
     async def after(self, request: Request, response: Response, visit: Visit) -> Response:
         """The response with that label."""
-        accepts = "gzip" in (request.header("accept-encoding") or "")
-        return response.setting("Content-Encoding", "gzip") if accepts else response
+        accepts = self.coding in (request.header("accept-encoding") or "")
+        return response.setting("Content-Encoding", self.coding) if accepts else response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

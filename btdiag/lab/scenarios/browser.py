@@ -1,8 +1,10 @@
 """What only browsers refuse: http:// beside https, bad ports, certificates and suites that programs take."""
 
 from btdiag.lab.faults.connection import ShowsCertificate
+from btdiag.lab.faults.gateway import Mislabels
+from btdiag.lab.faults.http import Headers
 from btdiag.lab.plan import Balancer, Tls
-from btdiag.lab.scenario import Scenario
+from btdiag.lab.scenario import PAGE, Scenario
 
 GATEWAY_OVER_HTTP = Scenario(
     name="gateway-over-http",
@@ -30,4 +32,19 @@ TLS_SUITE_NO_BROWSER_HAS = Scenario(
     summary="TLS 1.2 with one suite, which programs offer and browsers do not.",
     faults=(Balancer(tls=Tls(maximum="1.2", ciphers="ECDHE-ECDSA-AES128-SHA256")),),
     fails=("browser.certificate-is-accepted",),
+)
+
+KEPT_FOR_ONE_ORIGIN = Scenario(
+    name="cors-private-cache",
+    summary="Browsers keep the API's answers, and answer another page of the web app's site from there.",
+    faults=(Headers(drop=("vary",), set=(("Cache-Control", "private, max-age=600"),)),),
+    fails=("browser.caches-keep-origins-apart",),
+)
+
+BROTLI_IN_NAME_ONLY = Scenario(
+    name="cors-brotli",
+    summary="The gateway marks answers as br that are not, to browsers alone: programs do not ask for it.",
+    faults=(Mislabels(coding="br"),),
+    fails=("cors.web-app-may-call",),
+    skips=(PAGE,),
 )

@@ -12,7 +12,7 @@ from btdiag.lab.faults.connection import (
 from btdiag.lab.faults.http import SkewsClock
 from btdiag.lab.faults.names import ThroughProxy
 from btdiag.lab.plan import LabProxy
-from btdiag.lab.scenario import BEYOND_TCP, BROWSER_TLS, PAST_FRONT, Scenario
+from btdiag.lab.scenario import BEYOND_TCP, BROWSER_TLS, PAGE, PAST_FRONT, Scenario
 
 TCP_REFUSED = Scenario(
     name="tcp-refused",
@@ -60,6 +60,7 @@ TLS_EXPIRED_ONE = Scenario(
     summary="One of the addresses still shows the old certificate, which expired yesterday.",
     faults=(ShowsCertificate(kind="expired", addresses=("127.0.0.3",)),),
     fails=("connection.tls-is-trusted",),
+    passes=(PAGE,),  # the browser is sent to the first address
 )
 
 TLS_EXPIRES_SOON = Scenario(

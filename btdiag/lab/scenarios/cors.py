@@ -13,7 +13,7 @@ from btdiag.lab.faults.cors import (
 )
 from btdiag.lab.faults.http import AnswersWith, Headers, RequestHeaders
 from btdiag.lab.plan import LabHop, Told
-from btdiag.lab.scenario import Fault, Scenario
+from btdiag.lab.scenario import PAGE, Fault, Scenario
 
 WEB_APP = "https://www.braintrust.dev"
 OPTIONS = ("OPTIONS",)
@@ -32,12 +32,12 @@ SECOND_ADDRESS = "127.0.0.3"
 
 def _refuses_preflights(name: str, summary: str, *faults: Fault) -> Scenario:
     """No preflight passes; simple requests are as they should be."""
-    return Scenario(name=name, summary=summary, faults=faults, fails=(MAY_CALL,), skips=(CACHED,))
+    return Scenario(name=name, summary=summary, faults=faults, fails=(MAY_CALL,), skips=(PAGE, CACHED))
 
 
 def _refuses_options(name: str, summary: str, *faults: Fault) -> Scenario:
     """The same because of the method: the gateway family meets it too, and leaves the verdict to CORS."""
-    return replace(_refuses_preflights(name, summary, *faults), skips=(CACHED, PRODUCT_REQUESTS))
+    return replace(_refuses_preflights(name, summary, *faults), skips=(PAGE, CACHED, PRODUCT_REQUESTS))
 
 
 def _too_loose(name: str, summary: str, pattern: str) -> Scenario:
@@ -82,10 +82,13 @@ WAF = _refuses_options(
     "A web application firewall forbids OPTIONS.",
     AnswersWith(methods=OPTIONS, status=403, style="cloudflare"),
 )
-WAF_HEADER = _refuses_preflights(
-    "cors-waf-header",
-    "A web application firewall forbids preflights that name x-bt-use-cache.",
-    RefusesNames(names=("x-bt-use-cache",)),
+WAF_HEADER = replace(
+    _refuses_preflights(
+        "cors-waf-header",
+        "A web application firewall forbids preflights that name x-bt-use-cache.",
+        RefusesNames(names=("x-bt-use-cache",)),
+    ),
+    skips=(CACHED,),
 )
 SILENT = _refuses_options(
     "cors-options-dropped", "A firewall drops OPTIONS: the connection is closed.", HangsUp(methods=OPTIONS)
@@ -95,10 +98,13 @@ REDIRECT = _refuses_options(
     "The gateway redirects preflights to another spelling of the host.",
     AnswersWith(methods=OPTIONS, status=301, style="nginx", headers=(("Location", "https://api2.lab.example/"),)),
 )
-STALE_LIST = _refuses_preflights(
-    "cors-stale-headers",
-    "The list of request headers is older than the web app: x-bt-use-gateway is missing.",
-    LacksNames(methods=OPTIONS, names=("x-bt-use-gateway",)),
+STALE_LIST = replace(
+    _refuses_preflights(
+        "cors-stale-headers",
+        "The list of request headers is older than the web app: x-bt-use-gateway is missing.",
+        LacksNames(methods=OPTIONS, names=("x-bt-use-gateway",)),
+    ),
+    skips=(CACHED,),
 )
 STALE_METHODS = Scenario(
     name="cors-stale-methods",
@@ -116,21 +122,21 @@ FIXED_ORIGIN = Scenario(
     summary="The gateway allows the bare domain only.",
     faults=(Headers(set=((ORIGIN, FIXED),)),),
     fails=(MAY_CALL,),
-    skips=(ERRORS, CACHED, EXPOSED),
+    skips=(PAGE, ERRORS, CACHED, EXPOSED),
 )
 NOT_LISTED = Scenario(
     name="cors-origin-not-listed",
     summary="The API does not know the web app's origin.",
     faults=(RequestHeaders(hop=LabHop.BACKEND, drop=("origin",), add=(("Origin", "https://other.example"),)),),
     fails=(MAY_CALL,),
-    skips=(ERRORS, CACHED, EXPOSED),
+    skips=(PAGE, ERRORS, CACHED, EXPOSED),
 )
 ORIGIN_STRIPPED = Scenario(
     name="cors-origin-stripped",
     summary="A CDN does not forward the Origin header.",
     faults=(RequestHeaders(drop=("origin",)),),
     fails=(MAY_CALL,),
-    skips=(ERRORS, CACHED, EXPOSED),
+    skips=(PAGE, ERRORS, CACHED, EXPOSED),
 )
 REQUEST_STRIPPED = Scenario(
     name="cors-preflight-stripped",
@@ -166,7 +172,7 @@ ONLY_PREFLIGHTS = Scenario(
     summary="The gateway answers preflights well and drops the headers from what follows.",
     faults=(Headers(methods=("GET",), drop=(ORIGIN.lower(), CREDENTIALS.lower())),),
     fails=(MAY_CALL,),
-    skips=(ERRORS, EXPOSED),
+    skips=(PAGE, ERRORS, EXPOSED),
 )
 ONE_PATH = Scenario(
     name="cors-one-path",

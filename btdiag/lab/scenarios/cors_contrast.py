@@ -2,7 +2,7 @@
 
 from btdiag.lab.faults.cors import CREDENTIALS, ORIGIN, LacksNames, RefusesHeaders, ServesOthersAnswers
 from btdiag.lab.faults.http import AnswersWith
-from btdiag.lab.scenario import Fault, Scenario
+from btdiag.lab.scenario import PAGE, Fault, Scenario
 from btdiag.lab.scenarios.cors import (
     APART,
     CACHED,
@@ -53,13 +53,14 @@ CSRF_GUARD = Scenario(
     summary="A rule of the gateway refuses POST where the browser says that it comes from another site.",
     faults=(RefusesHeaders(methods=("POST",), prefix="sec-fetch-site", value="cross-site"),),
     fails=(MAY_CALL,),
+    skips=(PAGE,),
 )
 HOTLINK = Scenario(
     name="cors-hotlink",
     summary="A rule of the gateway refuses requests with a Referer of another site.",
     faults=(RefusesHeaders(prefix="referer"),),
     fails=(MAY_CALL,),
-    skips=(ERRORS, CACHED, EXPOSED),
+    skips=(PAGE, ERRORS, CACHED, EXPOSED),
 )
 CACHE = Scenario(
     name="cors-cache",
@@ -67,7 +68,7 @@ CACHE = Scenario(
     faults=(ServesOthersAnswers(methods=("GET",), allows="https://www.braintrustdata.com"),),
     fails=(APART,),
     warns=("gateway.preserves-headers",),
-    skips=(MAY_CALL, ERRORS, EXPOSED),
+    skips=(PAGE, MAY_CALL, ERRORS, EXPOSED),
 )
 CACHE_BARE = Scenario(
     name="cors-cache-bare",
@@ -75,7 +76,7 @@ CACHE_BARE = Scenario(
     faults=(ServesOthersAnswers(methods=("GET",)),),
     fails=(APART,),
     warns=("gateway.preserves-headers",),
-    skips=(MAY_CALL, ERRORS, EXPOSED),
+    skips=(PAGE, MAY_CALL, ERRORS, EXPOSED),
 )
 NO_ROUTE = Scenario(
     name="cors-no-route",

@@ -6,7 +6,7 @@ from btdiag.lab.faults.connection import ShowsCertificate
 from btdiag.lab.faults.http import AnswersWith, Delays
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Told
-from btdiag.lab.scenario import Scenario
+from btdiag.lab.scenario import PAGE, Scenario
 
 LOCAL = Told(space="local")
 ASKED = "lna.no-prompt-needed"
@@ -47,7 +47,7 @@ CORS_BROKEN = Scenario(
     faults=(LOCAL, AnswersWith(methods=("OPTIONS",), status=405, style="nginx")),
     fails=("cors.web-app-may-call",),
     warns=(ASKED,),
-    skips=(REACHES, "cors.preflight-is-cached", "gateway.accepts-product-requests"),
+    skips=(PAGE, REACHES, "cors.preflight-is-cached", "gateway.accepts-product-requests"),
 )
 
 TLS_BROKEN = Scenario(

@@ -177,6 +177,7 @@ TWO_VERSIONS = Scenario(
     summary="Every second GET /version is answered by a replica that was left behind.",
     faults=(
         AnswersWith(
+            methods=("GET",),
             paths=("/version",),
             status=200,
             body='{"version":"1.1.28","commit":"0ldba5e","logs3_payload_max_bytes":6291456}',

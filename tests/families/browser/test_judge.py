@@ -12,8 +12,8 @@ from btdiag.core.finding import Verdict
 from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.families.browser import judge
 from btdiag.families.browser.facts import BrowserHandshake
+from btdiag.families.browser.judge import rules
 
 TARGET = Target(url="https://api.corp.test", scheme="https", host="api.corp.test", port=443)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -65,7 +65,7 @@ def connections(leaf: Certificate = LEAF, *, distrust: Distrust | None = None) -
     ],
 )
 def test_an_https_page_calls_no_http(target: Target, verdict: Verdict) -> None:
-    found = judge.scheme_is_secure(target)
+    found = rules.scheme_is_secure(target)
     assert found.verdict is verdict, found.summary
     assert (found.remedy is not None) is (verdict in {Verdict.FAIL, Verdict.WARN})
     assert len(found.answer) <= 90
@@ -75,10 +75,10 @@ def test_an_https_page_calls_no_http(target: Target, verdict: Verdict) -> None:
     ("port", "verdict"), [(443, Verdict.PASS), (10080, Verdict.FAIL), (6000, Verdict.FAIL), (8443, Verdict.PASS)]
 )
 def test_bad_ports(port: int, verdict: Verdict) -> None:
-    found = judge.port_is_allowed(replace(TARGET, url=f"https://api.corp.test:{port}", port=port))
+    found = rules.port_is_allowed(replace(TARGET, url=f"https://api.corp.test:{port}", port=port))
     assert found.verdict is verdict
     assert str(port) in found.summary
-    beside = judge.port_is_allowed(replace(TARGET, gateway=f"https://gateway.corp.test:{port}"))
+    beside = rules.port_is_allowed(replace(TARGET, gateway=f"https://gateway.corp.test:{port}"))
     assert beside.verdict is verdict
 
 
@@ -108,7 +108,7 @@ def test_bad_ports(port: int, verdict: Verdict) -> None:
     ],
 )
 def test_certificates_and_suites(leaf: Certificate, tried: BrowserHandshake, verdict: Verdict, words: str) -> None:
-    found = judge.certificate_is_accepted(connections(leaf), tried, TARGET)
+    found = rules.certificate_is_accepted(connections(leaf), tried, TARGET)
     assert found.verdict is verdict, found.summary
     assert words in found.summary
     assert len(found.answer) <= 90
@@ -116,22 +116,22 @@ def test_certificates_and_suites(leaf: Certificate, tried: BrowserHandshake, ver
 
 def test_a_handshake_that_breaks_off_with_a_browsers_suites_alone() -> None:
     failure = Failure(phase=Phase.TLS, trouble=Trouble.ALERT, detail="handshake failure")
-    found = judge.certificate_is_accepted(connections(), BrowserHandshake(label="a", failure=failure), TARGET)
+    found = rules.certificate_is_accepted(connections(), BrowserHandshake(label="a", failure=failure), TARGET)
     assert found.verdict is Verdict.FAIL
     assert "TLSv1.2 with ECDHE-RSA-AES128-SHA256" in found.summary
 
 
 def test_what_nobody_trusts_is_told_once() -> None:
     distrusted = connections(replace(LEAF, key="Ed25519"), distrust=Distrust(code=18, message="self-signed"))
-    found = judge.certificate_is_accepted(distrusted, GOOD, TARGET)
-    assert (found.verdict, found.because) == (Verdict.SKIP, judge.TRUSTED)
+    found = rules.certificate_is_accepted(distrusted, GOOD, TARGET)
+    assert (found.verdict, found.because) == (Verdict.SKIP, rules.TRUSTED)
 
 
 def test_what_was_not_tried_is_not_claimed() -> None:
     blocked = NotMeasured(reason="no connection", by="connection.tcp-connects")
-    assert judge.certificate_is_accepted({}, blocked, TARGET).verdict is Verdict.SKIP
-    unknown = judge.certificate_is_accepted(connections(), NotMeasured(reason="the budget ended"), TARGET)
+    assert rules.certificate_is_accepted({}, blocked, TARGET).verdict is Verdict.SKIP
+    unknown = rules.certificate_is_accepted(connections(), NotMeasured(reason="the budget ended"), TARGET)
     assert unknown.verdict is Verdict.INCONCLUSIVE
-    known = judge.certificate_is_accepted(connections(replace(LEAF, key="Ed25519")), NotMeasured(reason="-"), TARGET)
+    known = rules.certificate_is_accepted(connections(replace(LEAF, key="Ed25519")), NotMeasured(reason="-"), TARGET)
     assert known.verdict is Verdict.FAIL
-    assert judge.certificate_is_accepted({}, blocked, at("localhost")).verdict is Verdict.SKIP
+    assert rules.certificate_is_accepted({}, blocked, at("localhost")).verdict is Verdict.SKIP

@@ -43,8 +43,16 @@ def test_what_keeps_programs_away_is_told_by_its_own_check() -> None:
     with pytest.raises(Blocked) as blocked:
         tried(TARGET, replace(MADE, handshake=None, failure=REFUSED))
     assert blocked.value.by == "connection.tcp-connects"
-    with pytest.raises(Unknown):
+    with pytest.raises(NotAsked, match="no address"):
         tried(TARGET)
+
+
+def test_of_several_that_break_the_furthest_tells() -> None:
+    reset = Failure(phase=Phase.TLS, trouble=Trouble.RESET, detail="reset")
+    first, second = (replace(MADE, label=str(n), handshake=None, failure=f) for n, f in enumerate((REFUSED, reset)))
+    with pytest.raises(Blocked) as blocked:
+        tried(TARGET, first, second)
+    assert blocked.value.by == "connection.tls-handshake-completes"
 
 
 def test_a_second_connection_that_does_not_come_about_tells_nothing() -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from btdiag.core.exchange import Exchange, Failure, Icmp, Phase, Timing, Trouble
 from btdiag.core.finding import Finding, Owner, Verdict
-from btdiag.core.handshake import Connection, Handshake, ProxyReply, TlsVersions, VersionTrial
+from btdiag.core.handshake import Connection, Handshake, ProxyReply, TlsVersions, VersionTrial, got_furthest
 from btdiag.core.target import Proxy, Secret, Target
 from btdiag.families.connection.judge.handshake import tls_handshake_completes, tls_versions_suffice
 from btdiag.families.connection.judge.proxy import proxy_lets_through
-from btdiag.families.connection.judge.reach import excused_by_family, got_furthest, tcp_connects
+from btdiag.families.connection.judge.reach import excused_by_family, tcp_connects
 from btdiag.families.connection.judge.trust import tls_is_trusted
 from tests import factories
 

@@ -17,11 +17,23 @@ import trustme
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, Unknown
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Mode, Proxy, Resolver, Route, Secret, Target, Way
-from btdiag.families.lna.facts import REFUSED, LaunchKind, StoredDecision
+from btdiag.families.lna.facts import (
+    BUCKET,
+    GATEWAY,
+    REFUSED,
+    TARGET_ITSELF,
+    LaunchKind,
+    ManagedProxy,
+    Place,
+    SeenRequest,
+    StoredDecision,
+)
 from btdiag.families.lna.plan import BrowserPlan, switches
-from btdiag.families.lna.probe import survey
+from btdiag.families.lna.probe import managed, places, survey
 from btdiag.families.lna.probe.chromium.events import ended, read_events
+from btdiag.families.lna.probe.chromium.page import is_enough
 from btdiag.families.lna.probe.find import find_browser
+from btdiag.families.lna.probe.managed import managed_proxies, proxies_in
 from btdiag.families.lna.probe.process import BrowserProcess
 from btdiag.families.lna.probe.profile import stored_decision
 from btdiag.families.lna.probe.trust import MOST, authorities, can_import
@@ -30,7 +42,11 @@ ORIGIN = "https://www.braintrust.dev"
 URL = "https://api.corp.example/version"
 TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
 PRIVATE = Resolution(name=TARGET.host, source=AddressSource.RESOLVER, addresses=("10.0.0.5",))
-PLAN = BrowserPlan(executable="/usr/bin/chromium", url=URL, origins=(ORIGIN,), switches=("--a",), user_agent="btdiag/0")
+PLACE = Place(what=TARGET_ITSELF, url=URL, unknown="https://api.corp.example/v1/none", guarded=True)
+BUCKET_PLACE = Place(what=BUCKET, url="https://bucket.corp.example/a?X-Amz-Signature=secret")
+PLAN = BrowserPlan(
+    executable="/usr/bin/chromium", places=(PLACE,), origins=(ORIGIN,), switches=("--a",), user_agent="btdiag/0"
+)
 
 
 # --- which browser ----------------------------------------------------------------------------------------------------
@@ -64,16 +80,59 @@ def test_no_browser_is_none(tmp_path: Path) -> None:
 # --- what it is started with ------------------------------------------------------------------------------------------
 
 
-def rules(target: Target, pinned: str) -> str:
-    return next(word for word in switches(target, pinned, ()) if word.startswith("--host-resolver-rules="))
+def rules(*places: Place, managed: tuple[ManagedProxy, ...] | None = ()) -> str:
+    words = switches(TARGET, places, (), managed)
+    return next(word for word in words if word.startswith("--host-resolver-rules="))
 
 
-def test_only_the_target_exists_for_it() -> None:
-    assert rules(TARGET, "").endswith("=EXCLUDE api.corp.example , MAP * ~NOTFOUND")
-    assert rules(TARGET, "10.0.0.5").endswith("=MAP api.corp.example:443 10.0.0.5:443 , MAP * ~NOTFOUND")
-    assert "MAP api.corp.example:443 [fd00::5]:443 ," in rules(TARGET, "fd00::5")
-    proxied = replace(TARGET, proxy=Proxy(url="http://proxy.corp.example:3128", source="--proxy"))
-    assert "EXCLUDE proxy.corp.example" in rules(proxied, "")
+def test_only_the_places_and_their_proxies_exist_for_it() -> None:
+    assert rules(PLACE).endswith("=EXCLUDE api.corp.example , MAP * ~NOTFOUND")
+    assert rules(replace(PLACE, address="10.0.0.5")).endswith(
+        "=MAP api.corp.example:443 10.0.0.5:443 , MAP * ~NOTFOUND"
+    )
+    assert "MAP api.corp.example:443 [fd00::5]:443 ," in rules(replace(PLACE, address="fd00::5"))
+    assert "EXCLUDE proxy.corp.example" in rules(replace(PLACE, proxy="http://proxy.corp.example:3128"))
+    assert "EXCLUDE api.corp.example , EXCLUDE bucket.corp.example ," in rules(PLACE, BUCKET_PLACE)
+
+
+def test_a_proxy_that_a_policy_names_is_not_hidden() -> None:
+    fixed = ManagedProxy(policy="ProxySettings", value="p:3128", where="x.json", hosts=("p.corp.example",))
+    assert "EXCLUDE p.corp.example , MAP * ~NOTFOUND" in rules(PLACE, managed=(fixed,))
+    for unknown in ((replace(fixed, hosts=()),), None):
+        assert "MAP * ~NOTFOUND" not in rules(PLACE, managed=unknown)
+        assert "MAP *.google.com ~NOTFOUND" in rules(PLACE, managed=unknown)
+
+
+POLICIES = [
+    ({}, []),
+    ({"ProxySettings": {"ProxyMode": "direct"}}, []),
+    (
+        {"ProxySettings": {"ProxyMode": "fixed_servers", "ProxyServer": "https=a.example:1;http=http://b.example:2"}},
+        [("ProxySettings", ("a.example", "b.example"))],
+    ),
+    ({"ProxySettings": {"ProxyServer": "a.example:1"}}, [("ProxySettings", ("a.example",))]),
+    ({"ProxySettings": {"ProxyMode": "pac_script", "ProxyPacUrl": "http://a.example/p"}}, [("ProxySettings", ())]),
+    ({"ProxyMode": "fixed_servers", "ProxyServer": "[fd00::1]:3128"}, [("ProxyMode", ("fd00::1",))]),
+    ({"ProxySettings": {"ProxyMode": "fixed_servers", "ProxyServer": "a[b"}}, [("ProxySettings", ())]),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), POLICIES)
+def test_policies_tell_which_proxies_there_are(values: dict[str, Any], expected: list[tuple[str, Any]]) -> None:
+    assert [(one.policy, one.hosts) for one in proxies_in(values, "x.json")] == expected
+
+
+def test_policies_are_read_from_the_browsers_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "managed"
+    folder.mkdir()
+    (folder / "a.json").write_text('{"ProxySettings": {"ProxyMode": "fixed_servers", "ProxyServer": "p.example:1"}}')
+    (folder / "b.json").write_text("no json")
+    (folder / "c.json").write_text("[]")
+    monkeypatch.setitem(managed._FOLDERS, "Chromium", str(tmp_path))
+    monkeypatch.setattr(managed, "can_be_read", lambda: True)
+    assert [one.hosts for one in managed_proxies("Chromium")] == [("p.example",)]
+    monkeypatch.setattr(managed, "can_be_read", lambda: False)
+    assert managed_proxies("Chromium") == ()
 
 
 @pytest.mark.parametrize(("scheme", "keyword"), [("http", "PROXY"), ("https", "HTTPS"), ("socks5", "SOCKS5")])
@@ -81,25 +140,29 @@ def test_only_the_target_goes_through_the_proxy_and_its_login_is_not_on_the_comm
     scheme: str, keyword: str
 ) -> None:
     proxy = Proxy(url=f"{scheme}://proxy.corp.example:3128", source="x", credentials=Secret("user:hunter2"))
-    words = switches(replace(TARGET, proxy=proxy), "", ())
+    words = switches(replace(TARGET, proxy=proxy), (replace(PLACE, proxy=proxy.url),), ())
     script = base64.b64decode(next(word for word in words if "pac-url" in word).partition("base64,")[2]).decode()
     assert f'host === "api.corp.example" ? "{keyword} proxy.corp.example:3128" : "DIRECT"' in script
     assert "hunter2" not in " ".join(words) + script
-    assert "--no-proxy-server" in switches(TARGET, "", ())
+    assert "--no-proxy-server" in switches(TARGET, (PLACE,), ())
 
 
 def test_certificates_are_never_ignored_but_for_the_keys_given() -> None:
-    assert not [word for word in switches(TARGET, "", ()) if "certificate" in word]
-    assert "--ignore-certificate-errors-spki-list=a,b" in switches(TARGET, "", ("a", "b"))
+    assert not [word for word in switches(TARGET, (PLACE,), ()) if "certificate" in word]
+    assert "--ignore-certificate-errors-spki-list=a,b" in switches(TARGET, (PLACE,), ("a", "b"))
 
 
 def test_a_labs_address_spaces_are_told() -> None:
     lab = replace(TARGET, address_spaces=(("127.0.0.2/32", "local"), ("::1/128", "public")))
-    assert "--ip-address-space-overrides=127.0.0.2/32=local,[::1]/128=public" in switches(lab, "", ())
+    assert "--ip-address-space-overrides=127.0.0.2/32=local,[::1]/128=public" in switches(lab, (PLACE,), ())
 
 
 def test_a_plan_survives_its_line() -> None:
-    for plan in (PLAN, replace(PLAN, proxy=("http://p:1", "u", "p"), ca_file="/ca.pem", patience=60.0)):
+    for plan in (
+        PLAN,
+        replace(PLAN, places=(PLACE, BUCKET_PLACE)),
+        replace(PLAN, proxy=("http://p:1", "u", "p"), ca_file="/ca.pem", patience=60.0),
+    ):
         assert BrowserPlan.read(plan.line()) == plan
 
 
@@ -164,6 +227,40 @@ def test_the_preflights_own_events_are_not_the_requests() -> None:
     )
     seen = read(*events)
     assert (seen.net_error, seen.cors_error, seen.cors_parameter) == ("net::ERR_FAILED", "PreflightInvalidStatus", "x")
+
+
+def test_where_redirects_led_is_told_without_its_query() -> None:
+    name, event = sent("1")
+    onward = (name, {**event, "request": {"url": "http://api.corp.example/other?key=1"}})
+    assert read(sent("1"), onward, failed("1", "", blockedReason="mixed-content")).ended_at.endswith("/other")
+    assert read(sent("1"), failed("1")).ended_at == ""
+
+
+OK = SeenRequest(kind=LaunchKind.SIMPLE, ok=True, status=200, duration_s=0.1)
+LOST = replace(OK, ok=False, status=None, error="timeout", duration_s=6.0)
+SLOW = replace(OK, duration_s=1.5)
+ASKED = [  # requests so far, seconds so far, follows, enough?
+    ((OK,), 0.1, True, False),
+    ((replace(OK, ok=False),), 0.1, True, False),
+    ((LOST,), 6.0, True, True),
+    ((SLOW, SLOW), 3.0, True, False),
+    ((SLOW, SLOW, SLOW), 5.5, True, True),
+    ((replace(OK, ok=False),), 0.1, False, True),
+    ((SLOW, OK), 3.0, False, True),
+    ((OK, OK), 0.3, False, False),
+]
+
+
+@pytest.mark.parametrize(("requests", "elapsed", "follows", "enough"), ASKED)
+def test_how_much_is_asked(requests: tuple[SeenRequest, ...], elapsed: float, follows: bool, enough: bool) -> None:
+    assert is_enough(requests, elapsed, follows=follows) is enough
+
+
+def test_what_the_preflight_was_answered_is_told() -> None:
+    extra = ("Network.responseReceivedExtraInfo", {"requestId": "2", "statusCode": 405})
+    events = (sent("1"), sent("2", preflight=True), extra, failed("1", code="PreflightInvalidStatus"))
+    assert read(*events).preflight_status == 405
+    assert read(sent("1"), failed("1")).preflight_status is None
 
 
 def test_mixed_content_has_a_reason_and_no_code() -> None:
@@ -279,21 +376,42 @@ def test_a_whole_trust_store_is_not_imported(tmp_path: Path, monkeypatch: pytest
 # --- when it is asked at all ------------------------------------------------------------------------------------------
 
 
-def asked_for(resolution: Resolution = PRIVATE, mode: Mode | None = None, **target: Any) -> None:
-    survey._asked_for(replace(TARGET, **target), mode or Mode(), resolution)
+def called(*places: Place, mode: Mode | None = None, **target: Any) -> tuple[Place, ...]:
+    return survey._called(replace(TARGET, **target), mode or Mode(), places)
 
 
-def test_public_targets_and_no_browser_are_not_asked_for(tmp_path: Path) -> None:
-    public = replace(PRIVATE, addresses=("203.0.113.5", "2606:4700::1111"))
-    with pytest.raises(NotAsked, match="public addresses only"):
-        asked_for(public)
+def test_what_is_called_over_http_and_what_cannot_be_tried_is_left_out(tmp_path: Path) -> None:
+    public = replace(PLACE, guarded=False)
+    plain = replace(public, url="http://api.corp.example/version")
+    assert called(public, BUCKET_PLACE) == (public, BUCKET_PLACE)
+    assert called(replace(plain, guarded=True)) == (replace(plain, guarded=True),)
+    assert called(plain, BUCKET_PLACE) == (BUCKET_PLACE,)
+    with pytest.raises(NotAsked, match="called over http"):
+        called(plain)
     with pytest.raises(NotAsked, match="--browser none"):
-        asked_for(mode=Mode(browser="none"))
-    with pytest.raises(Unknown, match="client certificate"):
-        asked_for(client_cert=tmp_path)
-    asked_for()
-    asked_for(replace(public, addresses=("203.0.113.5", "10.0.0.5")))
-    asked_for(replace(public, addresses=()))
+        called(public, mode=Mode(browser="none"))
+    with pytest.raises(NotAsked, match="client certificate"):
+        called(public, client_cert=tmp_path)
+
+
+def test_every_place_has_its_addresses_and_its_way() -> None:
+    public = replace(PRIVATE, addresses=("203.0.113.5",))
+    itself = places._itself(TARGET, public, way("203.0.113.5"))
+    assert (itself.guarded, itself.shown, itself.port) == (False, URL, 443)
+    for addresses in (("10.0.0.5",), ("203.0.113.5", "10.0.0.5"), ()):
+        assert places._itself(TARGET, replace(PRIVATE, addresses=addresses), way("10.0.0.5")).guarded
+    target = replace(TARGET, gateway="https://127.0.0.9:8080/", bucket="https://no-such-name.invalid/a?X=1")
+    routes = (way("10.0.0.5").route,)
+    ways = PerAddress[Way]({"10.0.0.5": way("10.0.0.5")})
+    found = asyncio.run(places.page_places(target, PRIVATE, routes, ways))
+    assert [(place.what, place.addresses, place.guarded) for place in found] == [
+        (TARGET_ITSELF, ("10.0.0.5",), True),
+        (GATEWAY, ("127.0.0.9",), True),
+        (BUCKET, (), False),
+    ]
+    assert (found[1].url, found[1].host) == ("https://127.0.0.9:8080/health", "127.0.0.9")
+    given = replace(target, proxy=Proxy(url="http://p.example:1", source="--proxy"))
+    assert asyncio.run(places._other(BUCKET, "https://bucket.corp.example/", "", given)).proxy == "http://p.example:1"
 
 
 def way(label: str) -> Way:
@@ -305,24 +423,26 @@ def test_it_is_sent_to_a_working_address_private_before_public() -> None:
     routes = [way(label).route for label in labels]
     dead = NotMeasured(reason="refused")
     ways = PerAddress[Way]({labels[0]: way(labels[0]), labels[1]: dead, labels[2]: way(labels[2])})
-    assert survey._way_for(TARGET, routes, ways).route.label == "10.0.0.5"
+    assert places.way_for(TARGET, routes, ways).route.label == "10.0.0.5"
     only_public = PerAddress[Way]({labels[0]: way(labels[0]), labels[1]: dead, labels[2]: dead})
-    assert survey._way_for(TARGET, routes, only_public).route.label == "203.0.113.5"
+    assert places.way_for(TARGET, routes, only_public).route.label == "203.0.113.5"
 
 
 def test_it_resolves_the_name_itself_unless_it_cannot() -> None:
     used = way("10.0.0.5")
-    assert survey._pinned(TARGET, PRIVATE, used) == ""
+    assert places._pinned(TARGET, PRIVATE, used) == ""
     by_server = replace(TARGET, resolvers=(Resolver(label="x", address="192.0.2.1:53"),))
-    assert survey._pinned(by_server, PRIVATE, used) == "10.0.0.5"
-    assert survey._pinned(TARGET, replace(PRIVATE, source=AddressSource.OVERRIDE), used) == "10.0.0.5"
-    assert survey._pinned(TARGET, replace(PRIVATE, source=AddressSource.LITERAL), used) == ""
+    assert places._pinned(by_server, PRIVATE, used) == "10.0.0.5"
+    assert places._pinned(TARGET, replace(PRIVATE, source=AddressSource.OVERRIDE), used) == "10.0.0.5"
+    assert places._pinned(TARGET, replace(PRIVATE, source=AddressSource.LITERAL), used) == ""
     proxied = replace(by_server, proxy=Proxy(url="http://p:1", source="x"))
-    assert survey._pinned(proxied, PRIVATE, used) == ""
+    assert places._pinned(proxied, PRIVATE, used) == ""
 
 
 def test_a_dry_run_names_what_would_be_sent() -> None:
-    assert "GET and OPTIONS https://api.corp.example/version" in survey._planned(TARGET, Mode())[0]
+    assert "https://api.corp.example/version from pages of" in survey._planned(TARGET, Mode())[0]
+    with_bucket = replace(TARGET, bucket=BUCKET_PLACE.url)
+    assert "GET https://bucket.corp.example/a from" in survey._planned(with_bucket, Mode())[1]
     assert survey._planned(TARGET, Mode(browser="none")) == []
 
 

@@ -11,24 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag.core.finding import Finding, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.target import Target
 from btdiag.families.dns.judge.addresses import addresses_share_a_space
 from btdiag.families.lna.facts import (
+    BUCKET,
+    GATEWAY,
     REFUSED,
+    TARGET_ITSELF,
     Browser,
     BrowserSurvey,
     LaunchKind,
     PageTrial,
     PageVisit,
     Permissions,
+    Place,
     SeenRequest,
     Situation,
     StoredDecision,
 )
 from btdiag.families.lna.judge.address_space import address_space_is_stable
 from btdiag.families.lna.judge.page import page_context_allows
-from btdiag.families.lna.judge.reading import Standing, explained_by, readings
+from btdiag.families.lna.judge.reading import GETS_ANSWERS, Standing, place, readings, where_guarded
 from btdiag.families.lna.judge.web_app import no_prompt_needed, web_app_reaches_target
 from btdiag.families.lna.remedy import policies
 
@@ -163,29 +168,24 @@ def test_the_refusal_tells_the_space_where_no_answer_came() -> None:
 
 
 BENEATH = [
-    (replace(HELD, cors_error="MissingAllowOriginHeader"), "cors.web-app-may-call"),
-    (replace(HELD, cors_error="", net_error="net::ERR_NAME_NOT_RESOLVED"), "dns.resolves"),
-    (replace(HELD, cors_error="", net_error="net::ERR_CONNECTION_REFUSED"), "connection.tcp-connects"),
-    (replace(HELD, cors_error="", net_error="net::ERR_SSL_PROTOCOL_ERROR"), "connection.tls-handshake-completes"),
-    (replace(HELD, cors_error="", net_error="net::ERR_TUNNEL_CONNECTION_FAILED"), "connection.proxy-lets-through"),
-    (replace(HELD, cors_error="", net_error="net::ERR_CERT_DATE_INVALID"), "connection.tls-is-trusted"),
-    (replace(HELD, cors_error="", net_error="net::ERR_EMPTY_RESPONSE"), "readiness.root-answers"),
-    (SeenRequest(kind=LaunchKind.SIMPLE, ok=False, error="timeout"), "readiness.root-answers"),
+    replace(HELD, cors_error="MissingAllowOriginHeader"),
+    replace(HELD, cors_error="", net_error="net::ERR_CONNECTION_REFUSED"),
+    replace(HELD, cors_error="", net_error="net::ERR_CERT_AUTHORITY_INVALID"),
+    SeenRequest(kind=LaunchKind.SIMPLE, ok=False, error="timeout"),
 ]
 
 
-@pytest.mark.parametrize(("failed", "cause"), BENEATH)
-def test_what_breaks_beneath_is_another_checks_failure(failed: SeenRequest, cause: str) -> None:
-    seen = survey(trial(Situation.FRESH, HELD), unguarded=(failed,), certificate_verified=False)
+@pytest.mark.parametrize("failed", BENEATH)
+def test_what_breaks_beneath_is_another_checks_failure(failed: SeenRequest) -> None:
+    seen = survey(trial(Situation.FRESH, HELD), unguarded=(failed,))
     finding = web_app_reaches_target(seen, TARGET)
-    assert explained_by(failed) == cause
-    assert (finding.verdict, finding.because) == (Verdict.SKIP, cause)
+    assert (finding.verdict, finding.because) == (Verdict.SKIP, GETS_ANSWERS)
     assert no_prompt_needed(seen, TARGET).verdict is Verdict.WARN
 
 
 def test_a_broken_preflight_counts_and_broken_credentials_are_a_note() -> None:
     refused = replace(HELD, kind=LaunchKind.PREFLIGHTED, cors_error="PreflightMissingAllowOriginHeader")
-    assert web_app_reaches_target(asked(unguarded=(OK, refused)), TARGET).because == "cors.web-app-may-call"
+    assert web_app_reaches_target(asked(unguarded=(OK, refused)), TARGET).because == GETS_ANSWERS
     careless = (*all_ok()[:2], replace(HELD, kind=LaunchKind.CREDENTIALS, cors_error="InvalidAllowCredentials"))
     seen = survey(trial(Situation.FRESH, HELD), trial(Situation.ALLOWED, *careless, before=GRANTED), unguarded=careless)
     finding = web_app_reaches_target(seen, TARGET)
@@ -197,16 +197,8 @@ def test_nobody_is_asked_where_no_connection_comes_about() -> None:
     dead = replace(HELD, cors_error="", net_error="net::ERR_CONNECTION_REFUSED")
     seen = survey(trial(Situation.FRESH, dead), unguarded=(dead,))
     reaches, prompt, context = claims(seen)
-    assert (reaches.because, prompt.because) == ("connection.tcp-connects",) * 2
+    assert (reaches.because, prompt.because) == (GETS_ANSWERS,) * 2
     assert context.verdict is Verdict.PASS
-
-
-def test_a_ca_that_only_this_machine_knows_leaves_it_undecided() -> None:
-    distrusted = replace(HELD, cors_error="", net_error="net::ERR_CERT_AUTHORITY_INVALID")
-    seen = survey(trial(Situation.FRESH, distrusted), unguarded=(distrusted,))
-    for finding in claims(seen)[:2]:
-        assert finding.verdict is Verdict.INCONCLUSIVE
-        assert "--ca FILE" in finding.summary
 
 
 @pytest.mark.parametrize(
@@ -279,6 +271,50 @@ def test_the_worst_origin_speaks_for_all() -> None:
     assert "https://other.example" in finding.summary
 
 
+BUCKET_VISIT = PageVisit(
+    origin=ORIGIN,
+    what=BUCKET,
+    url="https://bucket.corp.example/a",
+    trials=(trial(Situation.UNGUARDED, OK), trial(Situation.FRESH, HELD), trial(Situation.ALLOWED, OK, before=GRANTED)),
+)
+PUBLIC_VISIT = PageVisit(origin=ORIGIN, trials=(trial(Situation.CALLS, *all_ok(replace(OK, space="public"))),))
+
+
+def test_a_bucket_on_a_private_network_is_asked_for_though_the_target_is_public() -> None:
+    seen = replace(asked(), visits=(PUBLIC_VISIT, BUCKET_VISIT))
+    reaches, prompt, context = claims(seen)
+    assert (reaches.verdict, prompt.verdict, context.verdict) == (Verdict.PASS, Verdict.WARN, Verdict.PASS)
+    assert "the bucket bucket.corp.example at 10.0.0.5 (local)" in prompt.summary
+    assert prompt.answer.startswith("Calls to the bucket fail")
+    assert prompt.remedy is not None
+    assert "bucket.corp.example" in prompt.remedy.text
+
+
+def test_what_cors_hides_of_a_gateway_is_reached_all_the_same() -> None:
+    hidden = replace(OK, ok=False, cors_error="MissingAllowOriginHeader")
+    trials = (trial(Situation.UNGUARDED, hidden), trial(Situation.FRESH, HELD))
+    visit = replace(BUCKET_VISIT, what=GATEWAY, trials=(*trials, trial(Situation.ALLOWED, hidden, before=GRANTED)))
+    assert web_app_reaches_target(replace(asked(), visits=(visit,)), TARGET).verdict is Verdict.PASS
+
+
+def test_an_address_that_is_no_private_networks_own_is_told_as_what_it_is() -> None:
+    shared = replace(OK, address="100.64.0.5")
+    seen = survey(trial(Situation.FRESH, *all_ok(shared)), unguarded=all_ok(shared))
+    assert "100.64.0.5 (local: shared (CGNAT, RFC 6598))" in place(readings(seen, TARGET)[0], seen)
+
+
+def test_where_nothing_is_private_nobody_is_asked_and_no_browser_is_needed() -> None:
+    def claim(seen: BrowserSurvey) -> Finding:
+        return no_prompt_needed(seen, TARGET)
+
+    near = Place(what=TARGET_ITSELF, url=TARGET.url, guarded=True)
+    none = NotMeasured(reason="no browser was found", skipped=True)
+    assert where_guarded((replace(near, guarded=False),), none, claim, TARGET.host).summary.startswith(TARGET.host)
+    assert where_guarded((near,), none, claim, TARGET.host).verdict is Verdict.SKIP
+    assert where_guarded((near,), NotMeasured(reason="-"), claim, TARGET.host).verdict is Verdict.INCONCLUSIVE
+    assert where_guarded((near,), asked(), claim, TARGET.host).verdict is Verdict.WARN
+
+
 def test_policies_can_be_copied() -> None:
     linux, windows, mac = policies(ORIGIN, "local")
     assert json.loads(linux.code) == {
@@ -313,6 +349,19 @@ SPACES = [
 def test_one_space_for_everybody(resolution: Resolution, verdict: str) -> None:
     finding = address_space_is_stable(asked(pinned="10.0.0.5"), resolution, TARGET)
     assert finding.verdict == verdict
+
+
+def test_the_spaces_of_every_host_count() -> None:
+    itself = Place(what=TARGET_ITSELF, url=TARGET.url, addresses=("10.0.0.5",), guarded=True)
+    bucket = Place(what=BUCKET, url="https://bucket.corp.example/a", addresses=("10.0.0.9", "203.0.113.9"))
+    mixed = address_space_is_stable(asked(), resolved("10.0.0.5"), TARGET, (itself, bucket))
+    assert mixed.verdict is Verdict.WARN
+    assert "bucket.corp.example" in mixed.summary
+    near = replace(bucket, addresses=("100.64.0.9",))
+    sound = address_space_is_stable(asked(), resolved("10.0.0.5"), TARGET, (itself, near))
+    assert sound.verdict is Verdict.PASS
+    assert "the bucket: local: 100.64.0.9" in sound.summary
+    assert "CGNAT" in str(sound.evidence[0].data)
 
 
 def test_a_browser_with_another_table_is_told_of() -> None:

@@ -137,6 +137,31 @@ def test_enterprise_policies_are_seen(tmp_path: Path, policy: str, value: Any, e
     assert (done.verdicts[REACHES], done.verdicts[ASKED]) == expected
 
 
+PAGE = "browser.page-gets-its-answers"
+
+
+@as_root
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_proxy_that_a_policy_sets_is_met_and_named(tmp_path: Path, opens: bool) -> None:
+    """Programs go directly; the policy names the proxy, which the browser has to find."""
+    etc = tmp_path / "chromium"
+    shutil.copytree("/etc/chromium", etc)
+    (etc / "policies" / "managed").mkdir(parents=True)
+    host = "api.lab.example"
+    with recording_proxy({host: "127.0.0.2"} if opens else {}) as (proxy, asked):
+        settings = {"ProxyMode": "fixed_servers", "ProxyServer": f"proxy.localhost:{proxy.rpartition(':')[2]}"}
+        (etc / "policies" / "managed" / "proxy.json").write_text(json.dumps({"ProxySettings": settings}))
+        done = within(in_mounts((etc, "/etc/chromium")), "--target", "lab:healthy", "--quick", "--only", PAGE)
+    assert done.verdicts[PAGE] == ("pass" if opens else "fail"), done.out
+    check = next(check for check in done.report["checks"] if check["id"] == PAGE)
+    if not opens:
+        assert "net::ERR_TUNNEL_CONNECTION_FAILED" in check["summary"]
+        assert "proxy.localhost" in check["summary"]
+        assert check["owner"] == "browser policy administrator"
+    # the browser may prepare a connection to its page's own host; nobody else is asked for
+    assert {line.rpartition(":")[0] for line in asked} <= {f"CONNECT {host}", "CONNECT www.braintrust.dev"}
+
+
 # --- the target's own DNS, CA and proxy -------------------------------------------------------------------------------
 
 

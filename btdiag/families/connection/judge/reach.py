@@ -8,7 +8,7 @@ from btdiag.core import evidence
 from btdiag.core.address import is_ipv6
 from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
-from btdiag.core.handshake import Connection
+from btdiag.core.handshake import Connection, got_furthest
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
 
@@ -216,13 +216,6 @@ def blocked(connections: Mapping[str, Connection]) -> Finding:
     furthest = got_furthest(connections)
     summary = furthest.why_blocked if furthest else "no address was tried"
     return Finding(verdict=Verdict.SKIP, summary=summary, because=furthest.blocked_by if furthest else None)
-
-
-def got_furthest(connections: Mapping[str, Connection]) -> Connection | None:
-    """Of the connections that take no requests the one that broke latest: it tells what the others would meet next."""
-    order = list(Phase)
-    broken = [(order.index(one.broke_at), one) for one in connections.values() if one.broke_at is not None]
-    return max(broken, key=lambda entry: entry[0])[1] if broken else None
 
 
 def demands_certificate(one: Connection) -> bool:

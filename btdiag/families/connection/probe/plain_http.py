@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from btdiag.core.exchange import Phase
-from btdiag.core.handshake import Connection
+from btdiag.core.handshake import Connection, blocked_measurement
 from btdiag.core.measurement import NotAsked, PerAddress, measurement
 from btdiag.core.target import Route, Target
 from btdiag.core.urls import bracketed
 from btdiag.families.connection.facts import PlainHttp
-from btdiag.families.connection.probe.tls_versions import blocked_measurement, speaks_tls
+from btdiag.families.connection.probe.tls_versions import speaks_tls
 from btdiag.net.limits import PLAIN_HTTP_ANSWER
 from btdiag.net.wire import Wire
 

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import ssl
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from btdiag.core.exchange import Phase, Trouble
-from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
-from btdiag.core.measurement import Blocked, NotAsked, PerAddress, measurement
+from btdiag.core.handshake import Connection, TlsVersions, VersionTrial, blocked_measurement
+from btdiag.core.measurement import NotAsked, PerAddress, measurement
 from btdiag.core.target import Route, Target
-from btdiag.families.connection.judge.reach import demands_certificate, got_furthest
+from btdiag.families.connection.judge.reach import demands_certificate
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
 
@@ -25,7 +25,6 @@ _VERSIONS = {
 VERSION_NAMES = {"TLSv1": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 _OLD = frozenset({"TLS 1.0", "TLS 1.1"})
 _HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13  # content type and message type in RFC 8446 appendix B
-_SAYS_NO = frozenset({Trouble.ALERT, Trouble.CLOSED, Trouble.RESET, Trouble.PROTOCOL})
 
 
 @measurement(
@@ -48,14 +47,6 @@ async def tls_versions(
     return TlsVersions(label=route.label, trials=tuple(trials))
 
 
-def blocked_measurement(connections: Mapping[str, Connection]) -> Blocked | NotAsked:
-    """Why there is nothing to measure behind these connections."""
-    furthest = got_furthest(connections)
-    if furthest is None or furthest.blocked_by is None:
-        return NotAsked("no address was tried")
-    return Blocked(furthest.blocked_by, furthest.why_blocked)
-
-
 def _worth_trying(one: Connection) -> bool:
     """An address that was silent in one handshake would only be so in four more, and one that demands a client
     certificate refuses each version for that."""
@@ -74,7 +65,7 @@ async def _trial(wire: Wire, route: Route, target: Target, version: str) -> Vers
         context = version_context(version, version, target)
         stream = await wire.dial(route, tls=True, context=context)
     except DialError as error:
-        refused = error.failure.phase is Phase.TLS and error.failure.trouble in _SAYS_NO
+        refused = error.failure.refuses_tls
         ours = "NO_PROTOCOLS" in error.failure.detail or "NO_CIPHERS" in error.failure.detail
         return VersionTrial(
             version=version, accepted=False if refused and not ours else None, detail=error.failure.detail

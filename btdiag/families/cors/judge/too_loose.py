@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.families.cors.caching import varies_by_origin
 from btdiag.families.cors.causes import CorsCause, is_doubled, passes, twin
 from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch import cors_check
@@ -153,11 +154,6 @@ def _is_cacheable(seen: Exchange) -> bool:
     return explicit or seen.from_cache
 
 
-def _varies(seen: Exchange) -> bool:
-    names = {name.strip().lower() for name in (seen.header("vary") or "").split(",")}
-    return bool(names & {"origin", "*"})
-
-
 def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey], origins: Sequence[str]) -> Finding:
     """The claim of cors.caches-keep-origins-apart: no shared cache can hand one origin's answer to another."""
     base = steady_ground(surveys)
@@ -172,7 +168,7 @@ def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey], origins: Sequen
         for trial in survey.of(Purpose.ACTUAL)
         if trial.page.origin == origins[0] and _depends_on_origin(trial, survey)
     ]
-    exposed = [t for t in poisonable if _is_cacheable(t.exchange) and not _varies(t.exchange)]
+    exposed = [t for t in poisonable if _is_cacheable(t.exchange) and not varies_by_origin(t.exchange)]
     if not exposed:
         what = "depend on Origin and say so, or may not be cached" if poisonable else "do not depend on Origin"
         return Finding(verdict=Verdict.PASS, summary=f"Responses {what}, so a shared cache cannot mix origins up")

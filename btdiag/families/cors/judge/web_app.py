@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from btdiag.core import evidence
-from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.families.cors.causes import CorsCause, is_absent_route, is_doubled, parts_at_fault, twin
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch import CorsError, cors_preflight_fetch
@@ -40,6 +40,8 @@ def web_app_may_call(surveys: Mapping[str, CorsSurvey], origins: Sequence[str], 
         return _because_doubled(strict)
     blocking = [problem for problem in strict if problem.cause is not CorsCause.DOUBLED]
     elsewhere = {problem.cause for problem in blocking}
+    if elsewhere == {CorsCause.PACKED} and (coding := _browsers_alone_ask_for(blocking[0].trial)):
+        return _cannot_unpack(blocking[0].trial, coding)
     if len(elsewhere) == 1 and (judged := _JUDGED_ELSEWHERE.get(elsewhere.pop())) is not None:
         return _because(blocking[0].trial, *judged)
     if blocking and all(_flaps(problem, base.alive) for problem in blocking):
@@ -66,6 +68,35 @@ _JUDGED_ELSEWHERE = {
     CorsCause.TO_HTTP: (PRESERVES, "with a redirect to plain http, which browsers block as mixed content"),
 }
 """Causes that another claim is about, and the same in words."""
+
+
+def _browsers_alone_ask_for(trial: CorsTrial) -> str:
+    """The coding of the answer, where it is one that programs' libraries do not ask for by themselves; else ""."""
+    coding = (trial.exchange.header("content-encoding") or "").strip().lower()
+    return coding if coding in {"br", "zstd"} else ""
+
+
+def _cannot_unpack(first: CorsTrial, coding: str) -> Finding:
+    failure = first.exchange.failure
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{spoken(first)} with Accept-Encoding: gzip, deflate, br, zstd is answered {first.exchange.status} "
+        f"as {coding}, and is none ({failure.detail if failure else 'unreadable'}): browsers say "
+        "net::ERR_CONTENT_DECODING_FAILED; without that header it passes",
+        answer=f"The web app cannot read answers: what is marked {coding} is not",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected=f"a body in the coding that its Content-Encoding names ({coding}), or as it is",
+        seen=f"Content-Encoding: {coding}, and a body that cannot be unpacked",
+        evidence=proof(first, "a body that unpacks"),
+        remedy=Remedy(
+            text="Let one hop alone compress the API's answers, and name in Content-Encoding what it did; turn "
+            f"{coding} off where the header is set for a body that is not.",
+            action=f"Turn {coding} off at the hop that sets Content-Encoding, or let one hop alone compress",
+            snippets=(Snippet(product="nginx", code="brotli off;\nzstd off;"),),
+        ),
+        sources=("RFC 9110 section 8.4", "https://fetch.spec.whatwg.org/#handle-content-codings"),
+    )
 
 
 def _because(first: CorsTrial, claim: str, how: str) -> Finding:

@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
-from btdiag.core.address import Space
+from collections.abc import Mapping, Sequence
+
+from btdiag.core import evidence
+from btdiag.core.address import Space, describe
 from btdiag.core.address import space as space_of
-from btdiag.core.finding import Finding, HopName, Owner, Verdict
+from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
 from btdiag.families.dns.judge.addresses import unusable
 from btdiag.families.dns.judge.resolves import answers
 from btdiag.families.lna import remedy
-from btdiag.families.lna.facts import BrowserSurvey
+from btdiag.families.lna.facts import TARGET_ITSELF, BrowserSurvey, Place
 from btdiag.families.lna.judge.reading import proof, readings
 
 
-def address_space_is_stable(survey: BrowserSurvey, resolution: Resolution, target: Target) -> Finding:
-    """The claim of lna.address-space-is-stable: every address of every resolver is in one space, the browser's too."""
+def address_space_is_stable(
+    survey: BrowserSurvey, resolution: Resolution, target: Target, places: Sequence[Place] = ()
+) -> Finding:
+    """The claim of lna.address-space-is-stable: every address of every resolver is in one space, the browser's too; so
+    are those that the system's resolver gives for the AI gateway and the bucket."""
     spaces = _spaces(resolution, target)
-    seen = {reading.seen_space for reading in readings(survey, target)} & {str(space) for space in Space}
-    parts = "; ".join(f"{space}: {', '.join(addresses)}" for space, addresses in spaces.items())
+    itself = [reading for reading in readings(survey, target) if reading.visit.what == TARGET_ITSELF]
+    seen = {reading.seen_space for reading in itself} & {str(space) for space in Space}
+    parts = _in_words(spaces)
     if len(spaces) > 1:
-        return _mixed(survey, resolution, target, parts)
+        return _mixed(target.host, parts, answers(resolution))
+    for place in places:
+        others = _by_space(place.addresses, target)
+        if place.what != TARGET_ITSELF and len(others) > 1:
+            parts = _in_words(others)
+            return _mixed(
+                place.host, parts, evidence.table("Addresses", ("what", "host", "spaces"), _rows(places, target))
+            )
     if survey.pinned in _all_addresses(resolution) and seen and not seen <= set(spaces):
         return _seen_otherwise(survey, target, parts, seen)
     where = f"; {survey.browser.words} sees it so" if seen and seen <= set(spaces) else ""
     text = parts or f"the proxy {survey.proxy} resolves the name"
-    return Finding(verdict=Verdict.PASS, summary=f"all users of {target.host} meet one address space ({text}){where}")
+    more = [f"{place.what}: {_in_words(_by_space(place.addresses, target))}" for place in places[1:] if place.addresses]
+    beside = f"; {'; '.join(more)}" if more else ""
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"{target.host} has one address space for whoever asks these resolvers ({text}){where}{beside}",
+        evidence=(
+            evidence.table("Addresses of what the page calls", ("what", "host", "spaces"), _rows(places, target)),
+        )
+        if places
+        else (),
+    )
+
+
+def _rows(places: Sequence[Place], target: Target) -> list[tuple[str, str, str]]:
+    told = [(place, [describe(one, target.address_spaces) for one in place.addresses]) for place in places]
+    return [(place.what, place.host, "; ".join(all_) or place.proxy or "no address") for place, all_ in told]
+
+
+def _in_words(spaces: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{space}: {', '.join(addresses)}" for space, addresses in spaces.items())
 
 
 def _all_addresses(resolution: Resolution) -> tuple[str, ...]:
@@ -34,24 +67,28 @@ def _all_addresses(resolution: Resolution) -> tuple[str, ...]:
 
 
 def _spaces(resolution: Resolution, target: Target) -> dict[str, list[str]]:
+    return _by_space(_all_addresses(resolution), target)
+
+
+def _by_space(addresses: Sequence[str], target: Target) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for address in _all_addresses(resolution):
+    for address in addresses:
         found.setdefault(str(space_of(address, target.address_spaces)), []).append(address)
     return found
 
 
-def _mixed(survey: BrowserSurvey, resolution: Resolution, target: Target, parts: str) -> Finding:
+def _mixed(host: str, parts: str, shown: Evidence) -> Finding:
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"Browsers treat the users of {target.host} differently, by the address each one gets ({parts}): some "
+        summary=f"Browsers treat the users of {host} differently, by the address each one gets ({parts}): some "
         "are asked for a permission, others are not",
         answer="Browsers treat users differently, by the address each one gets",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses of one address space for everybody",
         seen=parts,
-        evidence=(answers(resolution),),
-        remedy=remedy.one_space(target.host),
+        evidence=(shown,),
+        remedy=remedy.one_space(host),
         sources=remedy.SOURCES,
     )
 

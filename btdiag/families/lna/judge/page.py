@@ -30,11 +30,11 @@ def _context_allows(reading: PageReading, survey: BrowserSurvey, target: Target)
         summary = f"the page is https and {target.url} is not: the browser blocked the request as mixed content"
         return Finding(verdict=Verdict.SKIP, summary=summary, because="browser.scheme-is-secure")
     if not fresh.secure:
-        summary = f"{origin} is not a secure context, so its pages can never reach {place(survey, reading.space)}"
+        summary = f"{origin} is not a secure context, so its pages can never reach {place(reading, survey)}"
         return _shut_out(reading, survey, summary, "the web app over https", remedy.secure(origin))
     summary = (
         f"The page of {origin} may not use local networks where it is shown (a frame without allow, or a "
-        f"Permissions-Policy header): {place(survey, reading.space)} is refused without a question"
+        f"Permissions-Policy header): {place(reading, survey)} is refused without a question"
     )
     asked = "local-network in the page's permissions policy"
     return _shut_out(reading, survey, summary, asked, remedy.embed(origin, reading.space))

@@ -13,28 +13,28 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.address import parse
+from btdiag.core.address import AddressKind, kind, parse
 from btdiag.core.address import space as space_of
-from btdiag.core.finding import Evidence, Finding
+from btdiag.core.finding import Evidence, Finding, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.families.lna.facts import BrowserSurvey, LaunchKind, PageTrial, PageVisit, SeenRequest, Situation
+from btdiag.families.lna.facts import (
+    TARGET_ITSELF,
+    BrowserSurvey,
+    LaunchKind,
+    PageTrial,
+    PageVisit,
+    Place,
+    SeenRequest,
+    Situation,
+)
 
 FIRST_ENFORCING = 142
-MAY_CALL = "cors.web-app-may-call"
-_TRUSTED = "connection.tls-is-trusted"
+GETS_ANSWERS = "browser.page-gets-its-answers"
+"""The check that is about whatever breaks a page's requests beside a permission."""
+_SYNTHETIC = frozenset({AddressKind.CGNAT, AddressKind.BENCHMARK, AddressKind.NAT64, AddressKind.DOCUMENTATION})
 _OFF = frozenset({"Allow", "PermissionWarn", "WarnFromInsecureToMorePrivate"})
 _GUARDED = frozenset({"local", "loopback"})
-_EXPLAINED_BY = (
-    ("net::ERR_NAME_NOT_RESOLVED", "dns.resolves"),
-    ("net::ERR_CERT_", _TRUSTED),
-    ("net::ERR_SSL_", "connection.tls-handshake-completes"),
-    ("net::ERR_BAD_SSL_", "connection.tls-handshake-completes"),
-    ("net::ERR_PROXY_", "connection.proxy-lets-through"),
-    ("net::ERR_TUNNEL_", "connection.proxy-lets-through"),
-    ("net::ERR_CONNECTION_REFUSED", "connection.tcp-connects"),
-    ("net::ERR_CONNECTION_TIMED_OUT", "connection.tcp-connects"),
-    ("net::ERR_ADDRESS_UNREACHABLE", "connection.tcp-connects"),
-)
 
 
 class Standing(StrEnum):
@@ -74,14 +74,29 @@ class PageReading:
 
 
 def readings(survey: BrowserSurvey, target: Target) -> tuple[PageReading, ...]:
-    """One for each origin that was tried."""
-    return tuple(_read(visit, survey, target) for visit in survey.visits)
+    """One for each origin and place where a permission may be needed."""
+    return tuple(_read(visit, survey, target) for visit in survey.visits if visit.guarded)
+
+
+def where_guarded(
+    places: Sequence[Place], survey: BrowserSurvey | NotMeasured, claim: Callable[[BrowserSurvey], Finding], host: str
+) -> Finding:
+    """The claim where something that is not public was looked at; else why it was not."""
+    if not any(place.guarded for place in places):
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary=f"{host} has public addresses only, and browsers ask no permission for those",
+        )
+    if isinstance(survey, NotMeasured):
+        verdict = Verdict.SKIP if survey.skipped or survey.by else Verdict.INCONCLUSIVE
+        return Finding(verdict=verdict, summary=survey.reason, because=survey.by)
+    return claim(survey)
 
 
 def worst(
     survey: BrowserSurvey, target: Target, claim: Callable[[PageReading, BrowserSurvey, Target], Finding]
 ) -> Finding:
-    """The claim for each origin; the most severe result speaks for all."""
+    """The claim for each origin and place; the most severe result speaks for all."""
     found = [claim(reading, survey, target) for reading in readings(survey, target)]
     return max(found, key=lambda finding: finding.verdict.severity)
 
@@ -99,7 +114,7 @@ def _read(visit: PageVisit, survey: BrowserSurvey, target: Target) -> PageReadin
         standing=_standing(fresh, space, survey.browser.major),
         seen_space=seen_space,
         space=space,
-        beneath=_beneath(unguarded),
+        beneath=_beneath(visit, unguarded),
     )
 
 
@@ -111,9 +126,13 @@ def _expected_space(fresh: PageTrial, survey: BrowserSurvey, target: Target) -> 
     return str(space_of(address, target.address_spaces)) if parse(address) else "local"
 
 
-def _beneath(unguarded: PageTrial) -> SeenRequest | None:
+def _beneath(visit: PageVisit, unguarded: PageTrial) -> SeenRequest | None:
+    """What fails whatever the user clicks. Of the gateway and the bucket no CORS is known that a page would need: what
+    is refused for that alone was reached."""
     needed = (unguarded.request(LaunchKind.SIMPLE), unguarded.request(LaunchKind.PREFLIGHTED))
-    return next((request for request in needed if request is not None and not request.ok), None)
+    failed = (request for request in needed if request is not None and not (request.ok or request.passed))
+    itself = visit.what == TARGET_ITSELF
+    return next((request for request in failed if itself or not request.cors_error or request.refused), None)
 
 
 def _standing(fresh: PageTrial, space: str, major: int) -> Standing:
@@ -133,28 +152,26 @@ def _standing(fresh: PageTrial, space: str, major: int) -> Standing:
     return Standing.ALLOWED if before == "granted" else Standing.NOT_GUARDED
 
 
-def explained_by(failed: SeenRequest) -> str:
-    """The id of the check that is about what this request met."""
-    if failed.cors_error and not failed.refused:
-        return MAY_CALL
-    return next(
-        (check for start, check in _EXPLAINED_BY if failed.net_error.startswith(start)), "readiness.root-answers"
-    )
-
-
-def is_unknown_authority(failed: SeenRequest, survey: BrowserSurvey) -> bool:
-    """The browser does not trust the certificate although btdiag's own verification did."""
-    return survey.certificate_verified and explained_by(failed) == _TRUSTED
-
-
-def place(survey: BrowserSurvey, space: str) -> str:
-    """Where the browser found the target, in words: "api.example.com at 10.0.0.1 (local)"."""
-    host = urlsplit(survey.url).hostname or ""
-    if survey.proxy:
+def place(reading: PageReading, survey: BrowserSurvey) -> str:
+    """Where the browser found the place, in words: "api.example.com at 10.0.0.1 (local)"; what an address is for is
+    told where that is no private network's."""
+    visit, space = reading.visit, reading.space
+    itself = visit.what == TARGET_ITSELF
+    host = f"{'' if itself else f'{visit.what} '}{host_of(visit, survey)}"
+    if survey.proxy and itself:
         return f"{host} through the proxy {survey.proxy}"
-    addresses = {request.address for visit in survey.visits for trial in visit.trials for request in trial.requests}
-    seen = survey.pinned or next((address for address in sorted(addresses) if address), "")
-    return f"{host} at {seen} ({space})" if seen else f"{host} at its {space} address"
+    addresses = {request.address for trial in visit.trials for request in trial.requests}
+    pinned = survey.pinned if itself else ""
+    seen = pinned or next((address for address in sorted(addresses) if address), "")
+    if not seen:
+        return f"{host} at its {space} address"
+    odd = parse(seen) is not None and kind(seen) in _SYNTHETIC
+    return f"{host} at {seen} ({space}{f': {kind(seen)}' if odd else ''})"
+
+
+def host_of(visit: PageVisit, survey: BrowserSurvey) -> str:
+    """The host that was visited."""
+    return urlsplit(visit.url or survey.url).hostname or ""
 
 
 def proof(reading: PageReading, survey: BrowserSurvey) -> tuple[Evidence, ...]:
@@ -167,9 +184,10 @@ def proof(reading: PageReading, survey: BrowserSurvey) -> tuple[Evidence, ...]:
     headers = ("page", "permission before, after", "request", "result", "address space")
     console = list(dict.fromkeys(line for trial in _as_users(reading) for line in trial.console))
     shots = [trial for trial in reading.visit.trials if trial.screenshot]
+    url = reading.visit.url or survey.url
     return (
-        evidence.table(f"Requests of a page of {reading.visit.origin} to {survey.url}", headers, rows),
-        evidence.table("The browser", ("what", "value"), _about(survey)),
+        evidence.table(f"Requests of a page of {reading.visit.origin} to {url}", headers, rows),
+        about(survey),
         *([evidence.text("Console of the page", "\n".join(console))] if console else []),
         *(Evidence(kind="image", title=f"Page: {trial.situation}", data=trial.screenshot) for trial in shots),
     )
@@ -183,9 +201,12 @@ def _as_users(reading: PageReading) -> Sequence[PageTrial]:
     return (reading.fresh, *([reading.allowed] if reading.allowed else []))
 
 
-def _about(survey: BrowserSurvey) -> list[tuple[str, str]]:
+def about(survey: BrowserSurvey) -> Evidence:
+    """The browser that was used and how."""
     browser = survey.browser
     sandbox = "on" if browser.sandboxed else "off: this system or user (root) permits none"
     found = [("browser", f"{browser.name} {browser.version}"), ("path", browser.path), ("sandbox", sandbox)]
     optional = (("address given to it", survey.pinned), ("proxy", survey.proxy), ("trusts", survey.trust))
-    return found + [(name, value) for name, value in optional if value]
+    found += [(name, value) for name, value in optional if value]
+    found += [(f"policy {one.policy}", f"{one.value} ({one.where})") for one in survey.managed]
+    return evidence.table("The browser", ("what", "value"), found)

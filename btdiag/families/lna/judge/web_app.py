@@ -5,13 +5,13 @@ from __future__ import annotations
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.target import Target
 from btdiag.families.lna import remedy
-from btdiag.families.lna.facts import BrowserSurvey, LaunchKind, PageTrial, StoredDecision
+from btdiag.families.lna.facts import TARGET_ITSELF, BrowserSurvey, LaunchKind, PageTrial, StoredDecision
 from btdiag.families.lna.judge.reading import (
     FIRST_ENFORCING,
+    GETS_ANSWERS,
     PageReading,
     Standing,
-    explained_by,
-    is_unknown_authority,
+    host_of,
     place,
     proof,
     worst,
@@ -40,22 +40,25 @@ def _reaches(reading: PageReading, survey: BrowserSurvey, target: Target) -> Fin
     if reading.beneath is not None:
         return _broken_beneath(reading, survey)
     trial = reading.allowed if reading.standing is Standing.ASKED else reading.fresh
-    if trial is None or not _works(trial):
+    if trial is None or not _works(trial, itself=reading.visit.what == TARGET_ITSELF):
         return _unexplained(reading, survey, trial)
     when = "after Allow" if reading.standing is Standing.ASKED else f"({reading.standing})"
     credentials = trial.request(LaunchKind.CREDENTIALS)
-    note = "" if credentials is None or credentials.ok else f"; with credentials it fails: {credentials.what}"
+    note = ", simple and preflighted" if trial.request(LaunchKind.PREFLIGHTED) else ""
+    note += "" if credentials is None or credentials.ok else f"; with credentials it fails: {credentials.what}"
     return Finding(
         verdict=Verdict.PASS,
         summary=f"a page of {reading.visit.origin} in {survey.browser.words} gets its answers from "
-        f"{place(survey, reading.space)} {when}, simple and preflighted{note}",
+        f"{place(reading, survey)} {when}{note}",
         evidence=proof(reading, survey),
     )
 
 
-def _works(trial: PageTrial) -> bool:
-    needed = (trial.request(LaunchKind.SIMPLE), trial.request(LaunchKind.PREFLIGHTED))
-    return all(request is not None and request.ok for request in needed)
+def _works(trial: PageTrial, *, itself: bool) -> bool:
+    """Whether the page got its answers; from the gateway and the bucket an answer that CORS hides is one too."""
+    kinds = (LaunchKind.SIMPLE, LaunchKind.PREFLIGHTED) if itself else (LaunchKind.SIMPLE,)
+    needed = [trial.request(kind) for kind in kinds]
+    return all(one is not None and (one.ok or (not itself and one.cors_error and not one.refused)) for one in needed)
 
 
 def _blocked_by_policy(reading: PageReading, survey: BrowserSurvey) -> Finding:
@@ -63,7 +66,7 @@ def _blocked_by_policy(reading: PageReading, survey: BrowserSurvey) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"An enterprise policy of this machine forbids {reading.visit.origin} to reach "
-        f"{place(survey, reading.space)}: {survey.browser.words} refuses without asking",
+        f"{place(reading, survey)}: {survey.browser.words} refuses without asking",
         answer="The web app fails here: a browser policy of this machine forbids the local network",
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
@@ -79,7 +82,7 @@ def _blocked_by_person(reading: PageReading, survey: BrowserSurvey, stored: Stor
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"The profile {stored.folder} has Block stored for {reading.visit.origin}, so every request of the web "
-        f"app to {place(survey, reading.space)} fails there without a question; a new profile is asked",
+        f"app to {place(reading, survey)} fails there without a question; a new profile is asked",
         answer="The web app fails in this profile: Block is stored for its page",
         hop=HopName.BROWSER,
         owner=Owner.CLIENT,
@@ -95,23 +98,8 @@ def _broken_beneath(reading: PageReading, survey: BrowserSurvey) -> Finding:
     """Whatever the user clicks, the request fails for another reason, which another check is about."""
     failed = reading.beneath
     assert failed is not None
-    if is_unknown_authority(failed, survey):
-        return _unknown_authority(reading, survey, failed.what)
     summary = f"with Local Network Access out of the way, the page's {failed.kind} ends with {failed.what}"
-    return _because(explained_by(failed), summary, *proof(reading, survey))
-
-
-def _unknown_authority(reading: PageReading, survey: BrowserSurvey, code: str) -> Finding:
-    return Finding(
-        verdict=Verdict.INCONCLUSIVE,
-        summary=f"{survey.browser.words} in a new profile does not know the CA of the target's certificate ({code}), "
-        "though this machine does; to find out: btdiag run --ca FILE with that CA",
-        hop=HopName.BROWSER,
-        owner=Owner.CLIENT,
-        expected="a certificate that the browser trusts",
-        seen=code,
-        evidence=proof(reading, survey),
-    )
+    return _because(GETS_ANSWERS, summary, *proof(reading, survey))
 
 
 def _unexplained(reading: PageReading, survey: BrowserSurvey, trial: PageTrial | None) -> Finding:
@@ -178,7 +166,7 @@ def _spared(reading: PageReading, survey: BrowserSurvey) -> Finding:
         Standing.ALLOWED: "an enterprise policy of this machine allows it; users without that policy are asked",
     }.get(
         reading.standing,
-        f"the page reaches {place(survey, reading.space)}, and that needs no permission{_elsewhere(survey)}",
+        f"the page reaches {place(reading, survey)}, and that needs no permission{_elsewhere(survey)}",
     )
     return Finding(
         verdict=Verdict.PASS,
@@ -196,17 +184,23 @@ def _asked(reading: PageReading, survey: BrowserSurvey, target: Target) -> Findi
     return Finding(
         verdict=Verdict.WARN,
         summary=f"{survey.browser.words} asks users whether {origin} may reach "
-        f"{place(survey, reading.space)}; until they click Allow the web app fails, and after Block it stays so"
+        f"{place(reading, survey)}; until they click Allow the web app fails, and after Block it stays so"
         f"{_answered(reading)}",
-        answer="The web app fails until its users click Allow in the browser's question",
+        answer=_until_allowed(reading),
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
         expected="granted beforehand by policy, or a public address",
         seen=f"permission {reading.fresh.before.of(reading.space)}, and the request held back",
         evidence=(*proof(reading, survey), remedy.versions()),
-        remedy=remedy.spare_users(origin, target.host, reading.space),
+        remedy=remedy.spare_users(origin, host_of(reading.visit, survey), reading.space),
         sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
     )
+
+
+def _until_allowed(reading: PageReading) -> str:
+    if reading.visit.what == TARGET_ITSELF:
+        return "The web app fails until its users click Allow in the browser's question"
+    return f"Calls to {reading.visit.what} fail until users click Allow in the browser's question"
 
 
 def _answered(reading: PageReading) -> str:
@@ -232,13 +226,13 @@ def _not_enforced(reading: PageReading, survey: BrowserSurvey, target: Target) -
     return Finding(
         verdict=Verdict.WARN,
         summary=f"Nobody is asked on this machine ({why}), but users of Chrome or Edge {FIRST_ENFORCING} and later "
-        f"are: the target is {place(survey, reading.space)}",
+        f"are: {reading.visit.what} is {place(reading, survey)}",
         answer="Users of current browsers are asked for access to their local network",
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
         expected="granted beforehand by policy, or a public address",
         seen=f"policy {reading.fresh.first.policy or 'none'} in {survey.browser.words}",
         evidence=(*proof(reading, survey), remedy.versions()),
-        remedy=remedy.spare_users(reading.visit.origin, target.host, reading.space),
+        remedy=remedy.spare_users(reading.visit.origin, host_of(reading.visit, survey), reading.space),
         sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
     )

@@ -1,7 +1,7 @@
-"""The web app's page in a real browser: may it reach a target on a private network, and who is asked for it?
+"""The web app's page in a real browser: what it gets from target, AI gateway and bucket, and who is asked for it.
 
-Only targets with an address that is not public are tried; nothing but the target is ever asked. The browser runs in a
-process of its own (families/lna/probe/chromium), which ends when this one does, however it ends.
+Nothing but these is ever asked, and no key goes to the browser. It runs in a process of its own
+(families/lna/probe/chromium), which ends when this one does, however it ends.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from btdiag.core.address import Space, space
 from btdiag.core.measurement import NotAsked, PerAddress, Unknown, Waits, measurement
 from btdiag.core.product import origins
-from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.families.lna.facts import (
     Browser,
@@ -25,12 +23,15 @@ from btdiag.families.lna.facts import (
     PageTrial,
     PageVisit,
     Permissions,
+    Place,
     SeenRequest,
     Situation,
     StoredDecision,
 )
 from btdiag.families.lna.plan import BrowserPlan, switches
 from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser
+from btdiag.families.lna.probe.managed import can_be_read, managed_proxies
+from btdiag.families.lna.probe.places import PATH, way_for
 from btdiag.families.lna.probe.process import BrowserProcess
 from btdiag.families.lna.probe.profile import stored_decision
 from btdiag.families.lna.probe.trust import can_import, verified_keys
@@ -39,7 +40,6 @@ from btdiag.net.wire import Wire
 
 PATIENCE = 60.0  # seconds a person gets to answer the prompt (--headed)
 MOST_ORIGINS = 3
-PATH = "/version"
 _TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
     WeakKeyDictionary()
 )  # one target's browsers at a time
@@ -49,7 +49,9 @@ def _planned(target: Target, mode: Mode) -> list[str]:
     if mode.browser == "none" or target.client_cert is not None:
         return []
     pages = ", ".join(origins(target)[:MOST_ORIGINS])
-    return [f"GET and OPTIONS {target.url_for(PATH)} from pages of {pages} in a browser (if an address is not public)"]
+    first = f"GET, OPTIONS and POST (an unknown path) {target.url_for(PATH)} from pages of {pages} in a browser"
+    others = [url.partition("?")[0] for url in (target.gateway, target.bucket) if url]
+    return [first, *(f"GET {url} from the same pages in a browser" for url in others)]
 
 
 def _patience(_target: Target, mode: Mode) -> float:
@@ -67,61 +69,53 @@ async def browser_survey(
     mode: Mode,
     wire: Wire,
     waits: Waits,
-    resolution: Resolution,
+    page_places: tuple[Place, ...],
     routes: tuple[Route, ...],
     way: PerAddress[Way],
 ) -> BrowserSurvey:
-    """What a browser makes of requests from the web app's page to a private target: permission, prompt, errors."""
-    _asked_for(target, mode, resolution)
+    """What a browser makes of the web app's calls: answers, errors of its own, permissions and prompts."""
+    places = _called(target, mode, page_places)
     executable = find_browser(mode.browser)
     if executable is None and mode.browser != "auto":
         raise Unknown(f"there is no program {mode.browser} (--browser)")
     if executable is None:
         raise NotAsked(f"no browser was found on this machine: {HOW_TO_GET_ONE}")
     stored = _stored(target, mode)
-    used = _way_for(target, routes, way)
-    plan = await _plan(target, mode, wire, resolution, used, executable)
+    used = way_for(target, routes, way)
+    plan = await _plan(target, mode, wire, places, used, executable)
     async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
         answer = await _surveyed(plan, waits)
     wire.counts.requests += _sent(answer)
-    return _read(answer, plan, target, _pinned(target, resolution, used), verified=used.verify, stored=stored)
+    return _read(answer, plan, target, verified=used.verify, stored=stored)
 
 
-def _asked_for(target: Target, mode: Mode, resolution: Resolution) -> None:
-    """Raise where there is nothing to ask a browser, or none may be asked."""
-    spaces = {space(address, target.address_spaces) for address in resolution.addresses}
-    if spaces == {Space.PUBLIC}:
-        raise NotAsked(f"{target.host} has public addresses only, and browsers ask no permission for those")
+def _called(target: Target, mode: Mode, places: Sequence[Place]) -> tuple[Place, ...]:
+    """The places that pages are to call: over https, or not public. Raises where no browser may be asked."""
+    called = tuple(
+        place for place in places if place.url.startswith("https:") or (place is places[0] and place.guarded)
+    )
     if mode.browser == "none":
-        raise NotAsked("--browser none: whether users are asked for a permission was not tried")
+        raise NotAsked("--browser none: what the web app's page meets in a browser was not tried")
     if target.client_cert is not None:
-        raise Unknown("the browser cannot be given the client certificate that the target demands")
-
-
-def _way_for(target: Target, routes: Sequence[Route], ways: PerAddress[Way]) -> Way:
-    """The way that the browser is sent: the first that works, not to a public address if there is another one."""
-    working = [ways.facts[route.label] for route in routes if route.label in ways.facts]
-    private = [way for way in working if not _is_public(way.route.address, target)]
-    return (private or working)[0]
-
-
-def _is_public(address: str | None, target: Target) -> bool:
-    return address is not None and space(address, target.address_spaces) is Space.PUBLIC
+        raise NotAsked("the browser cannot be given the client certificate that the target demands")
+    if not called:
+        raise NotAsked(f"{target.host} is called over http: what browsers make of that, scheme-is-secure tells")
+    return called
 
 
 async def _plan(
-    target: Target, mode: Mode, wire: Wire, resolution: Resolution, used: Way, executable: Path
+    target: Target, mode: Mode, wire: Wire, places: tuple[Place, ...], used: Way, executable: Path
 ) -> BrowserPlan:
     importable = target.ca_file is not None and can_import(target.ca_file)
     keys = () if target.ca_file is None or importable else await verified_keys([used], wire)
-    pinned = _pinned(target, resolution, used)
+    managed = managed_proxies(_product(str(executable))) if can_be_read() else None
     login = target.proxy.credentials.reveal() if target.proxy and target.proxy.credentials else ":"
     user, _, password = login.partition(":")
     return BrowserPlan(
         executable=str(executable),
-        url=target.url_for(PATH),
+        places=places,
         origins=origins(target)[:MOST_ORIGINS],
-        switches=switches(target, pinned, keys),
+        switches=switches(target, places, keys, managed),
         user_agent=wire.user_agent,
         proxy=(target.proxy.url, user, password) if target.proxy else None,
         ca_file=str(target.ca_file) if importable else "",
@@ -129,12 +123,6 @@ async def _plan(
         patience=_patience(target, mode),
         screenshots=mode.screenshots,
     )
-
-
-def _pinned(target: Target, resolution: Resolution, used: Way) -> str:
-    """The address that the browser is told, where it could not find it by itself: no system DNS gives it."""
-    own = resolution.source is AddressSource.RESOLVER and target.resolvers[0].address is None
-    return "" if own or resolution.source is AddressSource.LITERAL or target.proxy else used.route.address or ""
 
 
 async def _surveyed(plan: BrowserPlan, waits: Waits) -> Mapping[str, Any]:
@@ -170,7 +158,6 @@ def _read(
     answer: Mapping[str, Any],
     plan: BrowserPlan,
     target: Target,
-    pinned: str,
     *,
     verified: bool,
     stored: tuple[StoredDecision, ...],
@@ -185,15 +172,16 @@ def _read(
             path=plan.executable,
             sandboxed=answer["sandboxed"],
         ),
-        url=plan.url,
+        url=plan.places[0].shown,
         visits=tuple(
-            PageVisit(origin=visit["origin"], trials=tuple(_trial(trial) for trial in visit["trials"]))
+            PageVisit(**visit | {"trials": tuple(read_trial(trial) for trial in visit["trials"])})
             for visit in answer["visits"]
         ),
-        pinned=pinned,
+        pinned=plan.places[0].address,
         proxy=target.proxy.url if target.proxy else "",
         trust=answer["trust"] or by_key,
         certificate_verified=verified,
+        managed=managed_proxies(_product(plan.executable)),
         stored=stored,
     )
 
@@ -204,7 +192,8 @@ def _product(executable: str) -> str:
     return next((name for key, name in names.items() if key in lowered), "Chromium")
 
 
-def _trial(given: Mapping[str, Any]) -> PageTrial:
+def read_trial(given: Mapping[str, Any]) -> PageTrial:
+    """A trial as the browser's process tells it."""
     nested = {
         "situation": Situation(given["situation"]),
         "before": Permissions(**given["before"]),

@@ -88,7 +88,28 @@ def read_events(
         gated=any(issue.get("corsErrorStatus", {}).get("corsError") == REFUSED for issue in issues),
         address=str(received.get("remoteIPAddress", "")).strip("[]"),
         duration_s=round(duration_s, 4),
+        preflight_status=_preflight_status(events, url),
+        ended_at=_ended_at(own, url)[:TEXT_LIMIT],
     )
+
+
+def _preflight_status(events: Sequence[Event], url: str) -> int | None:
+    """What the server answered to the browser's own question before the request."""
+    ids = {
+        event["requestId"]
+        for name, event in events
+        if name == "Network.requestWillBeSent" and event["request"]["url"] == url
+        if event.get("initiator", {}).get("type") == "preflight"
+    }
+    told = [event for name, event in events if event.get("requestId") in ids and name.startswith("Network.responseRec")]
+    codes = [event.get("statusCode") or event.get("response", {}).get("status") for event in told]
+    return next((int(code) for code in reversed(codes) if code), None)
+
+
+def _ended_at(own: Sequence[Event], url: str) -> str:
+    """Where redirects have led, without its query; "" where there were none."""
+    last = str(_last(own, "Network.requestWillBeSent").get("request", {}).get("url", url))
+    return "" if last == url else last.partition("?")[0]
 
 
 def _last(events: Sequence[Event], name: str) -> dict[str, Any]:

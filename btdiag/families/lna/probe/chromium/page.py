@@ -11,18 +11,20 @@ import base64
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from playwright.async_api import BrowserContext, CDPSession, Frame, Page, Route
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.families.lna.facts import LaunchKind, PageTrial, Permissions, SeenRequest, Situation
+from btdiag.families.lna.facts import LaunchKind, PageTrial, Permissions, Place, SeenRequest, Situation
 from btdiag.families.lna.probe.chromium.events import TEXT_LIMIT, Event, ended, page_space, read_events
 
 REQUEST_LIMIT = 6.0  # seconds; as long as the other probes wait for an answer
 BODY_LIMIT = 64 * 1024  # bytes of a body that a page reads
 SETTLE = 2.0  # seconds; the last event on a request follows the answer at once, except on a busy machine
+TRIES = 3  # of a request that fails at once: one that passes now and then is another fault than one that never does
+ENOUGH = 5.0  # seconds of one page, after which no further kind of request is begun
 SLOW = 1.0  # seconds; a target that takes longer is asked only what the verdict needs
 EMBEDDER = "https://portal.embedder.example"  # RFC 2606: a site that shows the web app in a frame
 CONSOLE_LIMIT = 8
@@ -51,7 +53,7 @@ _FETCH = """async ({url, init, limit, most}) => {
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), limit * 1000);
     try {
-        const response = await fetch(url, {...init, cache: "no-store", redirect: "manual", signal: stop.signal});
+        const response = await fetch(url, {cache: "no-store", redirect: "manual", ...init, signal: stop.signal});
         const reader = response.body ? response.body.getReader() : null;
         for (let size = 0; reader && size <= most;) {
             const {done, value} = await reader.read();
@@ -87,7 +89,15 @@ _SCRIPTS = {LaunchKind.IMAGE: _IMAGE, LaunchKind.WEBSOCKET: _WEBSOCKET}
 _INITS: dict[LaunchKind, dict[str, Any]] = {
     LaunchKind.PREFLIGHTED: {"headers": {"x-bt-parent": "btdiag"}},
     LaunchKind.CREDENTIALS: {"credentials": "include"},
+    LaunchKind.POST: {
+        "method": "POST",
+        "headers": {"content-type": "application/json", "x-bt-parent": "btdiag"},
+        "body": "{}",
+    },
+    LaunchKind.STREAM: {"headers": {"accept": "text/event-stream"}},
 }
+_FOLLOWS = frozenset({Situation.CALLS, Situation.UNGUARDED})
+"""Where redirects are followed, as the web app's `fetch` does."""
 
 
 @dataclass(slots=True)
@@ -163,16 +173,18 @@ async def permissions(frame: Frame) -> Permissions:
 
 
 async def try_requests(
-    frame: Frame, situation: Situation, url: str, kinds: Sequence[LaunchKind], *, limit: float, screenshot: bool
+    frame: Frame, situation: Situation, place: Place, kinds: Sequence[LaunchKind], *, limit: float, screenshot: bool
 ) -> PageTrial:
-    """Make the requests one after the other: none after a first one that failed, two if that one was slow."""
+    """Make the requests one after the other. Where no permission stands in the way: none after one that took all its
+    time, or when this page has had enough; else none after a first one that failed, two if that one was slow."""
     recorder, started = Recorder(), time.monotonic()
     await recorder.listen(frame.page, frame)
     about, before = await asyncio.gather(frame.evaluate(_ABOUT), permissions(frame))
     requests: list[SeenRequest] = []
     for kind in kinds:
-        requests.append(await _request(frame, recorder, kind, url, limit))
-        if not requests[0].ok or (len(requests) == 2 and requests[0].duration_s > SLOW):
+        asking = _Asking(kind, place.unknown if kind is LaunchKind.POST else place.url, situation in _FOLLOWS, limit)
+        requests.append(await _tried(frame, recorder, asking))
+        if is_enough(requests, time.monotonic() - started, follows=asking.follows):
             break
     after = await permissions(frame)
     return PageTrial(
@@ -197,9 +209,38 @@ def _allowed(about: dict[str, Any]) -> bool | None:
     return bool(names & set(about["features"]))
 
 
-async def _request(frame: Frame, recorder: Recorder, kind: LaunchKind, url: str, limit: float) -> SeenRequest:
+def is_enough(requests: Sequence[SeenRequest], elapsed_s: float, *, follows: bool) -> bool:
+    """Whether nothing more is asked after these: see try_requests. `follows`: no permission stands in the way."""
+    first = requests[0]
+    if follows:
+        return requests[-1].error == "timeout" or elapsed_s > ENOUGH
+    return not first.ok or (len(requests) == 2 and first.duration_s > SLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One request as it is to be made."""
+
+    kind: LaunchKind
+    url: str
+    follows: bool
+    limit: float
+
+
+async def _tried(frame: Frame, recorder: Recorder, asking: _Asking) -> SeenRequest:
+    """The request; where no permission stands in the way and it fails at once, up to three tries of it."""
+    seen = [await _request(frame, recorder, asking)]
+    while asking.follows and not seen[-1].ok and seen[-1].duration_s < SLOW and len(seen) < TRIES:
+        seen.append(await _request(frame, recorder, asking))
+    told = next((one for one in reversed(seen) if not one.ok), seen[-1])
+    return replace(told, tries=len(seen), passed=sum(one.ok for one in seen))
+
+
+async def _request(frame: Frame, recorder: Recorder, asking: _Asking) -> SeenRequest:
+    kind, url = asking.kind, asking.url
     since, started = len(recorder.events), time.monotonic()
-    asked = {"url": url, "init": _INITS.get(kind, {}), "limit": limit, "most": BODY_LIMIT}
+    init = _INITS.get(kind, {}) | ({"redirect": "follow"} if asking.follows else {})
+    asked = {"url": url, "init": init, "limit": asking.limit, "most": BODY_LIMIT}
     answer = await frame.evaluate(_SCRIPTS.get(kind, _FETCH), asked)
     took = time.monotonic() - started
     seen_url = url.replace("http", "ws", 1) if kind is LaunchKind.WEBSOCKET else url

@@ -1,5 +1,6 @@
-"""All pages of a survey: two launches of one browser (as users have it, and with checks that only warn), a context for
-each page, for a refusal in a headless browser is remembered by its context. Runs in the browser's own process."""
+"""All pages of a survey: one launch of the browser as users have it, and where a place is not public a second one whose
+checks only warn; a context for each page, for a refusal in a headless browser is remembered by its context. Runs in the
+browser's own process."""
 
 from __future__ import annotations
 
@@ -14,29 +15,52 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.families.lna.facts import LaunchKind, PageTrial, Situation
+from btdiag.families.lna.facts import TARGET_ITSELF, LaunchKind, PageTrial, Place, Situation
 from btdiag.families.lna.plan import WARN_ONLY, BrowserPlan
 from btdiag.families.lna.probe.chromium.page import REQUEST_LIMIT, opened, try_requests
 from btdiag.families.lna.probe.trust import import_authorities
 
+_SHOWN = (Situation.FRESH, Situation.ALLOWED, Situation.PERSON, Situation.CALLS)
 LAUNCH_LIMIT = 15.0  # seconds
-_FETCHES = (LaunchKind.SIMPLE, LaunchKind.PREFLIGHTED, LaunchKind.CREDENTIALS)
-_ALL_KINDS = (*_FETCHES, LaunchKind.IMAGE, LaunchKind.WEBSOCKET)
+_CALLS = (LaunchKind.SIMPLE, LaunchKind.PREFLIGHTED, LaunchKind.POST, LaunchKind.STREAM)
+_ALL_KINDS = (
+    LaunchKind.SIMPLE,
+    LaunchKind.PREFLIGHTED,
+    LaunchKind.CREDENTIALS,
+    LaunchKind.IMAGE,
+    LaunchKind.WEBSOCKET,
+)
 
 
 async def survey(plan: BrowserPlan, folder: Path) -> dict[str, Any]:
-    """Visit every origin of the plan; the fields of BrowserSurvey that only the browser knows."""
+    """Visit every place of the plan, the target from every origin; the fields of BrowserSurvey that only the browser
+    knows."""
     trust = await import_authorities(plan.ca_file, folder) if plan.ca_file else ""
     async with async_playwright() as playwright:
         machine = _Machine(playwright, plan)
-        guarded, unguarded = await asyncio.gather(machine.launched(), machine.launched(WARN_ONLY))
-        visits: list[dict[str, Any]] = [
-            {"origin": origin, "trials": await _visit(plan, origin, guarded, unguarded)} for origin in plan.origins
+        two = any(place.guarded for place in plan.places)
+        browsers = await asyncio.gather(machine.launched(), *([machine.launched(WARN_ONLY)] if two else []))
+        visits = await _visits(plan, browsers[0], browsers[-1])
+        version = browsers[0].version
+        await asyncio.gather(*(browser.close() for browser in browsers))
+        if plan.patience and two:
+            place = next(place for place in plan.places if place.guarded)
+            asked = next(visit for visit in visits if visit["what"] == place.what)
+            asked["trials"] += [await _ask_a_person(machine, plan, place)]
+        return {"visits": visits, "trust": trust, "version": version, "sandboxed": machine.sandboxed}
+
+
+async def _visits(plan: BrowserPlan, as_users: Browser, beneath: Browser) -> list[dict[str, Any]]:
+    """The target from each origin, one after the other; the other places beside the first one."""
+    found: list[dict[str, Any]] = []
+    for number, origin in enumerate(plan.origins):
+        places = [place for place in plan.places if number == 0 or place.what == TARGET_ITSELF]
+        visits = await asyncio.gather(*(_visit(plan, origin, place, as_users, beneath) for place in places))
+        found += [
+            {"origin": origin, "what": place.what, "url": place.shown, "trials": trials}
+            for place, trials in zip(places, visits, strict=True)
         ]
-        await asyncio.gather(guarded.close(), unguarded.close())
-        if plan.patience:
-            visits[0]["trials"] += [await _ask_a_person(machine, plan)]
-        return {"visits": visits, "trust": trust, "version": guarded.version, "sandboxed": machine.sandboxed}
+    return found
 
 
 @dataclass(slots=True)
@@ -80,38 +104,52 @@ def _proxy(plan: BrowserPlan) -> ProxySettings | None:
     return {"server": server, "username": user, "password": password} if user else {"server": server}
 
 
-async def _visit(plan: BrowserPlan, origin: str, guarded: Browser, unguarded: Browser) -> list[PageTrial]:
-    beneath, as_users = await asyncio.gather(
-        _trial(unguarded, plan, origin, Situation.UNGUARDED, _FETCHES), _as_users(guarded, plan, origin)
+async def _visit(plan: BrowserPlan, origin: str, place: Place, as_users: Browser, beneath: Browser) -> list[PageTrial]:
+    calls = _CALLS if place.unknown else (LaunchKind.SIMPLE,)
+    if not place.guarded:
+        return [await _trial(beneath, plan, origin, place, Situation.CALLS, calls)]
+    more = (LaunchKind.CREDENTIALS,) if place.what == TARGET_ITSELF else ()
+    unguarded, guarded = await asyncio.gather(
+        _trial(beneath, plan, origin, place, Situation.UNGUARDED, (*calls[:2], *more, *calls[2:])),
+        _as_users(as_users, plan, origin, place),
     )
-    return [beneath, *as_users]
+    return [unguarded, *guarded]
 
 
-async def _as_users(browser: Browser, plan: BrowserPlan, origin: str) -> list[PageTrial]:
-    """A new profile, and where that is refused: after Allow, and in another site's frame."""
-    fresh = await _trial(browser, plan, origin, Situation.FRESH, _ALL_KINDS)
+async def _as_users(browser: Browser, plan: BrowserPlan, origin: str, place: Place) -> list[PageTrial]:
+    """A new profile, and where that is refused: after Allow, and (the target) in another site's frame."""
+    itself = place.what == TARGET_ITSELF
+    kinds = _ALL_KINDS if itself else (LaunchKind.SIMPLE,)
+    fresh = await _trial(browser, plan, origin, place, Situation.FRESH, kinds)
     if not fresh.first.refused:
         return [fresh]
-    allowed, framed = await asyncio.gather(_allowed(browser, plan, origin, fresh), _framed(browser, plan, origin))
-    return [fresh, *allowed, *framed]
+    more = []
+    if fresh.secure:  # else Allow cannot be given
+        more.append(_allowed(browser, plan, origin, place, kinds))
+    if itself:
+        more.append(_framed(browser, plan, origin, place))
+    return [fresh, *(trial for trials in await asyncio.gather(*more) for trial in trials)]
 
 
-async def _allowed(browser: Browser, plan: BrowserPlan, origin: str, fresh: PageTrial) -> list[PageTrial]:
-    """The page after Allow; nothing where that cannot be given, for it is no secure context."""
-    return [await _trial(browser, plan, origin, Situation.ALLOWED, _ALL_KINDS)] if fresh.secure else []
+async def _allowed(
+    browser: Browser, plan: BrowserPlan, origin: str, place: Place, kinds: Sequence[LaunchKind]
+) -> list[PageTrial]:
+    """The page after Allow."""
+    return [await _trial(browser, plan, origin, place, Situation.ALLOWED, kinds)]
 
 
-async def _framed(browser: Browser, plan: BrowserPlan, origin: str) -> list[PageTrial]:
+async def _framed(browser: Browser, plan: BrowserPlan, origin: str, place: Place) -> list[PageTrial]:
     """The page in another site's frame, without permission first: that refusal uses nothing up, so one context does."""
     async with _context(browser, plan) as context:
         situations = (Situation.FRAMED, Situation.FRAMED_WITH_ALLOW)
-        return [await _page(context, plan, origin, situation, (LaunchKind.SIMPLE,)) for situation in situations]
+        return [await _page(context, plan, origin, place, situation, (LaunchKind.SIMPLE,)) for situation in situations]
 
 
 async def _trial(
     browser: Browser,
     plan: BrowserPlan,
     origin: str,
+    place: Place,
     situation: Situation,
     kinds: Sequence[LaunchKind],
     limit: float = REQUEST_LIMIT,
@@ -120,7 +158,7 @@ async def _trial(
     async with _context(browser, plan) as context:
         if situation is Situation.ALLOWED:
             await context.grant_permissions(["local-network-access"], origin=origin)
-        return await _page(context, plan, origin, situation, kinds, limit)
+        return await _page(context, plan, origin, place, situation, kinds, limit)
 
 
 @asynccontextmanager
@@ -136,21 +174,23 @@ async def _page(
     context: BrowserContext,
     plan: BrowserPlan,
     origin: str,
+    place: Place,
     situation: Situation,
     kinds: Sequence[LaunchKind],
     limit: float = REQUEST_LIMIT,
 ) -> PageTrial:
-    page_kind = plan.page if situation is not Situation.UNGUARDED else ""
+    page_kind = plan.page if situation not in (Situation.UNGUARDED, Situation.CALLS) else ""
     async with opened(context, origin, situation, page_kind) as frame:
-        shown = plan.screenshots and situation in (Situation.FRESH, Situation.ALLOWED, Situation.PERSON)
-        return await try_requests(frame, situation, plan.url, kinds, limit=limit, screenshot=shown)
+        shown = plan.screenshots and situation in _SHOWN
+        return await try_requests(frame, situation, place, kinds, limit=limit, screenshot=shown)
 
 
-async def _ask_a_person(machine: _Machine, plan: BrowserPlan) -> PageTrial:
+async def _ask_a_person(machine: _Machine, plan: BrowserPlan, place: Place) -> PageTrial:
     """A browser with a window: the request waits until somebody answers the prompt, or as long as patience lasts."""
     browser = await machine.launched(headed=True)
     try:
-        return await _trial(browser, plan, plan.origins[0], Situation.PERSON, (LaunchKind.SIMPLE,), plan.patience)
+        simple = (LaunchKind.SIMPLE,)
+        return await _trial(browser, plan, plan.origins[0], place, Situation.PERSON, simple, plan.patience)
     finally:
         await browser.close()
 

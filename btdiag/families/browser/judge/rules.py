@@ -20,6 +20,7 @@ from btdiag.core.target import Target
 from btdiag.core.urls import port_of
 from btdiag.families.browser import remedy
 from btdiag.families.browser.facts import BAD_PORTS, CURVES, BrowserHandshake
+from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF
 
 TRUSTED = "connection.tls-is-trusted"
 _MIXED = (
@@ -40,7 +41,7 @@ _SINCE = datetime(2020, 9, 1, tzinfo=UTC)
 
 def places(target: Target) -> dict[str, str]:
     """The URLs that the web app's page calls, by what they are."""
-    named = {"the target": target.url, "the AI gateway": target.gateway, "the bucket": target.bucket}
+    named = {TARGET_ITSELF: target.url, GATEWAY: target.gateway, BUCKET: target.bucket}
     return {name: url for name, url in named.items() if url}
 
 
