@@ -33,19 +33,24 @@ Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
 def handshake_of(connection: ssl.SSLObject) -> Handshake:
     """What was agreed on and sent in the handshake of an open connection."""
-    ders = _chain(connection)
-    whole = ders is not None
-    if ders is None:
-        leaf = connection.getpeercert(binary_form=True)
-        ders = [leaf] if leaf else []
+    whole = _chain(connection) is not None
     cipher = connection.cipher()
     return Handshake(
         version=connection.version() or "",
         cipher=cipher[0] if cipher else "",
         alpn=connection.selected_alpn_protocol(),
-        chain=tuple(read for read in map(certificate, ders[:CHAIN_LIMIT]) if read is not None),
+        chain=tuple(read for read in map(certificate, chain_of(connection)) if read is not None),
         whole_chain=whole,
     )
+
+
+def chain_of(connection: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The certificates as sent, in DER, the server's own first; that one alone where this Python shows no more."""
+    ders = _chain(connection)
+    if ders is None:
+        leaf = connection.getpeercert(binary_form=True)
+        ders = [leaf] if leaf else []
+    return tuple(ders[:CHAIN_LIMIT])
 
 
 def _chain(connection: ssl.SSLObject) -> list[bytes] | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from btdiag.core.exchange import Exchange
 from btdiag.core.handshake import Connection
 from btdiag.core.resolution import Resolution
+from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
 from btdiag.core.urls import same_place, url_parts
 
@@ -45,18 +46,6 @@ TELEMETRY = "/api/pulse/otel"  # OTLP over HTTP; a GET sends nothing there
 LARGER = 64 * 1024  # bytes; what SDKs send is larger still, and filters that limit bodies often allow a few KiB
 
 _HOSTED = ("braintrust.dev", "braintrustapi.com", "public.ecr.aws", "amazonaws.com")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreTrial:
-    """Whether a trust store of this machine accepts the chain that a host showed: None where the handshake did not get
-    that far. `source` is where the store comes from; `public` tells that it holds Mozilla's list alone."""
-
-    store: str
-    source: str
-    accepts: bool | None
-    detail: str = ""
-    public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

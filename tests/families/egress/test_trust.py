@@ -13,11 +13,13 @@ import trustme
 
 from btdiag.core.certificate_names import speaks_for
 from btdiag.core.finding import Owner, Verdict
+from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
-from btdiag.families.egress.facts import Egress, Host, StoreTrial
+from btdiag.families.egress.facts import Egress, Host
 from btdiag.families.egress.judge.reach import tls_not_intercepted
 from btdiag.families.egress.judge.trust import acceptance, interceptor, is_doubtful, wants_stores
-from btdiag.families.egress.probe.stores import Stores
+from btdiag.families.egress.probe.stores import judged_by
+from btdiag.net.stores import Stores
 from btdiag.net.wire import Wire
 from tests.families.egress.test_judge import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
 from tests.support.serving import route_to, saying, serving
@@ -123,7 +125,7 @@ def judged(environment: dict[str, str], issuer: trustme.CA) -> dict[str, StoreTr
     async def run() -> dict[str, StoreTrial]:
         async with serving(saying(), context=context) as port:
             target = Target(url="https://a.example", scheme="https", host="a.example", port=port)
-            found = await Stores(environment).judge(route_to(port), Wire(target, user_agent="btdiag/test"))
+            found = await judged_by(Stores(environment), route_to(port), Wire(target, user_agent="btdiag/test"))
             return {store.store: store for store in found}
 
     return asyncio.run(run())
@@ -137,7 +139,7 @@ def fake_node(folder: Path, pem: Path) -> str:
     return str(folder)
 
 
-def test_each_store_judges_by_a_handshake_of_its_own(tmp_path: Path) -> None:
+def test_each_store_judges_the_chain_that_is_sent(tmp_path: Path) -> None:
     issuer, other = trustme.CA(), trustme.CA()
     issuer.cert_pem.write_to_path(tmp_path / "ca.pem")
     other.cert_pem.write_to_path(tmp_path / "other.pem")

@@ -12,8 +12,9 @@ from btdiag.core import evidence
 from btdiag.core.certificate_names import inspection_vendor, is_public_ca, short_name, speaks_for
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
+from btdiag.core.stores import StoreTrial
 from btdiag.families.connection.judge.trust import EXPIRED, NOT_YET, chains, top_of_chain
-from btdiag.families.egress.facts import HostTrial, StoreTrial
+from btdiag.families.egress.facts import HostTrial
 
 SOURCES = (
     "https://www.braintrust.dev/docs (SSL certificate verification behind a proxy)",

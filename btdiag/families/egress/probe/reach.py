@@ -25,11 +25,12 @@ from btdiag.families.egress.facts import LARGER, TELEMETRY, Egress, Host, HostTr
 from btdiag.families.egress.judge.answers import is_stopped
 from btdiag.families.egress.judge.trust import wants_stores
 from btdiag.families.egress.plan import planned
-from btdiag.families.egress.probe.stores import Stores
+from btdiag.families.egress.probe.stores import judged_by
 from btdiag.families.egress.ways import exempted_from, proxy_for
 from btdiag.families.sdk.needs import LOGIN
 from btdiag.net.limits import EGRESS_ANSWER
 from btdiag.net.names import resolve
+from btdiag.net.stores import Stores
 from btdiag.net.streams import DialError
 from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
@@ -72,7 +73,7 @@ async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, sto
     trial = await _asked(trial, _best(routes, trial.connections), there, own)
     if wants_stores(trial) and (target.lab_scenario is None or _untrusted(trial)):
         spoken = next(route for route, one in zip(routes, trial.connections, strict=True) if one.handshake)
-        trial = replace(trial, stores=await stores.judge(spoken, own))
+        trial = replace(trial, stores=await judged_by(stores, spoken, own))
     return trial
 
 
