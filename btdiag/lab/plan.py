@@ -213,8 +213,8 @@ class Told:
     app and local networks; `has_bucket` names a presigned URL of an object store, which
     Brainstore's port plays; `constrained` makes the data plane itself the app URL, `isolated` says that the API
     server must not be reachable; `variables` are what the programs of its users are started with, in which {ca},
-    {proxy} and {netrc} stand for the lab's CA file, its proxy's HOST:PORT and a file with a login for the target's host;
-    `extra` adds or replaces keys."""
+    {proxy} and {netrc} stand for the lab's CA file, its proxy's HOST:PORT and a file with a login for the target's
+    host; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"

@@ -19,7 +19,10 @@ BEYOND_CONNECTION = (
     *_SDK_CALLS,
 )
 BROWSER_TLS = "browser.certificate-is-accepted"
-BEYOND_TCP = ("connection.*", BROWSER_TLS, *BEYOND_CONNECTION)
+UNTRUSTED = (BROWSER_TLS, "clients.trust-the-certificate")
+"""What a certificate that this run does not trust leaves nothing to say of."""
+_BY_CONNECTION = (*UNTRUSTED, "clients.handshake-is-not-too-large", "clients.resolve-the-name")
+BEYOND_TCP = ("connection.*", *_BY_CONNECTION, *BEYOND_CONNECTION)
 BEYOND_DNS = ("dns.*", *BEYOND_TCP)
 
 # Measured past the load balancer or declared, and so still judged when its front is dead.
@@ -83,8 +86,13 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
     """The checks that need what the target does not have."""
     told = plan.told
     skips: list[str] = []
-    if not told.through_proxy:
+    by_variable = any(name.lower().endswith("_proxy") for name, _ in told.variables)
+    if not (told.through_proxy or by_variable):
         skips.append("connection.proxy-lets-through")
+    else:
+        skips.append("clients.resolve-the-name")
+    if told.through_proxy:
+        skips.append("clients.take-the-same-way")
     if told.space == "public" and "address_spaces" not in dict(told.extra):
         skips.append("lna.*")
     if dict(told.extra).get("role") != "data-plane":

@@ -12,7 +12,7 @@ from btdiag.lab.faults.connection import (
 from btdiag.lab.faults.http import SkewsClock
 from btdiag.lab.faults.names import ThroughProxy
 from btdiag.lab.plan import LabProxy
-from btdiag.lab.scenario import BEYOND_TCP, BROWSER_TLS, PAST_FRONT, Scenario
+from btdiag.lab.scenario import BEYOND_TCP, PAST_FRONT, UNTRUSTED, Scenario
 
 TCP_REFUSED = Scenario(
     name="tcp-refused",
@@ -50,7 +50,7 @@ TLS_EXPIRED = Scenario(
     faults=(ShowsCertificate(kind="expired"),),
     fails=("connection.tls-is-trusted",),
     skips=(
-        BROWSER_TLS,
+        *UNTRUSTED,
         "connection.certificate-is-not-expiring",
     ),
 )
@@ -74,7 +74,7 @@ TLS_NOT_YET_VALID = Scenario(
     summary="The certificate becomes valid the day after tomorrow.",
     faults=(ShowsCertificate(kind="not-yet-valid"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_WRONG_NAME = Scenario(
@@ -82,7 +82,7 @@ TLS_WRONG_NAME = Scenario(
     summary="The certificate is for other host names.",
     faults=(ShowsCertificate(kind="wrong-name"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_SELF_SIGNED = Scenario(
@@ -90,7 +90,7 @@ TLS_SELF_SIGNED = Scenario(
     summary="The certificate has signed itself.",
     faults=(ShowsCertificate(kind="self-signed"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_PLACEHOLDER = Scenario(
@@ -98,7 +98,7 @@ TLS_PLACEHOLDER = Scenario(
     summary="The ingress controller shows its own placeholder, for it has no secret for the host.",
     faults=(ShowsCertificate(kind="placeholder"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_MISSING_INTERMEDIATE = Scenario(
@@ -106,7 +106,7 @@ TLS_MISSING_INTERMEDIATE = Scenario(
     summary="The server forgets to send its intermediate certificate.",
     faults=(ShowsCertificate(kind="missing-intermediate"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_INSPECTED = Scenario(
@@ -114,7 +114,7 @@ TLS_INSPECTED = Scenario(
     summary="A corporate firewall opens TLS and shows a certificate of its own.",
     faults=(ShowsCertificate(kind="inspected"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_UNKNOWN_CA = Scenario(
@@ -122,7 +122,7 @@ TLS_UNKNOWN_CA = Scenario(
     summary="The certificate comes from a private CA that this machine does not know.",
     faults=(ShowsCertificate(kind="unknown-ca"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_OLD_VERSIONS = Scenario(
@@ -242,7 +242,7 @@ PROXY_INTERCEPTS = Scenario(
     fails=("connection.tls-is-trusted",),
     warns=("egress.tls-not-intercepted",),
     skips=(
-        BROWSER_TLS,
+        *UNTRUSTED,
         "egress.required-hosts-reachable",
     ),
 )

@@ -33,9 +33,9 @@ def _refused(hello: LargeHello, target: Target) -> Finding:
     return Finding(
         verdict=severity((ClientKind.BROWSER,), target),
         summary=f"a ClientHello of {large.size:,} bytes gets no answer at {hello.label} ({said}), one of "
-        f"{small.size:,} bytes with the same content does: {len(hello.large)} of {len(hello.large)} and {len(hello.small)} of "
-        f"{len(hello.small)} times. Chrome, Edge and Firefox, Go from 1.24 and OpenSSL from 3.5 send large ones, for "
-        "their post-quantum key does not fit into one packet",
+        f"{small.size:,} bytes with the same content does: {len(hello.large)} of {len(hello.large)} and "
+        f"{len(hello.small)} of {len(hello.small)} times. Chrome, Edge and Firefox, Go from 1.24 and OpenSSL from 3.5 "
+        "send large ones, for their post-quantum key does not fit into one packet",
         answer="Browsers cannot connect: a ClientHello of more than one packet gets no answer",
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,

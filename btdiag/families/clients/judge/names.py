@@ -106,7 +106,8 @@ def _too_slow(order: Sequence[str], connections: Mapping[str, Connection], targe
     return Finding(
         verdict=severity((ClientKind.NODE,), target),
         summary=f"Node.js gives an address 250 ms before it goes on to the next, and none answers in that time: "
-        f"{took}; {rest} not at all. By this arithmetic its fetch ends in ETIMEDOUT each time, while other programs connect",
+        f"{took}; {rest} not at all. By this arithmetic its fetch ends in ETIMEDOUT each time, while other "
+        "programs connect",
         answer="The JavaScript SDK does not connect: the data plane is more than 250 ms away",
         hop=HopName.CLIENT,
         owner=Owner.CLIENT,

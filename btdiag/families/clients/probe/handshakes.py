@@ -35,7 +35,11 @@ async def chain_trials(
     routes: tuple[Route, ...], connection: PerAddress[Connection], wire: Wire, target: Target
 ) -> ChainTrials:
     """Which trust stores of this machine accept the certificates of the first address that shows trusted ones."""
-    route = _trusted_route(routes, connection.facts, target)
+    spoken = _spoken(routes, connection.facts, target)
+    trusted = [route for route in spoken if connection.facts[route.label].distrust is None]
+    if not trusted:
+        raise Blocked("connection.tls-is-trusted", "the certificate is not trusted by this run either")
+    route = trusted[0]
     try:
         stream = await wire.dial(route, tls=True, verify=False, timeout=HANDSHAKE)
     except DialError as error:
@@ -53,7 +57,8 @@ async def chain_trials(
     )
 
 
-def _trusted_route(routes: tuple[Route, ...], connections: Mapping[str, Connection], target: Target) -> Route:
+def _spoken(routes: tuple[Route, ...], connections: Mapping[str, Connection], target: Target) -> list[Route]:
+    """The routes on which TLS came about, and requests can be sent."""
     if target.scheme == "http":
         raise NotAsked("the target is an http:// URL: no TLS is involved")
     spoken = [route for route in routes if route.label in connections and connections[route.label].broke_at is None]
@@ -62,10 +67,7 @@ def _trusted_route(routes: tuple[Route, ...], connections: Mapping[str, Connecti
         if furthest is None or furthest.blocked_by is None:
             raise NotAsked("no address was tried")
         raise Blocked(furthest.blocked_by, furthest.why_blocked)
-    trusted = [route for route in spoken if connections[route.label].distrust is None]
-    if not trusted:
-        raise Blocked("connection.tls-is-trusted", "the certificate is not trusted by this run either")
-    return trusted[0]
+    return spoken
 
 
 @measurement(
@@ -77,7 +79,7 @@ async def large_hello(
     routes: tuple[Route, ...], connection: PerAddress[Connection], wire: Wire, target: Target
 ) -> LargeHello:
     """Whether a ClientHello that does not fit into one packet is answered."""
-    route = _trusted_route(routes, connection.facts, target)
+    route = _spoken(routes, connection.facts, target)[0]
     large = [await _tried(route, wire, target, HELLO_SIZE)]
     small: list[HelloTry] = []
     if not large[0].answered:
