@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -80,6 +80,8 @@ def certificate(der: bytes) -> Certificate | None:
             issuer_url=_issuer_url(parsed),
             key=_key(parsed),
             usages=_usages(parsed),
+            permitted=_constraint(parsed, "permitted_subtrees"),
+            excluded=_constraint(parsed, "excluded_subtrees"),
         )
     except Exception:  # the server chooses these bytes, and what the parser raises has no common base
         return None
@@ -119,6 +121,12 @@ def _usages(parsed: x509.Certificate) -> tuple[str, ...] | None:
     if usage is None:
         return None
     return tuple(name for name, attribute in _USAGES.items() if getattr(usage, attribute))
+
+
+def _constraint(parsed: x509.Certificate, which: Literal["permitted_subtrees", "excluded_subtrees"]) -> tuple[str, ...]:
+    constraints = _extension(parsed, x509.NameConstraints)
+    trees: list[x509.GeneralName] = (getattr(constraints, which) or []) if constraints else []
+    return tuple(_text(tree.value) for tree in trees[:NAMES_LIMIT] if isinstance(tree, x509.DNSName))
 
 
 def _extension(parsed: x509.Certificate, kind: type[Kind]) -> Kind | None:
