@@ -87,6 +87,22 @@ def certificate(der: bytes) -> Certificate | None:
         return None
 
 
+def authority_fault(parsed: x509.Certificate) -> str:
+    """Which rule of RFC 5280 a CA's certificate breaks that OpenSSL's strict verification asks for, in OpenSSL's words;
+    "" for none, and for what is no CA (sections 4.2.1.9, 4.2.1.3 and 4.2.1.2)."""
+    try:
+        constraints = parsed.extensions.get_extension_for_class(x509.BasicConstraints)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension):
+        return ""
+    if not constraints.value.ca:
+        return ""
+    if not constraints.critical:
+        return "Basic Constraints of CA cert not marked critical"
+    if _extension(parsed, x509.KeyUsage) is None:
+        return "CA cert does not include key usage extension"
+    return "" if _extension(parsed, x509.SubjectKeyIdentifier) else "Missing Subject Key Identifier"
+
+
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:
     extension = _extension(parsed, x509.SubjectAlternativeName)
     if extension is None:

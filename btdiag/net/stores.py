@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from btdiag.core.client_kinds import ClientKind
 from btdiag.core.stores import StoreTrial
+from btdiag.net.certificates import authority_fault
 from btdiag.net.failures import legible
 from btdiag.net.nodejs import NodeJs, node_js, trust_flags
 
@@ -199,8 +200,20 @@ def _tried(store: TrustStore, chain: Sequence[bytes]) -> StoreTrial:
         return replace(trial, detail=f"cannot be loaded: {legible(str(error) or 'it has no certificate in it')}")
     partial = bool(store.users) and set(store.users) <= _TAKE_INTERMEDIATES
     said = _refusal(loaded, entries, crypto.X509StoreFlags.PARTIAL_CHAIN if partial else 0)
-    strict = _refusal(loaded, entries, crypto.X509StoreFlags.PARTIAL_CHAIN | crypto.X509StoreFlags.X509_STRICT)
-    return replace(trial, accepts=not said, detail=said, strict="" if said else strict)
+    strict = "" if said else _strictly(loaded, entries)
+    return replace(trial, accepts=not said, detail=said, strict=strict)
+
+
+def _strictly(store: crypto.X509Store, chain: Sequence[crypto.X509]) -> str:
+    """What Python 3.13 says: it sets VERIFY_X509_PARTIAL_CHAIN and VERIFY_X509_STRICT. OpenSSL 3, which it is built
+    with, holds the CA that the chain ends at to these rules as well; OpenSSL 4, which may verify here, does not."""
+    from OpenSSL import crypto
+
+    said = _refusal(store, chain, crypto.X509StoreFlags.PARTIAL_CHAIN | crypto.X509StoreFlags.X509_STRICT)
+    if said:
+        return said
+    anchor = crypto.X509StoreContext(store, chain[0], list(chain[1:])).get_verified_chain()[-1]
+    return authority_fault(anchor.to_cryptography())
 
 
 def _refusal(store: crypto.X509Store, chain: Sequence[crypto.X509], flags: int) -> str:

@@ -57,7 +57,7 @@ class HostTrial:
     login without a key, `api_get` a GET of the same path after that was stopped, `api_large` the login in a larger
     body; `upgrade` a WebSocket handshake, `telemetry` GET of TELEMETRY. `other` is the connection on the way that was
     not chosen (`other_way` names it), tried after this one was blocked; `stores` who accepts a chain that is of no
-    known public CA.
+    known public CA; `vouched` the CAs in the trusted chains of all hosts, by name.
     """
 
     host: Host
@@ -71,6 +71,7 @@ class HostTrial:
     upgrade: Exchange | None = None
     telemetry: Exchange | None = None
     stores: tuple[StoreTrial, ...] = ()
+    vouched: tuple[str, ...] = ()
     other: Connection | None = None
     other_way: str = ""
     proxy: str = ""

@@ -17,8 +17,16 @@ from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
 from btdiag.families.egress.facts import Egress, Host
 from btdiag.families.egress.judge.reach import tls_not_intercepted
-from btdiag.families.egress.judge.trust import acceptance, interceptor, is_doubtful, wants_stores
+from btdiag.families.egress.judge.reading import read
+from btdiag.families.egress.judge.trust import (
+    acceptance,
+    interceptor,
+    is_doubtful,
+    trusted_authorities,
+    wants_stores,
+)
 from btdiag.families.egress.probe.stores import judged_by
+from btdiag.families.egress.remedy import Block
 from btdiag.net.stores import Stores
 from btdiag.net.wire import Wire
 from tests.families.egress.test_judge import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
@@ -73,6 +81,26 @@ def test_an_unknown_issuer_of_another_host_stays_in_doubt() -> None:
     found = tls_not_intercepted(Egress(trials=(own,)), NONE, SDK)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "TLS inspection, or the host's private CA" in found.summary
+
+
+def test_a_leaf_without_its_intermediate_is_no_inspection() -> None:
+    """The CA that issued it is trusted where it is sent along."""
+    sound = connected(issuer=CORP)
+    assert sound.handshake is not None
+    above = replace(sound.handshake.chain[0], subject=CORP, issuer="CN=Example Corp Root")
+    whole = replace(sound, handshake=replace(sound.handshake, chain=(*sound.handshake.chain, above)))
+    vouched = trusted_authorities((tried(whole, answer=answered()),))
+    assert vouched == (CORP,)
+    alone = tried(connected(issuer=CORP, code=20))
+    assert interceptor(alone) is not None
+    told = replace(alone, vouched=vouched)
+    assert interceptor(told) is None
+    assert not is_doubtful(told)
+    reading = read(told)
+    assert (reading.block, reading.owner) == (Block.UNTRUSTED, Owner.CERTIFICATES)
+    assert "an intermediate is missing" in reading.detail
+    other = tried(connected(issuer="CN=Another Gateway CA", code=20))
+    assert interceptor(replace(other, vouched=vouched)) is not None
 
 
 def test_the_stores_are_told_one_by_one() -> None:

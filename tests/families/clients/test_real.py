@@ -1,0 +1,89 @@
+"""Node.js and requests as the referees: what they really accept under each variable is what the stores are said to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import requests
+
+from btdiag.core.client_kinds import ClientKind
+from btdiag.net.stores import Stores
+from tests.families.clients.authorities import Chain, chain
+from tests.support.serving import saying, serving
+from tests.support.tools import need
+
+HOST = "localhost"
+pytestmark = pytest.mark.real
+NODE = """
+require('https').get('https://localhost:' + process.argv[1], { family: 4 }, (answer) => process.exit(0))
+  .on('error', (error) => { console.log(error.code); process.exit(3) })
+"""
+CASES: list[tuple[dict[str, str], bool, bool]] = [
+    ({}, False, False),
+    ({"SSL_CERT_FILE": "{root}"}, False, False),
+    ({"REQUESTS_CA_BUNDLE": "{root}"}, True, False),
+    ({"CURL_CA_BUNDLE": "{root}"}, True, False),
+    ({"NODE_EXTRA_CA_CERTS": "{root}"}, False, True),
+    ({"SSL_CERT_FILE": "{root}", "NODE_OPTIONS": "--use-openssl-ca"}, False, True),
+]
+
+
+async def node_accepts(port: int, environment: dict[str, str]) -> bool:
+    process = await asyncio.create_subprocess_exec(
+        need("node"), "-e", NODE, str(port), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    said = (await process.communicate())[0]
+    assert process.returncode in (0, 3)
+    assert process.returncode == 0 or said.strip() in (b"UNABLE_TO_VERIFY_LEAF_SIGNATURE", b"CERT_UNTRUSTED")
+    return process.returncode == 0
+
+
+def requests_accepts(port: int, environment: dict[str, str]) -> bool:
+    with patch.dict(os.environ, environment, clear=True):
+        try:
+            requests.get(f"https://{HOST}:{port}/", timeout=5)
+        except requests.exceptions.SSLError:
+            return False
+    return True
+
+
+async def said_and_done(
+    made: Chain, folder: Path, environment: dict[str, str]
+) -> tuple[dict[ClientKind, bool], bool, bool]:
+    judged = await Stores(environment).judge(made.ders)
+    said = {user: bool(one.accepts) for one in judged for user in one.users}
+    answer = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    async with serving(answer, context=made.server(folder)) as port:
+        python = await asyncio.to_thread(requests_accepts, port, environment)
+        return said, python, await node_accepts(port, environment)
+
+
+@pytest.mark.parametrize(("variables", "python", "node"), CASES)
+def test_they_trust_as_is_said(tmp_path: Path, variables: dict[str, str], python: bool, node: bool) -> None:
+    made = chain(HOST)
+    root = made.root_file(tmp_path)
+    environment = {name: value.format(root=root) for name, value in variables.items()}
+    environment["PATH"] = os.environ["PATH"]
+    said, python_did, node_did = asyncio.run(said_and_done(made, tmp_path, environment))
+    assert (python_did, node_did) == (python, node)
+    assert (said[ClientKind.PYTHON], said[ClientKind.NODE]) == (python, node)
+
+
+def test_requests_stops_at_a_bundle_that_is_missing(tmp_path: Path) -> None:
+    missing = {"REQUESTS_CA_BUNDLE": str(tmp_path / "none.pem")}
+    with patch.dict(os.environ, missing, clear=True), pytest.raises(OSError, match="invalid path"):
+        requests.get("https://127.0.0.1:9/", timeout=5)
+
+
+def test_requests_sends_a_login_of_netrc_in_place_of_the_key(tmp_path: Path) -> None:
+    file = tmp_path / "netrc"
+    file.write_text("machine api.corp.test login me password secret\n")
+    session = requests.Session()
+    session.headers["Authorization"] = "Bearer sk-key"
+    with patch.dict(os.environ, {"NETRC": str(file)}, clear=True):
+        sent = session.prepare_request(requests.Request("POST", "https://api.corp.test/logs3"))
+    assert sent.headers["Authorization"].startswith("Basic ")
