@@ -11,9 +11,15 @@ from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
 from btdiag.families.connection.judge.lax import is_refused_by_openssl, refused_by_openssl, whom_it_hurts
-from btdiag.families.connection.judge.reach import blocked, demands_certificate, every, phases, share_of
+from btdiag.families.connection.judge.reach import (
+    NO_TLS_RECORD,
+    blocked,
+    demands_certificate,
+    every,
+    phases,
+    share_of,
+)
 
-_NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
 MODERN = frozenset({"TLS 1.2", "TLS 1.3"})
 
 
@@ -152,7 +158,7 @@ def speaks_plain(one: Connection, failure: Failure | None) -> bool:
     in the handshake was no TLS record at all."""
     if one.plain_status is None:
         return False
-    return one.plain_status != 400 or (failure is not None and failure.detail in _NO_TLS_RECORD)
+    return one.plain_status != 400 or (failure is not None and failure.detail in NO_TLS_RECORD)
 
 
 def is_alert(failure: Failure | None) -> bool:

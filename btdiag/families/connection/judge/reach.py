@@ -12,6 +12,8 @@ from btdiag.core.handshake import Connection
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
 
+NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
+"""OpenSSL's words for what came back in a handshake and is no TLS."""
 _NO_ROUTE = frozenset({101, 51, 10051})  # ENETUNREACH on Linux, macOS and Windows
 
 _ACTION_IPV6 = "Make IPv6 work, or remove the AAAA records until it does"
