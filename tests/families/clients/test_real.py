@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,8 +15,9 @@ import requests
 from btdiag.core.client_kinds import ClientKind
 from btdiag.net.stores import Stores
 from tests.families.clients.authorities import Chain, chain
+from tests.support.namespaces import missing
 from tests.support.serving import saying, serving
-from tests.support.tools import need
+from tests.support.tools import lacking, need
 
 HOST = "localhost"
 pytestmark = pytest.mark.real
@@ -87,3 +90,42 @@ def test_requests_sends_a_login_of_netrc_in_place_of_the_key(tmp_path: Path) -> 
     with patch.dict(os.environ, {"NETRC": str(file)}, clear=True):
         sent = session.prepare_request(requests.Request("POST", "https://api.corp.test/logs3"))
     assert sent.headers["Authorization"].startswith("Basic ")
+
+
+ATTEMPTS = """
+const net = require('net')
+const [silent, well, none] = [['127.0.0.9', 4], ['127.0.0.1', 4], ['2001:db8::1', 6]]
+const cases = [[silent, none], [silent, well], [none, silent], [silent]]
+const told = (list) => list.map(([address, family]) => ({ address, family }))
+const tried = (list) => new Promise((done) => {
+  const lookup = (host, options, answer) => answer(null, told(list))
+  const one = net.connect({ host: 'api.test', port: PORT, lookup })
+  const late = setTimeout(() => { one.destroy(); done('tries on') }, 700)
+  one.on('connect', () => { clearTimeout(late); one.destroy(); done('connects') })
+  one.on('error', (error) => { clearTimeout(late); done(error.code) })
+})
+net.createServer().listen(PORT, '127.0.0.1', async () => {
+  console.log(JSON.stringify(await Promise.all(cases.map(tried))))
+  process.exit(0)
+})
+"""
+
+
+def test_nodes_time_for_an_address() -> None:
+    """250 ms for every address but the last: what is farther away, and has one behind it that cannot be reached, is
+    never connected to. A network of its own, in which one address is silent and IPv6 has no route."""
+    if reason := missing("node"):
+        lacking(reason)
+    name = f"btdiag-node-{os.getpid()}"
+    drop = "add table inet f; add chain inet f i { type filter hook input priority 0; }; "
+    drop += "add rule inet f i ip daddr 127.0.0.9 tcp flags syn drop"
+    within = ["ip", "netns", "exec", name]
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        subprocess.run([*within, "ip", "link", "set", "lo", "up"], check=True)
+        subprocess.run([*within, "nft", drop], check=True)
+        script = ATTEMPTS.replace("PORT", "8099")
+        done = subprocess.run([*within, need("node"), "-e", script], capture_output=True, text=True, check=True)
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+    assert json.loads(done.stdout) == ["ETIMEDOUT", "connects", "tries on", "tries on"]
