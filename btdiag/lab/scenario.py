@@ -23,7 +23,7 @@ UNTRUSTED = (BROWSER_TLS, "clients.trust-the-certificate")
 """What a certificate that this run does not trust leaves nothing to say of."""
 _BY_CONNECTION = (*UNTRUSTED, "clients.handshake-is-not-too-large", "clients.resolve-the-name")
 BEYOND_TCP = ("connection.*", *_BY_CONNECTION, *BEYOND_CONNECTION)
-BEYOND_DNS = ("dns.*", *BEYOND_TCP)
+BEYOND_DNS = ("dns.*", "clients.take-the-same-way", *BEYOND_TCP)
 
 # Measured past the load balancer or declared, and so still judged when its front is dead.
 PAST_FRONT = (
@@ -86,7 +86,7 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
     """The checks that need what the target does not have."""
     told = plan.told
     skips: list[str] = []
-    by_variable = any(name.lower().endswith("_proxy") for name, _ in told.variables)
+    by_variable = "HTTPS_PROXY" in dict(told.variables) and "NO_PROXY" not in dict(told.variables)
     if not (told.through_proxy or by_variable):
         skips.append("connection.proxy-lets-through")
     else:

@@ -1,11 +1,13 @@
 """Data planes that this run reaches, and on which another program of the same machine would fail; and their twins."""
 
 from btdiag.lab.faults.connection import BreaksHandshake
-from btdiag.lab.faults.names import StartsProgramsWith, Tells
+from btdiag.lab.faults.names import DnsAnswers, StartsProgramsWith, Tells
+from btdiag.lab.plan import LabProxy
 from btdiag.lab.scenario import Scenario
 
-VARIABLES, TRUST, HELLO = (
+VARIABLES, WAY, TRUST, HELLO = (
     "clients.variables-are-sound",
+    "clients.take-the-same-way",
     "clients.trust-the-certificate",
     "clients.handshake-is-not-too-large",
 )
@@ -48,6 +50,25 @@ NETRC = Scenario(
     summary="A .netrc holds a login for the host, which requests sends in place of the key.",
     faults=(StartsProgramsWith((("NETRC", "{netrc}"),)),),
     warns=(VARIABLES,),
+)
+
+PAST_THE_PROXY = Scenario(
+    name="clients-node-past-the-proxy",
+    summary="Only the proxy knows the name: what reads HTTPS_PROXY gets through, and Node.js, which does not, fails.",
+    faults=(StartsProgramsWith((("HTTPS_PROXY", "http://{proxy}"),)), DnsAnswers(rcode="NXDOMAIN")),
+    warns=(WAY,),
+    skips=("dns.*",),
+)
+
+NO_PROXY_BY_BLANKS = Scenario(
+    name="clients-no-proxy-by-blanks",
+    summary="NO_PROXY has blanks between its entries, where Python wants commas: it asks a proxy that is gone.",
+    faults=(
+        PYTHON_SDK,
+        LabProxy(down=True),
+        StartsProgramsWith((("HTTPS_PROXY", "http://{proxy}"), ("NO_PROXY", "other.lab.example api.lab.example"))),
+    ),
+    fails=(WAY,),
 )
 
 QUOTED_PROXY = Scenario(
