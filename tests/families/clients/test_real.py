@@ -89,7 +89,7 @@ def test_requests_sends_a_login_of_netrc_in_place_of_the_key(tmp_path: Path) -> 
     session.headers["Authorization"] = "Bearer sk-key"
     with patch.dict(os.environ, {"NETRC": str(file)}, clear=True):
         sent = session.prepare_request(requests.Request("POST", "https://api.corp.test/logs3"))
-    assert sent.headers["Authorization"].startswith("Basic ")
+    assert str(sent.headers["Authorization"]).startswith("Basic ")
 
 
 ATTEMPTS = """
