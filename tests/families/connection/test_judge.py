@@ -192,7 +192,7 @@ def test_an_entry_that_others_read_is_named() -> None:
     finding = proxy_lets_through(table(refused_by_proxy(403)), replace(PROXIED, proxy_note=note))
     assert note in finding.summary
     assert finding.remedy is not None
-    assert "write api.example.com" in finding.remedy.text
+    assert "write api.example.com there" in finding.remedy.text
 
 
 def refused_by_proxy(status: int, reason: str = "", **headers: str) -> Connection:

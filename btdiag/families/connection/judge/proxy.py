@@ -35,16 +35,20 @@ def proxy_lets_through(connections: Mapping[str, Connection], target: Target) ->
         expected=f"2xx to CONNECT {target.host}:{target.port}",
         seen=one.failure.detail if one.failure else "status 407",
         evidence=(evidence.facts("What the proxy answered", reply),) if reply else (phases(proxied),),
-        remedy=Remedy(text=_advice(kind, target, target.proxy)),
+        remedy=_remedy(kind, target, target.proxy),
         sources=("RFC 9110 sections 9.3.6 and 11.7.1",),
     )
 
 
-def _advice(kind: str, target: Target, proxy: Proxy) -> str:
+def _remedy(kind: str, target: Target, proxy: Proxy) -> Remedy:
     text = _REMEDIES[kind].format(host=f"{target.host}:{target.port}", source=proxy.source)
     if not target.proxy_note:
-        return text
-    return f"{text} NO_PROXY is meant to exempt it, in a form that these programs do not read: write {target.host}."
+        return Remedy(text=text)
+    return Remedy(
+        text=f"NO_PROXY is meant to exempt the host, in a form that curl and Python do not read: write {target.host} "
+        f"there, which every program does. If it is to be asked for through the proxy: {text}",
+        action="Write the host itself into NO_PROXY, in the form that every program reads",
+    )
 
 
 def _refusal(reply: ProxyReply) -> str:
