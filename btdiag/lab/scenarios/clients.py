@@ -58,6 +58,12 @@ PAST_THE_PROXY = Scenario(
     faults=(StartsProgramsWith((("HTTPS_PROXY", "http://{proxy}"),)), DnsAnswers(rcode="NXDOMAIN")),
     warns=(WAY,),
     skips=("dns.*",),
+    passes=(
+        "lna.web-app-reaches-target",
+        "lna.no-prompt-needed",
+        "lna.page-context-allows",
+        "lna.address-space-is-stable",
+    ),  # through a proxy an address has no space
 )
 
 NO_PROXY_BY_BLANKS = Scenario(
