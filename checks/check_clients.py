@@ -21,8 +21,9 @@ def check_trust_the_certificate(
 
     Measured: the chain that one address sends, verified against the system's store, certifi, the files that
     REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE name, and Node.js's list with NODE_EXTRA_CA_CERTS; then with
-    OpenSSL's strict rules. With --ca every program is taken to be given that file. A client that --sdk or --role names
-    and that refuses is a failure, another one a warning.
+    OpenSSL's strict rules. With --ca every program is taken to be given that file; only of a client that --sdk names
+    its own variable on this machine counts then. A client that --sdk or --role names and that refuses is a failure,
+    another one a warning.
 
     Remedy: give the CA to each client by its own variable, or use a certificate of a public CA.
 

@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,11 +46,15 @@ class TrustStore:
 
 class Stores:
     """The trust stores of this machine under an environment. `assumed` is a file of CAs that every program is taken to
-    be given as well, unless a variable of its own says otherwise; it then replaces the lists that they bring."""
+    be given where it runs, in place of what it has here; only of the `in_use` ones a variable of this machine that says
+    otherwise is believed."""
 
-    def __init__(self, environment: Mapping[str, str], assumed: Path | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], assumed: Path | None = None, in_use: Collection[ClientKind] = ()
+    ) -> None:
         self._environment = environment
         self._assumed = assumed
+        self._in_use = frozenset(in_use)
         self._node: asyncio.Task[NodeJs | None] | None = None
 
     async def judge(self, chain: Sequence[bytes]) -> tuple[StoreTrial, ...]:
@@ -66,11 +70,9 @@ class Stores:
 
     def _stores(self, node: NodeJs | None) -> list[TrustStore]:
         given = _named(self._environment)
-        taken = {user for store in given for user in store.users}
         if self._assumed is not None:
-            rest = tuple(kind for kind in _READERS if kind not in taken)
-            whole = TrustStore(name="the CAs given", source=str(self._assumed), load=_file(self._assumed), users=rest)
-            return [*given, whole] if rest else given
+            return _assuming(self._assumed, [store for store in given if self._in_use.intersection(store.users)])
+        taken = {user for store in given for user in store.users}
         stores = [_system(self._environment, _without((ClientKind.CURL, ClientKind.GO), taken))]
         if (mozilla := _certifi(_without((ClientKind.PYTHON, ClientKind.HTTPX), taken))) is not None:
             stores.append(mozilla)
@@ -78,6 +80,12 @@ class Stores:
         if node is not None:
             stores.append(_node_store(node, self._environment))
         return stores
+
+
+def _assuming(file: Path, given: list[TrustStore]) -> list[TrustStore]:
+    taken = {user for store in given for user in store.users}
+    whole = TrustStore(name="the CAs given", source=str(file), load=_file(file), users=_without(_READERS, taken))
+    return [*given, whole]
 
 
 _READERS = (ClientKind.PYTHON, ClientKind.HTTPX, ClientKind.NODE, ClientKind.GO, ClientKind.CURL)

@@ -137,14 +137,21 @@ async def measured(there: Target, port: int) -> tuple[PerAddress[Connection], Wi
     return PerAddress({"127.0.0.1": await connection(route_to(port), wire, there)}), wire
 
 
-def trials_of(folder: Path, variables: Mapping[str, str], *, given: bool = True, **kind: bool) -> ChainTrials:
+def trials_of(
+    folder: Path,
+    variables: Mapping[str, str],
+    *,
+    given: bool = True,
+    sdks: tuple[tuple[str, str], ...] = (),
+    **kind: bool,
+) -> ChainTrials:
     made = chain(HOST, **kind)
     root = made.root_file(folder)
 
     async def run() -> ChainTrials:
         async with serving(OK, context=made.server(folder)) as port:
             told = {name: value.format(root=root) for name, value in variables.items()}
-            there = target(told, port, ca_file=root if given else None)
+            there = target(told, port, ca_file=root if given else None, sdks=sdks)
             connections, wire = await measured(there, port)
             return await chain_trials((route_to(port),), connections, wire, there)
 
@@ -156,8 +163,10 @@ def test_given_a_ca_every_program_is_taken_to_have_it(tmp_path: Path) -> None:
     assert found.assumed.endswith("root.pem")
     assert [(one.accepts, len(one.users), one.strict) for one in found.stores] == [(True, 5, "")]
     other = chain("other.test").root_file(tmp_path, "other.pem")
-    mixed = trials_of(tmp_path, {"REQUESTS_CA_BUNDLE": str(other)})
-    assert {one.users: one.accepts for one in mixed.stores if ClientKind.PYTHON in one.users} == {
+    unnamed = trials_of(tmp_path, {"REQUESTS_CA_BUNDLE": str(other)})
+    assert [one.accepts for one in unnamed.stores] == [True]
+    in_use = trials_of(tmp_path, {"REQUESTS_CA_BUNDLE": str(other)}, sdks=(("python", "0.48.1"),))
+    assert {one.users: one.accepts for one in in_use.stores if ClientKind.PYTHON in one.users} == {
         (ClientKind.PYTHON,): False
     }
 
@@ -313,7 +322,7 @@ def test_padding_makes_a_client_hello_of_that_very_size() -> None:
 
 
 def stores(environment: Mapping[str, str], ders: tuple[bytes, ...], assumed: Path | None = None) -> list[StoreTrial]:
-    return list(asyncio.run(Stores(environment, assumed).judge(ders)))
+    return list(asyncio.run(Stores(environment, assumed, ClientKind).judge(ders)))
 
 
 def test_every_variable_has_its_readers(tmp_path: Path) -> None:

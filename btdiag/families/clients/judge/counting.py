@@ -7,6 +7,7 @@ from collections.abc import Collection
 from btdiag.core.client_kinds import ClientKind
 from btdiag.core.finding import Verdict
 from btdiag.core.target import Target
+from btdiag.families.clients.plan import declared
 
 _SDKS = frozenset({ClientKind.PYTHON, ClientKind.NODE})
 
@@ -14,11 +15,11 @@ _SDKS = frozenset({ClientKind.PYTHON, ClientKind.NODE})
 def severity(stuck: Collection[ClientKind], target: Target, judged: Collection[ClientKind] = _SDKS) -> Verdict:
     """`fail` where a client is stuck that --sdk names; where --role sdk names none and no SDK among the `judged` gets
     through; and where browsers are stuck, unless --role says that none is used here. Else `warn`."""
-    declared = {language.lower() for language, _ in target.sdks}
-    if any(kind.languages & declared for kind in stuck):
+    named = declared(target)
+    if named.intersection(stuck):
         return Verdict.FAIL
     known = _SDKS & set(judged)
-    if target.role == "sdk" and not declared and known and known <= set(stuck):
+    if target.role == "sdk" and not target.sdks and known and known <= set(stuck):
         return Verdict.FAIL
     if ClientKind.BROWSER in stuck and target.role in {None, "browser"}:
         return Verdict.FAIL

@@ -6,12 +6,14 @@ import asyncio
 import ssl
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from btdiag.core.exchange import Phase
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown, measurement
 from btdiag.core.target import Route, Target
 from btdiag.families.clients.facts import ChainTrials, HelloTry, LargeHello
+from btdiag.families.clients.plan import declared
 from btdiag.families.clients.probe.surroundings import environment_of
 from btdiag.families.connection.judge.reach import got_furthest
 from btdiag.net.certificates import chain_of
@@ -47,8 +49,8 @@ async def chain_trials(
     chain = chain_of(stream.ssl_object) if stream.ssl_object else ()
     await stream.close()
     environment = environment_of(target)
-    given = target.ca_file is not None and environment.get("SSL_CERT_FILE") != str(target.ca_file)
-    stores = await Stores(environment, target.ca_file if given else None).judge(chain)
+    given = target.ca_file is not None and Path(environment.get("SSL_CERT_FILE", "")) != target.ca_file
+    stores = await Stores(environment, target.ca_file if given else None, declared(target)).judge(chain)
     return ChainTrials(
         label=route.label,
         stores=stores,
