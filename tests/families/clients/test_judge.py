@@ -163,6 +163,13 @@ def test_node_goes_past_the_proxy() -> None:
     assert "read the proxy variables alike" in alike.summary
 
 
+def test_of_a_way_through_a_socks_proxy_nothing_is_said() -> None:
+    here = through("", replace(read(PYTHON, "x"), proxy="", fault=ValueFault.SOCKS), read(NODE))
+    found = take_the_same_way(here, ClientWays(own=""), WELL, TARGET)
+    assert found.verdict is Verdict.SKIP
+    assert "SOCKS" in found.summary
+
+
 def test_an_entry_that_one_client_reads_is_named() -> None:
     here = through(PROXY, read(PYTHON, PROXY), read(ClientKind.GO, exempted_by="*.corp.test"))
     dropped = ClientWays(own=PROXY, trials=(WayTrial(proxy="", connection=DROPPED),))

@@ -181,6 +181,17 @@ def test_without_a_proxy_its_check_does_not_apply() -> None:
     assert "NO_PROXY matches" in finding.summary
 
 
+def test_a_direct_way_that_is_closed_beside_a_socks_proxy_is_no_fault() -> None:
+    note = "ALL_PROXY names a SOCKS proxy, which btdiag cannot ask: it goes directly"
+    finding = tcp_connects(table(broken(Trouble.TIMEOUT)), replace(TARGET, proxy_note=note))
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert note in finding.summary
+    assert_actionable(finding)
+    assert (
+        tcp_connects(table(WORKING, broken(Trouble.TIMEOUT)), replace(TARGET, proxy_note=note)).verdict is Verdict.FAIL
+    )
+
+
 def test_a_login_that_was_not_sent_is_asked_for() -> None:
     finding = proxy_lets_through(table(refused_by_proxy(407)), replace(PROXIED, proxy=replace(PROXY, credentials=None)))
     assert finding.remedy is not None

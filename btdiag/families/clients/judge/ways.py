@@ -8,6 +8,7 @@ from btdiag.core import evidence
 from btdiag.core.client_kinds import ClientKind
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Connection
+from btdiag.core.proxy_rules import ValueFault
 from btdiag.core.target import Target
 from btdiag.families.clients.facts import ClientReading, ClientWays, Surroundings
 from btdiag.families.clients.judge.counting import listed, severity
@@ -29,6 +30,10 @@ def take_the_same_way(
     table = (readings_table(here.readings),) if here.readings else ()
     if not here.variables:
         return _unset(target)
+    socks = [one for one in here.readings if one.fault is ValueFault.SOCKS]
+    if socks:
+        summary = f"{socks[0].reading.variable} names a SOCKS proxy, which this run cannot ask"
+        return Finding(verdict=Verdict.SKIP, summary=summary, evidence=table)
     apart = [one for one in here.readings if one.fault is None and one.proxy != ways.own]
     stuck = [one for one in apart if (trial := ways.trial(one.proxy)) is not None and not trial.works]
     if stuck and any(one.broke_at is None for one in connections.values()):
