@@ -13,6 +13,8 @@ need node nodejs
 need npm npm
 need chromium chromium
 need certutil libnss3-tools
+need gnutls-serv gnutls-bin
+need openssl openssl
 need curl curl
 need jq jq
 if [ "$(id -u)" -eq 0 ]; then # for networks of their own, which only root can make

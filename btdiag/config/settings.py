@@ -144,8 +144,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values = {}
     for option in OPTIONS:
         raw = environment.get(option.env, "") if option.env else ""
-        if not raw or option.key == "proxy":
-            continue
+        if not raw or option.key == "proxy" or (option.key == "ca" and not os.path.lexists(raw)):
+            continue  # that the file is missing is a finding: what programs do then differs from one to the next
         values[option.key] = True if option.kind is ValueKind.FLAG else read(option, raw, option.env)
     return values
 

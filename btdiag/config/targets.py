@@ -12,12 +12,13 @@ from typing import Any
 from btdiag.config.declared import KEEPALIVE, LB_IDLE, found, in_effect
 from btdiag.config.files import Meter, leaves
 from btdiag.config.options import BRAINSTORE_ROLES
-from btdiag.config.secretive import header_parts, header_value, proxy_parts
+from btdiag.config.proxies import given_proxy, target_proxy
+from btdiag.config.secretive import header_parts, header_value
 from btdiag.config.settings import Settings
 from btdiag.config.stated import in_force, stated
 from btdiag.config.values import UsageError, printable
-from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Proxy, Resolver, Secret, Target
-from btdiag.core.urls import UrlParts, bracketed, exempting_entry, quotable, url_parts
+from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Resolver, Secret, Target
+from btdiag.core.urls import bracketed, quotable, url_parts
 
 _SECRET = {
     "api_key_env": "the API key",
@@ -35,7 +36,7 @@ def target(settings: Settings, name: str) -> Target:
         parts = url_parts(name)
     except ValueError as error:
         raise UsageError(f"--target: {error}") from None
-    proxy, proxy_note = _proxy(values, settings.environment, parts)
+    proxy, proxy_note = target_proxy(values, settings.environment, parts)
     key_name = values.get("api_key_env", "BRAINTRUST_API_KEY")
     key = _key(settings, key_name)
     found = Target(
@@ -100,7 +101,7 @@ def _told_by(lab: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: Path(lab[key]) if lab.get(key) else None for key in ("ca", "client_cert", "client_key")},
         **{key: lab[key] for key in _TOLD if lab.get(key) is not None},
-        **{key: tuple(lab[key]) for key in ("origin", "allow", "expect_blocked") if lab.get(key)},
+        **{key: tuple(lab[key]) for key in ("origin", "allow", "expect_blocked", "sdk") if lab.get(key)},
     }
 
 
@@ -110,9 +111,10 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
     kept = [key for key in _SECRET if why and key in settings.flags]
     flags = {key: value for key, value in settings.flags.items() if key not in kept}
     parts = url_parts(lab["url"])
-    proxy, proxy_note = None, "the lab needs none"
+    variables = dict(lab.get("variables", {}))
+    proxy, proxy_note = target_proxy({}, variables, parts) if variables else (None, "the lab needs none")
     if chosen := flags.get("proxy") or (None if flags.get("no_proxy") else lab.get("proxy")):
-        proxy, proxy_note = _proxy_value(chosen, "--proxy" if "proxy" in flags else "the lab"), ""
+        proxy, proxy_note = given_proxy(chosen, "--proxy" if "proxy" in flags else "the lab"), ""
     key_name = flags.get("api_key_env")
     key = _key(settings, key_name) if key_name else lab.get("api_key")
     values = {**_told_by(lab), **flags}
@@ -136,6 +138,7 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         address_spaces=tuple((network, space) for network, space in lab.get("address_spaces", ())),
         browser_profile=Path(lab["browser_profile"]) if lab.get("browser_profile") else None,
         page=lab.get("page", ""),
+        variables=tuple(variables.items()),
         withheld=_withheld([_SECRET[key] for key in kept], why) if kept else "",
         **_declared(values, settings.environment, _files(settings, stage), settings.stated[stage.get("config", ())]),
     )
@@ -261,37 +264,3 @@ def _resolve(entries: Sequence[str], host: str, port: int) -> tuple[str, ...]:
         if match[1].strip("[]").lower() == host and int(match[2]) == port:
             found += addresses
     return tuple(dict.fromkeys(found))
-
-
-def environment_proxy(environment: Mapping[str, str], url: str) -> tuple[Proxy | None, str]:
-    """The proxy that the environment's variables choose for a URL and, without one, why: NO_PROXY is read for each URL.
-    UsageError or ValueError where the variable or the URL is none."""
-    return _proxy({}, environment, url_parts(url))
-
-
-def _proxy(values: Mapping[str, Any], environment: Mapping[str, str], parts: UrlParts) -> tuple[Proxy | None, str]:
-    """The proxy for a target and, without one, why: flags and profile first, then the variables that curl reads too."""
-    if values.get("no_proxy"):
-        return None, "--no-proxy"
-    if "proxy" in values:
-        return _proxy_value(values["proxy"], "--proxy"), ""
-    names = {
-        "https": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
-        "http": ("http_proxy", "all_proxy", "ALL_PROXY"),
-    }[parts.scheme]
-    for name in names:
-        if raw := environment.get(name, ""):
-            variable = "no_proxy" if environment.get("no_proxy") else "NO_PROXY"
-            entry = exempting_entry(environment.get(variable, ""), parts.host, parts.port)
-            if entry is not None:
-                return None, f"{name} is set, but {printable(entry)} in {variable} exempts {parts.host}"
-            return _proxy_value(raw, name), ""
-    return None, "no proxy is set"
-
-
-def _proxy_value(raw: str, source: str) -> Proxy:
-    try:
-        url, credentials = proxy_parts(raw)
-    except ValueError as error:
-        raise UsageError(f"{source}: {error}") from None
-    return Proxy(url=url, source=source, credentials=Secret(credentials) if credentials else None)

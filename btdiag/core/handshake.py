@@ -21,7 +21,8 @@ class Certificate:
     """One certificate as sent. `subject` and `issuer` are RFC 4514 names, `names` the host names and addresses that
     it is for, `issuer_url` where its issuer's certificate can be fetched (AIA caIssuers, RFC 5280 section 4.2.2.1).
     `key` is kind and size of its key ("RSA 2048", "EC secp256r1", "Ed25519"), `usages` the names of its key usages
-    (RFC 5280 section 4.2.1.3), None where it has no such extension."""
+    (RFC 5280 section 4.2.1.3), None where it has no such extension. `permitted` and `excluded` are the host names that
+    a CA may, or may not, issue for (section 4.2.1.10)."""
 
     subject: str
     issuer: str
@@ -33,6 +34,8 @@ class Certificate:
     issuer_url: str = ""
     key: str = ""
     usages: tuple[str, ...] | None = None
+    permitted: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @property
     def self_issued(self) -> bool:
@@ -87,8 +90,8 @@ class Connection:
     is the status of a plain HTTP request to a port that does not speak TLS, `speaks_tls` tells that an http:// URL
     leads to a TLS port, `without_sni` what a handshake without a server name came to after one with it broke off,
     `hangs_up` that a connection on which nothing was sent was ended as well, `outdated` the TLS version before 1.2 with
-    which it came about instead, and `asks_certificate` that the server was seen to ask for a client certificate before
-    it broke off.
+    which it came about instead, `lax` what was agreed on where OpenSSL was let take everything, and `asks_certificate`
+    that the server was seen to ask for a client certificate before it broke off.
     """
 
     label: str
@@ -107,6 +110,7 @@ class Connection:
     without_sni: str = ""
     hangs_up: bool = False
     outdated: str = ""
+    lax: Handshake | None = None
     asks_certificate: bool = False
 
     @property

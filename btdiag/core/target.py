@@ -84,7 +84,8 @@ class Target:
     `resolve` holds addresses that replace DNS (`--resolve`); `plain_port` is where http:// would be served (80 beside
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
     address itself (as Chromium's --ip-address-space-overrides does). Of a lab's users only: `browser_profile` is their
-    stored permissions, `page` how they open the web app: "framed" in another site's page, "restricted" by a header.
+    stored permissions, `page` how they open the web app: "framed" in another site's page, "restricted" by a header, and
+    `variables` what their programs are started with (None: with this process's own environment).
     `key_over_http` allows the key over plain http to an address that is not public.
     `withheld` says which secrets were given, but may not go to this target, and why ("" if all may).
     """
@@ -124,6 +125,7 @@ class Target:
     address_spaces: tuple[tuple[str, str], ...] = ()
     browser_profile: Path | None = None
     page: str = ""
+    variables: tuple[tuple[str, str], ...] | None = None
     withheld: str = ""
 
     def setting(self, name: str) -> DeclaredSetting | None:

@@ -75,14 +75,15 @@ class LabResolver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """How an address of the load balancer speaks TLS. `on_hello` other than "serves" breaks the handshake off. `alpn`
+    """How an address of the load balancer speaks TLS. `on_hello` other than "serves" breaks the
+    handshake off ("resets-large": where the ClientHello fills more than one packet). `alpn`
     is what it offers; it speaks HTTP/1.1, whatever that is. `ciphers` are its suites for TLS 1.2, "" for OpenSSL's."""
 
     certificate: CertificateKind = "valid"
     minimum: str = "1.2"
     maximum: str = "1.3"
     demands_certificate: bool = False
-    on_hello: Literal["serves", "resets", "silent", "plain-http"] = "serves"
+    on_hello: Literal["serves", "resets", "silent", "plain-http", "resets-large"] = "serves"
     alpn: tuple[str, ...] = ("http/1.1",)
     ciphers: str = ""
 
@@ -211,7 +212,9 @@ class Told:
     lab's addresses count as, None for what they are; `decided` is what a user's browser profile has stored for the web
     app and local networks; `has_bucket` names a presigned URL of an object store, which
     Brainstore's port plays; `constrained` makes the data plane itself the app URL, `isolated` says that the API
-    server must not be reachable; `extra` adds or replaces keys."""
+    server must not be reachable; `variables` are what the programs of its users are started with, in which {ca},
+    {proxy} and {netrc} stand for the lab's CA file, its proxy's HOST:PORT and a file with a login for the target's
+    host; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"
@@ -221,6 +224,7 @@ class Told:
     has_bucket: bool = False
     constrained: bool = False
     isolated: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
     extra: tuple[tuple[str, object], ...] = ()
 
     def apply(self, plan: LabPlan) -> LabPlan:

@@ -35,8 +35,11 @@ _WHOLE_PAGE = frozenset(
 )
 """Failures that a page in a browser meets with its first calls, whatever else there is."""
 BROWSER_TLS = "browser.certificate-is-accepted"
-BEYOND_TCP = ("connection.*", BROWSER_TLS, *BEYOND_CONNECTION)
-BEYOND_DNS = ("dns.*", *BEYOND_TCP)
+UNTRUSTED = (BROWSER_TLS, "clients.trust-the-certificate")
+"""What a certificate that this run does not trust leaves nothing to say of."""
+_BY_CONNECTION = (*UNTRUSTED, "clients.handshake-is-not-too-large", "clients.resolve-the-name")
+BEYOND_TCP = ("connection.*", *_BY_CONNECTION, *BEYOND_CONNECTION)
+BEYOND_DNS = ("dns.*", "clients.take-the-same-way", *BEYOND_TCP)
 
 # Measured past the load balancer or declared, and so still judged when its front is dead.
 PAST_FRONT = (
@@ -100,8 +103,13 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
     """The checks that need what the target does not have."""
     told = plan.told
     skips: list[str] = []
-    if not told.through_proxy:
+    by_variable = "HTTPS_PROXY" in dict(told.variables) and "NO_PROXY" not in dict(told.variables)
+    if not (told.through_proxy or by_variable):
         skips.append("connection.proxy-lets-through")
+    else:
+        skips.append("clients.resolve-the-name")
+    if told.through_proxy:
+        skips.append("clients.take-the-same-way")
     if told.shows_client_certificate:
         skips.append(PAGE)
     if told.space == "public" and "address_spaces" not in dict(told.extra):

@@ -30,6 +30,7 @@ class Files:
     ca: Path
     client_cert: Path
     client_key: Path
+    netrc: Path
 
 
 def describe(plan: LabPlan, ports: Ports, files: Files, addresses: tuple[str, ...]) -> dict[str, object]:
@@ -62,6 +63,9 @@ def describe(plan: LabPlan, ports: Ports, files: Files, addresses: tuple[str, ..
         everything["expect_blocked"] = [everything["backend"]]
     if told.constrained:
         everything["app_url"] = everything["url"]
+    if told.variables:
+        stand = {"ca": str(files.ca), "proxy": f"{LOCAL}:{ports.proxy}", "netrc": str(files.netrc)}
+        everything["variables"] = {name: value.format_map(stand) for name, value in told.variables}
     everything |= dict(told.extra)
     return {key: value for key, value in everything.items() if key not in told.omits}
 

@@ -18,7 +18,7 @@ from btdiag.lab.client import Relay
 from btdiag.lab.control_plane import LabControlPlane
 from btdiag.lab.crashing import Crashing
 from btdiag.lab.dns import DnsServer, Zone
-from btdiag.lab.doors import broken_tls, filtering_names
+from btdiag.lab.doors import broken_tls, filtering_names, refusing_large_hellos
 from btdiag.lab.http import Response
 from btdiag.lab.link import Link
 from btdiag.lab.loadbalancer import LoadBalancer
@@ -106,7 +106,10 @@ class World:
 
     def _told(self, ports: Ports, roles: list[str]) -> dict[str, object]:
         certificate, key = self._certificates.client_files()
-        files = Files(ca=self._certificates.ca_file(), client_cert=certificate, client_key=key)
+        netrc = self._folder / "netrc"
+        if self._plan.told.variables:
+            netrc.write_text(f"machine {HOST} login lab password lab-netrc-password\n", encoding="utf-8")
+        files = Files(ca=self._certificates.ca_file(), client_cert=certificate, client_key=key, netrc=netrc)
         target = describe(self._plan, ports, files, self._addresses)
         if self._plan.told.decided is not None:
             target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
@@ -222,9 +225,17 @@ class World:
                 await self._listeners.listen(sock, server.serve())
             case _, "resets" | "silent" as how:
                 await self._listeners.listen(sock, broken_tls(how))
+            case _, "resets-large":
+                await self._open_filtered(sock, server, contexts.setdefault(tls, self._certificates.context(tls)))
             case _:
                 context = contexts.setdefault(tls, self._certificates.context(tls))
                 await self._listeners.listen(sock, server.serve(), context)
+
+    async def _open_filtered(self, sock: socket.socket, server: HttpServer, context: ssl.SSLContext) -> None:
+        """The TLS server at a port of its own, behind a box that takes no ClientHello of more than one packet."""
+        behind = bound(LOCAL)
+        await self._listeners.listen(behind, server.serve(), context)
+        await self._listeners.listen(sock, refusing_large_hellos(LOCAL, _port(behind)))
 
     async def _open_plain(self, sock: socket.socket, server: HttpServer) -> None:
         match self._plan.balancer.plain:

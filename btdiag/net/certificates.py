@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -33,19 +33,24 @@ Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
 def handshake_of(connection: ssl.SSLObject) -> Handshake:
     """What was agreed on and sent in the handshake of an open connection."""
-    ders = _chain(connection)
-    whole = ders is not None
-    if ders is None:
-        leaf = connection.getpeercert(binary_form=True)
-        ders = [leaf] if leaf else []
+    whole = _chain(connection) is not None
     cipher = connection.cipher()
     return Handshake(
         version=connection.version() or "",
         cipher=cipher[0] if cipher else "",
         alpn=connection.selected_alpn_protocol(),
-        chain=tuple(read for read in map(certificate, ders[:CHAIN_LIMIT]) if read is not None),
+        chain=tuple(read for read in map(certificate, chain_of(connection)) if read is not None),
         whole_chain=whole,
     )
+
+
+def chain_of(connection: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The certificates as sent, in DER, the server's own first; that one alone where this Python shows no more."""
+    ders = _chain(connection)
+    if ders is None:
+        leaf = connection.getpeercert(binary_form=True)
+        ders = [leaf] if leaf else []
+    return tuple(ders[:CHAIN_LIMIT])
 
 
 def _chain(connection: ssl.SSLObject) -> list[bytes] | None:
@@ -75,9 +80,27 @@ def certificate(der: bytes) -> Certificate | None:
             issuer_url=_issuer_url(parsed),
             key=_key(parsed),
             usages=_usages(parsed),
+            permitted=_constraint(parsed, "permitted_subtrees"),
+            excluded=_constraint(parsed, "excluded_subtrees"),
         )
     except Exception:  # the server chooses these bytes, and what the parser raises has no common base
         return None
+
+
+def authority_fault(parsed: x509.Certificate) -> str:
+    """Which rule of RFC 5280 a CA's certificate breaks that OpenSSL's strict verification asks for, in OpenSSL's words;
+    "" for none, and for what is no CA (sections 4.2.1.9, 4.2.1.3 and 4.2.1.2)."""
+    try:
+        constraints = parsed.extensions.get_extension_for_class(x509.BasicConstraints)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension):
+        return ""
+    if not constraints.value.ca:
+        return ""
+    if not constraints.critical:
+        return "Basic Constraints of CA cert not marked critical"
+    if _extension(parsed, x509.KeyUsage) is None:
+        return "CA cert does not include key usage extension"
+    return "" if _extension(parsed, x509.SubjectKeyIdentifier) else "Missing Subject Key Identifier"
 
 
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:
@@ -114,6 +137,12 @@ def _usages(parsed: x509.Certificate) -> tuple[str, ...] | None:
     if usage is None:
         return None
     return tuple(name for name, attribute in _USAGES.items() if getattr(usage, attribute))
+
+
+def _constraint(parsed: x509.Certificate, which: Literal["permitted_subtrees", "excluded_subtrees"]) -> tuple[str, ...]:
+    constraints = _extension(parsed, x509.NameConstraints)
+    trees: list[x509.GeneralName] = (getattr(constraints, which) or []) if constraints else []
+    return tuple(_text(tree.value) for tree in trees[:NAMES_LIMIT] if isinstance(tree, x509.DNSName))
 
 
 def _extension(parsed: x509.Certificate, kind: type[Kind]) -> Kind | None:

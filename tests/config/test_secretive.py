@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from btdiag.config import UsageError, settings, target
 from btdiag.config.options import BY_KEY, OPTIONS, ValueKind
+from btdiag.config.proxies import environment_proxy
 from btdiag.config.secretive import header_parts, proxy_parts
-from btdiag.config.targets import _resolve, _resolvers, environment_proxy
+from btdiag.config.targets import _resolve, _resolvers
 from btdiag.config.values import duration, read, target_name
 from btdiag.core.urls import exempting_entry, quotable, url_parts, without_userinfo
 from btdiag.report.escape import plain

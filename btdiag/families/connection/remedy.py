@@ -29,6 +29,7 @@ class TrustCause(StrEnum):
     UNKNOWN_CA = "unknown CA"
     OLD_STORE = "public CA unknown here"
     WEAK = "too weak"
+    CONSTRAINED = "outside of what its CA may issue for"
     OTHER = "not trusted"
 
 
@@ -64,6 +65,7 @@ ANSWERS = {
     TrustCause.UNKNOWN_CA: "Clients that do not know the issuing CA refuse to connect",
     TrustCause.OLD_STORE: "This machine refuses to connect: it does not know the public CA",
     TrustCause.WEAK: "Clients refuse to connect: the certificate's key or signature is too weak",
+    TrustCause.CONSTRAINED: "Clients refuse to connect: the certificate's CA may not issue for this name",
     TrustCause.OTHER: "Clients refuse to connect: the certificate cannot be verified",
 }
 """What an untrusted certificate means for users, by its cause."""
@@ -80,6 +82,7 @@ _ACTIONS = {
     TrustCause.UNKNOWN_CA: "Let clients trust the private CA, or use a certificate of a public one",
     TrustCause.OLD_STORE: "Update this machine's CA store, or leave --ca and SSL_CERT_FILE out",
     TrustCause.WEAK: "Have the certificate issued again with a key and signature of today",
+    TrustCause.CONSTRAINED: "Have the certificate issued by a CA that may issue for the host, or widen its constraints",
     TrustCause.OTHER: "Replace the certificate by one that OpenSSL verifies",
 }
 
@@ -221,6 +224,14 @@ def _weak(certificate: Certificate | None, target: Target) -> Advice:
     )
 
 
+def _constrained(certificate: Certificate | None, target: Target) -> Advice:
+    return (
+        f"Have the certificate of {target.host} issued by a CA whose name constraints take the name in, or have the "
+        "constrained CA's own certificate issued again with the name among its permitted ones.",
+        (),
+    )
+
+
 def _other(certificate: Certificate | None, target: Target) -> Advice:
     return f"Replace the certificate of {target.host} by one that OpenSSL verifies; the command shows what is sent.", ()
 
@@ -237,5 +248,6 @@ _REMEDIES: dict[TrustCause, Callable[[Certificate | None, Target], Advice]] = {
     TrustCause.UNKNOWN_CA: _unknown_ca,
     TrustCause.OLD_STORE: _store,
     TrustCause.WEAK: _weak,
+    TrustCause.CONSTRAINED: _constrained,
     TrustCause.OTHER: _other,
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from btdiag.core.exchange import Exchange
 from btdiag.core.handshake import Connection
 from btdiag.core.resolution import Resolution
+from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
 from btdiag.core.urls import same_place, url_parts
 
@@ -48,18 +49,6 @@ _HOSTED = ("braintrust.dev", "braintrustapi.com", "public.ecr.aws", "amazonaws.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreTrial:
-    """Whether a trust store of this machine accepts the chain that a host showed: None where the handshake did not get
-    that far. `source` is where the store comes from; `public` tells that it holds Mozilla's list alone."""
-
-    store: str
-    source: str
-    accepts: bool | None
-    detail: str = ""
-    public: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HostTrial:
     """What became of one host. `misled` are addresses that lead nowhere or to this machine; `proxy` is the proxy's URL,
     and `proxy_note` who chose it or why there is none.
@@ -68,7 +57,7 @@ class HostTrial:
     login without a key, `api_get` a GET of the same path after that was stopped, `api_large` the login in a larger
     body; `upgrade` a WebSocket handshake, `telemetry` GET of TELEMETRY. `other` is the connection on the way that was
     not chosen (`other_way` names it), tried after this one was blocked; `stores` who accepts a chain that is of no
-    known public CA.
+    known public CA; `vouched` the CAs in the trusted chains of all hosts, by name.
     """
 
     host: Host
@@ -82,6 +71,7 @@ class HostTrial:
     upgrade: Exchange | None = None
     telemetry: Exchange | None = None
     stores: tuple[StoreTrial, ...] = ()
+    vouched: tuple[str, ...] = ()
     other: Connection | None = None
     other_way: str = ""
     proxy: str = ""

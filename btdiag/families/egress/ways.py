@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from btdiag.config.targets import environment_proxy
+from btdiag.config.proxies import environment_proxy
 from btdiag.core.target import Proxy, Target
 
 

@@ -10,11 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from btdiag.core.client_kinds import JAVASCRIPT, PYTHON
 from btdiag.core.target import Target
 
 NEWEST = (("python", "0.48.1"), ("js", "3.35.0"))
-_PYTHON = frozenset({"python", "py"})
-_JAVASCRIPT = frozenset({"js", "javascript", "typescript", "ts", "node"})
 _REST_SINCE = (0, 35)  # from this version on, Python SDKs ask the data plane's own REST API for all but the login
 
 
@@ -117,7 +116,7 @@ class Sdk:
         """The calls of each flow, in order. Of Java and Go no more is known than that they log in."""
         if self.is_javascript:
             return _LEGACY
-        if self.language not in _PYTHON:
+        if self.language not in PYTHON:
             return _OTHER
         number = tuple(int(part) for part in self.version.split("."))
         return _LEGACY if number < _REST_SINCE else _REST
@@ -125,13 +124,13 @@ class Sdk:
     @property
     def is_javascript(self) -> bool:
         """JavaScript and Python differ in what they take an empty variable for."""
-        return self.language in _JAVASCRIPT
+        return self.language in JAVASCRIPT
 
     @property
     def tries_again(self) -> bool:
         """Whether a login that is answered 429 or 50x, or breaks off, is tried again: Python does (observed with
         0.34.0, 0.36.0 and 0.48.1), JavaScript never (observed with 3.35.0)."""
-        return self.language in _PYTHON
+        return self.language in PYTHON
 
 
 def sdks_of(target: Target) -> tuple[Sdk, ...]:

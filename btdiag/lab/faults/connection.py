@@ -71,9 +71,9 @@ class DemandsClientCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreaksHandshake:
-    """After the ClientHello: a reset, silence, or plain HTTP on the TLS port."""
+    """After the ClientHello, or after a large one alone: a reset; silence; or plain HTTP on the TLS port."""
 
-    how: Literal["resets", "silent", "plain-http"]
+    how: Literal["resets", "silent", "plain-http", "resets-large"]
     addresses: tuple[str, ...] = EVERY_ADDRESS
 
     def apply(self, plan: LabPlan) -> LabPlan:

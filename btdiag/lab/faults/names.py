@@ -49,6 +49,17 @@ class Tells:
 
 
 @dataclass(frozen=True, slots=True)
+class StartsProgramsWith:
+    """The programs of the target's users are started with these variables."""
+
+    variables: tuple[tuple[str, str], ...]
+
+    def apply(self, plan: LabPlan) -> LabPlan:
+        """The plan in which they are set."""
+        return replace(plan, told=replace(plan.told, variables=(*plan.told.variables, *self.variables)))
+
+
+@dataclass(frozen=True, slots=True)
 class Omits:
     """The run is not told these keys of the target."""
 

@@ -12,7 +12,7 @@ from btdiag.lab.faults.connection import (
 from btdiag.lab.faults.http import SkewsClock
 from btdiag.lab.faults.names import ThroughProxy
 from btdiag.lab.plan import LabProxy
-from btdiag.lab.scenario import BEYOND_TCP, BROWSER_TLS, PAGE, PAST_FRONT, Scenario
+from btdiag.lab.scenario import BEYOND_TCP, BROWSER_TLS, PAGE, PAST_FRONT, UNTRUSTED, Scenario
 
 TCP_REFUSED = Scenario(
     name="tcp-refused",
@@ -50,7 +50,7 @@ TLS_EXPIRED = Scenario(
     faults=(ShowsCertificate(kind="expired"),),
     fails=("connection.tls-is-trusted",),
     skips=(
-        BROWSER_TLS,
+        *UNTRUSTED,
         "connection.certificate-is-not-expiring",
     ),
 )
@@ -75,7 +75,7 @@ TLS_NOT_YET_VALID = Scenario(
     summary="The certificate becomes valid the day after tomorrow.",
     faults=(ShowsCertificate(kind="not-yet-valid"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_WRONG_NAME = Scenario(
@@ -83,7 +83,7 @@ TLS_WRONG_NAME = Scenario(
     summary="The certificate is for other host names.",
     faults=(ShowsCertificate(kind="wrong-name"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_SELF_SIGNED = Scenario(
@@ -91,7 +91,7 @@ TLS_SELF_SIGNED = Scenario(
     summary="The certificate has signed itself.",
     faults=(ShowsCertificate(kind="self-signed"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_PLACEHOLDER = Scenario(
@@ -99,7 +99,7 @@ TLS_PLACEHOLDER = Scenario(
     summary="The ingress controller shows its own placeholder, for it has no secret for the host.",
     faults=(ShowsCertificate(kind="placeholder"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_MISSING_INTERMEDIATE = Scenario(
@@ -107,7 +107,7 @@ TLS_MISSING_INTERMEDIATE = Scenario(
     summary="The server forgets to send its intermediate certificate.",
     faults=(ShowsCertificate(kind="missing-intermediate"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_INSPECTED = Scenario(
@@ -115,7 +115,7 @@ TLS_INSPECTED = Scenario(
     summary="A corporate firewall opens TLS and shows a certificate of its own.",
     faults=(ShowsCertificate(kind="inspected"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_UNKNOWN_CA = Scenario(
@@ -123,7 +123,7 @@ TLS_UNKNOWN_CA = Scenario(
     summary="The certificate comes from a private CA that this machine does not know.",
     faults=(ShowsCertificate(kind="unknown-ca"),),
     fails=("connection.tls-is-trusted",),
-    skips=(BROWSER_TLS,),
+    skips=(*UNTRUSTED,),
 )
 
 TLS_OLD_VERSIONS = Scenario(
@@ -243,7 +243,7 @@ PROXY_INTERCEPTS = Scenario(
     fails=("connection.tls-is-trusted",),
     warns=("egress.tls-not-intercepted",),
     skips=(
-        BROWSER_TLS,
+        *UNTRUSTED,
         "egress.required-hosts-reachable",
     ),
 )

@@ -52,7 +52,7 @@ AAAA_DENIED = Scenario(
     name="dns-aaaa-denied",
     summary="The name has IPv4 addresses, and the server says to AAAA questions that the name does not exist.",
     faults=(DnsAnswers(rcode6="NXDOMAIN"),),
-    warns=("dns.resolves",),
+    warns=("dns.resolves", "clients.resolve-the-name"),
 )
 
 AAAA_SERVFAIL = Scenario(

@@ -6,7 +6,7 @@ from btdiag.lab.faults.connection import ShowsCertificate
 from btdiag.lab.faults.http import AnswersWith, Delays
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Told
-from btdiag.lab.scenario import PAGE, Scenario
+from btdiag.lab.scenario import PAGE, UNTRUSTED, Scenario
 
 LOCAL = Told(space="local")
 ASKED = "lna.no-prompt-needed"
@@ -55,7 +55,7 @@ TLS_BROKEN = Scenario(
     summary="Nobody is ever asked, for the browser does not trust the private data plane's certificate.",
     faults=(LOCAL, ShowsCertificate(kind="unknown-ca")),
     fails=("connection.tls-is-trusted",),
-    skips=(REACHES, ASKED, "browser.certificate-is-accepted"),
+    skips=(REACHES, ASKED, *UNTRUSTED),
 )
 
 SLOW = Scenario(

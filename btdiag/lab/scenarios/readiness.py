@@ -14,7 +14,7 @@ from btdiag.lab.faults.http import (
 )
 from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import Backend, Balancer, LabHop
-from btdiag.lab.scenario import BEYOND_CONNECTION, PAST_FRONT, Fault, Scenario
+from btdiag.lab.scenario import BEYOND_CONNECTION, PAST_FRONT, UNTRUSTED, Fault, Scenario
 
 LOGIN = "https://login.lab.example/oauth2/authorize?client_id=lab&redirect_uri=https%3A%2F%2Fapi.lab.example%2Foauth2"
 LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Sign in</form></body></html>"
@@ -325,6 +325,6 @@ CAPTIVE_PORTAL = Scenario(
     ),
     fails=("connection.tls-is-trusted", "readiness.root-answers"),
     warns=("connection.plain-http-redirects",),
-    skips=("browser.certificate-is-accepted", *BEYOND_CONNECTION),
+    skips=(*UNTRUSTED, *BEYOND_CONNECTION),
     passes=PAST_FRONT,
 )

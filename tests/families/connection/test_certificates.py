@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btdiag.net import certificates
-from btdiag.net.certificates import certificate, handshake_of
+from btdiag.net.certificates import authority_fault, certificate, handshake_of
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -127,3 +127,39 @@ def test_without_a_way_to_the_chain_there_is_the_leaf(leaf: bytes | None, count:
 def test_an_endless_chain_is_cut() -> None:
     agreed = handshake_of(cast(ssl.SSLObject, Connected(None, get_unverified_chain=lambda: [der()] * 99)))
     assert len(agreed.chain) == certificates.CHAIN_LIMIT
+
+
+def test_name_constraints_are_read() -> None:
+    limits = x509.NameConstraints([x509.DNSName("corp.test")], [x509.DNSName("x.corp.test")])
+    read = certificate(der(limits))
+    assert read is not None
+    assert (read.permitted, read.excluded) == (("corp.test",), ("x.corp.test",))
+
+
+def signed(critical: bool, *, authority: bool = True, usage: bool = True) -> x509.Certificate:
+    builder = x509.CertificateBuilder().subject_name(NAME).issuer_name(NAME).public_key(KEY.public_key())
+    builder = builder.serial_number(1).not_valid_before(START).not_valid_after(START + datetime.timedelta(days=90))
+    builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=critical)
+    if usage:
+        flags = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
+        signs = x509.KeyUsage(
+            digital_signature=False,
+            key_cert_sign=True,
+            crl_sign=True,
+            encipher_only=False,
+            decipher_only=False,
+            **flags,
+        )
+        builder = builder.add_extension(signs, critical=True)
+    return builder.sign(KEY, hashes.SHA256())
+
+
+NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Corp Root")])
+
+
+def test_which_rule_for_authorities_is_broken() -> None:
+    assert "not marked critical" in authority_fault(signed(False))
+    assert "key usage" in authority_fault(signed(True, usage=False))
+    assert authority_fault(signed(True)) == "Missing Subject Key Identifier"
+    assert authority_fault(signed(False, authority=False)) == ""
+    assert authority_fault(x509.load_der_x509_certificate(der())) == ""

@@ -181,6 +181,31 @@ def test_without_a_proxy_its_check_does_not_apply() -> None:
     assert "NO_PROXY matches" in finding.summary
 
 
+def test_a_direct_way_that_is_closed_beside_a_socks_proxy_is_no_fault() -> None:
+    note = "ALL_PROXY names a SOCKS proxy, which btdiag cannot ask: it goes directly"
+    finding = tcp_connects(table(broken(Trouble.TIMEOUT)), replace(TARGET, proxy_note=note))
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert note in finding.summary
+    assert_actionable(finding)
+    assert (
+        tcp_connects(table(WORKING, broken(Trouble.TIMEOUT)), replace(TARGET, proxy_note=note)).verdict is Verdict.FAIL
+    )
+
+
+def test_a_login_that_was_not_sent_is_asked_for() -> None:
+    finding = proxy_lets_through(table(refused_by_proxy(407)), replace(PROXIED, proxy=replace(PROXY, credentials=None)))
+    assert finding.remedy is not None
+    assert "into the proxy URL (HTTPS_PROXY)" in finding.remedy.text
+
+
+def test_an_entry_that_others_read_is_named() -> None:
+    note = "*.example.com in NO_PROXY exempts it for Go programs alone"
+    finding = proxy_lets_through(table(refused_by_proxy(403)), replace(PROXIED, proxy_note=note))
+    assert note in finding.summary
+    assert finding.remedy is not None
+    assert "write api.example.com there" in finding.remedy.text
+
+
 def refused_by_proxy(status: int, reason: str = "", **headers: str) -> Connection:
     reply = ProxyReply(
         status=status, reason=reason, headers=tuple((name.replace("_", "-"), value) for name, value in headers.items())
@@ -197,7 +222,19 @@ def refused_by_proxy(status: int, reason: str = "", **headers: str) -> Connectio
             "allowed",
         ),
         (refused_by_proxy(403), "answers 403", "NO_PROXY"),
-        (refused_by_proxy(407, "Login", Via="1.1 p"), "407 Login [1.1 p]", "into the proxy URL (HTTPS_PROXY)"),
+        (refused_by_proxy(407, "Login", Via="1.1 p"), "407 Login [1.1 p]", "The login in HTTPS_PROXY was sent"),
+        (refused_by_proxy(407, Proxy_Authenticate="Negotiate, NTLM"), "answers 407", "no Basic login"),
+        (refused_by_proxy(407, Proxy_Authenticate='Negotiate, Basic realm="p"'), "answers 407", "refuses it"),
+        (
+            replace(broken(Trouble.PROTOCOL, Phase.PROXY, "proxy", detail="WRONG_VERSION_NUMBER"), proxied=True),
+            "is asked over TLS, as its URL says, and speaks none",
+            "Write http:// before the proxy's host in HTTPS_PROXY",
+        ),
+        (
+            replace(broken(Trouble.UNTRUSTED, Phase.PROXY, "proxy"), proxied=True),
+            "a certificate of its own that is not trusted here",
+            "trust the CA of the proxy's certificate",
+        ),
         (refused_by_proxy(503, Server="squid"), "503 [squid]", "cannot reach api.example.com:443"),
         (refused_by_proxy(500, X_Squid_Error="ERR_CANNOT_FORWARD 0"), "500", "cannot reach"),
         (refused_by_proxy(302), "302", "page of its own"),

@@ -403,3 +403,37 @@ def test_every_cause_has_a_remedy(cause: TrustCause, known: Certificate | None) 
     remedy = remedy_for(cause, known, replace(TARGET, ca_file=Path("/etc/lab-ca.pem")))
     assert len(remedy.text) > 40
     assert any("openssl s_client" in snippet.code for snippet in remedy.snippets)
+
+
+OLD = authority("CN=Old Root,O=Example Corp", start=-3000 * DAY, end=-400 * DAY)
+
+
+def test_an_expired_certificate_that_is_not_needed_is_a_warning() -> None:
+    sound = connection(certificate(), authority(), OLD)
+    found = certificate_is_not_expiring({"192.0.2.1": sound}, TARGET)
+    assert found.verdict is Verdict.WARN
+    assert "Old Root (Example Corp) along, which expired on 2025-05-11 and is not needed" in found.summary
+    assert len(found.answer) <= 90
+
+
+def test_what_is_needed_and_expires_soon_comes_first() -> None:
+    soon = connection(certificate(end=3 * DAY), authority(), OLD)
+    found = certificate_is_not_expiring({"192.0.2.1": soon}, TARGET)
+    assert "api.example.com" in found.summary
+    assert "expires in 3 days" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"permitted": ("corp.example",)}, "may issue for corp.example alone (name constraints), and it is for"),
+        ({"excluded": ("example.com",)}, "may issue not for example.com (name constraints)"),
+        ({}, "a CA above it may not issue for api.example.com (name constraints)"),
+    ],
+)
+def test_name_constraints_are_told_by_name(limits: dict[str, tuple[str, ...]], words: str) -> None:
+    one = connection(certificate(), replace(authority(), **limits), code=47)
+    found = diagnose(one, HOST)
+    assert found.cause is TrustCause.CONSTRAINED
+    assert words in found.sentence
+    assert tls_is_trusted({"192.0.2.1": one}, TARGET).verdict is Verdict.FAIL

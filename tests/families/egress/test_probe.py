@@ -11,7 +11,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from btdiag.config.targets import environment_proxy
+from btdiag.config.proxies import environment_proxy
 from btdiag.core.measurement import spec_of
 from btdiag.core.target import Mode, Proxy, Resolver, Target
 from btdiag.families.egress.facts import Egress

@@ -13,11 +13,21 @@ import trustme
 
 from btdiag.core.certificate_names import speaks_for
 from btdiag.core.finding import Owner, Verdict
+from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
-from btdiag.families.egress.facts import Egress, Host, StoreTrial
+from btdiag.families.egress.facts import Egress, Host
 from btdiag.families.egress.judge.reach import tls_not_intercepted
-from btdiag.families.egress.judge.trust import acceptance, interceptor, is_doubtful, wants_stores
-from btdiag.families.egress.probe.stores import Stores
+from btdiag.families.egress.judge.reading import read
+from btdiag.families.egress.judge.trust import (
+    acceptance,
+    interceptor,
+    is_doubtful,
+    trusted_authorities,
+    wants_stores,
+)
+from btdiag.families.egress.probe.stores import judged_by
+from btdiag.families.egress.remedy import Block
+from btdiag.net.stores import Stores
 from btdiag.net.wire import Wire
 from tests.families.egress.test_judge import APP, NONE, OWN, SDK, ZSCALER, answered, connected, tried
 from tests.support.serving import route_to, saying, serving
@@ -73,6 +83,26 @@ def test_an_unknown_issuer_of_another_host_stays_in_doubt() -> None:
     assert "TLS inspection, or the host's private CA" in found.summary
 
 
+def test_a_leaf_without_its_intermediate_is_no_inspection() -> None:
+    """The CA that issued it is trusted where it is sent along."""
+    sound = connected(issuer=CORP)
+    assert sound.handshake is not None
+    above = replace(sound.handshake.chain[0], subject=CORP, issuer="CN=Example Corp Root")
+    whole = replace(sound, handshake=replace(sound.handshake, chain=(*sound.handshake.chain, above)))
+    vouched = trusted_authorities((tried(whole, answer=answered()),))
+    assert vouched == (CORP,)
+    alone = tried(connected(issuer=CORP, code=20))
+    assert interceptor(alone) is not None
+    told = replace(alone, vouched=vouched)
+    assert interceptor(told) is None
+    assert not is_doubtful(told)
+    reading = read(told)
+    assert (reading.block, reading.owner) == (Block.UNTRUSTED, Owner.CERTIFICATES)
+    assert "an intermediate is missing" in reading.detail
+    other = tried(connected(issuer="CN=Another Gateway CA", code=20))
+    assert interceptor(replace(other, vouched=vouched)) is not None
+
+
 def test_the_stores_are_told_one_by_one() -> None:
     trial = replace(tried(connected(issuer=ZSCALER), answer=answered()), stores=(SYSTEM, CERTIFI, NODE))
     found = tls_not_intercepted(Egress(trials=(trial,)), NONE, SDK)
@@ -123,7 +153,7 @@ def judged(environment: dict[str, str], issuer: trustme.CA) -> dict[str, StoreTr
     async def run() -> dict[str, StoreTrial]:
         async with serving(saying(), context=context) as port:
             target = Target(url="https://a.example", scheme="https", host="a.example", port=port)
-            found = await Stores(environment).judge(route_to(port), Wire(target, user_agent="btdiag/test"))
+            found = await judged_by(Stores(environment), route_to(port), Wire(target, user_agent="btdiag/test"))
             return {store.store: store for store in found}
 
     return asyncio.run(run())
@@ -137,7 +167,7 @@ def fake_node(folder: Path, pem: Path) -> str:
     return str(folder)
 
 
-def test_each_store_judges_by_a_handshake_of_its_own(tmp_path: Path) -> None:
+def test_each_store_judges_the_chain_that_is_sent(tmp_path: Path) -> None:
     issuer, other = trustme.CA(), trustme.CA()
     issuer.cert_pem.write_to_path(tmp_path / "ca.pem")
     other.cert_pem.write_to_path(tmp_path / "other.pem")

@@ -10,9 +10,16 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snipp
 from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
-from btdiag.families.connection.judge.reach import blocked, demands_certificate, every, phases, share_of
+from btdiag.families.connection.judge.lax import is_refused_by_openssl, refused_by_openssl, whom_it_hurts
+from btdiag.families.connection.judge.reach import (
+    NO_TLS_RECORD,
+    blocked,
+    demands_certificate,
+    every,
+    phases,
+    share_of,
+)
 
-_NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
 MODERN = frozenset({"TLS 1.2", "TLS 1.3"})
 
 
@@ -88,6 +95,8 @@ def _whom_it_hurts(one: Connection, broken: int, of: int) -> str:
         return f"{whom}: the server demands a client certificate"
     if speaks_plain(one, failure):
         return f"{whom}: the port speaks plain HTTP, no TLS"
+    if is_refused_by_openssl(one):
+        return whom_it_hurts(failure.detail if failure else "")
     return f"{whom} from here: the TLS handshake breaks off"
 
 
@@ -117,6 +126,8 @@ def explain_handshake(one: Connection, target: Target) -> tuple[str, str, str]:
             "correct scheme and port of the URL.",
             Owner.LOAD_BALANCER,
         )
+    if one.lax is not None and is_refused_by_openssl(one) and one.without_sni != "succeeded":
+        return refused_by_openssl(detail, one.lax)
     if one.without_sni == "succeeded":
         return (
             f'it ends with "{detail}" when the server name {target.host} is sent, and succeeds without a server name',
@@ -147,7 +158,7 @@ def speaks_plain(one: Connection, failure: Failure | None) -> bool:
     in the handshake was no TLS record at all."""
     if one.plain_status is None:
         return False
-    return one.plain_status != 400 or (failure is not None and failure.detail in _NO_TLS_RECORD)
+    return one.plain_status != 400 or (failure is not None and failure.detail in NO_TLS_RECORD)
 
 
 def is_alert(failure: Failure | None) -> bool:

@@ -12,6 +12,8 @@ from btdiag.core.handshake import Connection, got_furthest
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
 
+NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
+"""OpenSSL's words for what came back in a handshake and is no TLS."""
 _NO_ROUTE = frozenset({101, 51, 10051})  # ENETUNREACH on Linux, macOS and Windows
 
 _ACTION_IPV6 = "Make IPv6 work, or remove the AAAA records until it does"
@@ -51,9 +53,32 @@ def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: 
         return Finding(verdict=Verdict.SKIP, summary=summary, because="dns.addresses-are-usable")
     if not blamed:
         return _tcp_works(direct, unroutable, target)
+    if "SOCKS" in target.proxy_note and len(blamed) == len(direct):
+        return _by_socks(blamed, direct, target)
     if all(failure.trouble is Trouble.LOCAL for failure in blamed.values()):
         return _local_trouble(blamed, direct)
     return _tcp_fails(blamed, direct, target)
+
+
+def _by_socks(blamed: Mapping[str, Failure], direct: Mapping[str, Connection], target: Target) -> Finding:
+    """Where programs are to go through a SOCKS proxy, a direct way that is closed is no fault."""
+    said = "; ".join(f"{label}: {failure.detail}" for label, failure in blamed.items())
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"no address takes a TCP connection from here ({said}), and {target.proxy_note}: whether programs get "
+        "through by that proxy this run cannot tell",
+        hop=HopName.CLIENT,
+        owner=Owner.CLIENT,
+        expected="an HTTP proxy, or a direct way",
+        seen=said,
+        evidence=(phases(direct),),
+        remedy=Remedy(
+            text=f"Try curl -v {target.url_for('/')}, which speaks SOCKS. For btdiag name an HTTP proxy on the same "
+            "way with --proxy, or start it where the way is direct.",
+            action="Name an HTTP proxy with --proxy, or run btdiag where the way is direct",
+        ),
+        sources=("curl(1)", "RFC 1928"),
+    )
 
 
 def lacks_route(label: str, failure: Failure) -> bool:

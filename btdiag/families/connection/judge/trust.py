@@ -33,6 +33,7 @@ EXPIRED, NOT_YET, _SELF_SIGNED, _SELF_SIGNED_ROOT = 10, 9, 18, 19
 _NO_ISSUER = frozenset({2, 20, 21, 27})
 _NAME = frozenset({62, 63, 64})
 _WEAK = frozenset({66, 67, 68})
+_CONSTRAINED = frozenset({47, 48})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,27 @@ def _by_error(connection: Connection, host: str) -> Diagnosis:
         if not speaks_for(leaf.names, host):  # OpenSSL stops at the chain: the name was not looked at
             return _wrong_name(leaf, host, f", and its issuer {short_name(leaf.issuer)} is not trusted here")
         return _unknown_issuer(connection, leaf)
+    if code in _CONSTRAINED:
+        return _constrained(connection, leaf)
     said = connection.distrust.message if connection.distrust else ""
+    if code in _WEAK and leaf.key:
+        said += f" (the server's own has {leaf.key})"
     return Diagnosis(cause=TrustCause.WEAK if code in _WEAK else TrustCause.OTHER, sentence=said, certificate=leaf)
+
+
+def _constrained(connection: Connection, leaf: Certificate) -> Diagnosis:
+    """RFC 5280 section 4.2.1.10. The CA with the constraint may be the root, which servers do not send."""
+    chain = connection.handshake.chain if connection.handshake else ()
+    culprit = next((entry for entry in chain if entry.permitted or entry.excluded), None)
+    names = ", ".join(leaf.names[:8])
+    if culprit is None:
+        sentence = f"a CA above it may not issue for {names} (name constraints)"
+        return Diagnosis(cause=TrustCause.CONSTRAINED, sentence=sentence, certificate=leaf)
+    only = f"for {', '.join(culprit.permitted[:8])} alone" if culprit.permitted else ""
+    never = f"not for {', '.join(culprit.excluded[:8])}" if culprit.excluded else ""
+    may = " and ".join(part for part in (only, never) if part)
+    sentence = f"its CA {short_name(culprit.subject)} may issue {may} (name constraints), and it is for {names}"
+    return Diagnosis(cause=TrustCause.CONSTRAINED, sentence=sentence, certificate=culprit)
 
 
 def _all_names(connection: Connection) -> list[str]:

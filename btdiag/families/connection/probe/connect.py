@@ -13,13 +13,19 @@ from datetime import UTC, datetime
 
 from btdiag.core.address import parse
 from btdiag.core.exchange import Phase, Trouble
-from btdiag.core.handshake import Connection, Distrust, ProxyReply
+from btdiag.core.handshake import Connection, Distrust, Handshake, ProxyReply
 from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, measurement
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
 from btdiag.core.urls import bracketed
 from btdiag.families.connection.judge.reach import excused_by_family, lacks_route
-from btdiag.families.connection.probe.tls_versions import VERSION_NAMES, asks_certificate, speaks_tls, version_context
+from btdiag.families.connection.probe.tls_versions import (
+    VERSION_NAMES,
+    asks_certificate,
+    lax_context,
+    speaks_tls,
+    version_context,
+)
 from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
 from btdiag.net.deadline import in_time
@@ -141,14 +147,16 @@ async def _plain(route: Route, wire: Wire, target: Target, now: datetime) -> Con
 
 
 async def _second_look(made: Connection, route: Route, wire: Wire, target: Target) -> Connection:
-    """What the failed handshake leaves open: does the port speak plain HTTP, refuse the name, or know old TLS only?"""
+    """What the failed handshake leaves open: does the port speak plain HTTP, refuse the name, know old TLS only, or
+    offer what OpenSSL refuses by itself?"""
     trouble = made.failure.trouble if made.failure else None
     if trouble not in _QUESTIONABLE:
         return made
-    plain, nameless, outdated, asks, hangs_up = await asyncio.gather(
+    plain, nameless, outdated, lax, asks, hangs_up = await asyncio.gather(
         _plain_status(wire, route, target),
         _without_sni(wire, route, target),
         _outdated(wire, route, target),
+        _lax(wire, route, target),
         asks_certificate(wire, route, SECOND_LOOK),
         _hangs_up(wire, route),
     )
@@ -157,6 +165,7 @@ async def _second_look(made: Connection, route: Route, wire: Wire, target: Targe
         plain_status=plain,
         without_sni=nameless,
         outdated=outdated,
+        lax=lax,
         asks_certificate=asks,
         hangs_up=hangs_up,
     )
@@ -210,6 +219,17 @@ async def _outdated(wire: Wire, route: Route, target: Target) -> str:
     version = VERSION_NAMES.get(stream.ssl_object.version() or "", "") if stream.ssl_object else ""
     await stream.close()
     return version
+
+
+async def _lax(wire: Wire, route: Route, target: Target) -> Handshake | None:
+    """What is agreed on where OpenSSL refuses nothing."""
+    try:
+        stream = await wire.dial(route, tls=True, context=lax_context(target), timeout=SECOND_LOOK)
+    except (DialError, OSError):
+        return None
+    agreed = handshake_of(stream.ssl_object) if stream.ssl_object else None
+    await stream.close()
+    return agreed
 
 
 def _unmade(route: Route, error: DialError, now: datetime) -> Connection:

@@ -24,6 +24,7 @@ _VERSIONS = {
 }
 VERSION_NAMES = {"TLSv1": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 _OLD = frozenset({"TLS 1.0", "TLS 1.1"})
+_LEGACY = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python 3.11 has no name for
 _HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13  # content type and message type in RFC 8446 appendix B
 
 
@@ -112,6 +113,15 @@ async def asks_certificate(wire: Wire, route: Route, timeout: float) -> bool:
     with contextlib.suppress(DialError):
         await (await wire.dial(route, tls=True, context=context, timeout=timeout)).close()
     return _CERTIFICATE_REQUEST in seen
+
+
+def lax_context(target: Target) -> ssl.SSLContext:
+    """A context that takes all that OpenSSL can: every suite and key size, signatures with SHA-1, servers without
+    secure renegotiation (RFC 5746). It trusts every certificate, and nothing but the handshake is made with it."""
+    context = version_context("TLS 1.2", "TLS 1.3", target)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.options |= ssl.OP_LEGACY_SERVER_CONNECT if hasattr(ssl, "OP_LEGACY_SERVER_CONNECT") else _LEGACY
+    return context
 
 
 def version_context(oldest: str, newest: str, target: Target) -> ssl.SSLContext:

@@ -12,8 +12,9 @@ from btdiag.core import evidence
 from btdiag.core.certificate_names import inspection_vendor, is_public_ca, short_name, speaks_for
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
+from btdiag.core.stores import StoreTrial
 from btdiag.families.connection.judge.trust import EXPIRED, NOT_YET, chains, top_of_chain
-from btdiag.families.egress.facts import HostTrial, StoreTrial
+from btdiag.families.egress.facts import HostTrial
 
 SOURCES = (
     "https://www.braintrust.dev/docs (SSL certificate verification behind a proxy)",
@@ -58,10 +59,23 @@ def is_of_no_public_ca(one: Connection, trial: HostTrial) -> bool:
     if one.distrust is not None and one.distrust.code in {EXPIRED, NOT_YET}:
         return False
     top = top_of_chain(one.handshake.chain)
-    if is_public_ca(top.issuer) or leaf.issuer_url:
+    if is_public_ca(top.issuer) or leaf.issuer_url or _lacks_intermediate(one, trial):
         return False
     public = [store.accepts for store in trial.stores if store.public and store.accepts is not None]
     return not any(public) if public else one.distrust is not None
+
+
+def _lacks_intermediate(one: Connection, trial: HostTrial) -> bool:
+    """Whether the host sends its certificate alone, and the CA that issued it is one that others send along and that is
+    trusted there: the host leaves its intermediate out."""
+    chain = one.handshake.chain if one.handshake else ()
+    return len(chain) == 1 and chain[0].issuer in trial.vouched
+
+
+def trusted_authorities(trials: Sequence[HostTrial]) -> tuple[str, ...]:
+    """The names of the CAs in the chains that this run trusts."""
+    seen = [one for trial in trials for one in trial.connections if one.distrust is None and one.handshake is not None]
+    return tuple(dict.fromkeys(entry.subject for one in seen if one.handshake for entry in one.handshake.chain[1:]))
 
 
 def wants_stores(trial: HostTrial) -> bool:

@@ -23,13 +23,14 @@ from btdiag.families.connection.probe.connect import connect, connection
 from btdiag.families.dns.judge.addresses import misleading, unusable
 from btdiag.families.egress.facts import LARGER, TELEMETRY, Egress, Host, HostTrial, hosts
 from btdiag.families.egress.judge.answers import is_stopped
-from btdiag.families.egress.judge.trust import wants_stores
+from btdiag.families.egress.judge.trust import trusted_authorities, wants_stores
 from btdiag.families.egress.plan import planned
-from btdiag.families.egress.probe.stores import Stores
+from btdiag.families.egress.probe.stores import judged_by
 from btdiag.families.egress.ways import exempted_from, proxy_for
 from btdiag.families.sdk.needs import LOGIN
 from btdiag.net.limits import EGRESS_ANSWER
 from btdiag.net.names import resolve
+from btdiag.net.stores import Stores
 from btdiag.net.streams import DialError
 from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
@@ -51,7 +52,9 @@ async def egress(target: Target, wire: Wire) -> Egress:
     stores = Stores({} if target.lab_scenario is not None else os.environ)
     contexts = Contexts(target)  # one for all hosts: loading a trust store takes 20 ms
     trials = (_trial(host, target, wire, contexts, stores) for host in hosts(target))
-    return Egress(trials=tuple(await asyncio.gather(*trials)))
+    done = await asyncio.gather(*trials)
+    vouched = trusted_authorities(done)
+    return Egress(trials=tuple(replace(trial, vouched=vouched) for trial in done))
 
 
 async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, stores: Stores) -> HostTrial:
@@ -72,7 +75,7 @@ async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, sto
     trial = await _asked(trial, _best(routes, trial.connections), there, own)
     if wants_stores(trial) and (target.lab_scenario is None or _untrusted(trial)):
         spoken = next(route for route, one in zip(routes, trial.connections, strict=True) if one.handshake)
-        trial = replace(trial, stores=await stores.judge(spoken, own))
+        trial = replace(trial, stores=await judged_by(stores, spoken, own))
     return trial
 
 

@@ -1,0 +1,1 @@
+"""What the facts mean for each client: pure."""
