@@ -12,7 +12,7 @@ from btdiag.lab.faults.connection import (
 from btdiag.lab.faults.http import SkewsClock
 from btdiag.lab.faults.names import ThroughProxy
 from btdiag.lab.plan import LabProxy
-from btdiag.lab.scenario import BEYOND_TCP, BROWSER_TLS, PAGE, PAST_FRONT, UNTRUSTED, Scenario
+from btdiag.lab.scenario import BEYOND_TCP, PAGE, PAST_FRONT, UNTRUSTED, Scenario
 
 TCP_REFUSED = Scenario(
     name="tcp-refused",
