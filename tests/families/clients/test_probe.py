@@ -186,7 +186,7 @@ def test_a_ca_by_variable_is_given_to_those_alone_who_read_it(tmp_path: Path) ->
     ],
 )
 def test_strict_rules(tmp_path: Path, kind: dict[str, bool], words: str) -> None:
-    (store,) = trials_of(tmp_path, {}, **kind).stores
+    (store,) = trials_of(tmp_path, {}, sdks=(), **kind).stores
     assert store.accepts is True
     assert store.strict == words
 
@@ -322,7 +322,7 @@ def test_padding_makes_a_client_hello_of_that_very_size() -> None:
 
 
 def stores(environment: Mapping[str, str], ders: tuple[bytes, ...], assumed: Path | None = None) -> list[StoreTrial]:
-    return list(asyncio.run(Stores(environment, assumed, ClientKind).judge(ders)))
+    return list(asyncio.run(Stores(environment, assumed, tuple(ClientKind)).judge(ders)))
 
 
 def test_every_variable_has_its_readers(tmp_path: Path) -> None:

@@ -431,7 +431,7 @@ def test_what_is_needed_and_expires_soon_comes_first() -> None:
         ({}, "a CA above it may not issue for api.example.com (name constraints)"),
     ],
 )
-def test_name_constraints_are_told_by_name(limits: dict[str, tuple[str, ...]], words: str) -> None:
+def test_name_constraints_are_told_by_name(limits: dict[str, Any], words: str) -> None:
     one = connection(certificate(), replace(authority(), **limits), code=47)
     found = diagnose(one, HOST)
     assert found.cause is TrustCause.CONSTRAINED
