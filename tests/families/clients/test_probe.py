@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 
 from btdiag.core.client_kinds import ClientKind
 from btdiag.core.handshake import Connection
@@ -22,7 +24,7 @@ from btdiag.families.clients.probe.handshakes import HELLO_SIZE, chain_trials, l
 from btdiag.families.clients.probe.surroundings import environment_of, surroundings
 from btdiag.families.clients.probe.ways import client_ways
 from btdiag.families.connection.probe.connect import connection
-from btdiag.net.hello import client_hello
+from btdiag.net.hello import answers_hello, client_hello
 from btdiag.net.stores import Stores
 from btdiag.net.wire import Wire
 from tests.families.clients.authorities import chain
@@ -232,27 +234,32 @@ def test_where_nothing_connects_that_is_the_cause() -> None:
     assert caught.value.by == "connection.tcp-connects"
 
 
+def boxed(behind: int, limit: int) -> Handler:
+    """A box before a TLS server that resets ClientHellos above `limit` bytes."""
+
+    async def box(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(5)
+        record = head + await reader.readexactly(int.from_bytes(head[3:5], "big"))
+        if len(record) > limit:
+            writer.transport.abort()
+            return
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", behind)
+        far_writer.write(record)
+        try:
+            await asyncio.gather(copied(reader, far_writer), copied(far_reader, writer))
+        finally:
+            far_writer.close()
+
+    return box
+
+
 def hello_to(tmp_path: Path, limit: int, *, dead_later: bool = False) -> LargeHello:
-    """A TLS server behind a box that resets ClientHellos above `limit` bytes."""
+    """What is measured of a TLS server behind such a box."""
     made = chain(HOST)
 
     async def run() -> LargeHello:
         async with serving(OK, context=made.server(tmp_path)) as behind:
-
-            async def box(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                head = await reader.readexactly(5)
-                record = head + await reader.readexactly(int.from_bytes(head[3:5], "big"))
-                if len(record) > limit:
-                    writer.transport.abort()
-                    return
-                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", behind)
-                far_writer.write(record)
-                try:
-                    await asyncio.gather(copied(reader, far_writer), copied(far_reader, writer))
-                finally:
-                    far_writer.close()
-
-            async with serving(box) as port:
+            async with serving(boxed(behind, limit)) as port:
                 there = target({}, port, ca_file=made.root_file(tmp_path))
                 connections, wire = await measured(there, port)
                 if not dead_later:
@@ -354,3 +361,33 @@ def test_what_cannot_be_loaded_is_not_told(tmp_path: Path) -> None:
     elsewhere = {"SSL_CERT_FILE": "/none", "SSL_CERT_DIR": "/none", "PATH": ""}
     system = next(one for one in stores(elsewhere, made.ders) if one.store == "the system's store")
     assert "keeps its CAs elsewhere" in system.detail
+
+
+def post_quantum_hello() -> bytes:
+    """What OpenSSL from 3.5 on sends by itself: with a key of X25519MLKEM768."""
+    connection = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
+    connection.set_tlsext_host_name(HOST.encode())
+    connection.set_connect_state()
+    with contextlib.suppress(SSL.WantReadError):
+        connection.do_handshake()
+    return connection.bio_read(65536)
+
+
+def test_a_padded_hello_meets_what_a_post_quantum_one_meets(tmp_path: Path) -> None:
+    """By a box that resets what does not fit into one packet, and by a TLS server."""
+    made, real = chain(HOST), post_quantum_hello()
+    assert len(real) > 1_460, "cryptography is built with an OpenSSL before 3.5"
+
+    async def answered(hello: bytes, limit: int) -> bool:
+        async with serving(OK, context=made.server(tmp_path)) as behind, serving(boxed(behind, limit)) as port:
+            stream = await Wire(target({}, port), user_agent="btdiag/test").dial(route_to(port), tls=False)
+            try:
+                return (await answers_hello(stream, hello))[0]
+            except (OSError, EOFError):
+                return False
+            finally:
+                await stream.close()
+
+    for limit, through in ((1_460, False), (16_384, True)):
+        for hello in (real, client_hello(HOST, HELLO_SIZE)):
+            assert asyncio.run(answered(hello, limit)) is through
