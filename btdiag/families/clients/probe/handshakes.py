@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from btdiag.core.exchange import Phase
-from btdiag.core.handshake import Connection
+from btdiag.core.handshake import Connection, got_furthest
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown, measurement
 from btdiag.core.target import Route, Target
 from btdiag.families.clients.facts import ChainTrials, HelloTry, LargeHello
 from btdiag.families.clients.plan import declared
 from btdiag.families.clients.probe.surroundings import environment_of
-from btdiag.families.connection.judge.reach import got_furthest
 from btdiag.net.certificates import chain_of
 from btdiag.net.failures import EXPECTED, failure_of
 from btdiag.net.hello import answers_hello, client_hello
