@@ -170,9 +170,9 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def splice(near: Streams, far: Streams) -> None:
-    """Copy both ways until either side ends."""
-    copies: list[Awaitable[None]] = [_copy(near[0], far[1]), _copy(far[0], near[1])]
+async def splice(near: Streams, far: Streams, idle: float | None = None) -> None:
+    """Copy both ways until either side ends, or nothing came from the far one for `idle` seconds."""
+    copies: list[Awaitable[None]] = [_copy(near[0], far[1]), _copy(far[0], near[1], idle)]
     tasks = [asyncio.ensure_future(copy) for copy in copies]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -182,9 +182,9 @@ async def splice(near: Streams, far: Streams) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while piece := await source.read(CHUNK):
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, idle: float | None = None) -> None:
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        while piece := await asyncio.wait_for(source.read(CHUNK), idle):
             sink.write(piece)
             await sink.drain()
 

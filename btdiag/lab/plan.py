@@ -193,13 +193,14 @@ class App:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabProxy:
     """The forward proxy. `denies` is the status it answers CONNECT with, to all hosts or to `denied_hosts`;
-    `intercepts` makes it open TLS itself."""
+    `intercepts` makes it open TLS itself; `cuts_idle_after` is how long (seconds) a tunnel may be idle."""
 
     denies: int | None = None
     denied_hosts: tuple[str, ...] = ()
     credentials: str | None = None
     intercepts: bool = False
     down: bool = False
+    cuts_idle_after: float | None = None
 
     def apply(self, plan: LabPlan) -> LabPlan:
         """The plan with this forward proxy."""

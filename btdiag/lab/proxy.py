@@ -66,7 +66,7 @@ class ForwardProxy:
         try:
             if self.plan.intercepts:
                 await writer.start_tls(self.impostor(host))
-            await splice((reader, writer), far)
+            await splice((reader, writer), far, self.plan.cuts_idle_after)
         finally:
             far[1].close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import sys
 from collections.abc import Sequence
 
@@ -24,8 +25,9 @@ _TCP_INFO_UNACKED = 24  # offset of tcpi_unacked (u32) in Linux's struct tcp_inf
 
 
 class TimedConnection(asyncio.Protocol):
-    """One HTTP/1.1 connection. `closed_at` is when the peer ended it, None while it is open; `fin` and `rst` say how.
-    The future `answered` is done when the header of an answer is there, `gone` when the connection is over."""
+    """One HTTP/1.1 connection. `closed_at` is when the peer ended it, None while it is open; `fin` and `rst` say how,
+    and `goodbye` whether TLS was ended first, by close_notify (RFC 8446 section 6.1): None without TLS, or while it is
+    open. The future `answered` is done when the header of an answer is there, `gone` when the connection is over."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -35,6 +37,7 @@ class TimedConnection(asyncio.Protocol):
         self.closed_at: float | None = None
         self.fin = False
         self.rst = False
+        self.goodbye: bool | None = None
         self.status: int | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
         self.gone = self.loop.create_future()
@@ -73,6 +76,7 @@ class TimedConnection(asyncio.Protocol):
     def _ended(self) -> None:
         if self.closed_at is None:
             self.closed_at = self.loop.time()
+            self.goodbye = _said_goodbye(self.stream.ssl_object) if self.stream.ssl_object else None
         for future in (self.gone, self.answered):
             if not future.done():
                 future.set_result(None)
@@ -189,6 +193,16 @@ class TimedConnection(asyncio.Protocol):
     async def close(self) -> None:
         """Close, politely first."""
         await self.stream.close()
+
+
+def _said_goodbye(tls: ssl.SSLObject) -> bool:
+    """Whether OpenSSL has got a close_notify, which asyncio does not tell from a bare FIN."""
+    try:
+        return not tls.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _rounded(later: float | None, earlier: float | None) -> float | None:

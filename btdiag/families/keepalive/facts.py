@@ -24,18 +24,22 @@ class Fate(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldConnection:
     """One idle connection. `age_s`: since its last answer, at its end or when it was used again. `unacknowledged`: our
-    request never reached the peer's TCP (None: the system does not tell)."""
+    request never reached the peer's TCP (None: the system does not tell). `goodbye`: TLS was ended before the
+    connection was, by close_notify (None: no TLS, or used again)."""
 
     fate: Fate
     age_s: float
     unacknowledged: bool | None = None
+    goodbye: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontIdle:
     """Idle connections to the load balancer at one address. `waited_s` is the age up to which they were held;
     `keeps_alive` False: every answer ended its connection, `announced` then tells if it said so; `hint_s` is the
-    timeout of its Keep-Alive header; `fresh_answered`: a new connection was answered at the end."""
+    timeout of its Keep-Alive header; `fresh_answered`: a new connection was answered at the end. `says_goodbye`: the
+    load balancer ends TLS by close_notify where it is asked to close (looked at where idle ones ended without, through
+    a proxy)."""
 
     label: str
     waited_s: float
@@ -44,6 +48,7 @@ class FrontIdle:
     held: tuple[HeldConnection, ...]
     hint_s: float | None = None
     fresh_answered: bool | None = None
+    says_goodbye: bool | None = None
 
     def ages(self, *fates: Fate) -> tuple[float, ...]:
         """The ages of the connections that had one of these fates, in order."""

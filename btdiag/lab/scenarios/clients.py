@@ -76,10 +76,3 @@ NO_PROXY_BY_BLANKS = Scenario(
     ),
     fails=(WAY,),
 )
-
-QUOTED_PROXY = Scenario(
-    name="clients-quoted-proxy",
-    summary="HTTPS_PROXY has quotes in its value, as env files leave them.",
-    faults=(StartsProgramsWith((("HTTPS_PROXY", '"http://{proxy}"'),)),),
-    warns=(VARIABLES,),
-)

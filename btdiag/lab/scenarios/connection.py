@@ -248,6 +248,13 @@ PROXY_INTERCEPTS = Scenario(
     ),
 )
 
+PROXY_CUTS_IDLE = Scenario(
+    name="proxy-cuts-idle",
+    summary="The proxy ends tunnels that are idle for 4.5 seconds, before pooled connections are given up.",
+    faults=(ThroughProxy(), LabProxy(cuts_idle_after=4.5)),
+    warns=("keepalive.front-idle-timeout-suffices",),
+)
+
 PROXY_DEAD = Scenario(
     name="proxy-dead",
     summary="The proxy's port refuses connections.",

@@ -27,7 +27,7 @@ from btdiag.families.connection.probe.connect import connection
 from btdiag.net.hello import answers_hello, client_hello
 from btdiag.net.stores import Stores
 from btdiag.net.wire import Wire
-from tests.families.clients.authorities import chain
+from tests.families.clients.authorities import Chain, chain
 from tests.support.serving import Handler, resetting, route_to, saying, serving
 
 HOST = "api.corp.test"
@@ -145,9 +145,9 @@ def trials_of(
     *,
     given: bool = True,
     sdks: tuple[tuple[str, str], ...] = (),
-    **kind: bool,
+    made: Chain | None = None,
 ) -> ChainTrials:
-    made = chain(HOST, **kind)
+    made = made or chain(HOST)
     root = made.root_file(folder)
 
     async def run() -> ChainTrials:
@@ -181,14 +181,14 @@ def test_a_ca_by_variable_is_given_to_those_alone_who_read_it(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("made", "words"),
     [
-        ({"identifier": False}, "Missing Authority Key Identifier"),
-        ({"critical": False}, "Basic Constraints of CA cert not marked critical"),
+        (chain(HOST, identifier=False), "Missing Authority Key Identifier"),
+        (chain(HOST, critical=False), "Basic Constraints of CA cert not marked critical"),
     ],
 )
-def test_strict_rules(tmp_path: Path, kind: dict[str, bool], words: str) -> None:
-    (store,) = trials_of(tmp_path, {}, sdks=(), **kind).stores
+def test_strict_rules(tmp_path: Path, made: Chain, words: str) -> None:
+    (store,) = trials_of(tmp_path, {}, made=made).stores
     assert store.accepts is True
     assert store.strict == words
 

@@ -424,15 +424,18 @@ def test_what_is_needed_and_expires_soon_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "words"),
+    ("above", "words"),
     [
-        ({"permitted": ("corp.example",)}, "may issue for corp.example alone (name constraints), and it is for"),
-        ({"excluded": ("example.com",)}, "may issue not for example.com (name constraints)"),
-        ({}, "a CA above it may not issue for api.example.com (name constraints)"),
+        (
+            replace(authority(), permitted=("corp.example",)),
+            "may issue for corp.example alone (name constraints), and it is for",
+        ),
+        (replace(authority(), excluded=("example.com",)), "may issue not for example.com (name constraints)"),
+        (authority(), "a CA above it may not issue for api.example.com (name constraints)"),
     ],
 )
-def test_name_constraints_are_told_by_name(limits: dict[str, Any], words: str) -> None:
-    one = connection(certificate(), replace(authority(), **limits), code=47)
+def test_name_constraints_are_told_by_name(above: Certificate, words: str) -> None:
+    one = connection(certificate(), above, code=47)
     found = diagnose(one, HOST)
     assert found.cause is TrustCause.CONSTRAINED
     assert words in found.sentence

@@ -33,6 +33,14 @@ _FRONT_REMEDY = Remedy(
         ),
     ),
 )
+_PROXY_REMEDY = Remedy(
+    text=f"Raise the proxy's idle timeout for tunnels (CONNECT) above {POOL_IDLE_S:g} s; 60 s is common. Where it "
+    "cannot be raised, let clients keep idle connections for less time.",
+    snippets=(
+        Snippet(product="tinyproxy", code="Timeout 600"),
+        Snippet(product="HAProxy", code="timeout tunnel 600s"),
+    ),
+)
 _DROP_REMEDY = Remedy(
     text="Let what forgets the connections (NAT gateway, firewall, cloud load balancer) send RST, or raise its idle "
     "timeout; until then let the load balancer close idle connections earlier, and have clients send TCP keep-alives.",
@@ -115,17 +123,28 @@ def _ages(ages: Sequence[float]) -> str:
     return f"{low:.2f} s" if high - low < 0.1 else f"{low:.2f} to {high:.2f} s"
 
 
+def cut_by_proxy(front: FrontIdle) -> bool:
+    """Whether it is the proxy that ends idle tunnels: they end without close_notify, by which the load balancer ends
+    TLS on the same way (RFC 8446 section 6.1)."""
+    ended = [one for one in front.held if one.fate in {Fate.FIN, Fate.RST}]
+    return front.says_goodbye is True and bool(ended) and all(one.goodbye is False for one in ended)
+
+
 def _bad(verdict: Verdict, front: FrontIdle, summary: str, answer: str) -> Finding:
+    proxy = cut_by_proxy(front)
+    if proxy:
+        summary += ": it is the proxy that does, for TLS is not ended first, as it is where the load balancer closes"
+        answer = answer.replace("The load balancer", "The proxy")
     return Finding(
         verdict=verdict,
         summary=summary,
         answer=answer,
-        hop=HopName.LOAD_BALANCER,
-        owner=Owner.LOAD_BALANCER,
+        hop=HopName.PROXY if proxy else HopName.LOAD_BALANCER,
+        owner=Owner.PROXY if proxy else Owner.LOAD_BALANCER,
         expected=f"idle connections stay open for more than {POOL_IDLE_S:g} s and end with FIN",
         seen=", ".join(f"{one.fate.value} at {one.age_s:.2f} s" for one in front.held) or "closed at once",
         evidence=(_held(front),),
-        remedy=_FRONT_REMEDY,
+        remedy=_PROXY_REMEDY if proxy else _FRONT_REMEDY,
         sources=SOURCES,
     )
 

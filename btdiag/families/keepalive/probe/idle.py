@@ -22,6 +22,7 @@ from btdiag.families.keepalive.facts import (
 )
 from btdiag.families.keepalive.order import contradiction_s
 from btdiag.families.keepalive.plan import BEYOND_S, expected_keepalive, front_wait
+from btdiag.families.keepalive.probe.leave import idle_time, leave, says_goodbye
 from btdiag.families.keepalive.probe.volleys import HUNG_S
 from btdiag.net.endpoint import BACKEND_AGREES, backend_way
 from btdiag.net.streams import DialError
@@ -63,13 +64,6 @@ async def open_and_ask(
         await close_all(opened)
         raise
     return opened
-
-
-def idle_time(connection: TimedConnection) -> float | None:
-    """Seconds from the answer to the end of the connection; None while it is open, or when it was never answered."""
-    if connection.closed_at is None or connection.answered_at is None:
-        return None
-    return round(connection.closed_at - connection.answered_at, 4)
 
 
 async def wait_for_ends(
@@ -278,22 +272,19 @@ async def _watched(
     keeps_alive = any(kept(connection) for connection in passive)
     uses += [asyncio.create_task(front.use(connection)) for connection in passive]
     used = [held for held in await asyncio.gather(*uses) if held is not None]
-    closed = [_closed(connection) for connection in passive]
+    closed = [left for connection in passive if (left := leave(connection)) is not None]
     fresh = await front.wire.exchange(front.way, "GET", front.target.url_for("/"))
     return FrontIdle(
         label=front.way.route.label,
         waited_s=wait,
         keeps_alive=keeps_alive,
         announced=announced,
-        held=(*used, *(one for one in closed if one is not None)),
+        held=(*used, *closed),
         hint_s=hint,
         fresh_answered=fresh.status is not None,
+        says_goodbye=await says_goodbye(front.wire, front.way, front.target) if _cut(front.way, closed) else None,
     )
 
 
-def _closed(connection: TimedConnection) -> HeldConnection | None:
-    """How an idle connection ended to which nothing more was sent."""
-    age = idle_time(connection)
-    if age is None or age < 0:
-        return None
-    return HeldConnection(fate=Fate.RST if connection.rst else Fate.FIN, age_s=age)
+def _cut(way: Way, closed: Sequence[HeldConnection]) -> bool:
+    return way.route.proxy is not None and any(one.goodbye is False for one in closed)
