@@ -13,7 +13,7 @@ from btdiag.lint.nodes import Document, Duplicate, HclBlock, Node
 from btdiag.lint.reading import Source
 from btdiag.lint.subjects import Call, Container, DeclaredBalancer, Options, Release, Subjects, Variables
 from btdiag.lint.tables import Chart
-from btdiag.lint.terraform import calls_of, calls_of_plan, undeclared
+from btdiag.lint.terraform import Known, calls_of, calls_of_plan, undeclared
 
 _KNOWN = {"objectStorage", "brainstore", "aiGateway", "azureKeyVaultDriver", "azureKeyVaultCSI", "virtualService"}
 _KNOWN |= {"skipPgForBrainstoreObjects", "brainstoreWalFooterVersion", "apiHandler", "api", "cloud", "global"}
@@ -179,7 +179,7 @@ def _assembled(found: _Gathered, options: Options) -> Subjects:
         variables=tuple(variables),
         calls=calls,
         resources=tuple(block for body in bodies for block in body.blocks),
-        balancers=tuple(_balancers(found, releases, calls, bodies)),
+        balancers=tuple(_balancers(found, releases, calls)),
         undeclared=tuple(
             one for folder, files in found.tfvars.items() for one in undeclared(files, found.roots.get(folder, []))
         ),
@@ -277,9 +277,7 @@ def _containers(node: Node) -> Iterator[Container]:
         yield Container(workload=name, node=one, role=role)
 
 
-def _balancers(
-    found: _Gathered, releases: Iterable[Release], calls: Sequence[Call], bodies: Sequence[HclBlock]
-) -> Iterator[DeclaredBalancer]:
+def _balancers(found: _Gathered, releases: Iterable[Release], calls: Sequence[Call]) -> Iterator[DeclaredBalancer]:
     services = {"braintrust-api"}
     for release in releases:
         name = release.values.text_at("api", "service", "name") or release.values.text_at("api", "name")
@@ -292,8 +290,9 @@ def _balancers(
     yield from balancers.of_gateways(found.manifests, services)
     for call in calls:
         yield from balancers.of_call(call)
-    for body in bodies:
-        for block in body.named("resource"):
-            named = (*block.labels[1:], block.get("name").text or "")
+    for folder, files in found.roots.items():
+        known = Known(files, found.tfvars.get(folder, []))
+        for block in (block for body in files for block in body.named("resource")):
+            named = (*block.labels[1:], known.resolved(block.get("name")).text or "")
             if any("braintrust" in name.lower() for name in named):
-                yield from balancers.of_resource(block)
+                yield from balancers.of_resource(block, known.resolved)
