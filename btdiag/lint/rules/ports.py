@@ -55,9 +55,9 @@ def _api(release: Release) -> Iterator[Hit]:
     if not server.isdigit():
         return  # from somewhere else
     if port is not None and port.text is not None and port.text != server and (port.given or own):
-        at = path if port.given else ("api", "extraEnvVars")
+        moved: tuple[str, ...] = path if port.given else ("api", "extraEnvVars")
         why = f"the API server listens on {server}, the Service leads to {port.text}"
-        yield _hit(release, at, why, server)
+        yield _hit(release, moved, why, server)
         return
     health = release.values.text_at("api", "healthServer", "port") if release.chart.since("3.0.4") else "8001"
     for kind in _KINDS if release.chart.since(_PROBED) else ():
