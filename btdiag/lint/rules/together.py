@@ -5,6 +5,7 @@ Source: the validation blocks in variables*.tf of every version of the modules t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -160,6 +161,32 @@ def _open_prefix(call: Call) -> bool:
     return bool(prefix) and not prefix.endswith("/")
 
 
+def _inside(name: str, key: str, pattern: str, says: str) -> Together:
+    """A member of an object that must match a pattern."""
+
+    def broken(call: Call) -> bool:
+        node = call.arguments.get(name)
+        text = node.text_at(key) if node is not None else ""
+        return bool(text) and re.fullmatch(pattern, text) is None
+
+    return Together(
+        at=name,
+        broken=broken,
+        says=f"{name}.{key} is not {says}",
+        remedy=f"Give {says}.",
+        rule="terraform.values-are-valid",
+    )
+
+
+def _odd_labels(call: Call) -> bool:
+    node = call.arguments.get("custom_labels")
+    return node is not None and any(
+        not re.fullmatch("[a-z][a-z0-9_-]{0,62}", key)
+        or (one.text is not None and not re.fullmatch("[a-z0-9_-]{0,63}", one.text))
+        for key, one in node.map.items()
+    )
+
+
 _VPC = ("vpc_id", *(f"private_subnet_{number}_id" for number in (1, 2, 3)), "public_subnet_1_id")
 TOGETHER: Mapping[str, tuple[Together, ...]] = {
     "aws": (
@@ -220,5 +247,20 @@ TOGETHER: Mapping[str, tuple[Together, ...]] = {
         _twice("btql_audit_logs_strict_org_ids"),
         _twice("btql_audit_logs_best_effort_org_ids"),
     ),
-    "google": tuple(_existing("create_vpc", ("existing_network_self_link", "existing_subnet_self_link"), "1.0.0")),
+    "google": (
+        *_existing("create_vpc", ("existing_network_self_link", "existing_subnet_self_link"), "1.0.0"),
+        _inside("postgres_maintenance_window", "day", "[0-7]", "0 to 7"),
+        _inside("postgres_maintenance_window", "hour", "1?[0-9]|2[0-3]", "0 to 23"),
+        _inside("postgres_maintenance_window", "update_track", "stable|canary|week5", "stable, canary or week5"),
+        _inside("gke_maintenance_window", "day", "[1-7]", "1 to 7"),
+        _inside("gke_maintenance_window", "start_time", "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]", "a time such as 03:00"),
+        Together(
+            at="custom_labels",
+            broken=_odd_labels,
+            says="custom_labels has a name or a value that Google does not take",
+            remedy="Use lower case letters, digits, - and _; a name begins with a letter.",
+            since="1.5.2",
+            rule="terraform.values-are-valid",
+        ),
+    ),
 }
