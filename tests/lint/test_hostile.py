@@ -1,4 +1,4 @@
-"""Files that broke on their way: cut, doubled, with bytes of others in them. One clear line, or a result; never more."""
+"""Files that broke on their way: cut, doubled, mixed with others. One clear line, or a result; never more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from btdiag.lint import formats
 from tests.lint.helpers import judged
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("cases.jsonl").read_text("utf-8").splitlines()]
-SECRET = "sk-live-0123456789abcdefghijklmnop"  # noqa: S105
+SECRET = "sk-live-0123456789abcdefghijklmnop"
 PARTS = (
     "{{ .Values.x }}", "${var.x}", "<<: *a", "&a ", "*a", "!!python/object:os.system ", "---\n", "\t", "\r", "\u2028",
     "{", "}", "[", "]", ":", "- ", '"', "'", "|\n", ">-\n", "0x", "1e999", "-.inf", "~", "null", "=", "#", "<<EOT\n",
@@ -50,7 +50,7 @@ def _secretive(name: str, text: str) -> str:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_mutated_files_give_one_line_or_a_result(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     for _ in range(50):
         case = chance.choice(CASES)
         files = {name: _mutated(_secretive(name, text), chance) for name, text in case["files"].items()}
