@@ -9,7 +9,9 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import sender
 from btdiag.core.target import Target
 from btdiag.families.config.facts import OriginTrials
-from btdiag.families.config.judge import api, front
+from btdiag.families.config.judge import api, front, limits
+from btdiag.families.gateway.facts.requests import ProductRequests
+from btdiag.families.gateway.facts.streams import StreamSilence
 from btdiag.families.keepalive.facts import FrontIdle
 
 
@@ -82,6 +84,39 @@ def check_idle_timeout_is_effective(
     answers = () if isinstance(version, NotMeasured) else version.facts.values()
     passed = {product for answer in answers for product in sender(answer).passed}
     return conclude(front.idle_timeout_is_effective(target, front_idle, passed))
+
+
+def check_body_limit_is_effective(target: Target, product_requests: ProductRequests | NotMeasured) -> Finding:
+    """The load balancer takes bodies as large as its files declare.
+
+    A smaller limit than the one in the file refuses batches of logs with a 413, though the file says that they pass; a
+    larger one tells that something else answers than the file is about.
+
+    Measured: proxy-body-size of ingress-nginx (annotation or ConfigMap) in the files of --config, against the bodies of
+    gateway.accepts-product-requests: one that is answered 413 below the limit, or that passes above it, warns.
+
+    Remedy: find the hop that refuses bodies, and set the limit there.
+
+    Sources: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#custom-max-body-size
+    """
+    return conclude(limits.body_limit_is_effective(target, product_requests))
+
+
+def check_read_timeout_is_effective(target: Target, silence: StreamSilence | NotMeasured) -> Finding:
+    """A slow answer is awaited as long as the files declare.
+
+    The shortest timeout of all hops on the way counts. Where a hop gives up earlier than the file says, long functions
+    end with a 504 at that age.
+
+    Measured: proxy-read-timeout of ingress-nginx (annotation or ConfigMap) and cloudfront_origin_read_timeout in the
+    files of --config, against the age at which GET /sse, silent, is given up or still awaited, with two seconds of
+    tolerance. No longer wait than that of gateway.silent-answers-are-awaited is made for it.
+
+    Remedy: find the hop with the shortest timeout for answers, and set it there.
+
+    Sources: https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#custom-timeouts
+    """
+    return conclude(limits.read_timeout_is_effective(target, silence))
 
 
 def check_host_is_declared(target: Target) -> Finding:

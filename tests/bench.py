@@ -137,6 +137,71 @@ def full_run() -> tuple[float, float, float] | None:
     return report["run"]["duration_s"], waited, report["run"]["duration_s"] / waited
 
 
+_VALUES = """global:
+  orgName: globex
+cloud: aws
+objectStorage:
+  aws: {brainstoreBucket: index, responseBucket: responses, codeBundleBucket: bundles}
+api:
+  replicas: 4
+  resources:
+    requests: {cpu: "2", memory: 4Gi}
+    limits: {cpu: "4", memory: 8Gi}
+  extraEnvVars:
+    - name: TS_API_KEEP_ALIVE_TIMEOUT_SECONDS
+      value: "310"
+brainstore:
+"""
+_ROLE = """  {role}:
+    replicas: 2
+    resources:
+      requests: {{cpu: "16", memory: 32Gi}}
+      limits: {{cpu: "16", memory: 32Gi}}
+    nodeSelector:
+      node.kubernetes.io/instance-type: c8gd.8xlarge
+    tolerations:
+      - {{key: dedicated, operator: Equal, value: brainstore, effect: NoSchedule}}
+"""
+_PARSE = """import pathlib, sys
+from ruamel.yaml import YAML
+for file in sorted(pathlib.Path(sys.argv[1]).rglob("*.yaml")):
+    YAML(typ="safe", pure=True).load(file.read_text())
+"""
+_WALK = """import os, sys
+for _, _, files in os.walk(sys.argv[1]):
+    for file in files:
+        pass
+"""
+
+
+def lint_of_files() -> tuple[float, float, float]:
+    """Lint of 1,000 files of values against parsing them with ruamel.yaml alone."""
+    text = _VALUES + "".join(_ROLE.format(role=role) for role in ("reader", "fastreader", "writer"))
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(1000):
+            (Path(name) / str(number)).mkdir()
+            (Path(name) / str(number) / "values.yaml").write_text(text)
+        return ratio(
+            lambda: seconds([sys.executable, "-m", "btdiag", "lint", name]),
+            lambda: seconds([sys.executable, "-c", _PARSE, name]),
+            rounds=2,
+        )
+
+
+def lint_of_a_folder() -> tuple[float, float, float]:
+    """Lint of a folder of 10,000 files of which one matters, against walking it; start-up of Python in both."""
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(100):
+            (Path(name) / str(number)).mkdir()
+            for other in range(100):
+                (Path(name) / str(number) / f"{other}.txt").write_text("braintrust")
+        (Path(name) / "values.yaml").write_text(_VALUES)
+        return ratio(
+            lambda: seconds([sys.executable, "-m", "btdiag", "lint", name]),
+            lambda: seconds([sys.executable, "-c", _WALK, name]),
+        )
+
+
 def main() -> None:
     """Measure everything and print the table."""
     rows = []
@@ -145,6 +210,8 @@ def main() -> None:
         ("quick run, first byte to last verdict ÷ the same exchanges by curl", 3.0, quick_run),
         ("whole quick command ÷ 1.5 s", 1.0, whole_command),
         ("full run ÷ its longest wait", 1.05, full_run),
+        ("lint of 1,000 files ÷ parsing them with ruamel.yaml", 2.0, lint_of_files),
+        ("lint of a folder of 10,000 files ÷ walking it", 20.0, lint_of_a_folder),
     ):
         figures = measure()
         if figures is not None:

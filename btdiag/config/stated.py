@@ -1,4 +1,4 @@
-"""What configuration files state that a run can see for itself: images, TLS, origins, idle time, host names. Pure.
+"""What configuration files state that a run can see for itself: images, TLS, origins, timeouts, sizes, hosts. Pure.
 
 Unlike the settings of declared.py, a file may state several of each, for several deployments: nothing here is an error.
 Sources: the Helm chart's values, AWS Load Balancer Controller and ELB security policies, ingress-nginx, Istio Gateway.
@@ -18,6 +18,8 @@ TLS_MINIMUM = "the oldest TLS version"
 ORIGIN = "an allowed origin"
 FRONT_IDLE = "the idle timeout towards clients"
 HOST = "the public host name"
+BODY_LIMIT = "the largest body"
+READ_TIMEOUT = "the timeout for answers"
 
 MOST = 50  # of each kind; more is no configuration of one data plane
 _BRAINTRUST = re.compile("braintrust", re.IGNORECASE)
@@ -25,7 +27,12 @@ _IMAGE = re.compile(r"(?:^|/)standalone-api:(v?\d[\w.-]{0,60})(?:@|$)")
 _VERSION_KEYS = {"braintrust_api_version_override", "api_ecs_version_override"}
 _ORIGINS = {"WHITELISTED_ORIGINS", "WHITELISTED_ORIGIN"}
 _POLICY_KEYS = {"alb.ingress.kubernetes.io/ssl-policy", "ssl_policy"}
-_ANYBODYS = {*_POLICY_KEYS, ALB_ATTRIBUTES, "minProtocolVersion", "ssl-protocols"}
+_NGINX_PREFIX = "nginx.ingress.kubernetes.io/"
+_BODY_KEYS = {f"{_NGINX_PREFIX}proxy-body-size", "proxy-body-size"}
+_READ_KEYS = {f"{_NGINX_PREFIX}proxy-read-timeout", "proxy-read-timeout", "cloudfront_origin_read_timeout"}
+_ANYBODYS = {*_POLICY_KEYS, ALB_ATTRIBUTES, "minProtocolVersion", "ssl-protocols", *_BODY_KEYS, *_READ_KEYS}
+_SIZE = re.compile(r"(\d{1,9})([kKmMgG]?)")  # nginx, "Configuration file measurement units"
+_SECONDS = re.compile(r"(\d{1,6})s?")
 _POLICY = re.compile(r"ELBSecurityPolicy-(?:TLS13|TLS|FS)-1-([0-3])(?:-|$)")
 _OLD_POLICY = re.compile(r"ELBSecurityPolicy-(?:2015-05|2016-08|FS-2018-06)")
 _CLOUDFRONT = re.compile(r"TLSv1(?:\.([0-3]))?_\d{4}")
@@ -107,6 +114,10 @@ def _read(leaf: Leaf, others: Others) -> Iterator[tuple[str, str]]:
         yield ORIGIN, value.partition("=")[2]
     elif key == ALB_ATTRIBUTES:
         yield FRONT_IDLE, value
+    elif key in _BODY_KEYS:
+        yield BODY_LIMIT, value
+    elif key in _READ_KEYS:
+        yield READ_TIMEOUT, value
     elif _names_a_host(leaf.path):
         yield HOST, value
 
@@ -126,10 +137,24 @@ def _values(name: str, text: str) -> Iterator[str]:
     elif name == FRONT_IDLE:
         match = _IDLE.search(text)
         yield match[1] if match else ""
+    elif name == BODY_LIMIT:
+        yield _bytes(text)
+    elif name == READ_TIMEOUT:
+        match = _SECONDS.fullmatch(text)
+        yield match[1] if match and int(match[1]) else ""
     elif name == HOST:
         yield text.lower() if _HOST.fullmatch(text) else ""
     else:
         yield text
+
+
+def _bytes(text: str) -> str:
+    """A size of nginx's in bytes; "" for 0, which is no limit, and for what is no size."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        return ""
+    size = int(match[1]) * 1024 ** " kmg".index(match[2].lower() or " ")
+    return str(size) if size else ""
 
 
 def _oldest(text: str) -> str:

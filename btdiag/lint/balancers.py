@@ -2,18 +2,20 @@
 
 Only what is said to stand in front of the API counts, and only what keeps connections (layer 7). Sources: AWS Load
 Balancer Controller (load-balancer-attributes), Google Cloud (backend keep-alive is 600 s, fixed), ingress-nginx
-(upstream-keepalive-timeout), Istio (DestinationRule idleTimeout), terraform-aws modules/api-ecs/alb.tf (900 s).
+(upstream-keepalive-timeout), Istio (DestinationRule idleTimeout), terraform-aws modules/api-ecs/alb.tf (900 s). ALBs
+and ingress-nginx wait 60 s where nothing is said (idle_timeout.timeout_seconds, upstream-keepalive-timeout).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from btdiag.lint.nodes import HclBlock, Node, Place, walk
 from btdiag.lint.subjects import Call, DeclaredBalancer
 
 GOOGLE_S = 600
+USUAL_S = 60
 ECS_S = 900
 _ALB = "alb.ingress.kubernetes.io/load-balancer-attributes"
 _CLASSIC = "service.beta.kubernetes.io/aws-load-balancer-connection-idle-timeout"
@@ -33,6 +35,8 @@ def of_manifest(node: Node, services: Collection[str]) -> Iterator[DeclaredBalan
         yield from annotated(node.at("metadata", "annotations") or Node(value=None), "metadata.annotations")
     elif kind == "ConfigMap":
         yield from _nginx(node)
+    elif kind == "IngressClassParams":
+        yield from _class_parameters(node)
     elif kind == "DestinationRule" and _host(node.text_at("spec", "host")) in services:
         idle = node.at("spec", "trafficPolicy", "connectionPool", "http", "idleTimeout")
         yield from _duration("Istio", idle, "spec.trafficPolicy.connectionPool.http.idleTimeout")
@@ -68,8 +72,22 @@ def _ingress(node: Node) -> Iterator[DeclaredBalancer]:
         yield DeclaredBalancer(name="the ALB", idle_s=float(match[1]), place=attributes.place, key=key)
     for path in (("metadata", "annotations", "kubernetes.io/ingress.class"), ("spec", "ingressClassName")):
         name = node.at(*path)
-        if name is not None and name.text in ("gce", "gce-internal") and name.place is not None:
-            yield DeclaredBalancer(name="Google's load balancer", idle_s=GOOGLE_S, place=name.place, key=".".join(path))
+        if name is None or name.place is None:
+            continue
+        known = {"gce": "Google's load balancer", "gce-internal": "Google's load balancer"}
+        usual = {"alb": "the ALB", "nginx": "ingress-nginx"}
+        if name.text in known:
+            yield DeclaredBalancer(name=known[name.text], idle_s=GOOGLE_S, place=name.place, key=".".join(path))
+        elif name.text in usual and not match:
+            yield DeclaredBalancer(name=usual[name.text], idle_s=USUAL_S, place=name.place, key=".".join(path))
+
+
+def _class_parameters(node: Node) -> Iterator[DeclaredBalancer]:
+    """The attributes that AWS's controller gives to every ALB of an ingress class."""
+    for item in (node.at("spec", "loadBalancerAttributes") or node).items:
+        value = item.at("value")
+        if item.text_at("key") == "idle_timeout.timeout_seconds" and value is not None:
+            yield from _seconds("the ALB", value, "spec.loadBalancerAttributes")
 
 
 def annotated(annotations: Node, key: str) -> Iterator[DeclaredBalancer]:
@@ -107,11 +125,20 @@ def _host(host: str) -> str:
     return host.split(".", 1)[0]
 
 
-def of_resource(block: HclBlock) -> Iterator[DeclaredBalancer]:
-    """What a resource of Terraform declares. Whether it stands in front of the API is for the caller to know."""
+def of_resource(block: HclBlock, resolved: Callable[[Node], Node]) -> Iterator[DeclaredBalancer]:
+    """What a resource of Terraform declares; `resolved` gives what variables and locals are. Whether it stands in front
+    of the API is for the caller to know."""
     kind = block.labels[0] if block.labels else ""
     if kind in ("aws_lb", "aws_alb", "aws_elb") and block.get("load_balancer_type").text in (None, "application"):
-        yield from _seconds("the ALB" if kind != "aws_elb" else "the ELB", block.get("idle_timeout"), "idle_timeout")
+        name = "the ALB" if kind != "aws_elb" else "the ELB"
+        yield from _seconds(name, resolved(block.get("idle_timeout")), "idle_timeout")
+    elif kind in ("google_compute_backend_service", "google_compute_region_backend_service"):
+        scheme = block.get("load_balancing_scheme")
+        speaks_http = block.get("protocol").text in ("HTTP", "HTTPS", "HTTP2")
+        if speaks_http and scheme.known and scheme.text != "INTERNAL":  # INTERNAL passes TCP on
+            yield DeclaredBalancer(
+                name="Google's load balancer", idle_s=GOOGLE_S, place=block.place, key=".".join(block.labels)
+            )
 
 
 def of_call(call: Call) -> Iterator[DeclaredBalancer]:

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from btdiag.lint.judging import FileFinding
 
-_VALUE = re.compile(
-    r"""(?P<head>.*?(?:[:=]|-\s)\s*)(?P<value>"[^"]*"|'[^']*'|\{\s*\}|[^\s#,}\]]+)(?P<tail>\s*(?:[,#}].*)?)$"""
-)
+_HEAD = r"(?P<head>.*?(?:[:=]|-\s)\s*)"
+_QUOTED = r"\"[^\"]*\"|'[^']*'|\{\s*\}"
+_FLOW = re.compile(rf"{_HEAD}(?P<value>{_QUOTED}|[^\s#,}}\]]+)(?P<tail>\s*(?:[,#}}\]].*)?)$")
+_BLOCK = re.compile(rf"{_HEAD}(?P<value>{_QUOTED}|[^\s#](?:[^#]*[^\s#])?)(?P<tail>\s*(?:\s#.*)?)$")
+"""One key and its value: among brackets a comma ends the value, elsewhere the end of the line or a comment does."""
 
 
 def diff(findings: Sequence[FileFinding], texts: Mapping[str, str]) -> str:
@@ -21,10 +23,11 @@ def diff(findings: Sequence[FileFinding], texts: Mapping[str, str]) -> str:
     for file in dict.fromkeys(finding.file for finding in findings):
         lines = texts.get(file, "").splitlines()
         changes: dict[int, str] = {}
-        for finding in findings:
+        for finding in sorted(findings, key=lambda one: -one.column):  # from right to left: columns stay true
             if finding.file == file and finding.fix is not None and finding.waived is None:
-                corrected = _corrected(lines, finding)
-                if corrected is not None and finding.line not in changes:
+                line = changes.get(finding.line) or _line(lines, finding.line)
+                corrected = _corrected(line, finding)
+                if corrected is not None:
                     changes[finding.line] = corrected
         if changes:
             parts += [f"--- {file}", f"+++ {file}"]
@@ -33,12 +36,17 @@ def diff(findings: Sequence[FileFinding], texts: Mapping[str, str]) -> str:
     return "\n".join(parts) + "\n" if parts else ""
 
 
-def _corrected(lines: Sequence[str], finding: FileFinding) -> str | None:
+def _line(lines: Sequence[str], number: int) -> str:
+    return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+def _corrected(line: str, finding: FileFinding) -> str | None:
     """The line with its value replaced; None where the line is not one key and one value."""
-    if not 0 < finding.line <= len(lines) or finding.fix is None:
+    before, after = line[: finding.column - 1], line[finding.column - 1 :]
+    if finding.fix is None:
         return None
-    line = lines[finding.line - 1]
-    match = _VALUE.fullmatch(line[finding.column - 1 :])
+    within = before.count("{") + before.count("[") > before.count("}") + before.count("]")
+    match = (_FLOW if within or after.lstrip()[:1] in "{[" else _BLOCK).fullmatch(after)
     if match is None or (match["value"][:1] in "&*|>!${[" and match["value"].replace(" ", "") != "{}"):
         return None
     value = finding.fix
@@ -46,7 +54,7 @@ def _corrected(lines: Sequence[str], finding: FileFinding) -> str | None:
         value = f"{match['value'][0]}{value}{match['value'][0]}"
     elif match["value"][:1] not in "\"'" and value[:1] == '"' and file_is_env(finding.file):
         value = value.strip('"')
-    corrected = line[: finding.column - 1] + match["head"] + value + match["tail"]
+    corrected = before + match["head"] + value + match["tail"]
     return corrected if corrected != line else None
 
 

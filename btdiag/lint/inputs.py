@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 
-from btdiag.lint import balancers, environment, flattext, hcltext, merge, versions, yamltext
+from btdiag.lint import balancers, environment, flattext, hcltext, versions, yamltext
+from btdiag.lint.gathered import Gathered
 from btdiag.lint.house import UsageError
 from btdiag.lint.nodes import Document, Duplicate, HclBlock, Node
 from btdiag.lint.reading import Source
-from btdiag.lint.subjects import Call, Container, DeclaredBalancer, Options, Release, Subjects, Variables
-from btdiag.lint.tables import Chart
-from btdiag.lint.terraform import calls_of, calls_of_plan, undeclared
+from btdiag.lint.releases import releases_of, unwrapped
+from btdiag.lint.subjects import Call, Container, DeclaredBalancer, Options, Release, Subjects
+from btdiag.lint.terraform import Known, calls_of, calls_of_plan, undeclared
 
 _KNOWN = {"objectStorage", "brainstore", "aiGateway", "azureKeyVaultDriver", "azureKeyVaultCSI", "virtualService"}
 _KNOWN |= {"skipPgForBrainstoreObjects", "brainstoreWalFooterVersion", "apiHandler", "api", "cloud", "global"}
@@ -22,34 +22,36 @@ _OURS = re.compile(
     r"|orgName|upstream-keepalive-timeout|GATEWAY_TELEMETRY",
     re.IGNORECASE,
 )
-_PRINTED = ("USER-SUPPLIED VALUES", "COMPUTED VALUES")
-
-
-@dataclass(slots=True)
-class _Gathered:
-    values: list[tuple[Source, Document]] = field(default_factory=list)
-    manifests: list[Node] = field(default_factory=list)
-    variables: list[Variables] = field(default_factory=list)
-    roots: dict[str, list[HclBlock]] = field(default_factory=dict)
-    tfvars: dict[str, list[HclBlock]] = field(default_factory=dict)
-    plans: list[Document] = field(default_factory=list)
-    charts: dict[str, Node] = field(default_factory=dict)
-    locks: dict[str, Node] = field(default_factory=dict)
-    helmfiles: list[Node] = field(default_factory=list)
-    duplicates: list[Duplicate] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
 
 
 def subjects(sources: Sequence[Source], options: Options) -> Subjects:
     """All that the files say. UsageError for a file that the user named and that is nothing lint knows."""
-    found = _Gathered()
+    found = Gathered()
+    ours = {source.name for source in sources if _OURS.search(source.text)}
+    roots = {source.folder for source in sources if _is_terraform(source) and (source.named or source.name in ours)}
     for source in sources:
-        if source.named or _OURS.search(source.text):
-            _sort(source, found)
+        if source.named or source.name in ours or (_is_terraform(source) and source.folder in roots):
+            _sort(source, found, ours=source.name in ours)
+    for source, document in found.maybe:
+        _umbrella(source, document, found)
     return _assembled(found, options)
 
 
-def _sort(source: Source, found: _Gathered) -> None:
+def _is_terraform(source: Source) -> bool:
+    """Terraform reads a folder as a whole: what one file of it asks for, another one declares."""
+    return source.name.endswith((".tf", ".tfvars"))
+
+
+def _umbrella(source: Source, document: Document, found: Gathered) -> None:
+    """Takes a file of a folder whose chart has ours as a dependency under a name that only it knows."""
+    key = versions.dependency(found.charts.get(source.folder), found.locks.get(source.folder), ())
+    if key and document.root.at(key) is not None:
+        found.values.append((source, document))
+        found.duplicates += document.duplicates
+        found.files.append(source.name)
+
+
+def _sort(source: Source, found: Gathered, *, ours: bool) -> None:
     base = os.path.basename(source.name)
     known = True
     try:
@@ -66,9 +68,10 @@ def _sort(source: Source, found: _Gathered) -> None:
         else:
             known = _guessed(source, found)
     except UsageError:
-        if source.named or base.endswith(".tf"):
+        if source.named or (base.endswith(".tf") and ours):
             raise
         known = False  # a template, or another tool's file, that nobody named
+        found.unread.add(source.folder)
     if known:
         found.files.append(source.name)
     elif source.named:
@@ -77,13 +80,13 @@ def _sort(source: Source, found: _Gathered) -> None:
         )
 
 
-def _env(source: Source, found: _Gathered) -> None:
+def _env(source: Source, found: Gathered) -> None:
     document = flattext.env(source.text, source.name)
     found.variables.append(environment.of_file(document))
     found.duplicates += document.duplicates
 
 
-def _guessed(source: Source, found: _Gathered) -> bool:
+def _guessed(source: Source, found: Gathered) -> bool:
     """A file without a telling name: an env file, or YAML."""
     lines = [line for line in source.text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if lines and re.match(r"\s*(?:export\s+)?[A-Za-z_]\w*=", lines[0]):
@@ -92,13 +95,13 @@ def _guessed(source: Source, found: _Gathered) -> bool:
     return _documents(source, found)
 
 
-def _documents(source: Source, found: _Gathered) -> bool:
+def _documents(source: Source, found: Gathered) -> bool:
     """Every document of a YAML file; whether one of them is known."""
     known = [_document(source, one, found) for one in yamltext.documents(source.text, source.name)]
     return any(known)
 
 
-def _document(source: Source, document: Document, found: _Gathered) -> bool:
+def _document(source: Source, document: Document, found: Gathered) -> bool:
     root = document.root
     base = os.path.basename(source.name)
     if not root.map:
@@ -108,7 +111,7 @@ def _document(source: Source, document: Document, found: _Gathered) -> bool:
     elif base in ("Chart.lock", "requirements.lock"):
         found.locks[source.folder] = root
     elif base.startswith("helmfile") and root.at("releases") is not None:
-        found.helmfiles.append(root)
+        found.helmfiles.append((source.folder, root))
     elif root.at("apiVersion") is not None and root.at("kind") is not None:
         listed = root.at("items")
         found.manifests += listed.items if listed is not None else (root,)
@@ -123,6 +126,7 @@ def _document(source: Source, document: Document, found: _Gathered) -> bool:
             return False
         found.values.append((source, document))
     else:
+        found.maybe += [] if source.named else [(source, document)]
         return False
     found.duplicates += document.duplicates
     return True
@@ -130,14 +134,14 @@ def _document(source: Source, document: Document, found: _Gathered) -> bool:
 
 def _speaks(root: Node) -> bool:
     """Whether a file that nobody named has values of the chart: a known key with something below it, or `cloud`."""
-    members = _unwrapped(root).map
+    members = unwrapped(root).map
     return any(key in (*_KNOWN, "braintrust") and (node.map or key == "cloud") for key, node in members.items())
 
 
 def _plausible(root: Node) -> bool:
     """Whether a map can be values of the chart, alone or in an umbrella chart; a misspelt key must not hide it."""
     inner = [node for node in root.map.values() if node.map]
-    return bool(_KNOWN & set(_unwrapped(root).map)) or any(_KNOWN & set(node.map) for node in inner)
+    return bool(_KNOWN & set(unwrapped(root).map)) or any(_KNOWN & set(node.map) for node in inner)
 
 
 def _is_compose(root: Node) -> bool:
@@ -147,15 +151,9 @@ def _is_compose(root: Node) -> bool:
     )
 
 
-def _unwrapped(root: Node) -> Node:
-    """Without the heading that `helm get values` prints."""
-    members = {key: node for key, node in root.map.items() if key not in _PRINTED}
-    return Node(value=members, place=root.place)
-
-
-def _assembled(found: _Gathered, options: Options) -> Subjects:
+def _assembled(found: Gathered, options: Options) -> Subjects:
     assumed: dict[str, str] = {}
-    releases = tuple(_releases(found, options, assumed))
+    releases = tuple(releases_of(found, options, assumed))
     calls = tuple(_calls(found, options, assumed))
     containers = tuple(one for node in found.manifests for one in _containers(node))
     variables = [*found.variables]
@@ -179,9 +177,12 @@ def _assembled(found: _Gathered, options: Options) -> Subjects:
         variables=tuple(variables),
         calls=calls,
         resources=tuple(block for body in bodies for block in body.blocks),
-        balancers=tuple(_balancers(found, releases, calls, bodies)),
+        balancers=tuple(_balancers(found, releases, calls)),
         undeclared=tuple(
-            one for folder, files in found.tfvars.items() for one in undeclared(files, found.roots.get(folder, []))
+            one
+            for folder, files in found.tfvars.items()
+            if folder not in found.unread
+            for one in undeclared(files, found.roots.get(folder, []))
         ),
         duplicates=tuple(found.duplicates),
         repeated_arguments=tuple(one for body in bodies for one in _repeated(body)),
@@ -194,73 +195,7 @@ def _repeated(block: HclBlock) -> Iterator[Duplicate]:
         yield from _repeated(inner)
 
 
-def _releases(found: _Gathered, options: Options, assumed: dict[str, str]) -> Iterator[Release]:
-    named = [(source, document) for source, document in found.values if source.named]
-    groups = [named] if named else []
-    folders: dict[str, list[tuple[Source, Document]]] = {}
-    for source, document in found.values:
-        if not source.named:
-            folders.setdefault(source.folder, []).append((source, document))
-    for folder, files in folders.items():
-        groups += [
-            group for group in _overlays(files) if not (len(group) == 1 and _chart_itself(folder, group[0], found))
-        ]
-    for group in groups:
-        yield _release(group, found, options, assumed)
-
-
-def _overlays(files: Sequence[tuple[Source, Document]]) -> list[list[tuple[Source, Document]]]:
-    """In a folder, values.yaml under each of the others: which of them go together is not known."""
-    base = [one for one in files if os.path.splitext(os.path.basename(one[0].name))[0] == "values"]
-    others = [one for one in files if one not in base]
-    return [[*base, other] for other in others] or [base]
-
-
-def _chart_itself(folder: str, only: tuple[Source, Document], found: _Gathered) -> bool:
-    """Whether these are the defaults in a copy of the chart, which are meant to be overridden."""
-    metadata = found.charts.get(folder)
-    named = metadata is not None and metadata.text_at("name") == "braintrust"
-    return named and os.path.splitext(os.path.basename(only[0].name))[0] == "values"
-
-
-def _release(
-    group: Sequence[tuple[Source, Document]], found: _Gathered, options: Options, assumed: dict[str, str]
-) -> Release:
-    folder = group[0][0].folder
-    roots = [_unwrapped(document.root) for _, document in group]
-    metadata, lock = found.charts.get(folder), found.locks.get(folder)
-    prefix = versions.dependency(metadata, lock, roots)
-    version = versions.chart(options.chart, metadata, lock, found.helmfiles)
-    if version is None:
-        version = versions.newest_chart()
-        assumed["chart"] = version
-    chart = Chart(version=version)
-    files = [_inner(root, prefix) for root in roots]
-    user = merge.files(files)
-    before = Chart(version=options.upgrade_from) if options.upgrade_from else None
-    return Release(
-        chart=chart,
-        files=tuple(files),
-        user=user,
-        values=merge.coalesced(user, chart.defaults),
-        prefix=prefix,
-        namespace=options.namespace or versions.namespace(found.helmfiles),
-        before=before,
-    )
-
-
-def _inner(root: Node, prefix: str) -> Node:
-    """The values of the dependency; an umbrella's `global` reaches it too."""
-    if not prefix:
-        return root
-    inner = root.at(prefix) or Node(value={})
-    shared = root.at("global")
-    if shared is None or not isinstance(shared.value, Mapping):
-        return inner
-    return merge.files([inner, Node(value={"global": shared}, place=inner.place)])
-
-
-def _calls(found: _Gathered, options: Options, assumed: dict[str, str]) -> Iterator[Call]:
+def _calls(found: Gathered, options: Options, assumed: dict[str, str]) -> Iterator[Call]:
     for folder in dict.fromkeys([*found.roots, *found.tfvars]):
         yield from calls_of(found.roots.get(folder, []), found.tfvars.get(folder, []), options, assumed)
     for plan in found.plans:
@@ -277,9 +212,7 @@ def _containers(node: Node) -> Iterator[Container]:
         yield Container(workload=name, node=one, role=role)
 
 
-def _balancers(
-    found: _Gathered, releases: Iterable[Release], calls: Sequence[Call], bodies: Sequence[HclBlock]
-) -> Iterator[DeclaredBalancer]:
+def _balancers(found: Gathered, releases: Iterable[Release], calls: Sequence[Call]) -> Iterator[DeclaredBalancer]:
     services = {"braintrust-api"}
     for release in releases:
         name = release.values.text_at("api", "service", "name") or release.values.text_at("api", "name")
@@ -292,8 +225,9 @@ def _balancers(
     yield from balancers.of_gateways(found.manifests, services)
     for call in calls:
         yield from balancers.of_call(call)
-    for body in bodies:
-        for block in body.named("resource"):
-            named = (*block.labels[1:], block.get("name").text or "")
+    for folder, files in found.roots.items():
+        known = Known(files, found.tfvars.get(folder, []))
+        for block in (block for body in files for block in body.named("resource")):
+            named = (*block.labels[1:], known.resolved(block.get("name")).text or "")
             if any("braintrust" in name.lower() for name in named):
-                yield from balancers.of_resource(block)
+                yield from balancers.of_resource(block, known.resolved)

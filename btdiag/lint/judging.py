@@ -15,8 +15,10 @@ from btdiag.lint.rules import (
     fastreaders,
     keepalive,
     keys,
+    kubernetes,
     lifecycle,
     parts,
+    ports,
     probes,
     rendered,
     resources,
@@ -29,8 +31,8 @@ from btdiag.lint.rules import (
 from btdiag.lint.subjects import Hit, Subjects
 
 _CHECKS = (
-    telemetry, variables, keepalive, resources, probes, rendered, buckets, volumes, fastreaders, keys, settings, parts,
-    arguments, switches, lifecycle,
+    telemetry, variables, keepalive, resources, probes, ports, rendered, buckets, volumes, fastreaders, keys,
+    kubernetes, settings, parts, arguments, switches, lifecycle,
 )  # fmt: skip
 _SECRET = re.compile(
     r"secret|token|passw|credential|licen[sc]e|api_?key|private|connection_?string|(?:^|_)(?:PG|REDIS|DATABASE)_URL",

@@ -18,10 +18,12 @@ from btdiag.lint.house import UsageError
 MAX_BYTES = 1024 * 1024  # the parsers need a second for 100 kB
 MAX_HCL_BYTES = 512 * 1024
 MAX_JSON_BYTES = 16 * 1024 * 1024  # a plan names every resource with every attribute
-MAX_FILES = 2_000  # that may matter, of one folder
+MAX_BESIDE = 200  # files of one folder of Terraform's beside one that was named
+MAX_FILES = 20_000  # that may matter, of one folder; what speaks of nothing of ours is read and not parsed
 MAX_ENTRIES = 200_000  # of one folder, whether they matter or not
 MAX_DEPTH = 30
 SUFFIXES = (".yaml", ".yml", ".tf", ".tfvars", ".json", ".env")
+_CHARTS = ("Chart.yaml", "Chart.lock", "requirements.yaml", "requirements.lock")
 _SKIPPED = {".git", ".terraform", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".idea", "site-packages"}
 _NO_JSON = {"package.json", "package-lock.json", "tsconfig.json", "composer.json"}
 
@@ -47,7 +49,28 @@ def sources(paths: Sequence[str]) -> list[Source]:
             found += _of_folder(path)
         else:
             found.append(_source(path, named=True))
-    return found
+    return [*found, *_beside(found)]
+
+
+def _beside(found: Sequence[Source]) -> Iterator[Source]:
+    """What lies beside a file that was named, and says how to read it: the chart that values are for, with its lock,
+    and the rest of a folder of Terraform's, which declares variables."""
+    have = {source.name for source in found}
+    folders = {source.folder for source in found if source.named and source.name.endswith((".yaml", ".yml"))}
+    names = [os.path.join(folder, name) for folder in sorted(folders) for name in _CHARTS]
+    roots = {source.folder for source in found if source.named and source.name.endswith(".tf")}
+    for folder in sorted(roots):
+        try:
+            listed = sorted(entry.name for entry in os.scandir(folder or ".") if entry.is_file())
+        except OSError:
+            continue
+        names += [os.path.join(folder, name) for name in listed[:MAX_BESIDE] if name.endswith(".tf")]
+    for name in names:
+        if name not in have and os.path.isfile(name):
+            try:
+                yield _source(name, named=False)
+            except UsageError:
+                continue  # nobody named it
 
 
 def _of_folder(folder: str) -> list[Source]:

@@ -253,6 +253,13 @@ LISTED = (
         f"{K8S}/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables",
     ),
     _rule("config.variables-are-a-list", "Variables are a list of name and value.", "Nothing else is taken.", HELM),
+    _rule(
+        "config.lists-are-whole",
+        "A later file's list has what the earlier one had.",
+        "Helm merges the maps of several -f, and replaces lists: what the later list does not name is gone.",
+        HELM,
+        "https://helm.sh/docs/chart_template_guide/values_files/",
+    ),
     _rule("config.variables-stand-once", "No variable stands twice in a list.", "The last one counts.", K8S),
     _rule(
         "config.variables-are-known",

@@ -146,6 +146,10 @@ class Module:
     def before(self, version: str) -> bool:
         return number(self.version) < number(version)
 
+    def between(self, first: str, last: str | None) -> bool:
+        """Whether this is one of the versions from first to last; without a last one from there on."""
+        return self.since(first) and (last is None or number(self.version) <= number(last))
+
     @property
     def variables(self) -> Mapping[str, Variable]:
         """What the module declares at this version."""

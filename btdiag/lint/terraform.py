@@ -19,7 +19,7 @@ def calls_of(
     bodies: Sequence[HclBlock], tfvars: Sequence[HclBlock], options: Options, assumed: dict[str, str]
 ) -> Iterator[Call]:
     """The calls in one folder. A tfvars file alone is taken as arguments of the module that --module names."""
-    known = _Known(bodies, tfvars)
+    known = Known(bodies, tfvars)
     for block in (block for body in bodies for block in body.named("module")):
         module = _module(block, options, assumed)
         if module is not None:
@@ -69,7 +69,7 @@ def undeclared(tfvars: Sequence[HclBlock], bodies: Sequence[HclBlock]) -> Iterat
                 yield name, node.place
 
 
-class _Known:
+class Known:
     """What variables and locals are, as far as files say it."""
 
     def __init__(self, bodies: Sequence[HclBlock], tfvars: Sequence[HclBlock]) -> None:

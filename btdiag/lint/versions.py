@@ -23,7 +23,7 @@ def chart(named: str | None, metadata: Node | None, lock: Node | None, helmfiles
     if named is not None:
         return named
     candidates = [one.text_at("version") for one in (*_dependencies(lock), *_dependencies(metadata))]
-    candidates += [release.text_at("version") for release in _helmfile_releases(helmfiles)]
+    candidates += [release.text_at("version") for release in helmfile_releases(helmfiles)]
     if metadata is not None and metadata.text_at("name") == "braintrust":
         candidates.append(metadata.text_at("version"))
     return next((version.removeprefix("v") for version in candidates if is_version(version)), None)
@@ -31,10 +31,11 @@ def chart(named: str | None, metadata: Node | None, lock: Node | None, helmfiles
 
 def namespace(helmfiles: Sequence[Node]) -> str | None:
     """The namespace that a helmfile installs into."""
-    return next((one.text_at("namespace") for one in _helmfile_releases(helmfiles) if one.text_at("namespace")), None)
+    return next((one.text_at("namespace") for one in helmfile_releases(helmfiles) if one.text_at("namespace")), None)
 
 
-def _helmfile_releases(helmfiles: Sequence[Node]) -> Iterator[Node]:
+def helmfile_releases(helmfiles: Sequence[Node]) -> Iterator[Node]:
+    """The releases of our chart in helmfiles."""
     for file in helmfiles:
         for release in (file.at("releases") or file).items:
             if release.text_at("chart").rsplit("/", 1)[-1] == "braintrust":

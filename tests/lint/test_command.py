@@ -278,3 +278,51 @@ def test_options_that_make_no_sense(folder: Path) -> None:
     (folder / "old.json").write_text("{}")
     with pytest.raises(UsageError, match="no report"):
         run("values.yaml", baseline="old.json")
+
+
+UMBRELLA = """apiVersion: v2
+name: platform
+version: 1.0.0
+dependencies: [{name: braintrust, version: ">=5.0.0", repository: oci://x, alias: bt}]
+"""
+
+
+def test_an_umbrella_chart_in_a_folder_and_by_its_values_alone(folder: Path) -> None:
+    (folder / "Chart.yaml").write_text(UMBRELLA)
+    (folder / "Chart.lock").write_text("dependencies: [{name: braintrust, version: 4.1.0, repository: oci://x}]\n")
+    (folder / "values.yaml").write_text("bt:\n" + "".join(f"  {line}\n" for line in FAULTY.splitlines()))
+    for path in (".", "values.yaml"):
+        report = json.loads(run(path, format_="json")[1])
+        assert report["assumed"] == {}
+        assert [(one["id"], one["line"]) for one in report["findings"]] == [
+            ("config.cloud-is-known", 4),
+            ("config.variables-are-text", 13),
+            ("brainstore.readiness-recovers", 1),
+        ]
+
+
+def test_a_helmfile_counts_for_the_values_that_it_names(folder: Path) -> None:
+    release = "releases: [{name: bt, namespace: prod, chart: x/braintrust, version: 6.2.0, values: [a.yaml]}]\n"
+    (folder / "helmfile.yaml").write_text(release)
+    (folder / "a.yaml").write_text(BASE)
+    (folder / "b.yaml").write_text(BASE)
+    told = json.loads(run(".", format_="json")[1])["findings"]
+    assert [(one["id"], one["file"]) for one in told] == [("config.namespace-matches", "a.yaml")]
+    assert run("b.yaml", "helmfile.yaml")[0] == 0
+
+
+def test_a_folder_of_terraform_is_read_as_a_whole(folder: Path) -> None:
+    (folder / "main.tf").write_text(
+        f'module "braintrust" {{\n  source = "{MODULE}"\n  deployment_name = "globex"\n'
+        "  braintrust_org_name = var.org\n  brainstore_license_key = var.key\n  monitoring_telemetry = var.sent\n}\n"
+    )
+    (folder / "variables.tf").write_text(
+        'variable "org" {}\nvariable "key" {}\nvariable "sent" { default = "Status" }\n'
+    )
+    (folder / "prod.tfvars").write_text('org = "*"\nkey = "k"\n')
+    expected = {("telemetry.types-are-known", "variables.tf"), ("retention.primary-organisation-is-set", "prod.tfvars")}
+    for paths in ((".",), ("main.tf", "prod.tfvars")):
+        told = json.loads(run(*paths, format_="json")[1])["findings"]
+        assert {(one["id"], one["file"]) for one in told} == expected
+    (folder / "broken.tf").write_text("resource {")
+    assert run(".")[0] == 1

@@ -110,7 +110,8 @@ def test_a_later_file_that_brings_the_limits_back() -> None:
         ("6.11.0", "api:\n  service: {port: 80}\n", ["config.ports-match"]),
         (
             "6.11.0",
-            "api:\n  service: {port: 9000}\n  extraEnvVars: [{name: TS_API_PORT, value: '9000'}]\n",
+            "api:\n  service: {port: 9000}\n  extraEnvVars: [{name: TS_API_PORT, value: '9000'}]\n"
+            "  readinessProbe: {httpGet: {port: 9000}}\n  livenessProbe: {httpGet: {port: 9000}}\n",
             [],
         ),
         ("6.11.0", "aiGateway: {useGateway: true}\n", ["config.gateway-is-enabled"]),

@@ -6,6 +6,7 @@ from btdiag.core.finding import Remedy, Snippet
 
 HELM = "https://github.com/braintrustdata/helm (values.yaml)"
 ALB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
+NGINX = "https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/"
 FETCH = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 
 
@@ -62,6 +63,36 @@ def find_balancer(where: str) -> Remedy:
         action="Find out which load balancer closes the connections, and whether the file was rolled out to it",
         snippets=(
             Snippet(product="AWS ALB", code="aws elbv2 describe-load-balancer-attributes --load-balancer-arn ARN"),
+        ),
+    )
+
+
+def find_limit(where: str) -> Remedy:
+    """Bodies are refused at another size than the file says."""
+    return Remedy(
+        text=f"Look at which hop answers 413: the limit in {where} is not rolled out, is of another route, or a CDN, "
+        "a firewall or another load balancer in front has a limit of its own.",
+        action="Find the hop that refuses bodies, and set the limit there",
+        snippets=(
+            Snippet(
+                product="nginx ingress",
+                code="kubectl get ingress -o yaml | grep -e proxy-body-size -e ingressClassName",
+            ),
+        ),
+    )
+
+
+def find_timeout(where: str) -> Remedy:
+    """A silent answer is given up at another age than the file says."""
+    return Remedy(
+        text=f"Look at which hop gives up: every hop on the way has a timeout for answers of its own, and the shortest "
+        f"one counts. Where it is the one in {where}, it was not rolled out.",
+        action="Find the hop with the shortest timeout for answers, and set it there",
+        snippets=(
+            Snippet(
+                product="nginx ingress",
+                code="kubectl get ingress -o yaml | grep -e proxy-read-timeout -e ingressClassName",
+            ),
         ),
     )
 

@@ -1,5 +1,6 @@
 """Configuration files beside a data plane that does as they say, or not."""
 
+from btdiag.lab.faults.http import LimitsSizes
 from btdiag.lab.faults.names import Declares
 from btdiag.lab.plan import Backend, Balancer
 from btdiag.lab.scenario import Scenario
@@ -28,6 +29,11 @@ spec:
 """
 # The lab's load balancer keeps connections to the API for another time than clients' own; a file has one for both.
 OPTIONS = ("--lb-idle-timeout", "0.7")
+NO_LIMITS = ("config.body-limit-is-effective", "config.read-timeout-is-effective")
+LIMITS_ALONE = tuple(
+    f"config.{name}"
+    for name in ("image-is-rolled-out", "origins-are-allowed", "tls-minimum-is-effective", "idle-timeout-is-effective")
+)
 
 IN_EFFECT = Scenario(
     name="config-in-effect",
@@ -38,6 +44,7 @@ IN_EFFECT = Scenario(
         Backend(origins=(ORIGIN,)),
     ),
     warns=("keepalive.front-idle-timeout-suffices",),
+    skips=NO_LIMITS,
     options=OPTIONS,
 )
 NOT_ROLLED_OUT = Scenario(
@@ -55,6 +62,7 @@ NOT_ROLLED_OUT = Scenario(
         "config.idle-timeout-is-effective",
         "config.host-is-declared",
     ),
+    skips=NO_LIMITS,
     options=OPTIONS,
 )
 ORIGIN_REFUSED = Scenario(
@@ -66,5 +74,38 @@ ORIGIN_REFUSED = Scenario(
     ),
     warns=("keepalive.front-idle-timeout-suffices",),
     fails=("config.origins-are-allowed",),
+    skips=NO_LIMITS,
     options=OPTIONS,
+)
+LIMITS = """kind: Ingress
+metadata:
+  annotations:
+    nginx.ingress.kubernetes.io/proxy-body-size: {body}
+    nginx.ingress.kubernetes.io/proxy-read-timeout: "{read}"
+spec:
+  rules:
+    - host: api.lab.example
+      http:
+        paths:
+          - backend:
+              service:
+                name: braintrust-api
+"""
+_STRICT = (LimitsSizes(body=1024 * 1024), Balancer(silence_timeout=1.0))
+_STRICT_FAILS = ("gateway.accepts-product-requests", "gateway.silent-answers-are-awaited")
+
+LIMITS_IN_EFFECT = Scenario(
+    name="config-limits-in-effect",
+    summary="The gateway's limits are too low, and as its files declare.",
+    faults=(Declares(LIMITS.format(body="1m", read=1)), *_STRICT),
+    fails=_STRICT_FAILS,
+    skips=LIMITS_ALONE,
+)
+LIMITS_NOT_ROLLED_OUT = Scenario(
+    name="config-limits-not-rolled-out",
+    summary="The files allow bodies of 8 MiB and wait 900 s for an answer; the gateway takes 1 MiB and waits a second.",
+    faults=(Declares(LIMITS.format(body="8m", read=900)), *_STRICT),
+    fails=_STRICT_FAILS,
+    skips=LIMITS_ALONE,
+    warns=("config.body-limit-is-effective", "config.read-timeout-is-effective"),
 )

@@ -5,14 +5,14 @@ Sources: variables*.tf of every version of the modules; Terraform's rules of con
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node
 from btdiag.lint.rules.bounds import BOUNDS
-from btdiag.lint.rules.common import UUID, argument_hit
+from btdiag.lint.rules.common import argument_hit
+from btdiag.lint.rules.conversion import mismatch
 from btdiag.lint.rules.variables import origin_hits
 from btdiag.lint.subjects import Call, Hit, Subjects
 from btdiag.lint.tables import Variable
@@ -28,11 +28,16 @@ _RENAMED = {
     "api_ecs_cpu": "braintrust_api_cpu",
     "api_ecs_memory": "braintrust_api_memory",
 }
+_LICENCE = "BRAINSTORE_LICENSE_KEY"
+_UNLICENSED = (
+    ("gateway_extra_env_vars", "4.3.0", "5.3.0"),
+    ("ai_gateway_extra_env_vars", "5.5.0", None),
+    ("braintrust_api_extra_env_vars", "6.4.0", None),
+)
 _SERVICES = (
     ("APIHandler", "1.2.6"), ("AIProxy", "1.2.6"), ("CatchupETL", "1.2.6"), ("BillingCron", "2.2.1"),
     ("MigrateDatabaseFunction", "1.2.6"), ("QuarantineWarmupFunction", "1.2.6"), ("AutomationCron", "2.3.0"),
 )  # fmt: skip
-_NUMBER = re.compile(r"\s*[-+]?\d+(\.\d+)?([eE][-+]?\d+)?\s*")
 
 
 def check(subjects: Subjects) -> Iterator[Hit]:
@@ -99,63 +104,28 @@ def _unsupported(call: Call, name: str) -> Hit:
     )  # fmt: skip
 
 
-def mismatch(node: Node, kind: str) -> str:
-    """Why a value does not convert to a type ("" if it does, or if that cannot be told). Terraform turns numbers and
-    booleans into text, and text into them where it reads like one."""
-    value = node.value
-    if kind == "number":
-        return "" if _is_number(value) else "no number"
-    if kind == "bool":
-        return "" if isinstance(value, bool) or value in ("true", "false") else "no boolean"
-    if kind == "string":
-        return "a list or a map, not a text" if isinstance(value, (tuple, Mapping)) else ""
-    if kind.startswith(("list", "set")):
-        if not isinstance(value, tuple):
-            return "no list"
-        inner = kind[kind.index("(") + 1 : -1] if "(" in kind else "any"
-        wrong = [item for item in value if item.known and item.value is not None and mismatch(item, inner)]
-        return f"a list with an item that is {mismatch(wrong[0], inner)}" if wrong else ""
-    if kind.startswith(("map", "object")):
-        if not isinstance(value, Mapping):
-            return "no map"
-        inner = kind[4:-1] if kind.startswith("map(") else "any"
-        bad = [one for one in value.values() if one.known and one.value is not None and mismatch(one, inner)]
-        return f"a map with a value that is {mismatch(bad[0], inner)}" if bad else ""
-    return ""
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value) is not None)
-
-
 def _checked(call: Call, variable: Variable, node: Node) -> Iterator[Hit]:
     name = variable.name
-    bound = BOUNDS[call.module.cloud].get(name)
-    if bound is not None and call.module.since(bound.since) and node.text is not None and not bound.holds(node.text):
+    bound = next((one for one in BOUNDS[call.module.cloud].get(name, ()) if one.at(call.module)), None)
+    wrong = next((one for one in bound.texts(node) if not bound.holds(one)), None) if bound is not None else None
+    if bound is not None and wrong is not None:
         yield argument_hit(
-            call, "terraform.values-are-valid", name,
-            f'{name} is "{node.text[:40]}", the module takes {bound.says}',
-            expected=bound.says, seen=node.text[:40], remedy=f"Give {bound.says}.",
+            call, bound.rule, name,
+            f'{name} is "{wrong[:40]}", the module takes {bound.says}',
+            expected=bound.says, seen=wrong[:40], remedy=f"Give {bound.says}.",
         )  # fmt: skip
     if name == "service_extra_env_vars":
         yield from _services(call, node)
-    licensed = name in ("braintrust_api_extra_env_vars", "ai_gateway_extra_env_vars") and call.module.since("6.4.0")
-    if licensed and node.at("BRAINSTORE_LICENSE_KEY") is not None:
+    if node.at(_LICENCE) is not None and any(name == one and call.module.between(*span) for one, *span in _UNLICENSED):
         yield argument_hit(
             call, "terraform.values-are-valid", name,
-            f"{name} may not hold BRAINSTORE_LICENSE_KEY: the module sets it itself since v6.4.0",
+            f"{name} may not hold {_LICENCE}: the module sets it itself, and refuses it here",
             remedy="Remove it from the map.",
         )  # fmt: skip
     if name == "whitelisted_origins":
         for item in node.items:
             if item.text is not None and item.place is not None:
                 yield from origin_hits(item.text, item.place, name)
-    odd = [item for item in node.items if item.text is not None and not UUID.fullmatch(item.text)]
-    if name.startswith("btql_audit_logs_") and odd:
-        yield argument_hit(call, "audit.lists-are-valid", name, "an entry is no UUID: the module refuses it",
-                   expected="UUIDs of organisations", remedy="Give the ids of organisations.")  # fmt: skip
 
 
 def _services(call: Call, node: Node) -> Iterator[Hit]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node
 from btdiag.lint.rules.common import empty, place_of, roles
-from btdiag.lint.subjects import Hit, Release, Subjects
+from btdiag.lint.subjects import Call, Hit, Release, Subjects
 
 BUCKETS = {
     "aws": ("brainstoreBucket", "responseBucket", "codeBundleBucket"),
@@ -20,11 +20,21 @@ BUCKETS = {
 }
 
 
+ADDRESSES = ("BRAINSTORE_RESPONSE_CACHE_URI", "BRAINSTORE_CODE_BUNDLE_URI")
+_ARGUMENTS = {
+    "brainstore_extra_env_vars": "readers",
+    "brainstore_extra_env_vars_writer": "writers",
+    "brainstore_extra_env_vars_fast_reader": "fast readers",
+}
+
+
 def check(subjects: Subjects) -> Iterator[Hit]:
-    """Every release."""
+    """Every release, every call of a module."""
     for release in subjects.releases:
         yield from _buckets(release)
         yield from _addresses(release)
+    for call in subjects.calls:
+        yield from _modules_addresses(call)
 
 
 def _buckets(release: Release) -> Iterator[Hit]:
@@ -79,16 +89,40 @@ def _addresses(release: Release) -> Iterator[Hit]:
     for role in roles(release):
         path = ("brainstore", role, "extraEnvVars")
         for index, item in enumerate((release.values.at(*path) or Node(value=None)).items):
-            name, value = item.text_at("name"), item.text_at("value")
-            if name in known and value and value.rstrip("/") != known[name].rstrip("/") and item.place is not None:
-                node = item.at("value")
+            name, node = item.text_at("name"), item.at("value")
+            if name not in known or node is None or not node.known or item.place is None:
+                continue
+            value = node.text or ""
+            if value.rstrip("/") != known[name].rstrip("/"):
+                said = "this is another" if value else "this takes it away"
                 yield Hit(
                     rule="brainstore.addresses-are-derived",
                     verdict=Verdict.WARN,
-                    place=node.place if node is not None and node.place is not None else item.place,
+                    place=node.place or item.place,
                     key=release.key(*path, str(index), "value"),
-                    summary=f"{name} follows from the buckets since chart 5.1.0; this is another, for the {role} alone",
+                    summary=f"{name} follows from the buckets since chart 5.1.0; {said}, for the {role} alone",
                     expected=known[name],
-                    seen=value[:200],
+                    seen=value[:200] or "nothing",
                     remedy="Remove the variable, or set the bucket that is meant.",
+                )
+
+
+def _modules_addresses(call: Call) -> Iterator[Hit]:
+    """The same variables in the AWS module, which derives them since v4.4.0 (brainstore-ec2, user_data)."""
+    if call.module.cloud != "aws" or not call.module.since("4.4.0"):
+        return
+    for argument, roles_ in _ARGUMENTS.items():
+        node = call.arguments.get(argument)
+        for name in ADDRESSES:
+            value = node.at(name) if node is not None else None
+            if value is not None and value.known and value.place is not None:
+                yield Hit(
+                    rule="brainstore.addresses-are-derived",
+                    verdict=Verdict.WARN,
+                    place=value.place,
+                    key=f"{argument}.{name}",
+                    summary=f"the module makes {name} out of its buckets since v4.4.0; this one is for {roles_} alone",
+                    expected="the module's own",
+                    seen=(value.text or "")[:200] or "nothing",
+                    remedy="Remove the variable: the module sets it for all roles.",
                 )

@@ -19,7 +19,7 @@ _UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)
 
 def place_of(release: Release, *path: str) -> Place:
     """The line of a key, or of the deepest key above it that the user's files have."""
-    place = release.values.nearest(*path).place if path else None
+    place = release.user.nearest(*path).place if path else None  # what a null takes away is found there, too
     fallback = next((node.place for node in release.files if node.place is not None), None)
     return place or fallback or Place(file="-", line=1)
 
@@ -53,6 +53,8 @@ def quantity(text: str | None) -> Decimal | None:
 def container_paths(release: Release) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(name for a person, path of its values) of each component that has a container."""
     yield "the API", ("api",)
+    if not release.chart.since("2.0.0"):
+        yield "Brainstore", ("brainstore",)
     for role in roles(release):
         yield f"Brainstore's {role}", ("brainstore", role)
     if release.values.text_at("aiGateway", "enabled") == "true":

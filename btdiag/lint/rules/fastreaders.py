@@ -10,6 +10,7 @@ from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node, plain_value
 from btdiag.lint.rules.buckets import BUCKETS
 from btdiag.lint.rules.common import place_of, quantity
+from btdiag.lint.rules.resources import removable
 from btdiag.lint.rules.volumes import reads_ephemeral, reads_size
 from btdiag.lint.subjects import Hit, Release, Subjects
 
@@ -42,7 +43,7 @@ def _mirror(release: Release) -> Iterator[Hit]:
         node = reader.at(key)
         if node is None or node.place is None or not release.chart.reads(("brainstore", "reader", key)):
             continue
-        if fast is not None and fast.at(key) is not None:
+        if (fast is not None and fast.at(key) is not None) or (key == "resources" and _breaks(release, node)):
             continue
         ours, theirs = (
             release.values.at("brainstore", "reader", key),
@@ -58,6 +59,13 @@ def _mirror(release: Release) -> Iterator[Hit]:
                 expected=f"the same under {release.key('brainstore', 'fastreader', key)}",
                 remedy=f"Set {release.key('brainstore', 'fastreader', key)} as well.",
             )
+
+
+def _breaks(release: Release, resources: Node) -> bool:
+    """Whether the chart does not render with them at all, which is said by a rule of its own."""
+    nulls = [resources.at(name) for name in ("limits", "requests")]
+    taken = resources.value is None or any(node is not None and node.value is None for node in nulls)
+    return taken and not removable(release, ("brainstore", "reader", "resources"))
 
 
 def _idle(release: Release, key: str) -> bool:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from btdiag.lint.balancers import USUAL_S
 from btdiag.lint.house import Verdict
+from btdiag.lint.nodes import Place
 from btdiag.lint.rules.variables import KEEPALIVE
 from btdiag.lint.subjects import DeclaredBalancer, Hit, Setting, Subjects
 
 DEFAULT_S = 65
+_DAY_S = 86_400
 _WRONG = {
     "gateway": "only the API reads it, not the AI gateway",
     "brainstore": "only the API reads it, not Brainstore",
@@ -30,6 +33,8 @@ def check(subjects: Subjects) -> Iterator[Hit]:
     values = [setting for role, setting in found if role in ("api", "any", "other")]
     for setting in values:
         yield from _value(setting)
+        if not subjects.balancers:
+            yield from _low(setting)
     for balancer in subjects.balancers:
         yield from _against(balancer, values, subjects)
 
@@ -46,8 +51,30 @@ def _placed(role: str, setting: Setting) -> Iterator[Hit]:
         )
 
 
+def _low(setting: Setting) -> Iterator[Hit]:
+    """No load balancer is declared: those that wait the usual 60 s are what is to be expected."""
+    seconds = _seconds(setting)
+    if seconds is not None and seconds <= USUAL_S and setting.place is not None:
+        yield Hit(
+            rule="keepalive.outlives-the-load-balancer",
+            verdict=Verdict.WARN,
+            place=setting.place,
+            key=setting.key,
+            summary=f"{seconds:g} s is no more than the {USUAL_S} s for which ALBs and ingress-nginx keep idle"
+            " connections unless told otherwise",
+            expected=f"more than the load balancer's idle timeout; {DEFAULT_S} s is the default",
+            seen=f"{seconds:g} s",
+            remedy=f"Set {KEEPALIVE} above the load balancer's idle timeout, or leave it out.",
+        )
+
+
 def _value(setting: Setting) -> Iterator[Hit]:
-    if setting.place is None or setting.text is None or _seconds(setting) is not None:
+    if setting.place is None or setting.text is None:
+        return
+    seconds = _seconds(setting)
+    if seconds is not None:
+        if seconds > _DAY_S:
+            yield _milliseconds(setting, setting.place, seconds)
         return
     yield Hit(
         rule="keepalive.is-a-number",
@@ -58,6 +85,19 @@ def _value(setting: Setting) -> Iterator[Hit]:
         expected="whole seconds, above the load balancer's idle timeout",
         seen=setting.text[:40],
         remedy=f"Set {KEEPALIVE} to whole seconds.",
+    )
+
+
+def _milliseconds(setting: Setting, place: Place, seconds: float) -> Hit:
+    return Hit(
+        rule="keepalive.is-a-number",
+        verdict=Verdict.WARN,
+        place=place,
+        key=setting.key,
+        summary=f"{KEEPALIVE} is in seconds: {seconds:g} is more than a day, milliseconds are meant, it seems",
+        expected="whole seconds, above the load balancer's idle timeout",
+        seen=f"{seconds:g}",
+        remedy=f"Write {seconds / 1000:g}." if seconds >= 10_000 else "Write seconds.",
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node, Place
-from btdiag.lint.rules.common import ROLES, place_of, roles
+from btdiag.lint.rules.common import ROLES, place_of
 from btdiag.lint.subjects import Container, Hit, Release, Subjects
 
 HANDLERS = ("httpGet", "tcpSocket", "exec", "grpc")
@@ -22,7 +22,6 @@ def check(subjects: Subjects) -> Iterator[Hit]:
     """Every probe of every release and of every rendered container, and the ports of Services."""
     for release in subjects.releases:
         yield from _dead(release)
-        yield from _ports(release)
         for component in ("api", "brainstore", "aiGateway"):
             for kind in KINDS:
                 if release.chart.reads((component, kind)):
@@ -120,61 +119,6 @@ def _dead(release: Release) -> Iterator[Hit]:
                     expected=release.key(*shared.split(".")),
                     remedy=f"Set {release.key(*shared.split('.'))}, which counts for all roles.",
                 )
-
-
-def _ports(release: Release) -> Iterator[Hit]:
-    for role in roles(release):
-        yield from _brainstore_port(release, role)
-    yield from _api_port(release)
-    health = release.values.at("api", "healthServer", "port")
-    asked = release.values.text_at("api", "readinessProbe", "httpGet", "port")
-    asks_it = release.chart.between("3.0.4", "4.1.0") and asked == "8001"
-    if health is not None and health.given and asks_it and health.text != asked:
-        yield _port(release, ("api", "healthServer", "port"), f"the probe asks port {asked}", asked)
-    if release.values.text_at("aiGateway", "enabled") == "true":
-        port = release.values.at("aiGateway", "service", "port")
-        probed = {release.values.text_at("aiGateway", kind, "httpGet", "port") for kind in KINDS} - {""}
-        if port is not None and port.given and any(one.isdigit() and one != port.text for one in probed):
-            yield _port(release, ("aiGateway", "service", "port"), "the probes ask another port", "8080")
-
-
-def _brainstore_port(release: Release, role: str) -> Iterator[Hit]:
-    path = ("brainstore", role, "service", "port")
-    port = release.values.at(*path)
-    if port is None or port.text is None or not release.chart.since(_HAVE):
-        return
-    for kind in KINDS:
-        probe = release.values.at("brainstore", kind, "httpGet", "port")
-        if probe is None or not (probe.text or "").isdigit() or probe.text == port.text:
-            continue
-        if port.given or probe.given:
-            at = path if port.given else ("brainstore", kind, "httpGet", "port")
-            yield _port(release, at, f"Brainstore's {role} listens on {port.text}, the probes ask {probe.text}", "4000")
-            return
-
-
-def _api_port(release: Release) -> Iterator[Hit]:
-    path = ("api", "service", "port")
-    port = release.values.at(*path)
-    listed = release.values.at("api", "extraEnvVars")
-    own = [item.text_at("value") for item in (listed.items if listed else ()) if item.text_at("name") == "TS_API_PORT"]
-    server = own[-1] if own else "8000"
-    if port is not None and port.given and port.text is not None and port.text != server:
-        yield _port(release, path, f"the API server keeps listening on {server}: the Service leads nowhere", server)
-
-
-def _port(release: Release, path: tuple[str, ...], why: str, expected: str) -> Hit:
-    node = release.values.at(*path)
-    return Hit(
-        rule="config.ports-match",
-        verdict=Verdict.FAIL,
-        place=place_of(release, *path),
-        key=release.key(*path),
-        summary=f"the ports do not match: {why}",
-        expected=expected,
-        seen=(node.text or "") if node else "",
-        remedy=f"Leave the port at {expected}, or change what is named here along with it.",
-    )
 
 
 def _rendered(container: Container) -> Iterator[Hit]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Node, Place
+from btdiag.lint.nodes import Node
 from btdiag.lint.rules.common import container_paths, place_of, quantity
 from btdiag.lint.subjects import Container, Hit, Release, Subjects
 
@@ -20,7 +20,7 @@ def check(subjects: Subjects) -> Iterator[Hit]:
     for release in subjects.releases:
         for name, path in container_paths(release):
             yield from _nulls(release, name, (*path, "resources"))
-            if not _removable(release, (*path, "resources")):
+            if not removable(release, (*path, "resources")):
                 yield from _left_empty(release, name, (*path, "resources"))
             yield from _inherited(release, name, (*path, "resources"))
             yield from _brought_back(release, name, (*path, "resources"))
@@ -35,7 +35,7 @@ def _exceeding(release: Release, name: str, path: tuple[str, ...]) -> Iterator[H
     for kind in ("requests", "limits"):
         for resource, node in (release.user.at(*path, kind) or Node(value=None)).map.items():
             if node.place is not None and node.text is not None and quantity(node.text) is None:
-                yield _no_quantity(node, release.key(*path, kind, resource))
+                yield no_quantity(node, release.key(*path, kind, resource))
     for resource, node in (requests.map if requests else {}).items():
         limit = limits.at(resource) if limits else None
         asked, most = quantity(node.text), quantity(limit.text) if limit is not None else None
@@ -57,7 +57,8 @@ def _exceeding(release: Release, name: str, path: tuple[str, ...]) -> Iterator[H
         )
 
 
-def _no_quantity(node: Node, key: str) -> Hit:
+def no_quantity(node: Node, key: str) -> Hit:
+    """A quantity that Kubernetes does not know."""
     assert node.place is not None
     return Hit(
         rule="brainstore.quantities-are-valid",
@@ -77,11 +78,11 @@ def _nulls(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
         yield from _null_resources(release, name, path)
     for kind in ("limits", "requests"):
         node = release.user.at(*path, kind)
-        if node is not None and node.value is None and node.given and not _removable(release, path):
+        if node is not None and node.value is None and node.given and not removable(release, path):
             yield Hit(
                 rule="brainstore.limits-can-be-removed",
                 verdict=Verdict.FAIL,
-                place=place_of_user(release, *path, kind),
+                place=place_of(release, *path, kind),
                 key=release.key(*path, kind),
                 summary=f"chart {release.chart.version} does not render without {kind} of {name};"
                 " later ones do, since 5.0.1",
@@ -110,11 +111,11 @@ def _left_empty(release: Release, name: str, path: tuple[str, ...]) -> Iterator[
 
 
 def _null_resources(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
-    renders = _removable(release, path) and not (path[0] == "brainstore" and release.chart.since("6.2.2"))
+    renders = removable(release, path) and not (path[0] == "brainstore" and release.chart.since("6.2.2"))
     yield Hit(
         rule="brainstore.limits-can-be-removed",
         verdict=Verdict.WARN if renders else Verdict.FAIL,
-        place=place_of_user(release, *path),
+        place=place_of(release, *path),
         key=release.key(*path),
         summary=f"without resources {name} is the first to be evicted (BestEffort)"
         if renders
@@ -125,15 +126,9 @@ def _null_resources(release: Release, name: str, path: tuple[str, ...]) -> Itera
     )
 
 
-def _removable(release: Release, path: tuple[str, ...]) -> bool:
+def removable(release: Release, path: tuple[str, ...]) -> bool:
     """Whether the template hands resources on as a whole, instead of reading limits.cpu itself."""
     return path[0] != "brainstore" or not release.chart.between("2.1.0", "5.0.0")
-
-
-def place_of_user(release: Release, *path: str) -> Place:
-    """The line of a key of the user's that the merge takes away."""
-    node = release.user.at(*path)
-    return node.place if node is not None and node.place is not None else place_of(release, *path)
 
 
 def _inherited(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
@@ -171,18 +166,35 @@ def _lowered(release: Release, path: tuple[str, ...]) -> bool:
     )
 
 
+def quality(resources: Node | None) -> str:
+    """The class of quality of service that Kubernetes gives a pod of one container with these resources.
+
+    Source: Kubernetes, "Pod Quality of Service Classes"; a request that is not stated is the limit.
+    """
+    requests = (resources.at("requests") if resources else None) or Node(value=None)
+    limits = (resources.at("limits") if resources else None) or Node(value=None)
+    asked = {name: one for name, node in requests.map.items() if (one := quantity(node.text))}
+    most = {name: one for name, node in limits.map.items() if (one := quantity(node.text))}
+    if not asked and not most:
+        return "BestEffort"
+    sized = all(name in most and asked.get(name, most[name]) == most[name] for name in ("cpu", "memory"))
+    return "Guaranteed" if sized else "Burstable"
+
+
 def _stays(release: Release, name: str, path: tuple[str, ...], stay: str, why: str) -> Hit:
-    old = "" if _removable(release, path) else " (chart 5.0.1 and later)"
+    old = "" if removable(release, path) else " (chart 5.0.1 and later)"
+    at = path[: path.index("resources") + 1]
+    kind = quality(release.values.at(*at))
     return Hit(
         rule="brainstore.limits-are-meant",
         verdict=Verdict.WARN,
         place=place_of(release, *path),
         key=release.key(*path),
-        summary=f"{name} keeps the chart's limits ({stay}): Helm merges maps, so {why}",
+        summary=f"{name} keeps the chart's limits ({stay}): Helm merges maps, so {why}; its pods are {kind}",
         expected="limits: null, or the limits that you mean",
         seen="{}" if why.startswith("{}") else "requests alone",
         remedy=f"Write limits: null to take them away{old}, or state them.",
-        fix="null" if why.startswith("{}") and path[-1] == "limits" and _removable(release, path) else None,
+        fix="null" if why.startswith("{}") and path[-1] == "limits" and removable(release, path) else None,
     )
 
 
@@ -200,7 +212,7 @@ def _brought_back(release: Release, name: str, path: tuple[str, ...]) -> Iterato
 
 
 def _dropped(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
-    if _removable(release, path):
+    if removable(release, path):
         return
     for kind in ("requests", "limits"):
         for resource, node in (release.user.at(*path, kind) or Node(value=None)).map.items():

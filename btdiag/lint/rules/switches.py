@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.rules.common import argument_hit
+from btdiag.lint.rules.together import TOGETHER
 from btdiag.lint.subjects import Call, Hit, Subjects
 from btdiag.lint.tables import number
 
@@ -41,42 +43,11 @@ def _organisation(call: Call) -> Iterator[Hit]:
 
 
 def _together(call: Call) -> Iterator[Hit]:
-    module, on = call.module, call.on
-    if module.cloud != "aws":
-        return
-    rule = "terraform.switches-go-together"
-    if module.since("5.10.0") and on("enable_ai_gateway") and call.value("create_ai_gateway") in (False, "false"):
-        yield argument_hit(call, rule, "enable_ai_gateway", "enable_ai_gateway needs create_ai_gateway since v5.10.0",
-                   remedy="Set create_ai_gateway = true.")  # fmt: skip
-    if on("use_private_ai_gateway_origin"):
-        if on("use_global_ai_gateway_origin"):
-            yield argument_hit(call, rule, "use_private_ai_gateway_origin",
-                       "use_private_ai_gateway_origin and use_global_ai_gateway_origin exclude each other",
-                       remedy="Keep one of them.")  # fmt: skip
-        elif call.value("create_ai_gateway") in (False, "false"):
-            yield argument_hit(call, rule, "use_private_ai_gateway_origin",
-                       "use_private_ai_gateway_origin needs create_ai_gateway",
-                       remedy="Set create_ai_gateway = true.")  # fmt: skip
-    if on("enable_ecs_api") and on("use_deployment_mode_external_eks"):
-        yield argument_hit(call, rule, "enable_ecs_api", "enable_ecs_api excludes use_deployment_mode_external_eks",
-                   remedy="Keep one of them.")  # fmt: skip
-    if (
-        on("enable_ecs_api")
-        and "create_ecs_api" in module.variables
-        and call.value("create_ecs_api") in (False, "false")
-    ):
-        yield argument_hit(call, rule, "enable_ecs_api", f"enable_ecs_api needs create_ecs_api in {module.version}",
-                   remedy="Set create_ecs_api = true.")  # fmt: skip
-    own = on("use_deployment_mode_external_eks") and on("create_ai_gateway")
-    if own and "braintrust_api_url" in module.variables and "braintrust_api_url" not in call.arguments:
-        yield argument_hit(call, rule, "create_ai_gateway",
-                           "the gateway with an EKS of your own needs braintrust_api_url",
-                           remedy="Set braintrust_api_url.")  # fmt: skip
-    lists = [call.arguments.get(f"btql_audit_logs_{kind}_org_ids") for kind in ("strict", "best_effort")]
-    if all(node is not None and node.items for node in lists):
-        yield argument_hit(call, "audit.lists-are-valid", "btql_audit_logs_best_effort_org_ids",
-                   "the two lists of audit logs exclude each other: the module refuses them",
-                   remedy="Keep one list.")  # fmt: skip
+    """What the module's own checks refuse because of another argument."""
+    for one in TOGETHER.get(call.module.cloud, ()):
+        if call.module.between(one.since, one.until) and one.broken(call):
+            at = next((name for name in (one.at, *one.beside) if name in call.arguments), one.at)
+            yield replace(argument_hit(call, one.rule, at, one.says, remedy=one.remedy), key=one.at)
 
 
 def _readers(call: Call) -> Iterator[Hit]:

@@ -70,8 +70,12 @@ def _misspelt(variables: Variables) -> Iterator[Hit]:
         name = setting.name
         if name in KNOWN or len(name) < 12 or setting.place is None:
             continue
-        near = get_close_matches(name.upper().replace("-", "_").replace("KEEPALIVE", "KEEP_ALIVE"), _LONG, 1, 0.94)
-        if near and variables.get(near[0]) is None and not _other(name, near[0]):
+        near = [KEEPALIVE] if name.upper().startswith(("TS_API_KEEP_ALIVE", "TS_API_KEEPALIVE")) else None
+        near = near or get_close_matches(
+            name.upper().replace("-", "_").replace("KEEPALIVE", "KEEP_ALIVE"), _LONG, 1, 0.94
+        )
+        near = [one for one in near if one == KEEPALIVE or not _other(name, one)]
+        if near and variables.get(near[0]) is None:
             yield Hit(
                 rule="config.variables-are-known",
                 verdict=Verdict.WARN,
@@ -230,8 +234,30 @@ def _shapes(release: Release) -> Iterator[Hit]:
         if node.map or (node.text or "").strip():
             yield _shape(node.place, key, "is no list: the chart does not render")
         for index, item in enumerate(node.items):
-            if item.text is not None:
+            if item.text is not None or (item.map and item.at("name") is None):
                 yield _shape(_at(item, node), f"{key}.{index}", "is no {name, value}: Kubernetes takes nothing else")
+        yield from _replaced(release, (*path, "extraEnvVars"))
+
+
+def _replaced(release: Release, path: tuple[str, ...]) -> Iterator[Hit]:
+    """Variables of an earlier file that a later list, which replaces the earlier one, does not name."""
+    lists = [node for file in release.files if (node := file.at(*path)) is not None]
+    last = lists[-1] if len(lists) > 1 else None
+    if last is None or last.place is None:
+        return
+    kept = {item.text_at("name") for item in last.items}
+    earlier = {item.text_at("name"): item for node in lists[:-1] for item in node.items}
+    lost = [name for name in earlier if name and name not in kept]
+    if lost:
+        yield Hit(
+            rule="config.lists-are-whole",
+            verdict=Verdict.WARN,
+            place=last.place,
+            key=release.key(*path),
+            summary=f"this list replaces the one of an earlier file: {', '.join(lost)[:120]} is lost with it",
+            expected="a list with all variables",
+            remedy="Repeat the earlier variables here: Helm merges maps, and replaces lists.",
+        )
 
 
 def _at(item: Node, node: Node) -> Place:

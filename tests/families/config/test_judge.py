@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.config.stated import FRONT_IDLE, HOST, IMAGE, ORIGIN, TLS_MINIMUM
-from btdiag.core.exchange import Exchange
+from btdiag.config.stated import BODY_LIMIT, FRONT_IDLE, HOST, IMAGE, ORIGIN, READ_TIMEOUT, TLS_MINIMUM
+from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.handshake import TlsVersions, VersionTrial
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import DeclaredSetting, Target
 from btdiag.families.config.facts import OriginTrial, OriginTrials
-from btdiag.families.config.judge import api, front
+from btdiag.families.config.judge import api, front, limits
 from btdiag.families.config.plan import MOST, WEB_APP, asked_origins
+from btdiag.families.gateway.facts.requests import ProductRequests, RequestTrial, Trait
+from btdiag.families.gateway.facts.streams import HeldStream, StreamSilence
 from btdiag.families.keepalive.facts import Fate, FrontIdle, HeldConnection
 from tests import factories
 
@@ -171,3 +173,63 @@ def test_host(host: str, declared: str, verdict: Verdict) -> None:
     finding = front.host_is_declared(told((HOST, declared), host=host))
     assert finding.verdict is verdict
     assert verdict is not Verdict.WARN or says_where(finding)
+
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("limit", "bodies", "verdict"),
+    [
+        (8 * MIB, [(6 * MIB, 404)], Verdict.PASS),
+        (8 * MIB, [(6 * MIB, 413)], Verdict.WARN),
+        (8 * MIB, [(6 * MIB, 404), (9 * MIB, 413)], Verdict.PASS),
+        (1 * MIB, [(6 * MIB, 404)], Verdict.WARN),
+        (1 * MIB, [(6 * MIB, 413)], Verdict.PASS),
+        (8 * MIB, [(6 * MIB, 502)], Verdict.SKIP),
+        (8 * MIB, [], Verdict.SKIP),
+    ],
+)
+def test_body_limit(limit: int, bodies: list[tuple[int, int]], verdict: Verdict) -> None:
+    plain = factories.exchange(status=404)
+    trials = tuple(
+        RequestTrial(trait=Trait.BODY, what="a body", exchange=factories.exchange(status=status), size=size)
+        for size, status in bodies
+    )
+    seen = ProductRequests(plain_get=plain, plain_post=plain, trials=trials)
+    finding = limits.body_limit_is_effective(told((BODY_LIMIT, str(limit))), seen)
+    assert finding.verdict is verdict, finding.summary
+    assert verdict is not Verdict.WARN or says_where(finding)
+
+
+def held(status: int, over: float, trouble: Trouble | None = None) -> HeldStream:
+    seen = factories.exchange(status=status)
+    if trouble is not None:
+        seen = replace(seen, failure=Failure(phase=Phase.BODY, trouble=trouble, detail="ended"))
+    return HeldStream(exchange=seen, last_s=0.1, longest_s=0.0, gap_s=0.0, over_s=over)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "front", "direct", "verdict"),
+    [
+        ("60", [held(504, 60.1), held(504, 60.2)], None, Verdict.PASS),
+        ("900", [held(504, 60.1), held(504, 60.2)], None, Verdict.WARN),
+        ("30", [held(504, 60.1), held(504, 60.2)], None, Verdict.WARN),
+        ("30", [held(200, 68.0, Trouble.TIMEOUT)] * 2, None, Verdict.WARN),
+        ("900", [held(200, 68.0, Trouble.TIMEOUT)] * 2, None, Verdict.SKIP),
+        ("900", [held(504, 20.0), held(504, 60.2)], None, Verdict.SKIP),
+        ("900", [held(504, 60.1), held(504, 60.2)], held(200, 60.0, Trouble.CLOSED), Verdict.SKIP),
+    ],
+)
+def test_read_timeout(wanted: str, front: list[HeldStream], direct: HeldStream | None, verdict: Verdict) -> None:
+    seen = StreamSilence(front=tuple(front), direct=direct, watched_s=68.0)
+    finding = limits.read_timeout_is_effective(told((READ_TIMEOUT, wanted)), seen)
+    assert finding.verdict is verdict, finding.summary
+    assert verdict is not Verdict.WARN or says_where(finding)
+
+
+def test_limits_that_nobody_declares_or_measures() -> None:
+    for judge in (limits.body_limit_is_effective, limits.read_timeout_is_effective):
+        assert judge(told(), UNKNOWN).verdict is Verdict.SKIP
+    assert limits.body_limit_is_effective(told((BODY_LIMIT, "1")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
+    assert limits.read_timeout_is_effective(told((READ_TIMEOUT, "1")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
