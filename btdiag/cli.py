@@ -78,36 +78,37 @@ def run(**flags: Any) -> int:
 
 @cli.command()
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="text or json")
-@click.option("--checks", "checks_dir", metavar="DIR", default=None, help="your own checks as well")
-def checks(format_: str, checks_dir: str | None) -> int:
+@click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
+def checks(format_: str, folders: Sequence[str]) -> int:
     """List every check: id, claim, and how long it needs to wait."""
     from btdiag.engine.catalogue import list_checks
 
-    click.echo(list_checks(format_, _folder(checks_dir)))
+    click.echo(list_checks(format_, _folders(folders)))
     return 0
 
 
 @cli.command()
 @click.argument("check_id", metavar="ID")
-@click.option("--checks", "checks_dir", metavar="DIR", default=None, help="your own checks as well")
-def explain(check_id: str, checks_dir: str | None) -> int:
+@click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
+def explain(check_id: str, folders: Sequence[str]) -> int:
     """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab."""
     from btdiag.engine.catalogue import explain_check
     from btdiag.lint.catalogue import explain as explain_rule
     from btdiag.logs.claims import explain as explain_claim
 
-    click.echo(explain_rule(check_id) or explain_claim(check_id) or explain_check(check_id, _folder(checks_dir)))
+    click.echo(
+        explain_rule(check_id) or explain_claim(check_id) or explain_check(check_id, _folders(folders))
+    )
     return 0
 
 
-def _folder(name: str | None) -> Path | None:
+def _folders(names: Sequence[str]) -> tuple[Path, ...]:
     from btdiag.config import UsageError
 
-    if name is None:
-        return None
-    if not Path(name).is_dir():
-        raise UsageError(f"--checks {name}: is no folder")
-    return Path(name)
+    for name in names:
+        if not Path(name).is_dir():
+            raise UsageError(f"--checks {name}: is no folder")
+    return tuple(map(Path, names))
 
 
 @cli.command()

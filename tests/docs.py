@@ -33,7 +33,7 @@ MADE = "<!-- Made by `make docs` from the docstrings in checks/: change those. -
 
 def pages() -> dict[str, str]:
     """The text of every page by its file name."""
-    found = catalogue(None)
+    found = catalogue()
     listed = scenarios()
     families = {name: list(checks) for name, checks in groupby(found.checks, key=lambda check: check.family)}
     made = {f"{name}.md": _family(name, checks, found, listed) for name, checks in families.items()}

@@ -57,21 +57,21 @@ def _rank(family: str) -> tuple[int, str]:
     return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), family)
 
 
-def catalogue(checks_dir: Path | None) -> Catalogue:
+def catalogue(places: Sequence[Path] = ()) -> Catalogue:
     """All checks, in the order of the path; UsageError if the user's cannot be loaded."""
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a list leaves nothing behind
     try:
         return collected(
-            checks_dir,
+            places,
             lambda found: Catalogue(tuple(sorted(found.checks, key=lambda check: _rank(check.family))), found.registry),
         )
     finally:
         sys.dont_write_bytecode = writes
 
 
-def list_checks(format_: str, checks_dir: Path | None) -> str:
+def list_checks(format_: str, places: Sequence[Path] = ()) -> str:
     """The list of all checks as text or JSON."""
-    found, waits = _with_waits(checks_dir)
+    found, waits = _with_waits(places)
     rows = [
         {"id": check.id, "family": check.family, "claim": check.explanation.title, "wait_s": wait}
         for check, wait in zip(found.checks, waits, strict=True)
@@ -85,16 +85,16 @@ def list_checks(format_: str, checks_dir: Path | None) -> str:
     return tabulate(table, headers=("id", "claim", "waits"), maxcolwidths=[None, 72, None], tablefmt="simple")
 
 
-def _with_waits(checks_dir: Path | None) -> tuple[Catalogue, list[float]]:
+def _with_waits(places: Sequence[Path]) -> tuple[Catalogue, list[float]]:
     """All checks, and how long each waits: functions of the user's own say so."""
-    with watched(checks_dir):
-        found = catalogue(checks_dir)
+    with watched(places):
+        found = catalogue(places)
         return found, [found.wait_s(check) for check in found.checks]
 
 
-def explain_check(check_id: str, checks_dir: Path | None) -> str:
+def explain_check(check_id: str, places: Sequence[Path]) -> str:
     """Everything known about one check, for reading."""
-    found, waits = _with_waits(checks_dir)
+    found, waits = _with_waits(places)
     pairs = zip(found.checks, waits, strict=True)
     check, wait = next(((check, wait) for check, wait in pairs if check.id == check_id), (None, 0.0))
     if check is None:
