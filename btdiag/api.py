@@ -126,7 +126,9 @@ async def arun(url: str, **options: Unpack[Options]) -> RunReport:
     )
     thread.start()
     try:
-        return await asyncio.shield(ended)
+        report = await asyncio.shield(ended)
+        thread.join()  # it has nothing left to do
+        return report
     except asyncio.CancelledError:
         interrupt.ask()
         interrupt.ask()
@@ -168,9 +170,14 @@ def _tell(
 
 def run_all(urls: Sequence[str], options: Options, interrupt: Interrupt | None = None) -> tuple[RunReport, ...]:
     """The reports of several targets of one run, in their order."""
-    chosen = settings({**_flags(options), "target": tuple(urls)}, dict(os.environ), None)
+    chosen = settings_of(urls, options)
     with labhost.serving(chosen.urls) as labs:
         return measured(chosen, resolve_targets(chosen, labs), interrupt)
+
+
+def settings_of(urls: Sequence[str], options: Options) -> Settings:
+    """What a run with these options is to do; UsageError, or TypeError for a name that is no option."""
+    return settings({**_flags(options), "target": tuple(urls)}, dict(os.environ), None)
 
 
 def measured(chosen: Settings, targets: Sequence[Target], interrupt: Interrupt | None = None) -> tuple[RunReport, ...]:

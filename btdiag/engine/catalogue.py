@@ -57,13 +57,14 @@ def _rank(family: str) -> tuple[int, str]:
     return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), family)
 
 
-def catalogue(places: Sequence[Path] = ()) -> Catalogue:
-    """All checks, in the order of the path; UsageError if the user's cannot be loaded."""
+def catalogue(places: Sequence[Path] = (), *, guest: bool = False) -> Catalogue:
+    """All checks, in the order of the path; UsageError if the user's cannot be loaded. `guest`: see `collected`."""
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a list leaves nothing behind
     try:
         return collected(
             places,
             lambda found: Catalogue(tuple(sorted(found.checks, key=lambda check: _rank(check.family))), found.registry),
+            guest=guest,
         )
     finally:
         sys.dont_write_bytecode = writes
