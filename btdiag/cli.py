@@ -88,17 +88,17 @@ def checks(format_: str, folders: Sequence[str]) -> int:
 
 
 @cli.command()
-@click.argument("check_id", metavar="ID")
+@click.argument("words", metavar="ID|WORDS...", nargs=-1, required=True)
 @click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
-def explain(check_id: str, folders: Sequence[str]) -> int:
-    """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab."""
+def explain(words: Sequence[str], folders: Sequence[str]) -> int:
+    """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab; or, of the words of a
+    symptom ("Failed to fetch", 502, hang), which command and checks lead to its cause."""
     from btdiag.engine.catalogue import explain_check
     from btdiag.lint.catalogue import explain as explain_rule
     from btdiag.logs.claims import explain as explain_claim
 
-    click.echo(
-        explain_rule(check_id) or explain_claim(check_id) or explain_check(check_id, _folders(folders))
-    )
+    asked = " ".join(words)
+    click.echo(explain_rule(asked) or explain_claim(asked) or explain_check(asked, _folders(folders)))
     return 0
 
 

@@ -1,5 +1,5 @@
-"""Makes docs/checks/ from the docstrings of the checks, and the table of rules in docs/lint.md (`make docs`), or checks
-that they are fresh (`--check`).
+"""Makes docs/checks/ from the docstrings of the checks, the table of rules in docs/lint.md and that of symptoms in the
+README (`make docs`), or checks that they are fresh (`--check`).
 
 The pages say what `btdiag explain` says, from the same catalogue.
 """
@@ -21,9 +21,12 @@ sys.path.insert(0, str(ROOT))
 from btdiag.engine.catalogue import Catalogue, catalogue, in_the_lab, lab_command  # noqa: E402
 from btdiag.engine.checks import Check  # noqa: E402
 from btdiag.engine.labhost import scenarios  # noqa: E402
+from btdiag.engine.symptoms import table as symptoms  # noqa: E402
 from btdiag.lint.catalogue import table as rules  # noqa: E402
 
 FOLDER = ROOT / "docs" / "checks"
+README = ROOT / "README.md"
+SYMPTOMS = "<!-- symptoms -->\n"
 LINT = ROOT / "docs" / "lint.md"
 RULES = "## Rules\n\n"
 INDEX = "README.md"
@@ -140,6 +143,12 @@ def lint_page() -> str:
     return LINT.read_text("utf-8").partition(RULES)[0] + RULES + rules()
 
 
+def readme() -> str:
+    """The README: what is written by hand, and the table of symptoms under its mark."""
+    before, mark, after = README.read_text("utf-8").partition(SYMPTOMS)
+    return before + mark + symptoms() + "\n\n" + after.partition("\n\n")[2]
+
+
 def stale(made: Mapping[str, str]) -> list[str]:
     """The pages that are missing, differ from the docstrings, or belong to no family."""
     stored = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.md")}
@@ -152,10 +161,13 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) != ["--check"]:
         write(made)
         LINT.write_text(lint_page(), "utf-8")
+        README.write_text(readme(), "utf-8")
         return 0
     found = stale(made)
     if LINT.read_text("utf-8") != lint_page():
         found.append("../lint.md")
+    if README.read_text("utf-8") != readme():
+        found.append("../../README.md")
     print(f"docs/checks is not what the code says: {', '.join(found)}" if found else "docs/checks is fresh")
     if found:
         print("make docs writes it anew")

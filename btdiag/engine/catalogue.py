@@ -17,7 +17,7 @@ from tabulate import tabulate
 from btdiag.config import UsageError
 from btdiag.core.measurement import MeasurementSpec
 from btdiag.core.target import Mode, Target
-from btdiag.engine import labhost
+from btdiag.engine import labhost, symptoms
 from btdiag.engine.checks import Check
 from btdiag.engine.loader import watched
 from btdiag.engine.registry import Registry
@@ -94,11 +94,13 @@ def _with_waits(places: Sequence[Path]) -> tuple[Catalogue, list[float]]:
 
 
 def explain_check(check_id: str, places: Sequence[Path]) -> str:
-    """Everything known about one check, for reading."""
+    """Everything known about one check, for reading; of words that are no id, the symptoms that they may mean."""
     found, waits = _with_waits(places)
     pairs = zip(found.checks, waits, strict=True)
     check, wait = next(((check, wait) for check, wait in pairs if check.id == check_id), (None, 0.0))
     if check is None:
+        if meant := symptoms.fitting(check_id):
+            return symptoms.told(meant, {check.id: check.explanation.title for check in found.checks})
         near = get_close_matches(check_id, [check.id for check in found.checks], n=1)
         hint = f": did you mean {near[0]}?" if near else ": see btdiag checks"
         raise UsageError(f"no check is called {check_id!r}{hint}")
