@@ -120,10 +120,9 @@ def run(url: str, **options: Unpack[Options]) -> RunReport:
 
 async def arun(url: str, **options: Unpack[Options]) -> RunReport:
     """The same, awaited: the run has a thread of its own. Whoever cancels it has the run end first, within a moment."""
-    interrupt, ended = Interrupt(), asyncio.get_running_loop().create_future()
-    thread = threading.Thread(
-        target=_work, args=(url, options, interrupt, asyncio.get_running_loop(), ended), name="btdiag run", daemon=True
-    )
+    interrupt, loop = Interrupt(), asyncio.get_running_loop()
+    ended: asyncio.Future[RunReport] = loop.create_future()
+    thread = threading.Thread(target=_work, args=(url, options, interrupt, loop, ended), name="btdiag run", daemon=True)
     thread.start()
     try:
         report = await asyncio.shield(ended)
@@ -138,7 +137,7 @@ async def arun(url: str, **options: Unpack[Options]) -> RunReport:
 
 def _work(
     url: str,
-    options: Options,
+    options: Mapping[str, object],
     interrupt: Interrupt,
     loop: asyncio.AbstractEventLoop,
     ended: asyncio.Future[RunReport],
@@ -168,14 +167,16 @@ def _tell(
         loop.call_soon_threadsafe(settle)
 
 
-def run_all(urls: Sequence[str], options: Options, interrupt: Interrupt | None = None) -> tuple[RunReport, ...]:
+def run_all(
+    urls: Sequence[str], options: Mapping[str, object], interrupt: Interrupt | None = None
+) -> tuple[RunReport, ...]:
     """The reports of several targets of one run, in their order."""
     chosen = settings_of(urls, options)
     with labhost.serving(chosen.urls) as labs:
         return measured(chosen, resolve_targets(chosen, labs), interrupt)
 
 
-def settings_of(urls: Sequence[str], options: Options) -> Settings:
+def settings_of(urls: Sequence[str], options: Mapping[str, object]) -> Settings:
     """What a run with these options is to do; UsageError, or TypeError for a name that is no option."""
     return settings({**_flags(options), "target": tuple(urls)}, dict(os.environ), None)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filelock import FileLock
 
-from btdiag.api import Options, RunReport, as_program_report, measured, settings_of
+from btdiag.api import RunReport, as_program_report, measured, settings_of
 from btdiag.config import UsageError
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report
@@ -43,13 +43,13 @@ class BtdiagWarning(pytest.PytestWarning):
 
 def suite_of(config: pytest.Config) -> Suite:
     """What the command line of pytest asks for; a mistake in it ends pytest with one line."""
-    options: dict[str, Any] = {
+    options = {
         "profile": config.getoption("btdiag_profile"),
         "only": config.getoption("btdiag_only"),
         "fail_on": config.getoption("btdiag_fail_on"),
     }
     with _told():
-        return Suite(config, config.getoption("btdiag_target"), Options(**options))
+        return Suite(config, config.getoption("btdiag_target"), options)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _told() -> Iterator[None]:
 class Suite:
     """One session's targets and checks, and their reports once somebody needs them."""
 
-    def __init__(self, config: pytest.Config, urls: Sequence[str], options: Options) -> None:
+    def __init__(self, config: pytest.Config, urls: Sequence[str], options: Mapping[str, object]) -> None:
         self._config = config
         self._options = options
         self._settings = settings_of(urls, options)
@@ -102,7 +102,7 @@ class Suite:
         with _told():
             if self._files:
                 options = {**self._options, "checks": [*self._settings.checks, *self._files]}
-                self._settings = settings_of(self.urls, Options(**options))  # type: ignore[typeddict-item]
+                self._settings = settings_of(self.urls, options)
             found = chosen(catalogue(self._settings.checks, guest=True).checks, self._settings)
         nodes: dict[Path, Checks | CheckFile] = {}
         for check in found:

@@ -131,6 +131,7 @@ class _Plugin:
         self.error: BaseException | None = None
         self.running: Running | None = None
         self.session: pytest.Session | None = None
+        self.loaded_before = frozenset(sys.modules)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -208,9 +209,9 @@ class _Plugin:
                     self.results.append(self.body(self))
             except (Exception, KeyboardInterrupt) as error:  # pytest would print it and go on; the caller is to have it
                 self.error = error
-        for module in {item.module for item in self.items.values() if Path(item.path) in self.own.files}:
-            if module and sys.modules.get(module.__name__) is module:
-                del sys.modules[module.__name__]  # the next session is to have the file as it is then
+        own = {item.function.__module__ for item in self.items.values() if Path(item.path) in self.own.files}
+        for name in own - self.loaded_before:
+            sys.modules.pop(name, None)  # the next session is to have the file as it is then
         return True
 
     def judge(self, check: Check, facts: Callable[[str], object], within_s: float) -> Attempt:
