@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +13,7 @@ import pytest
 
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult
-from btdiag.pytest_items import _outcome
+from btdiag.pytest_items import Told, _outcome
 from tests.support.cli import CLEAN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text("utf-8")
@@ -76,58 +76,41 @@ def test_an_uninvolved_run_is_as_before(suite: Path) -> None:
     (suite / "conftest.py").write_text(
         "import sys\ndef pytest_unconfigure():\n    print(sorted({name for name in sys.modules if 'btdiag' in name}))\n"
     )
-    plain = {}
-    for more in ((), ("-p", "no:btdiag")):
-        code, text = run(suite, "-q", "-rA", "-k", "own", *more)
-        plain[more] = code, re.sub(r"\d+\.\d+s", "", text).replace("btdiag.pytest_plugin", "")
-        assert "btdiag.api" not in text
-    assert plain[()][1].replace("['btdiag', '']", "") == plain[("-p", "no:btdiag")][1].replace("[]", "")
-    assert plain[()][0] == 0
-    assert "1 passed, 1 deselected" in plain[()][1]
-
-
-def test_a_test_that_needs_a_target_is_skipped_without_one(suite: Path) -> None:
-    code, text = run(suite, "-q", "-rs", "-k", "client")
-    assert (code, "no data plane is named: give --btdiag-target URL" in text) == (0, True), text
-
-
-def test_checks_are_items_that_say_what_one_run_found(suite: Path) -> None:
-    options = ("--btdiag-target", "lab:tls-missing-intermediate", "--btdiag-profile", "btdiag.toml")
-    code, text = run(suite, *options, "-k", "tls or own")
-    found = cases(suite)
-    assert code == 1, text
-    broken = found["btdiag connection.tls-is-trusted"]
-    assert outcome(broken) == (
-        "failure",
-        "SDKs refuse to connect: the server leaves an intermediate certificate out",
-    )
-    told = {entry.get("name"): entry.get("value") for entry in broken.iter("property")}
-    assert {"id": "connection.tls-is-trusted", "hop": "tls", "owner": "certificate owner"}.items() <= told.items()
-    assert str(told["remedy"]).startswith("Let the load balancer send")
-    assert "Traceback" not in text
-    assert "pytest_items.py" not in text
-    assert outcome(found["tests.check_own own.name-is-hidden"]) == ("failure", "the name is shown")
-    assert outcome(found["tests.check_own own.risk-is-small"]) == ("passed", "")
-    assert outcome(found["tests.check_own own.all-is-known"]) == ("skipped", "inconclusive: nobody knows")
-    assert outcome(found["tests.check_own own.door-is-open"]) == ("skipped", "nobody asked")
-    assert "BtdiagWarning: own.risk-is-small: a risk" in text
-    assert (suite / "measured.txt").read_text() == "tls-missing-intermediate "
+    code, text = run(suite, "-q", "-rs")
+    before, without = run(suite, "-q", "-rs", "-k", "not client", "-p", "no:btdiag")
+    assert (code, before) == (0, 0), text
+    assert "['btdiag', 'btdiag.pytest_plugin']" in text
+    assert "[]" in without
+    assert "1 passed, 1 skipped in" in text
+    assert "no data plane is named: give --btdiag-target URL" in text
 
 
 @pytest.mark.real
 def test_other_plugins_work_as_they_are_and_one_worker_measures(suite: Path) -> None:
     (suite / "tests" / "test_smoke.py").write_text(SMOKE + EXAMPLE)
     targets = ("--btdiag-target", "lab:healthy", "--btdiag-target", "lab:tls-missing-intermediate")
-    more = ("--btdiag-only", "dns", "--btdiag-only", "connection", "--btdiag-only", "own", "--btdiag-fail-on", "warn")
-    code, text = run(suite, *targets, "--btdiag-profile", "btdiag.toml", *more, *PLUGINS)
+    only = [word for family in ("dns", "connection", "own") for word in ("--btdiag-only", family)]
+    code, text = run(suite, *targets, "--btdiag-profile", "btdiag.toml", *only, *PLUGINS)
     found = cases(suite)
     assert code == 1, text
     assert sorted((suite / "measured.txt").read_text().split()) == ["healthy", "tls-missing-intermediate"]
     assert outcome(found["btdiag connection.tls-is-trusted[lab:healthy]"]) == ("passed", "")
-    assert outcome(found["btdiag connection.tls-is-trusted[lab:tls-missing-intermediate]"])[0] == "failure"
-    assert outcome(found["tests.check_own own.risk-is-small[lab:healthy]"])[0] == "failure"
+    broken = found["btdiag connection.tls-is-trusted[lab:tls-missing-intermediate]"]
+    assert outcome(broken)[0] == "failure"
+    told = {entry.get("name"): entry.get("value") for entry in broken.iter("property")}
+    assert {"id": "connection.tls-is-trusted", "hop": "tls", "owner": "certificate owner"}.items() <= told.items()
+    assert str(told["remedy"]).startswith("Let the load balancer send")
+    own = {name: outcome(case) for name, case in found.items() if name.endswith("[lab:healthy]") and " own." in name}
+    assert {name.partition(" own.")[2].partition("[")[0]: told[0] for name, told in own.items()} == {
+        "name-is-hidden": "failure",
+        "risk-is-small": "passed",
+        "all-is-known": "skipped",
+        "door-is-open": "skipped",
+    }
     assert outcome(found["tests.test_smoke test_client[lab:healthy]"]) == ("passed", "")
     assert outcome(found["tests.test_smoke test_names_resolve[lab:tls-missing-intermediate]"]) == ("passed", "")
+    assert "BtdiagWarning: own.risk-is-small: a risk" in text
+    assert "pytest_items.py" not in text.partition("warnings summary")[0].replace("pytest_items.CheckFailed", "")
     results = [json.loads(file.read_text()) for file in (suite / "allure").glob("*-result.json")]
     statuses = {result["name"]: result["status"] for result in results}
     assert statuses["connection.tls-is-trusted[lab:tls-missing-intermediate]"] == "failed"
@@ -138,16 +121,21 @@ def test_other_plugins_work_as_they_are_and_one_worker_measures(suite: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--btdiag-target", "lab:healthy", "--btdiag-only", "nosuch"), 4, "no check is called 'nosuch'"),
-        (("--btdiag-target", "lab:nosuch", "--btdiag-only", "dns.resolves"), 1, "no such scenario"),
+        (("--btdiag-target", "ftp://host"), 4, "only http and https"),
+        (("--btdiag-target", "lab:nosuch", "-k", "dns.resolves"), 1, "no such scenario"),
     ],
 )
 def test_a_mistake_is_one_line(suite: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
-    (suite / "tests" / "check_own.py").unlink()
-    ended, text = run(suite, "-q", "-k", "not client", *arguments)
+    ended, text = run(suite, "-q", *arguments)
     assert (ended, words in text) == (code, True), text
     assert "Traceback" not in text
     assert "pytest_items.py" not in text
+
+
+def test_a_failure_is_the_finding_with_its_first_line_in_summaries() -> None:
+    failed = Told(replace(result(Verdict.FAIL), answer="The door is shut", owner="janitor"))
+    assert failed.reprcrash.message == "The door is shut"
+    assert str(failed).splitlines() == ["s", "Claim: t", "Hop: api", "Owner: janitor"]
 
 
 def result(verdict: Verdict, waived: str | None = None) -> CheckResult:
