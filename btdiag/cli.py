@@ -48,7 +48,14 @@ def _decorator(option: Option) -> Callable[[Any], Any]:
         more |= {"is_flag": True, "flag_value": True}
     elif option.kind is not ValueKind.SWITCH:
         more |= {"metavar": option.metavar or "|".join(option.choices) or "VALUE", "multiple": option.repeatable}
+        more |= {"shell_complete": lambda ctx, parameter, incomplete: _completing().values_of(option, incomplete)}
     return click.option(*names, option.key, **more)
+
+
+def _completing() -> Any:
+    from btdiag.engine import completing  # only a shell that completes waits for it
+
+    return completing
 
 
 def run_options(function: Any) -> Any:
@@ -88,7 +95,13 @@ def checks(format_: str, folders: Sequence[str]) -> int:
 
 
 @cli.command()
-@click.argument("words", metavar="ID|WORDS...", nargs=-1, required=True)
+@click.argument(
+    "words",
+    metavar="ID|WORDS...",
+    nargs=-1,
+    required=True,
+    shell_complete=lambda ctx, parameter, incomplete: _completing().rules_and_checks(incomplete),
+)
 @click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
 def explain(words: Sequence[str], folders: Sequence[str]) -> int:
     """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab; or, of the words of a
@@ -112,7 +125,11 @@ def _folders(names: Sequence[str]) -> tuple[Path, ...]:
 
 
 @cli.command()
-@click.argument("scenario", required=False)
+@click.argument(
+    "scenario",
+    required=False,
+    shell_complete=lambda ctx, parameter, incomplete: _completing().scenarios(incomplete),
+)
 @click.option("--list", "list_", is_flag=True, help="all scenarios, with the checks they make fail")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="for --list")
 @click.option("--port", type=click.IntRange(1, 65535), default=None, metavar="N", help="the load balancer's port")
@@ -251,5 +268,7 @@ def completion(shell: str) -> int:
 
     script = get_completion_class(shell)
     assert script is not None
+    if shell == "bash":  # else a colon, as in lab:healthy, ends a word
+        click.echo('COMP_WORDBREAKS="${COMP_WORDBREAKS//:/}"')
     click.echo(script(cli, {}, "btdiag", "_BTDIAG_COMPLETE").source())
     return 0
