@@ -1,5 +1,5 @@
-"""Makes docs/checks/ from the docstrings of the checks, the table of rules in docs/lint.md and that of symptoms in the
-README (`make docs`), or checks that they are fresh (`--check`).
+"""Makes docs/checks/ from the docstrings of the checks, the table of rules in docs/lint.md, that of symptoms in the
+README and the manual page (`make docs`), or checks that they are fresh (`--check`).
 
 The pages say what `btdiag explain` says, from the same catalogue.
 """
@@ -23,9 +23,11 @@ from btdiag.engine.checks import Check  # noqa: E402
 from btdiag.engine.labhost import scenarios  # noqa: E402
 from btdiag.engine.symptoms import table as symptoms  # noqa: E402
 from btdiag.lint.catalogue import table as rules  # noqa: E402
+from tests import manual  # noqa: E402
 
 FOLDER = ROOT / "docs" / "checks"
 README = ROOT / "README.md"
+MANUAL = ROOT / "docs" / "btdiag.1"
 SYMPTOMS = "<!-- symptoms -->\n"
 LINT = ROOT / "docs" / "lint.md"
 RULES = "## Rules\n\n"
@@ -162,12 +164,15 @@ def main(arguments: Sequence[str]) -> int:
         write(made)
         LINT.write_text(lint_page(), "utf-8")
         README.write_text(readme(), "utf-8")
+        MANUAL.write_text(manual.page(), "utf-8")
         return 0
     found = stale(made)
     if LINT.read_text("utf-8") != lint_page():
         found.append("../lint.md")
     if README.read_text("utf-8") != readme():
         found.append("../../README.md")
+    if MANUAL.read_text("utf-8") != manual.page():
+        found.append("../btdiag.1")
     print(f"docs/checks is not what the code says: {', '.join(found)}" if found else "docs/checks is fresh")
     if found:
         print("make docs writes it anew")
