@@ -1,6 +1,6 @@
 """Connectivity and load-balancer diagnostics for self-hosted Braintrust data planes.
 
-For programs: `run`, `arun` and `lint`, what they return and raise (docs/python.md). They are loaded when they are used.
+For programs: `run`, `arun`, `lint` and `logs`, what they return and raise (docs/python.md), loaded when they are used.
 """
 
 from importlib import import_module as _import_module
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from btdiag.api import arun, run
     from btdiag.config.values import UsageError
     from btdiag.lint.program import LintReport, lint
+    from btdiag.logs.program import LogsReport, logs
 
 __version__ = "0.1.0"
-__all__ = ["LintReport", "Report", "UsageError", "arun", "lint", "run"]
+__all__ = ["LintReport", "LogsReport", "Report", "UsageError", "arun", "lint", "logs", "run"]
 
 _PLACES = {
     "LintReport": ("btdiag.lint.program", "LintReport"),
+    "LogsReport": ("btdiag.logs.program", "LogsReport"),
     "Report": ("btdiag.api", "RunReport"),
     "UsageError": ("btdiag.config.values", "UsageError"),
     "arun": ("btdiag.api", "arun"),
@@ -25,8 +27,8 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "lint":
-        return _import_module("btdiag.lint")  # a module that can be called: it has the name of the function
+    if name in ("lint", "logs"):
+        return _import_module(f"btdiag.{name}")  # a module that can be called: it has the name of the function
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _PLACES[name]

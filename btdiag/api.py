@@ -125,14 +125,15 @@ async def arun(url: str, **options: Unpack[Options]) -> RunReport:
     thread = threading.Thread(target=_work, args=(url, options, interrupt, loop, ended), name="btdiag run", daemon=True)
     thread.start()
     try:
-        report = await asyncio.shield(ended)
-        thread.join()  # it has nothing left to do
-        return report
+        return await asyncio.shield(ended)
     except asyncio.CancelledError:
         interrupt.ask()
         interrupt.ask()
         await asyncio.wait({ended}, timeout=CANCELLING_S)
         raise
+    finally:
+        if ended.done():
+            thread.join()  # it has nothing left to do
 
 
 def _work(

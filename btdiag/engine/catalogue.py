@@ -22,6 +22,7 @@ from btdiag.engine.checks import Check
 from btdiag.engine.loader import watched
 from btdiag.engine.registry import Registry
 from btdiag.engine.run import collected
+from btdiag.logs.claims import CLAIMS
 from btdiag.report import json_
 from btdiag.report.escape import plain
 from btdiag.report.verdicts import FAMILIES
@@ -100,7 +101,8 @@ def explain_check(check_id: str, places: Sequence[Path]) -> str:
     check, wait = next(((check, wait) for check, wait in pairs if check.id == check_id), (None, 0.0))
     if check is None:
         if meant := symptoms.fitting(check_id):
-            return symptoms.told(meant, {check.id: check.explanation.title for check in found.checks})
+            claims = {claim.id: claim.title.rstrip(".") for claim in CLAIMS}
+            return symptoms.told(meant, claims | {check.id: check.explanation.title for check in found.checks})
         near = get_close_matches(check_id, [check.id for check in found.checks], n=1)
         hint = f": did you mean {near[0]}?" if near else ": see btdiag checks"
         raise UsageError(f"no check is called {check_id!r}{hint}")

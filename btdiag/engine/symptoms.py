@@ -12,24 +12,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """What people see (as the README says it), the options of the `btdiag run` that tells most about it, the checks
-    that decide, and other words for it: error messages as programs print them, and what people call it."""
+    """What people see (as the README says it), the command that tells most about it (its target comes from the
+    environment), the checks that decide, and other words for it: error messages as programs print them, and what people
+    call it. `note` is what the README says of the command."""
 
     seen: str
-    options: str
+    command: str
     checks: tuple[str, ...]
     also: tuple[str, ...]
-
-    @property
-    def command(self) -> str:
-        """The whole command; the target comes from the environment."""
-        return f"btdiag run {self.options}"
+    note: str = ""
 
 
 SYMPTOMS: tuple[Symptom, ...] = (
     Symptom(
         '"Failed to fetch" or a CORS error in the browser',
-        "--only cors --only lna",
+        "btdiag run --only cors --only lna",
         ("cors.web-app-may-call", "cors.errors-are-readable", "lna.web-app-reaches-target", "lna.page-context-allows"),
         (
             "failed to fetch",
@@ -43,7 +40,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         "The browser asks for access to the local network, or works for some users only",
-        "--only lna --only dns",
+        "btdiag run --only lna --only dns",
         ("lna.no-prompt-needed", "lna.address-space-is-stable", "dns.addresses-share-a-space"),
         (
             "wants to access other devices on your local network",
@@ -56,7 +53,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         "A 502, 503 or empty reply now and then",
-        "--only keepalive --only readiness --lb-idle-timeout 60",
+        "btdiag run --only keepalive --only readiness --lb-idle-timeout 60",
         ("keepalive.backend-outlives-load-balancer", "readiness.answers-steadily", "readiness.every-address-agrees"),
         (
             "bad gateway",
@@ -76,8 +73,15 @@ SYMPTOMS: tuple[Symptom, ...] = (
         ),
     ),
     Symptom(
+        '"What do my load balancer\'s logs prove?"',
+        "btdiag logs /var/log/nginx/",
+        ("logs.no-request-meets-a-closing-connection", "logs.backend-stays-up"),
+        ("access log", "error log", "log file", "upstream timed out", "no live upstreams"),
+        "(the folder, or the files, of any of [twelve products](docs/logs.md))",
+    ),
+    Symptom(
         "502, 503 or 504 every time",
-        "--only readiness --only gateway --quick",
+        "btdiag run --only readiness --only gateway --quick",
         ("readiness.root-answers", "gateway.routes-reach-their-backend"),
         (
             "bad gateway",
@@ -90,7 +94,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         "Connecting hangs or is refused",
-        "--only connection --quick",
+        "btdiag run --only connection --quick",
         ("connection.tcp-connects", "connection.proxy-lets-through", "connection.tls-handshake-completes"),
         (
             "timed out",
@@ -107,19 +111,19 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         "Requests hang after a pause, long calls are cut off",
-        "--only keepalive --only gateway",
+        "btdiag run --only keepalive --only gateway",
         ("keepalive.no-silent-drop", "keepalive.front-idle-timeout-suffices", "gateway.silent-answers-are-awaited"),
         ("stuck", "freeze", "idle", "broken pipe", "epipe", "read timed out", "504 after a minute"),
     ),
     Symptom(
         "Streamed answers come all at once",
-        "--only gateway.streams-unbuffered",
+        "btdiag run --only gateway.streams-unbuffered",
         ("gateway.streams-unbuffered",),
         ("streaming", "sse", "event stream", "buffering", "tokens arrive at once"),
     ),
     Symptom(
         "413, 414, 431, or 403 and 405 for some methods",
-        "--only gateway.accepts-product-requests",
+        "btdiag run --only gateway.accepts-product-requests",
         ("gateway.accepts-product-requests",),
         (
             "request entity too large",
@@ -133,7 +137,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         "Certificate errors, in SDKs but not in browsers",
-        "--only connection --only egress",
+        "btdiag run --only connection --only egress",
         ("connection.tls-is-trusted", "connection.certificate-is-not-expiring", "egress.tls-not-intercepted"),
         (
             "certificate verify failed",
@@ -151,7 +155,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         "The name is not found, or not everywhere",
-        "--only dns",
+        "btdiag run --only dns",
         ("dns.resolves", "dns.resolvers-agree", "dns.addresses-are-usable"),
         (
             "nxdomain",
@@ -166,55 +170,61 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         '401, "Invalid API key"',
-        "--only readiness --quick",
+        "btdiag run --only readiness --quick",
         ("readiness.key-is-accepted", "readiness.root-answers"),
         ("unauthorized", "invalid api key", "authentication"),
     ),
     Symptom(
         '429, "Too Many Requests"',
-        "--only ratelimit --quick",
+        "btdiag run --only ratelimit --quick",
         ("ratelimit.not-throttled",),
         ("rate limit", "throttled"),
     ),
     Symptom(
         "SDK login fails, rows or experiments are missing",
-        "--only sdk --role sdk",
+        "btdiag run --only sdk --role sdk",
         ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here"),
         ("login", "experiments are missing", "logs do not show up", "wrong organization", "app_url", "api_url"),
     ),
     Symptom(
         "The data plane, or a build, cannot reach out",
-        "--only egress --role data-plane",
+        "btdiag run --only egress --role data-plane",
         ("egress.required-hosts-reachable", "egress.tls-not-intercepted"),
         ("egress", "blocked by firewall", "allow list", "outbound", "url restriction", "cannot reach the internet"),
     ),
     Symptom(
         "Pods never become ready, everything is slow",
-        "--only readiness --quick",
+        "btdiag run --only readiness --quick",
         ("readiness.status-is-not-latched", "readiness.answers-promptly"),
         ("crashloopbackoff", "readiness probe failed", "liveness probe failed", "not ready", "slow", "unhealthy"),
     ),
     Symptom(
         "Large traces do not open",
-        "--only cors --bucket https://bucket.s3.amazonaws.com/",
+        "btdiag run --only cors --bucket https://bucket.s3.amazonaws.com/",
         ("cors.bucket-lets-the-web-app-read",),
         ("trace does not open", "presigned", "bucket", "s3", "attachment"),
     ),
     Symptom(
         'curl and SDKs work, the web app says "Failed to fetch"',
-        "--only browser --only connection --quick",
+        "btdiag run --only browser --only connection --quick",
         ("browser.certificate-is-accepted", "browser.scheme-is-secure", "browser.port-is-allowed"),
         ("works with curl", "works in postman", "mixed content", "err_unsafe_port", "err_cert_common_name_invalid"),
     ),
     Symptom(
+        "curl works, an SDK does not: private CA, proxy, `.netrc`",
+        "btdiag run --only clients --quick",
+        ("clients.trust-the-certificate", "clients.take-the-same-way", "clients.variables-are-sound"),
+        ("node_extra_ca_certs", "requests_ca_bundle", "ssl_cert_file", "no_proxy", "works with curl", "netrc"),
+    ),
+    Symptom(
         "Some queries fail, or nothing that is logged shows up",
-        "--only brainstore --quick",
+        "btdiag run --only brainstore --quick",
         ("brainstore.roles-answer", "brainstore.roles-run-one-version", "brainstore.status-is-not-latched"),
         ("brainstore", "btql", "query fails", "rows do not show up"),
     ),
     Symptom(
         "A setting seems to have no effect (name your files with `--config`)",
-        "--only config",
+        "btdiag run --only config",
         (
             "config.origins-are-allowed",
             "config.image-is-rolled-out",
@@ -226,13 +236,13 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(
         "Support cannot see the state of the data plane",
-        "--only telemetry --role data-plane",
+        "btdiag run --only telemetry --role data-plane",
         ("telemetry.endpoint-is-reachable",),
         ("telemetry", "support", "billing"),
     ),
     Symptom(
         "Retention or service tokens cannot be set",
-        "--only retention --quick",
+        "btdiag run --only retention --quick",
         ("retention.routes-reach-a-backend",),
         ("retention", "service token", "automation"),
     ),
@@ -292,9 +302,10 @@ def table() -> str:
     rows = ["| symptom | command | decided by |", "|---|---|---|"]
     for one in SYMPTOMS:
         decided = ", ".join(f"[`{check}`]({_place(check)})" for check in one.checks)
-        rows.append(f"| {one.seen} | `{one.command}` | {decided} |")
+        rows.append(f"| {one.seen} | {f'`{one.command}` {one.note}'.strip()} | {decided} |")
     return "\n".join(rows)
 
 
 def _place(check_id: str) -> str:
-    return f"docs/checks/{check_id.partition('.')[0]}.md#{check_id.replace('.', '')}"
+    family = check_id.partition(".")[0]
+    return "docs/logs.md#checks" if family == "logs" else f"docs/checks/{family}.md#{check_id.replace('.', '')}"

@@ -165,6 +165,23 @@ def test_an_example_of_the_page_runs(name: str, tmp_path: Path) -> None:
     assert (tmp_path / "lint.json").exists() == (name == "files")
 
 
+def test_logs_are_judged(tmp_path: Path) -> None:
+    error = (
+        "2026/11/26 08:00:00 [error] 7#7: *1 upstream prematurely closed connection while reading response header from "
+        'upstream, client: 10.0.0.1, server: _, request: "POST /logs3 HTTP/1.1", upstream: "http://10.0.0.2:8000/logs3"'
+    )
+    (tmp_path / "error.log").write_text(f"{error}\n")
+    report = btdiag.logs(tmp_path / "error.log", backend_keepalive=65)
+    assert isinstance(report, btdiag.LogsReport)
+    assert json.loads(report.to_json())["kind"] == "logs"
+    assert report["logs.no-request-meets-a-closing-connection"] in report.checks
+    assert repr(report).startswith("<btdiag.LogsReport ")
+    with pytest.raises(btdiag.UsageError, match="fail_on"):
+        btdiag.logs(tmp_path / "error.log", fail_on="x")
+    with pytest.raises(btdiag.UsageError, match="name at least one"):
+        btdiag.logs()
+
+
 def test_importing_btdiag_loads_nothing_heavy() -> None:
     code = "import sys, btdiag; print(btdiag.__version__, sorted(set(sys.modules) & set(sys.argv[1:])))"
     heavy = ("click", "httpx", "pytest", "asyncio", "ssl", "btdiag.api", "btdiag.config")
@@ -183,6 +200,7 @@ CONSUMER = """
     assert_type([check.summary for check in report.failed], list[str])
     assert_type(asyncio.run(btdiag.arun("https://h.example")).to_json(), str)
     assert_type(btdiag.lint("values.yaml"), btdiag.LintReport)
+    assert_type(btdiag.logs("access.log"), btdiag.LogsReport)
     btdiag.run("https://h.example", quick="yes")
     btdiag.run("https://h.example", onyl="dns")
 """
@@ -193,6 +211,6 @@ def test_a_program_that_uses_it_is_type_checked(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "consumer.py"]
     done = subprocess.run(command, cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=120, check=False)
     errors = [line for line in done.stdout.splitlines() if ": error:" in line]
-    assert [line.partition(": error: ")[0] for line in errors] == ["consumer.py:12", "consumer.py:13"], done
+    assert [line.partition(": error: ")[0] for line in errors] == ["consumer.py:13", "consumer.py:14"], done
     assert "[arg-type]" in errors[0]
     assert "[call-arg]" in errors[1]
