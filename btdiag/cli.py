@@ -128,7 +128,7 @@ def _folders(names: Sequence[str]) -> tuple[Path, ...]:
 @click.argument(
     "scenario",
     required=False,
-    shell_complete=lambda ctx, parameter, incomplete: _completing().scenarios(incomplete),
+    shell_complete=lambda ctx, parameter, incomplete: _completing().scenario_names(incomplete),
 )
 @click.option("--list", "list_", is_flag=True, help="all scenarios, with the checks they make fail")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="for --list")

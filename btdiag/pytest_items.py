@@ -53,7 +53,7 @@ def suite_of(config: pytest.Config) -> Suite:
 
 
 @contextmanager
-def client_of(target: Target) -> Iterator[httpx.Client]:
+def client_for_tests(target: Target) -> Iterator[httpx.Client]:
     """The client for tests; a target that cannot be reached fails the test with one line."""
     from btdiag.engine.reaching import OutOfReachError, connected
 
@@ -144,7 +144,7 @@ class Suite:
         """The target of that URL; a lab is started, and serves until the session ends."""
         if not self._targets:
             with self._failing():
-                labs = self._labs.enter_context(labhost.serving(self.urls))
+                labs = self._labs.enter_context(labhost.labs_of(self.urls))
                 self._targets = tuple(resolve_targets(self._settings, labs))
         return self._targets[self.urls.index(url)]
 

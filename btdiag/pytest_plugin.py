@@ -66,7 +66,7 @@ def btdiag_report(btdiag_target: Target, request: pytest.FixtureRequest) -> RunR
 @pytest.fixture(scope="session")
 def btdiag_client(btdiag_target: Target) -> Iterator[httpx.Client]:
     """An httpx client on the measured way to that data plane (its CA, proxy, addresses, headers; not the API key)."""
-    from btdiag.pytest_items import client_of
+    from btdiag.pytest_items import client_for_tests
 
-    with client_of(btdiag_target) as client:
+    with client_for_tests(btdiag_target) as client:
         yield client

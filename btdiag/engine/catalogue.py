@@ -102,7 +102,7 @@ def explain_check(check_id: str, places: Sequence[Path]) -> str:
     if check is None:
         if meant := symptoms.fitting(check_id):
             claims = {claim.id: claim.title.rstrip(".") for claim in CLAIMS}
-            return symptoms.told(meant, claims | {check.id: check.explanation.title for check in found.checks})
+            return symptoms.as_text(meant, claims | {check.id: check.explanation.title for check in found.checks})
         near = get_close_matches(check_id, [check.id for check in found.checks], n=1)
         hint = f": did you mean {near[0]}?" if near else ": see btdiag checks"
         raise UsageError(f"no check is called {check_id!r}{hint}")

@@ -20,9 +20,9 @@ def values_of(option: Option, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(incomplete, type="dir" if option.metavar == "DIR" else "file")]
     match option.key:
         case "target":
-            return scenarios(incomplete, "lab:")
+            return scenario_names(incomplete, "lab:")
         case "only" | "skip":
-            return [*_items(_families(), incomplete), *checks(incomplete)]
+            return [*_items(_families(), incomplete), *check_ids(incomplete)]
         case "browser":
             return _items(_BROWSERS, incomplete)
         case "brainstore":
@@ -33,7 +33,7 @@ def values_of(option: Option, incomplete: str) -> list[CompletionItem]:
             return []
 
 
-def scenarios(incomplete: str, prefix: str = "") -> list[CompletionItem]:
+def scenario_names(incomplete: str, prefix: str = "") -> list[CompletionItem]:
     """The lab's scenarios, each with what it is."""
     from btdiag.engine import labhost
 
@@ -46,7 +46,7 @@ def scenarios(incomplete: str, prefix: str = "") -> list[CompletionItem]:
     return _items([prefix + str(entry["name"]) for entry in listed], incomplete, [entry["summary"] for entry in listed])
 
 
-def checks(incomplete: str) -> list[CompletionItem]:
+def check_ids(incomplete: str) -> list[CompletionItem]:
     """The ids of all checks, each with its claim."""
     found = _catalogue()
     return _items([id_ for id_, _ in found], incomplete, [claim for _, claim in found])
@@ -56,7 +56,7 @@ def rules_and_checks(incomplete: str) -> list[CompletionItem]:
     """What `btdiag explain` knows by id."""
     from btdiag.lint.catalogue import RULES
 
-    return [*checks(incomplete), *_items(RULES, incomplete, [rule.title for rule in RULES.values()])]
+    return [*check_ids(incomplete), *_items(RULES, incomplete, [rule.title for rule in RULES.values()])]
 
 
 def _families() -> Iterable[str]:

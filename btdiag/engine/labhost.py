@@ -87,7 +87,7 @@ def start(scenario: str, *arguments: str) -> LabProcess:
 
 
 @contextmanager
-def serving(names: Iterable[str]) -> Iterator[dict[str, LabProcess]]:
+def labs_of(names: Iterable[str]) -> Iterator[dict[str, LabProcess]]:
     """The labs of all `lab:` targets among the names, started at once, ended whatever happens."""
     labs: dict[str, LabProcess] = {}
     try:

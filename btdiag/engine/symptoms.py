@@ -286,7 +286,7 @@ def _has_all(asked: Sequence[str], *texts: str) -> bool:
     return all(any(word.startswith(one) for word in known) for one in asked)
 
 
-def told(found: Sequence[Symptom], claims: Mapping[str, str]) -> str:
+def as_text(found: Sequence[Symptom], claims: Mapping[str, str]) -> str:
     """The symptoms for reading, each with its command and what its checks claim (by id)."""
     parts = []
     for one in found:

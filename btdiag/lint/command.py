@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from btdiag.lint import fixes, formats, inputs, judging, reading
 from btdiag.lint.house import UsageError, load_profile, plain
 from btdiag.lint.subjects import Options
-from btdiag.lint.tables import chart_versions, clouds, is_version, number
+from btdiag.lint.tables import chart_versions, clouds, is_version, version_key
 
 
 def lint(
@@ -24,8 +24,8 @@ def lint(
     color: bool = False,
     **declared: Any,
 ) -> int:
-    """Judge the files (see `judged`) and print the result, or with `fix` the corrections; returns the exit code."""
-    result, sources = judged(paths, folder=Path.cwd(), fail_on=fail_on, **declared)
+    """Judge the files (see `linted`) and print the result, or with `fix` the corrections; returns the exit code."""
+    result, sources = linted(paths, folder=Path.cwd(), fail_on=fail_on, **declared)
     if fix:
         out.write(fixes.diff(result.findings, {source.name: source.text for source in sources}))
     else:
@@ -33,7 +33,7 @@ def lint(
     return result.exit_code
 
 
-def judged(
+def linted(
     paths: Sequence[str],
     *,
     folder: Path | None,
@@ -69,7 +69,7 @@ def _chart(version: str | None, option: str) -> str | None:
         raise UsageError(f"{option} {plain(version)[:60]}: is no version such as 6.11.0")
     bare = version.removeprefix("v")
     oldest = chart_versions()[0]
-    if number(bare) < number(oldest):
+    if version_key(bare) < version_key(oldest):
         raise UsageError(f"{option} {bare}: charts before {oldest} are not in the tables")
     return bare
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from btdiag.lint import formats
-from btdiag.lint.command import judged
+from btdiag.lint.command import linted
 from btdiag.lint.house import UsageError, Verdict, framed
 from btdiag.lint.judging import LEVELS, FileFinding, Result
 
@@ -57,7 +57,7 @@ def lint(
         raise UsageError("lint: name at least one file or folder")
     if fail_on not in LEVELS:
         raise UsageError(f"fail_on: is one of {', '.join(LEVELS)}")
-    result, _ = judged(
+    result, _ = linted(
         [os.fspath(path) for path in paths],
         folder=None,
         chart=chart,

@@ -25,13 +25,13 @@ def logs(
     color: bool = False,
     **declared: Any,
 ) -> int:
-    """Judge the files (see `proved`) and print the result; returns the exit code."""
-    result = proved(paths, **declared)
+    """Judge the files (see `examined`) and print the result; returns the exit code."""
+    result = examined(paths, **declared)
     out.write(formats.render(result, format_, color=color))
     return result.exit_code
 
 
-def proved(
+def examined(
     paths: Sequence[str],
     *,
     fail_on: str = "fail",

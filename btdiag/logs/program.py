@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from btdiag.logs import formats
-from btdiag.logs.command import proved
+from btdiag.logs.command import examined
 from btdiag.logs.house import FAIL_ON, CheckResult, UsageError, Verdict, framed
 from btdiag.logs.result import Result
 
@@ -59,7 +59,7 @@ def logs(
         raise UsageError("logs: name at least one file or folder")
     if fail_on not in FAIL_ON:
         raise UsageError(f"fail_on: is one of {', '.join(FAIL_ON)}")
-    result = proved(
+    result = examined(
         [os.fspath(path) for path in paths],
         fail_on=fail_on,
         since=since,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btdiag.engine.symptoms import SYMPTOMS, fitting, told
+from btdiag.engine.symptoms import SYMPTOMS, as_text, fitting
 from tests import docs
 from tests.support.cli import btdiag
 
@@ -45,7 +45,7 @@ def test_the_table_of_the_readme_is_made_of_the_rows() -> None:
 
 
 def test_what_is_told_can_be_pasted() -> None:
-    text = told(fitting("requests hang"), {"keepalive.no-silent-drop": "a claim"})
+    text = as_text(fitting("requests hang"), {"keepalive.no-silent-drop": "a claim"})
     assert "\n  btdiag run --only keepalive --only gateway\n" in text
     assert "keepalive.no-silent-drop               a claim" in text
 
