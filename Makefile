@@ -4,8 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 TARGET ?= lab:healthy
 ARGS   ?=
+PYTHONS ?= $(shell command -v python3.11 python3.12 python3.13 python3.14)
 
-.PHONY: attack run test lint types unit real system-packages sdks examples docs bench wheel clean
+.PHONY: attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
@@ -46,6 +47,12 @@ bench: $(VENV)/.tested  ## speed and memory, as ratios measured side by side
 
 attack: $(VENV)/.tested  ## btdiag against all hostile servers of the corpus
 	$(BIN)/python -m tests.attack.attack $(ARGS)
+
+lowest:  ## the tests without real servers, on the oldest dependencies that pyproject.toml allows
+	sh tests/environments.sh $(PYTHON) lowest $(ARGS)
+
+pythons:  ## the same on other Pythons: make pythons PYTHONS="python3.12 python3.13"
+	for python in $(PYTHONS); do sh tests/environments.sh $$python newest $(ARGS) || exit 1; done
 
 wheel: $(VENV)/.tested
 	$(BIN)/python -m build --wheel

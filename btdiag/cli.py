@@ -48,7 +48,14 @@ def _decorator(option: Option) -> Callable[[Any], Any]:
         more |= {"is_flag": True, "flag_value": True}
     elif option.kind is not ValueKind.SWITCH:
         more |= {"metavar": option.metavar or "|".join(option.choices) or "VALUE", "multiple": option.repeatable}
+        more |= {"shell_complete": lambda ctx, parameter, incomplete: _completing().values_of(option, incomplete)}
     return click.option(*names, option.key, **more)
+
+
+def _completing() -> Any:
+    from btdiag.engine import completing  # only a shell that completes waits for it
+
+    return completing
 
 
 def run_options(function: Any) -> Any:
@@ -78,40 +85,51 @@ def run(**flags: Any) -> int:
 
 @cli.command()
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="text or json")
-@click.option("--checks", "checks_dir", metavar="DIR", default=None, help="your own checks as well")
-def checks(format_: str, checks_dir: str | None) -> int:
+@click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
+def checks(format_: str, folders: Sequence[str]) -> int:
     """List every check: id, claim, and how long it needs to wait."""
     from btdiag.engine.catalogue import list_checks
 
-    click.echo(list_checks(format_, _folder(checks_dir)))
+    click.echo(list_checks(format_, _folders(folders)))
     return 0
 
 
 @cli.command()
-@click.argument("check_id", metavar="ID")
-@click.option("--checks", "checks_dir", metavar="DIR", default=None, help="your own checks as well")
-def explain(check_id: str, checks_dir: str | None) -> int:
-    """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab."""
+@click.argument(
+    "words",
+    metavar="ID|WORDS...",
+    nargs=-1,
+    required=True,
+    shell_complete=lambda ctx, parameter, incomplete: _completing().rules_and_checks(incomplete),
+)
+@click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
+def explain(words: Sequence[str], folders: Sequence[str]) -> int:
+    """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab; or, of the words of a
+    symptom ("Failed to fetch", 502, hang), which command and checks lead to its cause."""
     from btdiag.engine.catalogue import explain_check
     from btdiag.lint.catalogue import explain as explain_rule
     from btdiag.logs.claims import explain as explain_claim
 
-    click.echo(explain_rule(check_id) or explain_claim(check_id) or explain_check(check_id, _folder(checks_dir)))
+    asked = " ".join(words)
+    click.echo(explain_rule(asked) or explain_claim(asked) or explain_check(asked, _folders(folders)))
     return 0
 
 
-def _folder(name: str | None) -> Path | None:
+def _folders(names: Sequence[str]) -> tuple[Path, ...]:
     from btdiag.config import UsageError
 
-    if name is None:
-        return None
-    if not Path(name).is_dir():
-        raise UsageError(f"--checks {name}: is no folder")
-    return Path(name)
+    for name in names:
+        if not Path(name).is_dir():
+            raise UsageError(f"--checks {name}: is no folder")
+    return tuple(map(Path, names))
 
 
 @cli.command()
-@click.argument("scenario", required=False)
+@click.argument(
+    "scenario",
+    required=False,
+    shell_complete=lambda ctx, parameter, incomplete: _completing().scenario_names(incomplete),
+)
 @click.option("--list", "list_", is_flag=True, help="all scenarios, with the checks they make fail")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="for --list")
 @click.option("--port", type=click.IntRange(1, 65535), default=None, metavar="N", help="the load balancer's port")
@@ -250,5 +268,7 @@ def completion(shell: str) -> int:
 
     script = get_completion_class(shell)
     assert script is not None
+    if shell == "bash":  # else a colon, as in lab:healthy, ends a word
+        click.echo('COMP_WORDBREAKS="${COMP_WORDBREAKS//:/}"')
     click.echo(script(cli, {}, "btdiag", "_BTDIAG_COMPLETE").source())
     return 0

@@ -1,5 +1,5 @@
-"""Makes docs/checks/ from the docstrings of the checks, and the table of rules in docs/lint.md (`make docs`), or checks
-that they are fresh (`--check`).
+"""Makes docs/checks/ from the docstrings of the checks, the table of rules in docs/lint.md, that of symptoms in the
+README and the manual page (`make docs`), or checks that they are fresh (`--check`).
 
 The pages say what `btdiag explain` says, from the same catalogue.
 """
@@ -21,9 +21,14 @@ sys.path.insert(0, str(ROOT))
 from btdiag.engine.catalogue import Catalogue, catalogue, in_the_lab, lab_command  # noqa: E402
 from btdiag.engine.checks import Check  # noqa: E402
 from btdiag.engine.labhost import scenarios  # noqa: E402
+from btdiag.engine.symptoms import table as symptoms  # noqa: E402
 from btdiag.lint.catalogue import table as rules  # noqa: E402
+from tests import manual  # noqa: E402
 
 FOLDER = ROOT / "docs" / "checks"
+README = ROOT / "README.md"
+MANUAL = ROOT / "docs" / "btdiag.1"
+SYMPTOMS = "<!-- symptoms -->\n"
 LINT = ROOT / "docs" / "lint.md"
 RULES = "## Rules\n\n"
 INDEX = "README.md"
@@ -33,7 +38,7 @@ MADE = "<!-- Made by `make docs` from the docstrings in checks/: change those. -
 
 def pages() -> dict[str, str]:
     """The text of every page by its file name."""
-    found = catalogue(None)
+    found = catalogue()
     listed = scenarios()
     families = {name: list(checks) for name, checks in groupby(found.checks, key=lambda check: check.family)}
     made = {f"{name}.md": _family(name, checks, found, listed) for name, checks in families.items()}
@@ -140,6 +145,12 @@ def lint_page() -> str:
     return LINT.read_text("utf-8").partition(RULES)[0] + RULES + rules()
 
 
+def readme() -> str:
+    """The README: what is written by hand, and the table of symptoms under its mark."""
+    before, mark, after = README.read_text("utf-8").partition(SYMPTOMS)
+    return before + mark + symptoms() + "\n\n" + after.partition("\n\n")[2]
+
+
 def stale(made: Mapping[str, str]) -> list[str]:
     """The pages that are missing, differ from the docstrings, or belong to no family."""
     stored = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.md")}
@@ -152,10 +163,16 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) != ["--check"]:
         write(made)
         LINT.write_text(lint_page(), "utf-8")
+        README.write_text(readme(), "utf-8")
+        MANUAL.write_text(manual.page(), "utf-8")
         return 0
     found = stale(made)
     if LINT.read_text("utf-8") != lint_page():
         found.append("../lint.md")
+    if README.read_text("utf-8") != readme():
+        found.append("../../README.md")
+    if MANUAL.read_text("utf-8") != manual.page():
+        found.append("../btdiag.1")
     print(f"docs/checks is not what the code says: {', '.join(found)}" if found else "docs/checks is fresh")
     if found:
         print("make docs writes it anew")

@@ -97,7 +97,7 @@ OPTIONS: tuple[Option, ...] = (
     _option(
         "skip", ValueKind.TEXT, WHAT, "leave these checks out", metavar="PATTERN", repeatable=True, discovered=True
     ),
-    _option("checks", ValueKind.PATH, WHAT, "a folder with your own checks", metavar="DIR"),
+    _option("checks", ValueKind.PATH, WHAT, "a folder with your own checks", metavar="DIR", repeatable=True),
     _option("dry-run", ValueKind.FLAG, WHAT, "print what would be sent and waited for, send nothing", profile=False),
     _option("quick", ValueKind.FLAG, LONG, "no idle waits: judge from what is known without them", discovered=True),
     _option("deep", ValueKind.FLAG, LONG, "more sizes, ages and periods", discovered=True),

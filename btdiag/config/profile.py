@@ -53,10 +53,11 @@ class Profile:
     trusted: bool = True
 
 
-def load_profile(named: Path | None, folder: Path) -> Profile:
-    """Read the profile named by the flag, or btdiag.toml of `folder` if it is there, else an empty one."""
-    path = named or folder / DEFAULT_PROFILE
-    if named is None and not os.path.lexists(path):
+def load_profile(named: Path | None, folder: Path | None) -> Profile:
+    """Read the profile named by the flag, or btdiag.toml of `folder` (None: of nowhere) if it is there, else an empty
+    one."""
+    path = named or (folder / DEFAULT_PROFILE if folder else None)
+    if path is None or (named is None and not os.path.lexists(path)):
         return Profile()
     text = read_text(path, MAX_BYTES, "profile")
     shown = f"profile {printable(str(path))}"  # the folder may be a stranger's, its name too

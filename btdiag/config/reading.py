@@ -87,11 +87,11 @@ def _bounded(descriptor: int, limit: int, shown: str) -> bytes:
         pieces.append(piece)
         left -= len(piece)
     if left <= 0:
-        raise UsageError(f"{shown}: is larger than {size(limit)}")
+        raise UsageError(f"{shown}: is larger than {size_in_words(limit)}")
     return b"".join(pieces)
 
 
-def size(limit: int) -> str:
+def size_in_words(limit: int) -> str:
     """A limit for a person: "64 KiB", "4 MiB"."""
     return f"{limit // MIB} MiB" if limit >= MIB else f"{limit // KIB} KiB"
 

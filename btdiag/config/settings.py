@@ -54,7 +54,7 @@ class Settings:
     mode: Mode
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
-    checks_dir: Path | None = None
+    checks: tuple[Path, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     output: Output = Output()
     wait: float | None = None
@@ -67,8 +67,9 @@ class Settings:
     stated: dict[tuple[Path, ...], tuple[DeclaredSetting, ...]] = field(default_factory=dict)
 
 
-def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Settings:
-    """Put flags (by option key, only those given), environment and profile together; UsageError if they do not fit."""
+def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path | None) -> Settings:
+    """Put flags (by option key, only those given), environment and profile together; UsageError if they do not fit. A
+    btdiag.toml is looked for in `folder`, nowhere for None."""
     given = {key: read(BY_KEY[key], raw, f"--{BY_KEY[key].name}") for key, raw in flags.items()}
     profile = load_profile(given.get("profile"), folder)
     from_environment = _from_environment(environment)
@@ -88,7 +89,7 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: P
         mode=_mode(values, environment),
         only=values.get("only", ()),
         skip=values.get("skip", ()),
-        checks_dir=_checks_dir(values.get("checks")),
+        checks=_own_checks(values.get("checks", ())),
         waivers=profile.waivers,
         output=_output(values),
         wait=values.get("wait"),
@@ -200,10 +201,11 @@ def _mode(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mode:
     return mode
 
 
-def _checks_dir(folder: Path | None) -> Path | None:
-    if folder is not None and not folder.is_dir():
-        raise UsageError(f"--checks {folder}: is no folder")
-    return folder
+def _own_checks(places: Sequence[Path]) -> tuple[Path, ...]:
+    for place in places:
+        if not (place.is_dir() or (place.is_file() and place.match("check_*.py"))):
+            raise UsageError(f"--checks {place}: is no folder, and no file check_*.py")
+    return tuple(places)
 
 
 def _output(values: Mapping[str, Any]) -> Output:

@@ -17,11 +17,12 @@ from tabulate import tabulate
 from btdiag.config import UsageError
 from btdiag.core.measurement import MeasurementSpec
 from btdiag.core.target import Mode, Target
-from btdiag.engine import labhost
+from btdiag.engine import labhost, symptoms
 from btdiag.engine.checks import Check
 from btdiag.engine.loader import watched
 from btdiag.engine.registry import Registry
 from btdiag.engine.run import collected
+from btdiag.logs.claims import CLAIMS
 from btdiag.report import json_
 from btdiag.report.escape import plain
 from btdiag.report.verdicts import FAMILIES
@@ -57,21 +58,22 @@ def _rank(family: str) -> tuple[int, str]:
     return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), family)
 
 
-def catalogue(checks_dir: Path | None) -> Catalogue:
-    """All checks, in the order of the path; UsageError if the user's cannot be loaded."""
+def catalogue(places: Sequence[Path] = (), *, guest: bool = False) -> Catalogue:
+    """All checks, in the order of the path; UsageError if the user's cannot be loaded. `guest`: see `collected`."""
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a list leaves nothing behind
     try:
         return collected(
-            checks_dir,
+            places,
             lambda found: Catalogue(tuple(sorted(found.checks, key=lambda check: _rank(check.family))), found.registry),
+            guest=guest,
         )
     finally:
         sys.dont_write_bytecode = writes
 
 
-def list_checks(format_: str, checks_dir: Path | None) -> str:
+def list_checks(format_: str, places: Sequence[Path] = ()) -> str:
     """The list of all checks as text or JSON."""
-    found, waits = _with_waits(checks_dir)
+    found, waits = _with_waits(places)
     rows = [
         {"id": check.id, "family": check.family, "claim": check.explanation.title, "wait_s": wait}
         for check, wait in zip(found.checks, waits, strict=True)
@@ -85,19 +87,22 @@ def list_checks(format_: str, checks_dir: Path | None) -> str:
     return tabulate(table, headers=("id", "claim", "waits"), maxcolwidths=[None, 72, None], tablefmt="simple")
 
 
-def _with_waits(checks_dir: Path | None) -> tuple[Catalogue, list[float]]:
+def _with_waits(places: Sequence[Path]) -> tuple[Catalogue, list[float]]:
     """All checks, and how long each waits: functions of the user's own say so."""
-    with watched(checks_dir):
-        found = catalogue(checks_dir)
+    with watched(places):
+        found = catalogue(places)
         return found, [found.wait_s(check) for check in found.checks]
 
 
-def explain_check(check_id: str, checks_dir: Path | None) -> str:
-    """Everything known about one check, for reading."""
-    found, waits = _with_waits(checks_dir)
+def explain_check(check_id: str, places: Sequence[Path]) -> str:
+    """Everything known about one check, for reading; of words that are no id, the symptoms that they may mean."""
+    found, waits = _with_waits(places)
     pairs = zip(found.checks, waits, strict=True)
     check, wait = next(((check, wait) for check, wait in pairs if check.id == check_id), (None, 0.0))
     if check is None:
+        if meant := symptoms.fitting(check_id):
+            claims = {claim.id: claim.title.rstrip(".") for claim in CLAIMS}
+            return symptoms.as_text(meant, claims | {check.id: check.explanation.title for check in found.checks})
         near = get_close_matches(check_id, [check.id for check in found.checks], n=1)
         hint = f": did you mean {near[0]}?" if near else ": see btdiag checks"
         raise UsageError(f"no check is called {check_id!r}{hint}")

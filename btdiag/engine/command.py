@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,13 +25,14 @@ def run_command(
     """Do what `btdiag run` with these flags is to do; returns the exit code, raises UsageError."""
     interrupt.patient = True
     chosen = settings(flags, environment, folder)
-    with _labs(chosen) as labs:
+    with labhost.labs_of(chosen.urls) as labs:
         # pytest, the probes and the formats are loaded while the labs start
         from btdiag.engine import delivery, repeat
         from btdiag.engine.dryrun import plan
         from btdiag.engine.progress import progress
         from btdiag.engine.run import execute, resolve_targets
         from btdiag.engine.shown import secrets_of
+        from btdiag.engine.stage import Swallowed
         from btdiag.report.escape import plain
         from btdiag.report.redact import redact_text
 
@@ -46,7 +47,8 @@ def run_command(
         display = progress(stderr, lambda text: plain(redact_text(text, secrets)), wanted=wanted)
 
         def attempt(changed: Settings) -> Report | ReportSet:
-            return execute(changed, targets, display.events, interrupt)
+            with redirect_stdout(Swallowed()), redirect_stderr(Swallowed()):  # what a user's measurements print
+                return execute(changed, targets, display.events, interrupt)
 
         if chosen.watch is not None:
             return repeat.watch(chosen, attempt, interrupt, stdout)
@@ -59,17 +61,3 @@ def expired(waivers: Sequence[Waiver], today: date) -> list[str]:
     """A note for each waiver whose date is over: what it accepted counts again."""
     over = [waiver for waiver in waivers if waiver.until < today]
     return [f"the waiver of {waiver.id} ended on {waiver.until.isoformat()}: it counts again" for waiver in over]
-
-
-@contextmanager
-def _labs(chosen: Settings) -> Iterator[dict[str, labhost.LabProcess]]:
-    """The labs of all lab: targets, started at once, ended whatever happens."""
-    labs: dict[str, labhost.LabProcess] = {}
-    try:
-        for name in chosen.urls:
-            if name.startswith("lab:"):
-                labs[name] = labhost.start(name.removeprefix("lab:"))
-        yield labs
-    finally:
-        for lab in labs.values():
-            lab.stop()

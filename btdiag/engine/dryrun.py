@@ -22,12 +22,12 @@ MOST_LINES = 1_000
 
 def plan(settings: Settings, targets: Sequence[Target]) -> str:
     """What a run with these settings would do, target by target."""
-    with watched(settings.checks_dir):
+    with watched(settings.checks):
         return _plan(settings, targets)
 
 
 def _plan(settings: Settings, targets: Sequence[Target]) -> str:
-    found = catalogue(settings.checks_dir)
+    found = catalogue(settings.checks)
     names = {name for check in chosen(found.checks, settings) for name in check.parameters}
     specs = found.registry.needs(sorted(names))
     return "\n\n".join(_plan_of(target, specs, settings, found) for target in targets)

@@ -48,6 +48,11 @@ class Interrupt:
             os._exit(EXIT_CODE)
         self._tell()
 
+    def ask(self) -> None:
+        """What a signal would ask for, by a program: to end the measuring, the second time to end every wait for it."""
+        self.count += 1
+        self._tell()
+
     def tell(self, listener: Callable[[], None]) -> None:
         """Call this at a signal, from now on, and at once if there was one already. It must not block."""
         self._tell = listener

@@ -22,7 +22,7 @@ LISTS = ("fails", "warns", "inconclusive", "skips")
 
 def list_scenarios(format_: str) -> str:
     """All scenarios with what they make fail, as text or JSON."""
-    ids = [check.id for check in catalogue(None).checks]
+    ids = [check.id for check in catalogue().checks]
     entries = [declared(entry, ids) for entry in labhost.scenarios()]
     if format_ == "json":
         return json_.dumps(entries)

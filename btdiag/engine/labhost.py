@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -84,6 +84,20 @@ class LabProcess:
 def start(scenario: str, *arguments: str) -> LabProcess:
     """Start a lab without waiting for it. In a session of its own, so that Ctrl-C reaches the run alone."""
     return LabProcess(scenario, _start((scenario, *arguments)))
+
+
+@contextmanager
+def labs_of(names: Iterable[str]) -> Iterator[dict[str, LabProcess]]:
+    """The labs of all `lab:` targets among the names, started at once, ended whatever happens."""
+    labs: dict[str, LabProcess] = {}
+    try:
+        for name in names:
+            if name.startswith("lab:"):
+                labs[name] = start(name.removeprefix("lab:"))
+        yield labs
+    finally:
+        for lab in labs.values():
+            lab.stop()
 
 
 def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -3,12 +3,11 @@ read what never ends, and tell of a broken file in many lines. What loading take
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ DEEPEST = 12
 LARGEST_FILE = 1 << 20
 # The shipped checks load in half a second; this leaves time for imports of the user's from a slow disk.
 LOADING_S = 20.0
-MOST_OUTPUT = 1 << 16
 # What pytest passes over in silence; a folder of libraries holds no checks.
 _PASSED_OVER = frozenset({"__pycache__", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}"})
 
@@ -37,38 +35,39 @@ class CollectionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OwnChecks:
-    """The user's folder (None without one) and the files in it that were looked at."""
+    """Where checks lie that did not ship (folders, single files), and the files there that were looked at."""
 
-    folder: Path | None
+    places: tuple[Path, ...]
     files: frozenset[Path] = frozenset()
 
     def passed_over(self, path: Path) -> bool:
-        """Is it something in the folder that is neither one of the files nor on the way to one?"""
-        if self.folder is None or not path.is_relative_to(self.folder) or path in self.files:
+        """Is it something in a place that is neither one of the files nor on the way to one?"""
+        if path in self.files or not any(path.is_relative_to(place) for place in self.places):
             return False
         return not any(file.is_relative_to(path) for file in self.files)
 
 
-def own_checks(folder: Path | None) -> OwnChecks:
-    """What is to be loaded from the folder, looked at; CollectionError says what is wrong with it or a file in it."""
-    if folder is None:
-        return OwnChecks(None)
-    try:
-        return OwnChecks(folder.resolve(), _own_files(folder.resolve()))
-    except UsageError as error:
-        raise CollectionError(str(error)) from None
-    except OSError as error:
-        raise CollectionError(f"{error.filename or folder}: {error.strerror}") from None
+def own_checks(*places: Path) -> OwnChecks:
+    """What is to be loaded from there, looked at; CollectionError says what is wrong with a place or a file in it."""
+    files: set[Path] = set()
+    for place in places:
+        try:
+            files |= _own_files(place.resolve())
+        except UsageError as error:
+            raise CollectionError(str(error)) from None
+        except OSError as error:
+            raise CollectionError(f"{error.filename or place}: {error.strerror}") from None
+    return OwnChecks(tuple(place.resolve() for place in places), frozenset(files))
 
 
-def _own_files(folder: Path) -> frozenset[Path]:
-    """The files check_*.py under the folder, each of which is Python as far as reading tells. Links to folders are not
-    followed, a link to a file is."""
-    if "::" in str(folder) or "[" in str(folder):
-        raise UsageError(f"{folder}: pytest takes [ and :: in a name for part of a test id: rename it")
-    found = sorted(_walk(folder))
+def _own_files(place: Path) -> frozenset[Path]:
+    """The file, or the files check_*.py under the folder, each of which is Python as far as reading tells. Links to
+    folders are not followed, a link to a file is."""
+    if "::" in str(place) or "[" in str(place):
+        raise UsageError(f"{place}: pytest takes [ and :: in a name for part of a test id: rename it")
+    found = [place] if place.is_file() else sorted(_walk(place))
     if not found:
-        raise UsageError(f"{folder}: holds no file check_*.py")
+        raise UsageError(f"{place}: holds no file check_*.py")
     for file in found:
         _compiles(file)
     return frozenset(found)
@@ -129,25 +128,12 @@ def reason_of(told: str) -> str:
     return " ".join(reversed(reason)) or " ".join(told.strip().splitlines()[-1:]) or "it fails without a word"
 
 
-class Swallowed(io.StringIO):
-    """Takes what files print while they are loaded or judged: keeps the beginning, and cannot be closed."""
-
-    def write(self, text: str) -> int:
-        """Keep it if there is room."""
-        if self.tell() < MOST_OUTPUT:
-            super().write(text[:MOST_OUTPUT])
-        return len(text)
-
-    def close(self) -> None:
-        """Stays open: pytest and the engine still write to it."""
-
-
 class Watchdog:
     """Ends the program with a line and exit code 2 when loading the user's files takes too long. Nothing less ends a
     file that loops: it may catch every exception. One that holds the interpreter's lock in C code is not ended."""
 
-    def __init__(self, folder: Path, stderr: TextIO) -> None:
-        self._folder = folder
+    def __init__(self, places: Sequence[Path], stderr: TextIO) -> None:
+        self._places = places
         self._stderr = stderr
         self._thread = threading.main_thread().ident
         self._timer = threading.Timer(LOADING_S, self._give_up)
@@ -162,29 +148,29 @@ class Watchdog:
         self._timer.cancel()
 
     def _give_up(self) -> None:
-        at = _place(sys._current_frames().get(self._thread or 0), self._folder)
-        text = f"--checks {at or self._folder}: is still being loaded after {LOADING_S:g} s: it must not run or wait"
+        at = _place(sys._current_frames().get(self._thread or 0), self._places)
+        text = f"--checks {at or self._places[0]}: is still being loaded after {LOADING_S:g} s: it must not run or wait"
         self._stderr.write(f"btdiag: {plain(text)}\n")
         self._stderr.flush()
         os._exit(2)
 
 
-def _place(frame: FrameType | None, folder: Path) -> str:
-    """File and line of the innermost frame that belongs to the folder, "" if there is none."""
+def _place(frame: FrameType | None, places: Sequence[Path]) -> str:
+    """File and line of the innermost frame that belongs to one of the places, "" if there is none."""
     while frame is not None:
-        if Path(frame.f_code.co_filename).is_relative_to(folder):
+        if any(Path(frame.f_code.co_filename).is_relative_to(place) for place in places):
             return f"{frame.f_code.co_filename} line {frame.f_lineno}"
         frame = frame.f_back
     return ""
 
 
 @contextmanager
-def watched(folder: Path | None) -> Iterator[Watchdog | None]:
-    """A watchdog over the loading of that folder (None: nothing to watch), which leaves no compiled files in it."""
-    if folder is None:
+def watched(places: Sequence[Path]) -> Iterator[Watchdog | None]:
+    """A watchdog over the loading of those places (none: nothing to watch), which leaves no compiled files there."""
+    if not places:
         yield None
         return
-    watch, writes = Watchdog(folder, sys.stderr), sys.dont_write_bytecode
+    watch, writes = Watchdog(places, sys.stderr), sys.dont_write_bytecode
     sys.dont_write_bytecode = True
     watch.begin()
     try:

@@ -23,8 +23,8 @@ from btdiag.engine.rerun import with_option
 def result(
     check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rerun: str, again: str = ""
 ) -> CheckResult:
-    """The report's line for one check, before the others are looked at (see `resolve`). `rerun` is the command for this
-    check, `again` the one for the whole run, which an option may be added to."""
+    """The report's line for one check, before the others are looked at (see `with_root_causes`). `rerun` is the command
+    for this check, `again` the one for the whole run, which an option may be added to."""
     finding = _finding(check, attempt, again)
     explanation = check.explanation
     remedy = finding.remedy
@@ -83,7 +83,7 @@ def _without(missing: NotMeasured, again: str) -> Finding:
     return Finding(verdict=verdict, summary=f"{missing.reason}{hint}")
 
 
-def resolve(
+def with_root_causes(
     results: Mapping[str, CheckResult],
     also: Mapping[str, tuple[str, ...]] | None = None,
     unless: Mapping[str, tuple[str, ...]] | None = None,

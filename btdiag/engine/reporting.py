@@ -70,7 +70,7 @@ def document(run: Run, judged: Sequence[Judged], facts: Facts) -> Report | Repor
 
 def _report(run: Run, number: int, judged: Judged, facts: Facts) -> Report:
     target = run.targets[number]
-    resolved = outcome.resolve(judged.results, judged.also, judged.unless)
+    resolved = outcome.with_root_causes(judged.results, judged.also, judged.unless)
     today = run.started_at.date()
     entries = [outcome.waive(entry, run.settings.waivers, today) for entry in resolved.values()]
     checks = tuple(verdicts.by_path(entries))

@@ -16,6 +16,7 @@ from btdiag.engine.interrupt import Interrupt
 from btdiag.engine.job import Run
 from btdiag.engine.judging import LAST, Judged, blockers, judge
 from btdiag.engine.labhost import LabProcess
+from btdiag.engine.packages import installed
 from btdiag.engine.registry import shipped
 from btdiag.engine.reporting import Facts, document
 from btdiag.engine.rerun import command
@@ -30,10 +31,12 @@ OVERDUE_S = 1.0
 LATE_CHECKS_S = 1.0
 
 
-def execute(settings: Settings, targets: Sequence[Target], events: Events, interrupt: Interrupt) -> Report | ReportSet:
-    """Collect, measure, judge, report; UsageError when the checks of the user cannot be used."""
+def execute(
+    settings: Settings, targets: Sequence[Target], events: Events, interrupt: Interrupt, *, guest: bool = False
+) -> Report | ReportSet:
+    """Collect, measure, judge, report; UsageError when the checks of the user cannot be used. `guest`: see below."""
     run = Run(settings=settings, targets=targets, events=events, interrupt=interrupt)
-    return collected(settings.checks_dir, lambda found: _run(run, found))
+    return collected(settings.checks, lambda found: _run(run, found), guest=guest)
 
 
 def _run(run: Run, found: Collected) -> Report | ReportSet:
@@ -129,11 +132,11 @@ def resolve_targets(settings: Settings, labs: Mapping[str, LabProcess]) -> list[
     return found
 
 
-def collected(checks_dir: Path | None, body: Callable[[Collected], Result]) -> Result:
-    """What `body` makes of all checks, the shipped ones and those of the user's folder; UsageError if they cannot be
-    collected."""
-    folders = [(checks_folder(), False), *([(checks_dir, True)] if checks_dir else [])]
+def collected(places: Sequence[Path], body: Callable[[Collected], Result], *, guest: bool = False) -> Result:
+    """What `body` makes of all checks: the shipped ones, those of installed packages, and those of the user's folders
+    and files; UsageError if they cannot be collected. A `guest` in somebody else's process never ends that."""
+    folders = [(checks_folder(), False), *((place, True) for place in (*installed(), *places))]
     try:
-        return with_checks(folders, shipped(), body)
+        return with_checks(folders, shipped(), body, guest=guest)
     except CollectionError as error:
-        raise UsageError(f"--checks: {error}" if checks_dir else str(error)) from None
+        raise UsageError(f"--checks: {error}" if places else str(error)) from None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,8 +21,9 @@ from btdiag.engine.attempt import Attempt, Running
 from btdiag.engine.checks import Check, check_of
 from btdiag.engine.inputs import not_admitted
 from btdiag.engine.loader import CollectionError as CollectionError  # those who call `run` catch it
-from btdiag.engine.loader import OwnChecks, Swallowed, Watchdog, own_checks, reason_of, watched
+from btdiag.engine.loader import OwnChecks, Watchdog, own_checks, reason_of, watched
 from btdiag.engine.registry import Registry, RegistryError
+from btdiag.engine.stage import Stage
 
 # Each of these was seen to matter: without it the user's configuration, plugins or conftest.py get in.
 GUARDS = (
@@ -45,9 +46,6 @@ UNUSED_PLUGINS = (
     *("faulthandler", "legacypath", "setuponly", "setupplan", "logging", "tmpdir", "recwarn", "warnings"),
     *("unraisableexception", "threadexception"),  # the first collects garbage at the end: 50 ms in which nobody gains
 )
-# CI changes how long assertion texts may be; the rest steers pytest itself.
-FOREIGN_VARIABLES = ("CI", "BUILD_NUMBER")
-
 
 Result = TypeVar("Result")
 
@@ -75,40 +73,34 @@ class Collected:
 
 
 def with_checks(
-    folders: Sequence[tuple[Path, bool]], registry: Registry, body: Callable[[Collected], Result]
+    folders: Sequence[tuple[Path, bool]],
+    registry: Registry,
+    body: Callable[[Collected], Result],
+    *,
+    guest: bool = False,
 ) -> Result:
-    """Collect the folders (path, is it the user's own?) and return what `body` makes of the checks; CollectionError."""
-    own = own_checks(next((folder for folder, is_own in folders if is_own), None))
+    """Collect the folders (path, is it the user's own?) and return what `body` makes of the checks; CollectionError. In
+    a process that is somebody else's (`guest`) it is not ended where loading the user's own takes too long."""
+    own = own_checks(*(folder for folder, is_own in folders if is_own))
     arguments = [str(folder.resolve()) for folder, _ in folders]
-    # without --confcutdir pytest looks at each file of each folder above
-    arguments += [f"--rootdir={folders[0][0].parent}", f"--confcutdir={folders[0][0]}", *GUARDS]
+    # Modules get their names from the root, which no `checks` of the user's is to share. Without --confcutdir pytest
+    # looks at each file of each folder above.
+    arguments += [f"--rootdir={folders[0][0].parent.parent}", f"--confcutdir={folders[0][0]}", *GUARDS]
     arguments += [word for name in UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
-    output = Swallowed()
-    with watched(own.folder) as watch, _own_environment(), redirect_stdout(output), redirect_stderr(output):
-        plugin = _Plugin(folders[0][0], own, registry, watch, lambda plugin: body(Collected(plugin)))
+    stage = Stage()
+    with stage.on(), watched(() if guest else own.places) as watch:
+        plugin = _Plugin(folders[0][0], own, registry, watch, stage, lambda plugin: body(Collected(plugin)))
         code = pytest.main(arguments, [plugin])
     if plugin.error is not None:
         raise plugin.error
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
     if not plugin.results:
-        lines = [line.partition("ERROR>")[2].strip() for line in output.getvalue().splitlines() if "ERROR>" in line]
+        told = stage.output.getvalue().splitlines()
+        lines = [line.partition("ERROR>")[2].strip() for line in told if "ERROR>" in line]
         raise CollectionError(f"the checks could not be run ({lines[-1] if lines else f'pytest ended with {code}'})")
     result: Result = plugin.results[0]
     return result
-
-
-@contextmanager
-def _own_environment() -> Iterator[None]:
-    hidden = {
-        name: value for name, value in os.environ.items() if name.startswith("PYTEST_") or name in FOREIGN_VARIABLES
-    }
-    for name in hidden:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        for name in [name for name in os.environ if name.startswith("PYTEST_")]:
-            del os.environ[name]
-        os.environ.update(hidden)
 
 
 class _Plugin:
@@ -120,11 +112,13 @@ class _Plugin:
         own: OwnChecks,
         registry: Registry,
         watch: Watchdog | None,
+        stage: Stage,
         body: Callable[[_Plugin], Any],
     ) -> None:
         self.shipped = shipped.resolve()
         self.own = own
         self.watch = watch
+        self.stage = stage
         self.registry = registry
         self.body = body
         self.facts: Callable[[str], object] = lambda name: None
@@ -134,9 +128,10 @@ class _Plugin:
         self.items: dict[str, pytest.Function] = {}
         self.registered: set[str] = set()
         self.collected: set[Path] = set()
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.running: Running | None = None
         self.session: pytest.Session | None = None
+        self.loaded_before = frozenset(sys.modules)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -207,12 +202,16 @@ class _Plugin:
             if file not in self.collected:
                 self._fail(f"{file}: no check was collected from it")
 
-    def pytest_runtestloop(self) -> bool:
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if self.error is None:
             try:
-                self.results.append(self.body(self))
-            except Exception as error:  # pytest would print it and go on; the caller is to have it
+                with self.stage.off():
+                    self.results.append(self.body(self))
+            except (Exception, KeyboardInterrupt) as error:  # pytest would print it and go on; the caller is to have it
                 self.error = error
+        own = {item.function.__module__ for item in self.items.values() if Path(item.path) in self.own.files}
+        for name in own - self.loaded_before:
+            sys.modules.pop(name, None)  # the next session is to have the file as it is then
         return True
 
     def judge(self, check: Check, facts: Callable[[str], object], within_s: float) -> Attempt:
@@ -222,7 +221,8 @@ class _Plugin:
             return Attempt(crash=f"the check asks for {unknown[0]!r}, which no measurement or built-in is called")
         self.facts, self.within_s, self.running = facts, within_s, Running(check)
         item = self.items[check.id]
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        with self.stage.on():
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         return self.running.attempt()
 
     @pytest.hookimpl(tryfirst=True)
@@ -241,7 +241,12 @@ class _Plugin:
         if not running.check.own:
             running.call(call)
             return
-        thread = threading.Thread(target=running.call, args=(call,), name=running.check.id, daemon=True)
+
+        def joined() -> None:
+            self.stage.joined()
+            running.call(call)
+
+        thread = threading.Thread(target=joined, name=running.check.id, daemon=True)
         thread.start()
         thread.join(self.within_s)
         if thread.is_alive():

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from btdiag.lint import fixes, formats, inputs, judging, reading
 from btdiag.lint.house import UsageError, load_profile, plain
 from btdiag.lint.subjects import Options
-from btdiag.lint.tables import chart_versions, clouds, is_version, number
+from btdiag.lint.tables import chart_versions, clouds, is_version, version_key
 
 
 def lint(
@@ -19,6 +19,24 @@ def lint(
     *,
     out: TextIO,
     format_: str = "text",
+    fail_on: str = "fail",
+    fix: bool = False,
+    color: bool = False,
+    **declared: Any,
+) -> int:
+    """Judge the files (see `linted`) and print the result, or with `fix` the corrections; returns the exit code."""
+    result, sources = linted(paths, folder=Path.cwd(), fail_on=fail_on, **declared)
+    if fix:
+        out.write(fixes.diff(result.findings, {source.name: source.text for source in sources}))
+    else:
+        out.write(formats.render(result, format_, color=color, fail_on=fail_on))
+    return result.exit_code
+
+
+def linted(
+    paths: Sequence[str],
+    *,
+    folder: Path | None,
     chart: str | None = None,
     modules: Sequence[str] = (),
     namespace: str | None = None,
@@ -26,29 +44,22 @@ def lint(
     baseline: str | None = None,
     profile: str | None = None,
     fail_on: str = "fail",
-    fix: bool = False,
-    color: bool = False,
-) -> int:
-    """Judge the files and print the result, or with `fix` the corrections; returns the exit code. UsageError for what
-    the user must change first."""
+) -> tuple[judging.Result, Sequence[reading.Source]]:
+    """What lint says of the files, and their texts. UsageError for what the user must change first. A btdiag.toml is
+    looked for in `folder`, nowhere for None."""
     options = Options(
         chart=_chart(chart, "--chart"),
         modules=_modules(modules),
         namespace=namespace,
         upgrade_from=_chart(upgrade_from, "--upgrade-from"),
     )
-    waivers = load_profile(Path(profile) if profile else None, Path.cwd()).waivers
+    waivers = load_profile(Path(profile) if profile else None, folder).waivers
     known = _baseline(baseline) if baseline else ()
     sources = reading.sources(paths)
     subjects = inputs.subjects(sources, options)
     if not subjects.files:
         raise UsageError(f"{', '.join(map(plain, paths))[:200]}: holds no file that lint knows")
-    result = judging.judge(subjects, waivers, datetime.now(UTC).date(), known, fail_on)
-    if fix:
-        out.write(fixes.diff(result.findings, {source.name: source.text for source in sources}))
-    else:
-        out.write(formats.render(result, format_, color=color, fail_on=fail_on))
-    return result.exit_code
+    return judging.judge(subjects, waivers, datetime.now(UTC).date(), known, fail_on), sources
 
 
 def _chart(version: str | None, option: str) -> str | None:
@@ -58,7 +69,7 @@ def _chart(version: str | None, option: str) -> str | None:
         raise UsageError(f"{option} {plain(version)[:60]}: is no version such as 6.11.0")
     bare = version.removeprefix("v")
     oldest = chart_versions()[0]
-    if number(bare) < number(oldest):
+    if version_key(bare) < version_key(oldest):
         raise UsageError(f"{option} {bare}: charts before {oldest} are not in the tables")
     return bare
 

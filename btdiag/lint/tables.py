@@ -24,7 +24,7 @@ def _data(name: str) -> Any:
     return json.loads(files("btdiag.lint").joinpath("data", name).read_text("utf-8"))
 
 
-def number(version: str) -> tuple[int, ...]:
+def version_key(version: str) -> tuple[int, ...]:
     """A version for comparison: "v5.3.0" is (5, 3, 0, 1), "v1.0.0-alpha" (1, 0, 0, 0)."""
     match = re.match(r"v?(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?(-)?", version.strip())
     if match is None:
@@ -45,11 +45,11 @@ class Chart:
 
     def since(self, version: str) -> bool:
         """Whether this is the version or a later one."""
-        return number(_MISTAGGED.get(self.version, self.version)) >= number(version)
+        return version_key(_MISTAGGED.get(self.version, self.version)) >= version_key(version)
 
     def between(self, first: str, last: str) -> bool:
         """Whether this is one of the versions from first to last."""
-        return self.since(first) and number(_MISTAGGED.get(self.version, self.version)) <= number(last)
+        return self.since(first) and version_key(_MISTAGGED.get(self.version, self.version)) <= version_key(last)
 
     @property
     def defaults(self) -> Node:
@@ -74,8 +74,8 @@ class Chart:
         spans = spans or [span for key, span in _data("chart.json")["reads"].items() if name.startswith(f"{key}.")]
         if not spans:
             return None
-        last = None if any(span[1] is None for span in spans) else max((span[1] for span in spans), key=number)
-        return min((span[0] for span in spans), key=number), last
+        last = None if any(span[1] is None for span in spans) else max((span[1] for span in spans), key=version_key)
+        return min((span[0] for span in spans), key=version_key), last
 
     def siblings(self, path: Path) -> list[str]:
         """The names that are read at this version under a path."""
@@ -100,7 +100,7 @@ def chart_versions() -> tuple[str, ...]:
 def _defaults(version: str) -> Node:
     values: dict[str, object] = {}
     for step in _data("chart.json")["defaults"]:
-        if number(step["since"]) <= number(version):
+        if version_key(step["since"]) <= version_key(version):
             values = {key: value for key, value in values.items() if key not in step.get("unset", ())} | step["set"]
     tree: dict[str, Any] = {}
     for name, value in values.items():
@@ -118,7 +118,7 @@ def _reads(version: str) -> tuple[frozenset[str], frozenset[str]]:
     read = {
         key
         for key, (first, last) in _data("chart.json")["reads"].items()
-        if number(first) <= number(version) and (last is None or number(version) <= number(last))
+        if version_key(first) <= version_key(version) and (last is None or version_key(version) <= version_key(last))
     }
     above = {key.rsplit(".", depth)[0] for key in read for depth in range(1, key.count(".") + 1)}
     return frozenset(read), frozenset(above)
@@ -141,10 +141,10 @@ class Module:
     version: str
 
     def since(self, version: str) -> bool:
-        return number(self.version) >= number(version)
+        return version_key(self.version) >= version_key(version)
 
     def before(self, version: str) -> bool:
-        return number(self.version) < number(version)
+        return version_key(self.version) < version_key(version)
 
     def between(self, first: str, last: str | None) -> bool:
         """Whether this is one of the versions from first to last; without a last one from there on."""
@@ -176,9 +176,9 @@ def newest_module(cloud: str) -> str:
 def _variables(cloud: str, version: str) -> Mapping[str, Variable]:
     found = {}
     for name, entry in _data("modules.json")[cloud]["variables"].items():
-        if number(entry["since"]) <= number(version) and (
-            entry["until"] is None or number(version) <= number(entry["until"])
+        if version_key(entry["since"]) <= version_key(version) and (
+            entry["until"] is None or version_key(version) <= version_key(entry["until"])
         ):
-            value = [one for since, one in entry["defaults"] if number(since) <= number(version)]
+            value = [one for since, one in entry["defaults"] if version_key(since) <= version_key(version)]
             found[name] = Variable(name=name, type=entry["type"], default=value[-1] if value else None)
     return found

@@ -2,3 +2,7 @@
 
 Nothing is sent and nothing is written; files may be of any size and hostile.
 """
+
+from btdiag.core.rooms import callable_too
+
+callable_too(__name__)

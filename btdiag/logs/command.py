@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from btdiag.logs import clf, formats, joining, judging, reading, times
 from btdiag.logs.account import Account
@@ -22,6 +22,18 @@ def logs(
     *,
     out: TextIO,
     format_: str = "text",
+    color: bool = False,
+    **declared: Any,
+) -> int:
+    """Judge the files (see `examined`) and print the result; returns the exit code."""
+    result = examined(paths, **declared)
+    out.write(formats.render(result, format_, color=color))
+    return result.exit_code
+
+
+def examined(
+    paths: Sequence[str],
+    *,
     fail_on: str = "fail",
     since: str | None = None,
     until: str | None = None,
@@ -31,9 +43,8 @@ def logs(
     config: str | None = None,
     anonymize: bool = False,
     all_lines: bool = False,
-    color: bool = False,
-) -> int:
-    """Judge the files and print the result; returns the exit code. UsageError for what the user must change first."""
+) -> Result:
+    """What the files prove. UsageError for what the user must change first."""
     told = Told(
         keepalive_s=_seconds(backend_keepalive, "--backend-keepalive"),
         balancer_s=_seconds(lb_idle_timeout, "--lb-idle-timeout"),
@@ -51,9 +62,7 @@ def logs(
     if not read:
         names = ", ".join(plain(path) for path in paths)[:200]
         raise UsageError(f"{names}: holds no log in a known format (--log-format gives the format string)")
-    result = judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines)
-    out.write(formats.render(result, format_, color=color))
-    return result.exit_code
+    return judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines)
 
 
 def judged(accounts: Sequence[Account], told: Told, quoter: Quoter, *, fail_on: str = "fail",

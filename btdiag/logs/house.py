@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from btdiag.config.options import FAIL_ON
 from btdiag.config.profile import Waiver, load_profile
 from btdiag.config.values import UsageError, duration
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, Json, Owner, Remedy, Snippet, Verdict, leading
 from btdiag.core.report import CheckResult
-from btdiag.report.escape import block, plain
+from btdiag.report.escape import block, framed, plain
 from btdiag.report.headline import action_of, answer_of
 from btdiag.report.junit import details
 from btdiag.report.redact import redact_text
 from btdiag.report.verdicts import counts_at, exit_code_of
 
 __all__ = [
+    "FAIL_ON",
     "CheckResult",
     "Evidence",
     "Finding",
@@ -32,6 +34,7 @@ __all__ = [
     "duration",
     "evidence",
     "exit_code_of",
+    "framed",
     "leading",
     "load_profile",
     "plain",

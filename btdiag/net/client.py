@@ -15,7 +15,7 @@ import httpx
 from btdiag.core.answers import words
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.target import Target, Way
-from btdiag.net.limits import HEALTH_ANSWER
+from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.wire import Wire
 
 _LEFT_TO_THE_WIRE = frozenset({"host", "content-length", "connection", "transfer-encoding"})
@@ -36,14 +36,15 @@ class MeasuredTransport(httpx.AsyncBaseTransport):
     """Sends what an httpx client asks for over the wire. A request that comes to no answer raises httpx's error for it,
     in the words of a report."""
 
-    def __init__(self, wire: Wire, way: Way) -> None:
+    def __init__(self, wire: Wire, way: Way, limits: Limits = HEALTH_ANSWER) -> None:
         self._wire = wire
         self._way = way
+        self._limits = limits
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One exchange; the answer's body is unpacked already, so its coding is left out of the headers."""
         content: list[bytes] = []
-        seconds = request.extensions.get("timeout", {}).get("read") or HEALTH_ANSWER.total
+        seconds = request.extensions.get("timeout", {}).get("read") or self._limits.total
         seen = await self._wire.exchange(
             self._way,
             request.method,
@@ -51,7 +52,7 @@ class MeasuredTransport(httpx.AsyncBaseTransport):
             headers=[(name, value) for name, value in _sent(request) if name.lower() not in _LEFT_TO_THE_WIRE],
             body=await request.aread(),
             with_key=bool(request.extensions.get("key")),
-            limits=replace(HEALTH_ANSWER, total=seconds),
+            limits=replace(self._limits, total=seconds),
             keep=content,
         )
         if seen.failure is not None:

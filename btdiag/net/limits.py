@@ -38,4 +38,5 @@ PLAIN_HTTP_ANSWER = Limits(total=5.0, body=4096)
 HEALTH_ANSWER = Limits(total=6.0)  # the platforms' health checks give up after 5, one more shows what came late
 EGRESS_ANSWER = Limits(total=6.0)  # connecting included
 CORS_ANSWER = Limits(header=32 * 1024, body=4 * 1024, body_wire=64 * 1024, total=4.0)  # some 35 requests in 30 s
+PROGRAM_ANSWER = Limits(body=16 << 20, body_wire=16 << 20, body_decoded=16 << 20, total=60.0)  # whatever a test asks
 LOGIN_ANSWER = Limits(total=20.5)  # Python SDKs give up after 20

@@ -7,6 +7,7 @@ section 2.2 (characters that no document may hold).
 
 from __future__ import annotations
 
+import html
 import re
 
 _UNSAFE_CLASS = (
@@ -32,6 +33,12 @@ def plain(text: str) -> str:
 def block(text: str) -> str:
     """As `plain`, but line breaks and tabs stay: for text that is shown in a block of its own."""
     return _UNSAFE_IN_BLOCK.sub(_visible, text.replace("\r\n", "\n"))
+
+
+def framed(page: str) -> str:
+    """A whole HTML page as one element of another page, a notebook: its style stays inside, and no script runs."""
+    style = "width:100%;height:36em;border:0"
+    return f'<iframe sandbox srcdoc="{html.escape(page)}" style="{style}" title="btdiag report"></iframe>'
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -94,7 +94,7 @@ def without_secrets(text: str, replace: Replace) -> str:
     return _shapes(text, replace) if _SHAPES.search(text) is not None else text
 
 
-def header(name: str, value: str, replace: Replace) -> str:
+def secret_header(name: str, value: str, replace: Replace) -> str:
     """The value of a header that is secret by its name: cookie names and schemes stay, for they tell who spoke."""
     if name in COOKIES:
         pairs = value.split(";")
@@ -171,7 +171,7 @@ def _of_pair(name: str, value: str, replace: Replace) -> str:
     trailing = value[len(value.rstrip(" \t.,;)")) :]
     kept = value[: len(value) - len(trailing)]
     return (
-        header(name, kept, replace) + trailing
+        secret_header(name, kept, replace) + trailing
         if name in COOKIES or _SCHEMES.fullmatch(kept)
         else replace(_rule(name), kept) + trailing
     )

@@ -82,7 +82,7 @@ class _Redactor(Rewriter):
         """The value of a header without its secret part: cookie names and schemes stay, for they tell who spoke."""
         if not is_secret_name(name) or foreign.is_statement(value):
             return self.text(value)
-        return foreign.header(name, self._without_known(value), self.replaced)
+        return foreign.secret_header(name, self._without_known(value), self.replaced)
 
     def replaced(self, rule: str, value: str) -> str:
         """The pseudonym that takes the place of a value; what is none (or done already) stays."""

@@ -42,7 +42,7 @@ def in_a_lab(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def found() -> Catalogue:
-    return catalogue(None)
+    return catalogue()
 
 
 def commands(page: Path) -> list[str]:

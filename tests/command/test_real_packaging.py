@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.build import build_sdist, build_wheel
 
 from tests.support.cli import CLEAN
 
@@ -37,11 +39,26 @@ def test_the_wheel_has_the_checks_inside_the_package_and_nothing_beside_it(wheel
     names = zipfile.ZipFile(wheel).namelist()
     shipped = {name for name in names if name.startswith("btdiag/checks/check_")}
     assert {Path(name).name for name in shipped} == {path.name for path in (ROOT / "checks").glob("check_*.py")}
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"btdiag"}
+    beside = [name for name in names if not name.startswith("btdiag/") and ".dist-info/" not in name]
+    assert [name.partition(".data/")[2] for name in beside] == ["data/share/man/man1/btdiag.1"]
     assert "btdiag/report/schema.json" in names
     assert "btdiag/py.typed" in names
     assert [name for name in names if name.startswith("btdiag/report/templates/")]
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_both_packages_are_complete_and_the_same_each_time(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    sources = [tmp_path / str(number) / build_sdist(str(tmp_path / str(number))) for number in (1, 2)]
+    assert sources[0].read_bytes() == sources[1].read_bytes()
+    with tarfile.open(sources[0]) as archive:
+        archive.extractall(tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path / sources[0].name.removesuffix(".tar.gz"))
+    assert (tmp_path / build_wheel(str(tmp_path))).read_bytes() == wheel.read_bytes()
+    call(sys.executable, "-m", "check_wheel_contents", str(wheel), cwd=tmp_path)
+    call(sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(sources[0]), cwd=tmp_path)
 
 
 def test_the_wheel_installs_and_runs_in_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:

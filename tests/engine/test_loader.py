@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from btdiag.engine import loader
-from btdiag.engine.loader import CollectionError, Swallowed, own_checks, reason_of
+from btdiag.engine.loader import CollectionError, own_checks, reason_of
+from btdiag.engine.stage import MOST_OUTPUT, Swallowed
 from tests.support import cli
 from tests.support.cli import CLEAN, btdiag
 
@@ -174,7 +175,7 @@ def test_what_is_printed_is_kept_within_bounds_and_cannot_be_closed() -> None:
         assert sink.write("x" * 10_000) == 10_000
     sink.close()
     sink.write("x")
-    assert len(sink.getvalue()) <= 2 * loader.MOST_OUTPUT
+    assert len(sink.getvalue()) <= 2 * MOST_OUTPUT
 
 
 def test_the_reason_is_taken_out_of_what_pytest_tells() -> None:

@@ -12,7 +12,7 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.report import CheckResult
 from btdiag.engine.attempt import Attempt
 from btdiag.engine.checks import Check, check_of, explanation, matches, select
-from btdiag.engine.outcome import not_seen, resolve, result, waive
+from btdiag.engine.outcome import not_seen, result, waive, with_root_causes
 
 
 def check_answers() -> None:
@@ -49,7 +49,7 @@ def entry(check_id: str, verdict: Verdict, *, because: str | None = None, summar
 
 
 def resolved(*entries: CheckResult) -> dict[str, CheckResult]:
-    return resolve({each.id: each for each in entries})
+    return with_root_causes({each.id: each for each in entries})
 
 
 def test_a_docstring_is_the_explanation() -> None:
@@ -171,7 +171,9 @@ def test_of_several_causes_the_one_that_failed_explains() -> None:
         entry("connection.tls-handshake-completes", Verdict.FAIL),
         entry("readiness.x", Verdict.SKIP, because="connection.tcp-connects", summary="no way"),
     ]
-    found = resolve({each.id: each for each in entries}, {"readiness.x": ("connection.tls-handshake-completes",)})
+    found = with_root_causes(
+        {each.id: each for each in entries}, {"readiness.x": ("connection.tls-handshake-completes",)}
+    )
     assert found["readiness.x"].because == "connection.tls-handshake-completes"
 
 

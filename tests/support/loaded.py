@@ -104,7 +104,7 @@ def shared() -> Loaded:
 
 def serve() -> None:
     """Fork for each line of stdin, which is one call as JSON; answers the exit code."""
-    import_module("btdiag.engine.catalogue").list_checks("json", None)  # loads the checks, the probes and pytest
+    import_module("btdiag.engine.catalogue").list_checks("json")  # loads the checks, the probes and pytest
     for name in LOADED:
         import_module(name)
     entry = import_module("btdiag.entry").entry

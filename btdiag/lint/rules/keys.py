@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node, Path
 from btdiag.lint.subjects import Hit, Release, Subjects
-from btdiag.lint.tables import number
+from btdiag.lint.tables import version_key
 
 _PROBES = {"readinessProbe", "livenessProbe", "startupProbe"}
 _MEANT = {
@@ -83,13 +83,13 @@ def _unread(release: Release, path: Path, node: Node) -> Iterator[Hit]:
 def _no_template(release: Release, path: Path, node: Node) -> Hit:
     life = release.chart.life(path)
     meant = _MEANT.get(path) or _near(release, path)
-    if life and number(life[0]) > number(release.chart.version):
+    if life and version_key(life[0]) > version_key(release.chart.version):
         why, remedy = f"it came with chart {life[0]}", f"Upgrade the chart to {life[0]} or later, or remove the key."
     elif life and life[1]:
         why, remedy = f"it went after chart {life[1]}", "Remove the key."
     else:
         why, remedy = "no version does", "Remove the key."
-    if meant and not (life and number(life[0]) > number(release.chart.version)):
+    if meant and not (life and version_key(life[0]) > version_key(release.chart.version)):
         remedy = f"Write {meant}."
     assert node.place is not None
     return Hit(
@@ -132,7 +132,7 @@ def _kinds(release: Release, path: Path, user: Node, standard: Node) -> Iterator
         elif ours == "map":
             yield from _kinds(release, at, node, known)
         elif key in _BOUND and not re.fullmatch(r"\d{1,6}", node.text or ""):
-            yield _wrong(release, at, node, "is no number", "a whole number")
+            yield _wrong(release, at, node, "is no version_key", "a whole version_key")
 
 
 def _no_count(release: Release, path: Path, node: Node) -> Hit:
@@ -142,10 +142,10 @@ def _no_count(release: Release, path: Path, node: Node) -> Hit:
         verdict=Verdict.WARN,
         place=node.place,
         key=release.key(*path),
-        summary=f"{'.'.join(path)[:100]} is null, which takes the chart's number away: Kubernetes runs one pod",
-        expected="a whole number",
+        summary=f"{'.'.join(path)[:100]} is null, which takes the chart's version_key away: Kubernetes runs one pod",
+        expected="a whole version_key",
         seen="null",
-        remedy="Write the number of pods, or leave the key out for the chart's.",
+        remedy="Write the version_key of pods, or leave the key out for the chart's.",
     )
 
 

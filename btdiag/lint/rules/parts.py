@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from btdiag.lint.house import Verdict
 from btdiag.lint.rules.common import place_of
 from btdiag.lint.subjects import Hit, Release, Subjects
-from btdiag.lint.tables import number
+from btdiag.lint.tables import version_key
 
 _SECRETS = ("REDIS_URL", "PG_URL", "BRAINSTORE_LICENSE_KEY", "FUNCTION_SECRET_KEY", "AZURE_STORAGE_CONNECTION_STRING")
 
@@ -72,7 +72,8 @@ def _too_old(release: Release, tag: str, what: str, least: str) -> Hit:
 
 def _older(tag: str | None, least: str) -> bool:
     return (
-        re.fullmatch(r"v?\d+\.\d+\.\d+([-+].*)?", tag or "") is not None and number(tag or "")[:3] < number(least)[:3]
+        re.fullmatch(r"v?\d+\.\d+\.\d+([-+].*)?", tag or "") is not None
+        and version_key(tag or "")[:3] < version_key(least)[:3]
     )
 
 
@@ -105,7 +106,7 @@ def _virtual_service(release: Release) -> Iterator[Hit]:
     wrong = [
         one
         for one in ours
-        if one.text_at("host").split(".")[0] != name or one.text_at("port", "number") not in ("", port)
+        if one.text_at("host").split(".")[0] != name or one.text_at("port", "version_key") not in ("", port)
     ]
     if not wrong:
         return
@@ -113,7 +114,7 @@ def _virtual_service(release: Release) -> Iterator[Hit]:
     place = place_of(release, *at)
     if not (http is not None and http.given):
         place = place_of(release, "virtualService", "enabled")
-    host, number_ = wrong[0].text_at("host"), wrong[0].text_at("port", "number")
+    host, number_ = wrong[0].text_at("host"), wrong[0].text_at("port", "version_key")
     yield Hit(
         rule="config.virtual-service-leads-to-the-api",
         verdict=Verdict.FAIL,

@@ -13,7 +13,7 @@ from btdiag.lint.house import Verdict
 from btdiag.lint.rules.common import argument_hit
 from btdiag.lint.rules.together import TOGETHER
 from btdiag.lint.subjects import Call, Hit, Subjects
-from btdiag.lint.tables import number
+from btdiag.lint.tables import version_key
 
 
 def check(subjects: Subjects) -> Iterator[Hit]:
@@ -74,7 +74,9 @@ def _readers(call: Call) -> Iterator[Hit]:
 def _growth(call: Call) -> Iterator[Hit]:
     """Fast readers that an upgrade starts by itself: none by default up to v5.3.0, two since v5.5.0."""
     name = "brainstore_fast_reader_instance_count"
-    crosses = call.before is not None and number(call.before) < number("5.5.0") <= number(call.module.version)
+    crosses = call.before is not None and version_key(call.before) < version_key("5.5.0") <= version_key(
+        call.module.version
+    )
     if call.module.cloud == "aws" and crosses and name not in call.arguments:
         yield argument_hit(
             call, "brainstore.capacity-is-there", name,

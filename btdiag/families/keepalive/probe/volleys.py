@@ -155,6 +155,7 @@ class Battery:
     async def _send(self, shells: Sequence[_Shell], due: float | None) -> tuple[float, float]:
         """Write all requests in one go; the times of the first one and of the median one."""
         loop = asyncio.get_running_loop()
+        collects = gc.isenabled()
         gc.disable()  # a collection in the middle would cost more milliseconds than the aim allows
         try:
             if due is not None:
@@ -164,7 +165,8 @@ class Battery:
                 shell.connection.send(shell.method, shell.request)
             sending_s = loop.time() - started
         finally:
-            gc.enable()
+            if collects:
+                gc.enable()
         self._sending_s = min(self._sending_s, sending_s)
         return started, started + sending_s / 2
 
