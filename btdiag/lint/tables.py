@@ -148,7 +148,7 @@ class Module:
 
     def between(self, first: str, last: str | None) -> bool:
         """Whether this is one of the versions from first to last; without a last one from there on."""
-        return self.since(first) and (last is None or number(self.version) <= number(last))
+        return self.since(first) and (last is None or version_key(self.version) <= version_key(last))
 
     @property
     def variables(self) -> Mapping[str, Variable]:
