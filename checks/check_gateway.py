@@ -6,12 +6,12 @@ from btdiag.core.answers import Roots
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.target import Target
+from btdiag.core.target import Mode, Target
 from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
-from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests
+from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, SlowUpload
 from btdiag.families.gateway.facts.routes import MoreAnswers, PathAnswers, RouteAnswers
 from btdiag.families.gateway.facts.streams import StreamSeen, StreamSilence
-from btdiag.families.gateway.judge import headers, paths, protocols, requests, routes, silent_answers, streams
+from btdiag.families.gateway.judge import headers, paths, protocols, requests, routes, silent_answers, streams, uploads
 
 
 def check_routes_reach_their_backend(
@@ -54,6 +54,24 @@ def check_accepts_product_requests(
     https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
     """
     return conclude(requests.accepts_product_requests(product_requests, direct_trials))
+
+
+def check_slow_uploads_pass(slow_upload: SlowUpload | NotMeasured, mode: Mode) -> Finding:
+    """An upload that takes long gets through.
+
+    A batch of logs or an attachment needs a minute on a slow line. A hop that gives a request's body a fixed time, and
+    not a longest silence, cuts it off however well it flows (Traefik 60 s by default).
+
+    Measured: with --deep only: 64 KiB to an unknown path without a key, sent at once and then over as long as the other
+    idle waits of the run, and with --backend beside it to the API server itself. Where the API answers before it has
+    read the body nothing can be seen. Answers of tens of megabytes are not tried: no harmless request has one.
+
+    Remedy: raise the hop's timeout for reading a request's body (Traefik: readTimeout, Apache: RequestReadTimeout).
+
+    Sources: https://doc.traefik.io/traefik/routing/entrypoints/#respondingtimeouts;
+    https://httpd.apache.org/docs/2.4/mod/mod_reqtimeout.html
+    """
+    return conclude(uploads.slow_uploads_pass(slow_upload, mode))
 
 
 def check_preserves_headers(

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from btdiag import __version__
+from btdiag.core.address import Space, space
 from btdiag.core.evidence import to_json
 from btdiag.core.finding import leading
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.report import MeasurementRecord, Report, ReportSet, RunInfo, Vantage
-from btdiag.core.target import Target
+from btdiag.core.target import Route, Target
 from btdiag.engine import outcome
 from btdiag.engine.interrupt import EXIT_CODE as INTERRUPTED
 from btdiag.engine.job import Run
@@ -52,8 +53,16 @@ class Facts:
 
     def addresses(self, number: int) -> int:
         """How many ways to the target there are."""
+        return len(self._routes(number))
+
+    def private(self, number: int, target: Target) -> bool:
+        """Is one of them no public address?"""
+        found = [route.address for route in self._routes(number)]
+        return any(one is not None and space(one, target.address_spaces) is not Space.PUBLIC for one in found)
+
+    def _routes(self, number: int) -> tuple[Route, ...]:
         routes = self.schedule.value("routes", number) if "routes" in self.schedule.registry else ()
-        return len(routes) if isinstance(routes, tuple) else 0
+        return routes if isinstance(routes, tuple) else ()
 
 
 def document(run: Run, judged: Sequence[Judged], facts: Facts) -> Report | ReportSet:
@@ -87,6 +96,7 @@ def _report(run: Run, number: int, judged: Judged, facts: Facts) -> Report:
             url=target.url,
             addresses=facts.addresses(number),
             requests=facts.schedule.requests_sent if len(run.targets) == 1 else 0,
+            private=target.scheme == "https" and facts.private(number, target),
             interrupted_after_s=facts.measured_s if run.interrupt.requested else None,
         ),
         counts=verdicts.counts(checks),

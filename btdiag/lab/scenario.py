@@ -34,6 +34,8 @@ _WHOLE_PAGE = frozenset(
     }
 )
 """Failures that a page in a browser meets with its first calls, whatever else there is."""
+SLOW_UPLOADS = "gateway.slow-uploads-pass"
+"""The check that needs --deep."""
 BROWSER_TLS = "browser.certificate-is-accepted"
 UNTRUSTED = (BROWSER_TLS, "clients.trust-the-certificate")
 """What a certificate that this run does not trust leaves nothing to say of."""
@@ -83,7 +85,8 @@ class Scenario:
     def all_skips(self) -> tuple[str, ...]:
         """`skips`, and the checks of features that the target does not have."""
         met = (PAGE,) if _WHOLE_PAGE & set(self.fails) and PAGE not in self.passes else ()
-        return (*self.skips, *_checks_without_feature(self.plan), *met)
+        slow = () if "--deep" in self.options else (SLOW_UPLOADS,)
+        return (*self.skips, *_checks_without_feature(self.plan), *met, *slow)
 
     def as_json(self) -> dict[str, object]:
         """The scenario without its faults, as `--list --json` prints it."""

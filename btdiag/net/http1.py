@@ -15,6 +15,7 @@ from btdiag.net.streams import READ_SIZE, Stream
 
 INTERIM_LIMIT = 20  # 1xx answers before the real one; servers send none or one, early-hints servers a few
 SHOWN = 40  # bytes that are quoted of what is not HTTP
+PIECES = 50  # of a body that is sent slowly: no hop that waits a second or two between them sees a silence
 CONTINUE_S = 1.0  # seconds that an announced body waits for 100 Continue, as long as curl's
 _PROTOCOL = b"HTTP/"
 _TLS_RECORD = b"\x15\x03"  # a TLS alert where a status line was due
@@ -22,7 +23,8 @@ _TLS_RECORD = b"\x15\x03"  # a TLS alert where a status line was due
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A request as it will be written. `target` is the request target (RFC 9112 section 3.2), `old_http` HTTP/1.0."""
+    """A request as it will be written. `target` is the request target (RFC 9112 section 3.2), `old_http` HTTP/1.0,
+    `over_s` the seconds that its body is spread over."""
 
     method: str
     target: str
@@ -30,6 +32,7 @@ class Outgoing:
     headers: tuple[Header, ...]
     body: bytes
     old_http: bool = False
+    over_s: float = 0.0
 
 
 async def converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
@@ -40,12 +43,15 @@ async def converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
     """
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=answer.limits.header)
     head, body = _parts(connection, outgoing)
-    held = body if any(name.lower() == "expect" for name, _ in outgoing.headers) else b""
+    slow, announced = outgoing.over_s > 0, any(name.lower() == "expect" for name, _ in outgoing.headers)
+    held = body if announced or slow else b""
     go_on = asyncio.Event()
     stream.writer.write(head if held else head + body)
     if not held and not stream.writer.transport.get_write_buffer_size():
         answer.sent()
-    writing = asyncio.create_task(_flush(stream, answer, held, go_on))
+    writing = asyncio.create_task(
+        _drip(stream, answer, body, outgoing.over_s) if slow else _flush(stream, answer, held, go_on)
+    )
     try:
         await _receive(connection, stream, answer, go_on)
     except EXPECTED as error:
@@ -86,6 +92,16 @@ async def _flush(stream: Stream, answer: Answer, held: bytes, go_on: asyncio.Eve
             await asyncio.wait_for(go_on.wait(), CONTINUE_S)
         stream.writer.write(held)
     if stream.writer.transport.get_write_buffer_size():
+        await stream.writer.drain()
+    answer.sent()
+
+
+async def _drip(stream: Stream, answer: Answer, body: bytes, over_s: float) -> None:
+    """Send the body in PIECES pieces, spread over so many seconds."""
+    size = max(1, -(-len(body) // PIECES))
+    for begin in range(0, len(body), size):
+        await asyncio.sleep(over_s / PIECES)
+        stream.writer.write(body[begin : begin + size])
         await stream.writer.drain()
     answer.sent()
 

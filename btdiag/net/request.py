@@ -18,12 +18,14 @@ from btdiag.net.streams import Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What is unusual about a request on a connection of its own: HTTP/1.0 (`old_http`), another header for the key, or
-    bytes that go `before` it on a plain connection, such as a line of the PROXY protocol."""
+    """What is unusual about a request on a connection of its own: HTTP/1.0 (`old_http`), another header for the key,
+    bytes that go `before` it on a plain connection, such as a line of the PROXY protocol, or a body that takes `over_s`
+    seconds to send."""
 
     key_header: str = "Authorization"
     old_http: bool = False
     before: bytes = b""
+    over_s: float = 0.0
 
 
 USUAL = Shape()
@@ -75,6 +77,7 @@ class Asked:
             headers=tuple(header for header in headers if header[0].lower() != "host"),
             body=self.body,
             old_http=self.shape.old_http,
+            over_s=self.shape.over_s,
         )
 
 

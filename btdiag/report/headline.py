@@ -24,6 +24,9 @@ from btdiag.report.verdicts import (
 ANSWER_LENGTH, ACTION_LENGTH = 90, 140
 """Characters: what is read at one glance, and what fits two lines of a terminal."""
 
+IN_A_BROWSER = "lna.web-app-reaches-target"
+"""What only a browser can tell of a target at private addresses."""
+
 _SHORTEST = 24  # a clause that is cut shorter says nothing
 _BRACKETS = re.compile(r" \([^()]*\)")
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
@@ -35,9 +38,11 @@ def headline(
     url: str,
     addresses: int = 0,
     requests: int = 0,
+    private: bool = False,
     interrupted_after_s: float | None = None,
 ) -> str:
-    """The answer and what to do. `addresses` and `requests` are how many answered and were sent, 0 if unknown."""
+    """The answer and what to do. `addresses` and `requests` are how many answered and were sent, 0 if unknown;
+    `private` says that browsers ask for a permission before they let a page reach the target."""
     if not checks:
         return f"No check was asked for {url}"
     if not any_decided(checks):
@@ -47,7 +52,7 @@ def headline(
         return " ".join(filter(None, (f"{answer_of(first)}.", action_of(first))))
     if interrupted_after_s is not None:
         return _of_interrupted(checks, interrupted_after_s)
-    return _of_undecided(checks) if first else _of_health(checks, url, addresses, requests)
+    return _of_undecided(checks) if first else _of_health(checks, url, addresses, requests, private)
 
 
 def headline_of_set(reports: Sequence[Report]) -> str:
@@ -131,13 +136,15 @@ def _of_undecided(checks: Sequence[CheckResult]) -> str:
     return f"{lead}: {shortened(largest[0].summary.partition('; to find out')[0], ACTION_LENGTH)}"
 
 
-def _of_health(checks: Sequence[CheckResult], url: str, addresses: int, requests: int) -> str:
+def _of_health(checks: Sequence[CheckResult], url: str, addresses: int, requests: int, private: bool) -> str:
     passed = _number(counts(checks)[Verdict.PASS.value], "check")
     where = f"{_number(addresses, 'address')} of " if addresses else ""
     asked = f" with {_number(requests, 'request')}" if requests else ""
     accepted = sum(check.waived is not None for check in checks)
     also = f", {_number(accepted, 'finding')} accepted" if accepted else ""
-    return f"Healthy: {passed} passed on {where}{url}{asked}{also}"
+    untried = private and any(check.id == IN_A_BROWSER and check.verdict is Verdict.SKIP for check in checks)
+    but = "; its addresses are private, and no browser tried to reach them" if untried else ""
+    return f"Healthy: {passed} passed on {where}{url}{asked}{also}{but}"
 
 
 def _first_sentence(text: str) -> str:

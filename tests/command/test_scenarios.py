@@ -137,12 +137,21 @@ def test_the_verdicts_are_the_declared_ones(name: str, runs: dict[str, Future[Do
 
 @EACH
 def test_the_first_words_can_be_read_aloud(name: str, runs: dict[str, Future[Done]]) -> None:
-    """The answer in at most 90 characters, what to do in at most 140, no internal name, no bracket cut open."""
+    """The answer in at most 90 characters, what to do in at most 140, no internal name, nothing cut off."""
     report = (AGAIN.get(name) or runs[name].result()).report
     headline = report["headline"]
     assert len(headline) <= 90 + 140 + 3, headline
     assert not re.search(r"@[*0-9:]|\bb'|Error: ", headline), headline
-    assert headline.count("(") == headline.count(")"), headline
+    assert not re.search(r"\b[a-z0-9]+_[a-z0-9_]+\b|\b(?:None|True|False)\b|e[+-][0-9]{2}\b", headline), headline
+    assert all(headline.count(one) == headline.count(other) for one, other in ("()", "[]", "{}")), headline
+    assert headline.count('"') % 2 == headline.count("`") % 2 == 0, headline
+    assert " ..." not in headline, headline
+    assert headline.count("because") <= 1, headline
+    for check in report["checks"]:
+        if check["verdict"] in {"fail", "warn"}:
+            assert not re.search(r"@\*|\b[a-z]+_(?:idle|survey|seen|answers|trials)\b", check["summary"]), check[
+                "summary"
+            ]
 
 
 def test_hardly_any_scenario_is_looked_at_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,6 +84,16 @@ def test_the_headline_is_the_answer_and_what_to_do(checks: list[CheckResult], ex
 
 
 @pytest.mark.parametrize(
+    ("private", "verdict", "told"), [(True, SKIP, True), (False, SKIP, False), (True, PASS, False)]
+)
+def test_a_healthy_private_target_that_no_browser_tried_is_called_so(
+    private: bool, verdict: Verdict, told: bool
+) -> None:
+    checks = [check("dns.a", PASS), check("lna.web-app-reaches-target", verdict)]
+    assert ("no browser tried" in headline(checks, url=URL, private=private)) is told
+
+
+@pytest.mark.parametrize(
     ("checks", "expected"),
     [
         (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
-from btdiag.lab.http import Request, Response
+from btdiag.lab.http import Body, Request, Response
 from btdiag.lab.plan import LabPlan
 from btdiag.lab.rules import Answer, Rule, Visit
 from btdiag.lab.styles import page
+
+MOST = 2**24  # bytes of a body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,27 @@ class RefusesWords(Rule):
         if refused or (self.chunked and request.body.chunked):
             return replace(page(self.style, self.status), closes=True)
         return request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HurriesUploads(Rule):
+    """A request whose body takes longer than `seconds` to arrive is given up: 408 in the vendor's `style`."""
+
+    seconds: float = 1.0
+    style: str = "nginx"
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request with its body read, or the page."""
+        if not request.body.length:
+            return request
+        try:
+            content = await asyncio.wait_for(request.body.read(MOST), self.seconds)
+        except TimeoutError:
+            return replace(page(self.style, 408), closes=True)
+        reader = asyncio.StreamReader()
+        reader.feed_data(content)
+        reader.feed_eof()
+        return replace(request, body=Body(reader, length=len(content), chunked=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Gateways that keep the API reachable and still cut, drop, hold back or misroute what passes."""
 
-from btdiag.lab.faults.gateway import BuffersAnswers, Caches, DecodesSlashes, Mislabels, RefusesWords
+from btdiag.lab.faults.gateway import BuffersAnswers, Caches, DecodesSlashes, HurriesUploads, Mislabels, RefusesWords
 from btdiag.lab.faults.http import AnswersWith, Headers, LimitsSizes, RequestHeaders
 from btdiag.lab.plan import HOST, Balancer, Tls
 from btdiag.lab.scenario import PAGE, Scenario
@@ -122,4 +122,18 @@ DECODES = Scenario(
     summary="The gateway decodes %2F in paths, as nginx does where proxy_pass has a path of its own.",
     faults=(DecodesSlashes(),),
     warns=("gateway.paths-arrive-unchanged",),
+)
+
+PATIENT = Scenario(
+    name="gateway-patient",
+    summary="A sound data plane, looked at with --deep: an upload that takes seconds gets through.",
+    options=("--deep",),
+)
+
+HURRIED = Scenario(
+    name="gateway-hurried",
+    summary="The gateway gives an upload one second, however well it flows.",
+    faults=(HurriesUploads(),),
+    warns=("gateway.slow-uploads-pass",),
+    options=("--deep",),
 )

@@ -275,6 +275,7 @@ def test_added_headers_are_told() -> None:
     ("one", "words"),
     [
         (held(15.0, 14.9, end=Trouble.CLOSED), "no timer of silence"),
+        (held(15.0, 13.5, end=Trouble.CLOSED, longest=2.0, gap=2.0), "no timer of silence"),  # it talks every 2 s
         (held(61.0, 1.0, end=Trouble.CLOSED), "wait for a silent answer"),
     ],
 )

@@ -100,6 +100,17 @@ class ProductRequests:
         return self.plain_post if trial.trait in _POSTED else self.plain_get
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowUpload:
+    """One upload sent at once, and the same sent over `over_s` seconds: through the load balancer, and to the API
+    server itself (None without --backend)."""
+
+    at_once: Exchange
+    slow: Exchange
+    direct: Exchange | None
+    over_s: float
+
+
 def is_refused(trial: RequestTrial, plain: Exchange) -> bool:
     """Whether the trial was turned down for its form: by a gateway, by a firewall, by a connection that broke.
 

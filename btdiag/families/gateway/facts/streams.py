@@ -87,8 +87,9 @@ class HeldStream:
 
     @property
     def for_silence(self) -> bool:
-        """What ended it counted its silence: it was silent at the end, and never for longer before."""
-        return self.silent_s >= FLOWING_S and self.silent_s >= self.longest_s - AGREES_S
+        """What ended it counted its silence: it was silent at the end, and never for longer before. A stream that talks
+        every two seconds, and is ended a second after it did, was ended by a timer of its whole time."""
+        return self.silent_s >= FLOWING_S and self.silent_s >= self.longest_s
 
     @property
     def limit_s(self) -> float:

@@ -55,7 +55,7 @@ def backend_outlives(
     open_ = order.verdict is Verdict.INCONCLUSIVE or (order.verdict is Verdict.PASS and not _fails_anyway(volleys))
     if volleys and open_ and (doubt := _doubt(volleys)):
         return _finding(Verdict.INCONCLUSIVE, doubt, order, volleys)
-    if order.verdict is Verdict.INCONCLUSIVE and isinstance(race, NotMeasured) and race.by:
+    if (order.verdict is Verdict.INCONCLUSIVE or order.by_default) and isinstance(race, NotMeasured) and race.by:
         return _blocked(race)
     if (
         order.verdict is Verdict.INCONCLUSIVE
@@ -170,7 +170,11 @@ def _arithmetic(order: Order) -> str:
         return f"{sides}: nobody waited long enough to see which closes first"
     if margin == 0:
         return f"{sides}: both close at the same moment"
-    return f"{sides}: the {'backend' if margin < 0 else 'load balancer'} closes first, by {abs(margin):.3g} s"
+    return f"{sides}: the {'backend' if margin < 0 else 'load balancer'} closes first, by {_seconds(abs(margin))} s"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _beside(race: Race | NotMeasured) -> str:
