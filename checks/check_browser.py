@@ -6,8 +6,8 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.families.browser.facts import BrowserHandshake
-from btdiag.families.browser.judge import answers, caches, rules
+from btdiag.families.browser.facts import BrowserHandshake, PlaceRecords
+from btdiag.families.browser.judge import answers, caches, records, rules
 from btdiag.families.cors.facts import CorsSurvey
 from btdiag.families.lna.facts import BrowserSurvey
 
@@ -30,6 +30,25 @@ def check_page_gets_its_answers(browser_survey: BrowserSurvey) -> Finding:
     https://fetch.spec.whatwg.org/#fetching
     """
     return conclude(answers.page_gets_its_answers(browser_survey))
+
+
+def check_https_record_agrees(
+    https_records: tuple[PlaceRecords, ...], browser_handshake: BrowserHandshake | NotMeasured, target: Target
+) -> Finding:
+    """HTTPS records tell browsers nothing else than the addresses tell programs.
+
+    Browsers ask DNS for HTTPS records (type 65) too, and follow them: other addresses, another port, protocols, a key
+    for Encrypted ClientHello. One that a former CDN left behind sends browsers where no program goes.
+
+    Measured: one question of type 65 for the host of the target, --gateway and --bucket, to the name servers of this
+    machine; the record is held against the addresses, the URL's port, and the protocol that a handshake as browsers
+    make it agrees on.
+
+    Remedy: give the record the same addresses, port and protocols as the load balancer has, or remove it.
+
+    Sources: RFC 9460; RFC 9848
+    """
+    return conclude(records.https_record_agrees(https_records, browser_handshake, target))
 
 
 def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey]) -> Finding:

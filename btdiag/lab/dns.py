@@ -48,7 +48,13 @@ class Zone:
         return response.to_wire()
 
     def _is_target(self, query: dns.message.Message) -> bool:
-        return _text(query.question[0].name) in (HOST, *self.resolver.chain)
+        name = _text(query.question[0].name)
+        return name in (HOST, *self.resolver.chain) or self._asks_for_record(query)
+
+    def _asks_for_record(self, query: dns.message.Message) -> bool:
+        """The name that the HTTPS record of a port has (RFC 9460 section 9.1)."""
+        own = _text(query.question[0].name).endswith(f"._https.{HOST}")
+        return query.question[0].rdtype == dns.rdatatype.HTTPS and own
 
     def _fill(self, response: dns.message.Message, query: dns.message.Message) -> None:
         if self._is_target(query):
@@ -67,11 +73,20 @@ class Zone:
         if rcode != "NOERROR":
             self._deny(response, dns.rcode.from_text(rcode))
             return
+        if self._asks_for_record(query):
+            self._add_record(response, question.name)
+            return
         last = self._follow(response, question.name)
         if plan.dangling:
             self._deny(response, dns.rcode.NXDOMAIN)
         else:
             self._add_addresses(response, last, self.addresses, question.rdtype)
+
+    def _add_record(self, response: dns.message.Message, name: dns.name.Name) -> None:
+        if self.resolver.https:
+            response.answer.append(dns.rrset.from_text(name, self.resolver.ttl, "IN", "HTTPS", self.resolver.https))
+        else:
+            response.authority.append(dns.rrset.from_text("lab.example.", 60, "IN", "SOA", SOA))
 
     def _follow(self, response: dns.message.Message, name: dns.name.Name) -> dns.name.Name:
         """Add the aliases from the name on; the name at their end."""

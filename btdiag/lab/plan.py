@@ -55,7 +55,7 @@ class LabResolver:
     `addresses` None stands for those of the load balancer. `chain` are the names that the target's name is an alias
     for, in order; `dangling` lets the last of them not exist. `silent` drops the queries; `truncates` answers over UDP
     with the TC bit and nothing else; `extended_error` is an RFC 8914 info code; `families` limits the answer to IP
-    versions; `rcode6` is the code that AAAA questions alone get.
+    versions; `rcode6` is the code that AAAA questions alone get; `https` is the name's HTTPS record as text.
     """
 
     label: str
@@ -71,6 +71,7 @@ class LabResolver:
     extended_error: int | None = None
     families: tuple[int, ...] = (4, 6)
     rcode6: str = "NOERROR"
+    https: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,13 @@ from btdiag.lab.plan import LabPlan
 
 PAGE = "browser.page-gets-its-answers"
 OWN_CACHE = "browser.caches-keep-origins-apart"
+RECORD = "browser.https-record-agrees"
 # What a dead hop leaves nothing to see of, as globs for `skips`: the families that look at the target through its load
 # balancer, and with a name that leads nowhere or no way to any address also those that look at the way there.
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
     *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*", "retention.*"),
-    *(PAGE, OWN_CACHE),
+    *(PAGE, OWN_CACHE, RECORD),
     *_SDK_CALLS,
 )
 _WHOLE_PAGE = frozenset(
@@ -110,7 +111,7 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
     if not (told.through_proxy or by_variable):
         skips.append("connection.proxy-lets-through")
     else:
-        skips.append("clients.resolve-the-name")
+        skips += ["clients.resolve-the-name", RECORD]
     if told.through_proxy:
         skips.append("clients.take-the-same-way")
     if told.shows_client_certificate:

@@ -53,7 +53,7 @@ async def _view(resolver: Resolver, name: str) -> View:
     if resolver.address is not None:
         lookup = await _look_up(NameServer.parse(resolver.address), name)
         return View(label=resolver.label, servers=(lookup,))
-    servers, search = ((), ()) if is_local_name(name) else _configured_servers()
+    servers, search = ((), ()) if is_local_name(name) else configured_servers()
     started = time.monotonic()
     system = asyncio.ensure_future(getaddrinfo(name, SYSTEM_PATIENCE))
     try:
@@ -91,7 +91,7 @@ async def _with_search_list(servers: Sequence[NameServer], name: str, search: Se
     return []
 
 
-def _configured_servers() -> tuple[tuple[NameServer, ...], tuple[str, ...]]:
+def configured_servers() -> tuple[tuple[NameServer, ...], tuple[str, ...]]:
     """The system's name servers and its search list, as far as they can be read."""
     import dns.resolver  # brings dns.query with all its transports: only where it is needed
 

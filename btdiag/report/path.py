@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from btdiag.core.finding import HopName, Verdict
 from btdiag.core.report import CheckResult, Hop
-from btdiag.report.verdicts import DECIDED, by_path, counted, findings, overall
+from btdiag.report.verdicts import DECIDED, by_path, counted, findings, is_about_the_url_alone, overall
 
 MAIN_WAY = (
     HopName.CLIENT,
@@ -39,6 +39,12 @@ _HOP_OF_FAMILY: Mapping[str, HopName] = {
     "retention": HopName.API,
     "config": HopName.CONFIG,
 }
+_HOP_OF_RULE = {
+    "browser.certificate-is-accepted": HopName.TLS,
+    "browser.https-record-agrees": HopName.DNS,
+    "browser.caches-keep-origins-apart": HopName.LOAD_BALANCER,
+}
+"""Rules of browsers that are judged without one, and so say nothing of the station "browser"."""
 _HOP_OF_CLAIM = (
     ("tls", HopName.TLS),
     ("certificate", HopName.TLS),
@@ -62,6 +68,8 @@ def hop_of(check: CheckResult) -> str:
     """The hop that a result speaks of: its own, else the usual one of its family and claim; users' own are "api"."""
     if check.hop:
         return str(check.hop)
+    if check.id in _HOP_OF_RULE:
+        return _HOP_OF_RULE[check.id].value
     claim = check.id.partition(".")[2]
     if check.family == "connection":
         for word, hop in _HOP_OF_CLAIM:
@@ -85,6 +93,8 @@ def path(checks: Sequence[CheckResult]) -> tuple[Hop, ...]:
     """
     grouped: dict[str, list[CheckResult]] = {}
     for check in by_path(checks):
+        if is_about_the_url_alone(check):
+            continue  # a rule that the URL keeps is no observation at any station
         grouped.setdefault(_station_of(check), []).append(check)
     stations = [_Station(name, tuple(grouped.get(name, ()))) for name in _names(grouped)]
     return tuple(_hop(station, stations) for station in stations if _belongs(station))

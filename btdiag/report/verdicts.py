@@ -116,10 +116,11 @@ def nothing_known(checks: Sequence[CheckResult]) -> bool:
 
 def any_decided(checks: Iterable[CheckResult]) -> bool:
     """Whether at least one check reached `pass`, `warn` or `fail`; a URL that no rule forbids is no knowledge yet."""
-    return any(check.verdict in DECIDED and not _is_about_the_url_alone(check) for check in checks)
+    return any(check.verdict in DECIDED and not is_about_the_url_alone(check) for check in checks)
 
 
-def _is_about_the_url_alone(check: CheckResult) -> bool:
+def is_about_the_url_alone(check: CheckResult) -> bool:
+    """Whether it passed without any measurement: a URL that no rule forbids is no knowledge of what answers there."""
     return check.verdict is Verdict.PASS and check.family == "browser" and not check.measurements
 
 

@@ -62,3 +62,33 @@ class BrowserHandshake:
         section 9.2.2 and appendix A)."""
         aead = "GCM" in self.cipher or "CHACHA20" in self.cipher
         return self.alpn == "h2" and self.version != "TLSv1.3" and not (aead and self.ephemeral)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpsRecord:
+    """One HTTPS record (RFC 9460). `target` is the name that it leads to, "." for the owner itself; `default_alpn`
+    tells that http/1.1 may be spoken although it is not listed; `hints` are addresses; `ech` that it carries a key."""
+
+    priority: int
+    target: str = "."
+    alpn: tuple[str, ...] = ()
+    default_alpn: bool = True
+    port: int | None = None
+    hints: tuple[str, ...] = ()
+    ech: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRecords:
+    """What a name server said to the question for a place's HTTPS records. `name` was asked for at `server`; `answered`
+    tells that it said yes or no; `addresses` are those that the place has here."""
+
+    what: str
+    host: str
+    port: int
+    name: str
+    server: str
+    said: str
+    answered: bool
+    addresses: tuple[str, ...] = ()
+    records: tuple[HttpsRecord, ...] = ()

@@ -24,6 +24,7 @@ class DnsAnswers:
     extended_error: int | None = None
     families: tuple[int, ...] | None = None
     rcode6: str | None = None
+    https: str | None = None
 
     def apply(self, plan: LabPlan) -> LabPlan:
         """The plan in which DNS says so."""

@@ -3,6 +3,7 @@
 from btdiag.lab.faults.connection import ShowsCertificate
 from btdiag.lab.faults.gateway import Mislabels
 from btdiag.lab.faults.http import Headers
+from btdiag.lab.faults.names import DnsAnswers
 from btdiag.lab.plan import Balancer, Tls
 from btdiag.lab.scenario import PAGE, Scenario
 
@@ -47,4 +48,11 @@ BROTLI_IN_NAME_ONLY = Scenario(
     faults=(Mislabels(coding="br"),),
     fails=("cors.web-app-may-call",),
     skips=(PAGE,),
+)
+
+RECORD_OF_A_FORMER_CDN = Scenario(
+    name="https-record-stale",
+    summary="The name's HTTPS record hints at addresses of a CDN that is not in front any more.",
+    faults=(DnsAnswers(https='1 . alpn="h2" ipv4hint="203.0.113.9"'),),
+    warns=("browser.https-record-agrees",),
 )

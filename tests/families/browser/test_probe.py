@@ -13,7 +13,7 @@ from btdiag.core.handshake import Connection, Handshake
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown
 from btdiag.core.target import Target
 from btdiag.families.browser.facts import SUITES, BrowserHandshake
-from btdiag.families.browser.probe import browser_context, browser_handshake
+from btdiag.families.browser.probe.handshake import browser_context, browser_handshake
 from btdiag.net.wire import Wire
 from tests.support.serving import http_target, route_to, saying, serving
 

@@ -54,7 +54,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Callable[[Zone, Zone], None]:
 
         monkeypatch.setattr(names, "ask", ask)
         monkeypatch.setattr(socket, "getaddrinfo", system_lookup)
-        monkeypatch.setattr(names, "_configured_servers", lambda: ((NameServer("10.0.0.53"),), search))
+        monkeypatch.setattr(names, "configured_servers", lambda: ((NameServer("10.0.0.53"),), search))
 
     return replace_world
 
@@ -131,7 +131,7 @@ def test_dead_name_servers_end_the_wait_for_the_system(monkeypatch: pytest.Monke
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(10) and [])
     monkeypatch.setattr(names, "ask", ask)
     monkeypatch.setattr(names, "SYSTEM_TIMEOUT", 0.05)
-    monkeypatch.setattr(names, "_configured_servers", lambda: ((NameServer("10.0.0.53"),), ()))
+    monkeypatch.setattr(names, "configured_servers", lambda: ((NameServer("10.0.0.53"),), ()))
     view = measured(TARGET).views[0]
     release.set()
     assert view.system is not None
@@ -155,7 +155,7 @@ def test_an_unreadable_resolver_configuration_leaves_getaddrinfo(monkeypatch: py
         raise dns.resolver.NoResolverConfiguration
 
     monkeypatch.setattr(dns.resolver, "Resolver", unreadable)
-    assert names._configured_servers() == ((), ())
+    assert names.configured_servers() == ((), ())
 
 
 def test_routes_are_every_usable_address_in_order() -> None:

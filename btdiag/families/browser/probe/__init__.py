@@ -1,0 +1,1 @@
+"""What is sent to see what a browser would meet, without one."""
