@@ -6,7 +6,7 @@ TARGET ?= lab:healthy
 ARGS   ?=
 PYTHONS ?= $(shell command -v python3.11 python3.12 python3.13 python3.14)
 
-.PHONY: attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel clean
+.PHONY: attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel image clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
@@ -56,6 +56,14 @@ pythons:  ## the same on other Pythons: make pythons PYTHONS="python3.12 python3
 
 wheel: $(VENV)/.tested
 	$(BIN)/python -m build --wheel
+
+BUILDER ?= $(firstword $(foreach one,podman buildah docker,$(if $(shell command -v $(one) 2>/dev/null),$(one))))
+VERSION  = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' btdiag/__init__.py)
+IMAGE   ?= btdiag:$(VERSION)
+
+image:  ## a container image with podman, buildah or docker; BASE=... names another base image
+	@test -n "$(BUILDER)" || { echo "make: podman, buildah or docker is missing: apt-get install buildah" >&2; exit 1; }
+	$(BUILDER) build $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) -f Containerfile .
 
 clean:
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache

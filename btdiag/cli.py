@@ -177,18 +177,42 @@ def show(file: Path, format_: str, verbose: bool, no_color: bool) -> int:
     return stored.show(file, format_, _context(verbose, no_color), sys.stdout)
 
 
+STORE = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("reports/history.sqlite"),
+    envvar="BTDIAG_STORE",
+    metavar="FILE",
+    help="what btdiag run --store and btdiag serve write (default reports/history.sqlite)",
+)
+
+
 @cli.command()
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("target")
+@STORE
+@click.option("--module", default=None, metavar="NAME", help="only the runs of this module of btdiag serve")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="what to print")
+def history(target: str, store: Path, module: str | None, format_: str) -> int:
+    """Say what became of a target over time: its verdicts, when a check turned, and which do not settle."""
+    from btdiag.engine.past import show_history
+
+    return show_history(store, target, module, format_, sys.stdout)
+
+
+@cli.command()
+@click.argument("old")
+@click.argument("new")
+@STORE
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", help="what to print"
 )
-def compare(old: Path, new: Path, format_: str) -> int:
-    """Say what changed between two report.json files; 1 when something got worse."""
+def compare(old: str, new: str, store: Path, format_: str) -> int:
+    """Say what changed between two report.json files, or stored runs: TARGET@last-pass TARGET@now; 1 when something got
+    worse. Of a stored target also @previous, @first, a time, or the id of a run."""
     from btdiag.engine import stored
     from btdiag.engine.delivery import width_of
 
-    return stored.compare(old, new, format_, width_of(sys.stdout), sys.stdout)
+    return stored.compare(old, new, store, format_, width_of(sys.stdout), sys.stdout)
 
 
 @cli.command()
@@ -201,6 +225,90 @@ def merge(files: Sequence[Path], format_: str, verbose: bool, no_color: bool) ->
     from btdiag.engine import stored
 
     return stored.merge(files, format_, _context(verbose, no_color), sys.stdout)
+
+
+SERVED = (
+    *("target", "targets", "profile", "parallel", "checks", "api_key_env", "key_over_http", "header", "ca"),
+    *("client_cert", "client_key", "proxy", "no_proxy", "nameserver", "app_url"),
+)
+"""The options of `run` that say which targets are watched, and as whom; modules say how."""
+
+
+PRINTS = ("scrape-config", "rules", "dashboard")
+
+
+def served_options(function: Any) -> Any:
+    """Give a command those options of `run` that `serve` takes."""
+    for option in reversed([option for option in OPTIONS if option.key in SERVED]):
+        function = _decorator(option)(function)
+    return function
+
+
+@cli.command()
+@served_options
+@click.option("--listen", default="127.0.0.1:9115", metavar="ADDRESS:PORT", help="default 127.0.0.1:9115")
+@click.option("--module", default="quick", metavar="NAME", help="set of options of scheduled runs (default quick)")
+@click.option("--every", default=None, metavar="DURATION", help="run the module on all targets at this interval")
+@STORE
+@click.option("--keep", default="90d", metavar="DURATION", help="how long runs are kept (default 90d)")
+@click.option("--any-target", is_flag=True, help="probe what no list names, without a key; whoever asks decides")
+@click.option("--allow-host", "names", multiple=True, metavar="NAME", help="answer under this host name too")
+@click.option(
+    "--print",
+    "what",
+    type=click.Choice(["scrape-config", "rules", "dashboard"]),
+    default=None,
+    help="and serve nothing",
+)
+def serve(
+    listen: str,
+    module: str,
+    every: str | None,
+    store: Path,
+    keep: str,
+    any_target: bool,
+    names: Sequence[str],
+    what: str | None,
+    **flags: Any,
+) -> int:
+    """Watch many targets: a Prometheus exporter (/probe, /metrics), scheduled runs, and a page of all of them."""
+    from btdiag.engine.interrupt import INTERRUPT
+    from btdiag.serve.command import Serving, lasting, listened, print_for
+    from btdiag.serve.command import serve as run_serve
+
+    given = {key: value for key, value in flags.items() if value is not None and value != ()}
+    host, port = listened(listen)
+    serving = Serving(
+        host=host,
+        port=port,
+        module=module,
+        every_s=lasting(every, "--every") if every else None,
+        store=store,
+        keep_s=lasting(keep, "--keep"),
+        any_target=any_target,
+        names=tuple(names),
+    )
+    if what is not None:
+        click.echo(print_for(what, serving, given, os.environ, Path.cwd()), nl=False)
+        return 0
+    return run_serve(serving, given, os.environ, Path.cwd(), sys.stderr, INTERRUPT)
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["job", "cronjob", "exporter"]))
+@click.option("--target", "targets", multiple=True, metavar="URL", envvar="BRAINTRUST_API_URL", help="repeatable")
+@click.option("--name", default="btdiag", metavar="NAME", help="of everything that is made (default btdiag)")
+@click.option("--namespace", default="", metavar="NAME", help="default: that of kubectl")
+@click.option("--image", default=f"btdiag:{__version__}", metavar="IMAGE", help="as make image built it")
+@click.option("--schedule", default="*/30 * * * *", metavar="CRON", help="of a cronjob (default: every half hour)")
+@click.option("--secret", default="", metavar="NAME", help="a Secret whose BRAINTRUST_API_KEY is the API key")
+@click.argument("arguments", nargs=-1, metavar="[-- OPTIONS]")
+def kubernetes(kind: str, **wanted: Any) -> int:
+    """Print manifests that run btdiag in a cluster: kubectl apply -f -. Options after -- go to btdiag itself."""
+    from btdiag.engine.manifests import Wanted, manifests
+
+    click.echo(manifests(kind, Wanted(**wanted)), nl=False)
+    return 0
 
 
 @cli.command()

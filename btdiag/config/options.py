@@ -54,6 +54,8 @@ WHAT, LONG, WHOM, WAY = "What", "How long", "As whom", "Which way"
 DECLARED, RESTRICTION, KEEPALIVE, BROWSER, OUTPUT = "Declared", "Restriction", "Keep-alive", "Browser", "Output"
 
 FORMAT_NAMES = ("text", "json", "markdown", "junit", "html", "sarif", "openmetrics")
+RUN_FORMATS = (*FORMAT_NAMES, "ndjson")
+"""What a run may print and write; ndjson is one report a line, each as soon as its target has ended."""
 FAIL_ON = ("fail", "inconclusive", "warn", "never")
 BRAINSTORE_ROLES = ("reader", "fast-reader", "writer")
 ROLES = ("data-plane", "sdk", "browser", "build")
@@ -77,6 +79,7 @@ OPTIONS: tuple[Option, ...] = (
     _option(
         "targets", ValueKind.PATH, WHAT, "a file of targets, one a line; # starts a comment, - is stdin", metavar="FILE"
     ),
+    _option("parallel", ValueKind.NUMBER, WHAT, "so many targets at once (default 50)", metavar="N"),
     _option(
         "profile",
         ValueKind.PATH,
@@ -105,7 +108,7 @@ OPTIONS: tuple[Option, ...] = (
         "budget",
         ValueKind.DURATION,
         LONG,
-        "the time the whole run may take (default 120s)",
+        "the time the whole run may take, of several targets each (default 120s)",
         metavar="DURATION",
         discovered=True,
     ),
@@ -243,10 +246,18 @@ OPTIONS: tuple[Option, ...] = (
     _option("headed", ValueKind.FLAG, BROWSER, "show the browser: a person answers the real prompt"),
     _option("screenshots", ValueKind.FLAG, BROWSER, "keep pictures of the pages"),
     _option("browser-profile", ValueKind.PATH, BROWSER, "read stored permissions from this profile", metavar="DIR"),
-    _option("format", ValueKind.CHOICE, OUTPUT, "what goes to stdout (default text)", choices=FORMAT_NAMES),
+    _option("format", ValueKind.CHOICE, OUTPUT, "what goes to stdout (default text)", choices=RUN_FORMATS),
     _option("output", ValueKind.PATH, OUTPUT, "where report files go (default reports/)", metavar="DIR", short="o"),
     _option("report", ValueKind.TEXT, OUTPUT, "write this format to this file", metavar="FORMAT=PATH", repeatable=True),
     _option("no-files", ValueKind.FLAG, OUTPUT, "write no report files"),
+    _option(
+        "store",
+        ValueKind.PATH,
+        OUTPUT,
+        "keep every finished run in this file (SQLite) for btdiag history",
+        metavar="FILE",
+        env="BTDIAG_STORE",
+    ),
     _option(
         "fail-on",
         ValueKind.CHOICE,

@@ -15,12 +15,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from btdiag.config.options import BY_KEY
+from btdiag.config.options import BY_KEY, OUTPUT
 from btdiag.config.reading import KIB, read_text
 from btdiag.config.values import UsageError, printable, read, target_name
 
 DEFAULT_PROFILE = "btdiag.toml"
 MAX_BYTES = 64 * KIB
+_NOT_IN_MODULES = frozenset({"target", "targets", "checks", "parallel", "induce"})
 MAX_NESTING = 16  # brackets within each other; a profile needs two
 MAX_DOTS = 32  # in one line outside of quotes: the parser's time grows with the square of the parts of a key
 # Each piece of text in quotes, or comment; without its end it reaches as far as it can, so that nothing is tried twice.
@@ -44,10 +45,12 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A settings file: `values` by option key, `targets` the tables for one URL, `waivers`, and where it came from."""
+    """A settings file: `values` by option key, `targets` the tables for one URL, `modules` named sets of options for
+    btdiag serve, `waivers`, and where it came from."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    modules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     path: Path | None = None
     trusted: bool = True
@@ -92,6 +95,7 @@ def _own_words(error: ValueError) -> str:
 
 def _profile(data: dict[str, Any], where: str, *, trusted: bool) -> Profile:
     waivers = tuple(_waiver(entry, where) for entry in _list(data.pop("waive", []), where, "waive"))
+    modules = _modules(data.pop("modules", {}), where, trusted=trusted)
     tables = data.pop("targets", {})
     if isinstance(tables, str):
         data["targets"], tables = tables, {}
@@ -108,6 +112,7 @@ def _profile(data: dict[str, Any], where: str, *, trusted: bool) -> Profile:
     return Profile(
         values=_profile_values(data, where, trusted=trusted),
         targets=per_target,
+        modules=modules,
         waivers=waivers,
         trusted=trusted,
     )
@@ -127,6 +132,20 @@ def _profile_values(table: Mapping[str, Any], where: str, *, trusted: bool) -> d
             )
         values[key] = read(option, raw, f"{where}, {key}")
     return values
+
+
+def _modules(tables: Any, where: str, *, trusted: bool) -> dict[str, dict[str, Any]]:
+    """The sets of options by name; they say nothing of targets or of where reports go, which `btdiag serve` decides."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UsageError(f"{where}: write each module as a table [modules.NAME]")
+    for name, table in tables.items():
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
+            raise UsageError(f"{where}: a module's name is made of small letters, digits, - and _")
+        for key in table:
+            option = BY_KEY.get(key)
+            if option is not None and (key in _NOT_IN_MODULES or option.single or option.group == OUTPUT):
+                raise UsageError(f"{where}: [modules.{name}] may not set {key}")
+    return {name: _profile_values(table, where, trusted=trusted) for name, table in tables.items()}
 
 
 def _list(raw: Any, where: str, name: str) -> list[Any]:

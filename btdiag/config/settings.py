@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from btdiag.config.options import BY_KEY, FORMAT_NAMES, OPTIONS, ValueKind
+from btdiag.config.options import BY_KEY, OPTIONS, RUN_FORMATS, ValueKind
 from btdiag.config.profile import Profile, Waiver, load_profile
 from btdiag.config.reading import MIB, PEM_BYTES, read_bytes, read_stdin, read_text
 from btdiag.config.secretive import header_parts, proxy_parts
@@ -18,8 +18,10 @@ from btdiag.config.values import UsageError, path, printable, read, target_name
 from btdiag.core.finding import Json
 from btdiag.core.target import DeclaredSetting, Mode
 
-MAX_TARGETS = 50
-TARGETS_BYTES = MIB
+PARALLEL = 50
+"""Targets at once, unless --parallel says otherwise: a quick look at one holds about ten connections."""
+MOST_REPEATED = 50
+TARGETS_BYTES = 64 * MIB  # a million of them
 WITHHELD = "[withheld]"
 
 
@@ -31,6 +33,7 @@ class Output:
     directory: Path = Path("reports")
     reports: tuple[tuple[str, Path], ...] = ()
     files: bool = True
+    store: Path | None = None
     fail_on: str = "fail"
     quiet: bool = False
     verbose: bool = False
@@ -60,6 +63,7 @@ class Settings:
     wait: float | None = None
     watch: float | None = None
     dry_run: bool = False
+    parallel: int = PARALLEL
     shown: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     strangers: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +99,7 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: P
         wait=values.get("wait"),
         watch=values.get("watch"),
         dry_run=values.get("dry_run", False),
+        parallel=values.get("parallel", PARALLEL),
         shown=_shown({**profile.values, **given}, environment),
         notes=_notes(profile, strangers, urls),
         strangers=strangers,
@@ -160,8 +165,6 @@ def _urls(given: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, ...
         names += _targets_file(source["targets"])
     if not names:
         raise UsageError("no target: give --target https://your-data-plane, or --target lab:healthy to try btdiag out")
-    if len(names) > MAX_TARGETS:
-        raise UsageError(f"{len(names)} targets are too many for one run: at most {MAX_TARGETS}")
     return tuple(dict.fromkeys(target_name(name, "--target") for name in names))
 
 
@@ -176,6 +179,9 @@ def _check_together(values: Mapping[str, Any], given: Mapping[str, Any], urls: S
     for first, second, where in (("quick", "deep", values), ("wait", "watch", given), ("no_proxy", "proxy", given)):
         if where.get(first) and where.get(second):
             raise UsageError(f"--{BY_KEY[first].name} and --{BY_KEY[second].name} exclude each other: leave one out")
+    for key in ("wait", "watch"):
+        if given.get(key) and len(urls) > MOST_REPEATED:
+            raise UsageError(f"--{key} repeats a run of at most {MOST_REPEATED} targets, not of {len(urls):,}")
     if len(urls) > 1:
         for key in given:
             if BY_KEY[key].single:
@@ -212,8 +218,8 @@ def _output(values: Mapping[str, Any]) -> Output:
     reports = []
     for entry in values.get("report", ()):
         name, _, file = entry.partition("=")
-        if name not in FORMAT_NAMES or not file:
-            raise UsageError(f"--report {printable(entry)}: write FORMAT=PATH with one of {', '.join(FORMAT_NAMES)}")
+        if name not in RUN_FORMATS or not file:
+            raise UsageError(f"--report {printable(entry)}: write FORMAT=PATH with one of {', '.join(RUN_FORMATS)}")
         try:
             reports.append((name, path(file)))
         except ValueError as error:
@@ -223,6 +229,7 @@ def _output(values: Mapping[str, Any]) -> Output:
         directory=values.get("output", Path("reports")),
         reports=tuple(reports),
         files=not values.get("no_files", False),
+        store=values.get("store"),
         fail_on=values.get("fail_on", "fail"),
         quiet=values.get("quiet", False),
         verbose=values.get("verbose", False),

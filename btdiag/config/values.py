@@ -16,16 +16,16 @@ class UsageError(Exception):
 
 
 LONGEST_S = 366 * 86_400.0  # seconds of any duration: what is longer, or infinite, is a slip of the hand
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
-_UNIT = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNIT = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def duration(text: str) -> float:
-    """Seconds of "90", "90s", "1.5m", "500ms" or "1h"; ValueError for anything else, nothing above zero, or more than
-    a year."""
+    """Seconds of "90", "90s", "1.5m", "500ms", "1h" or "90d"; ValueError for anything else, nothing above zero, or more
+    than a year."""
     match = _DURATION.fullmatch(text.strip())
     if not match:
-        raise ValueError("a duration is a number with ms, s, m or h: 90, 90s, 5m, 500ms")
+        raise ValueError("a duration is a number with ms, s, m, h or d: 90, 90s, 5m, 500ms")
     seconds = float(match[1]) * _UNIT[match[2]]
     if not seconds > 0:
         raise ValueError("a duration must be above zero")

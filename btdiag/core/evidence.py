@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
@@ -14,12 +15,16 @@ from btdiag.core.finding import Evidence, Json
 from btdiag.core.target import Secret
 from btdiag.core.urls import bracketed, port_of
 
+_PLAIN = frozenset({str, bool, int, float})
+
 
 def to_json(value: object) -> Json:
     """A fact as plain JSON: dataclasses become objects, enums values, bytes escaped text; secrets never themselves."""
+    if value is None or type(value) in _PLAIN:
+        return value  # type: ignore[return-value]  # that is what _PLAIN says
     if isinstance(value, Enum):
         return to_json(value.value)
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
@@ -28,7 +33,7 @@ def to_json(value: object) -> Json:
     if isinstance(value, PurePath):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        return {name: to_json(getattr(value, name)) for name in _names(type(value))}
     if isinstance(seen := getattr(value, "extensions", {}), dict) and "exchange" in seen:  # a response of the client
         return to_json(seen["exchange"])
     if hasattr(value, "items"):
@@ -36,6 +41,11 @@ def to_json(value: object) -> Json:
     if isinstance(value, Sequence | set | frozenset):
         return [to_json(item) for item in value]
     return str(value)
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def exchange(seen: Exchange, title: str = "") -> Evidence:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from btdiag.core.target import Mode, Target
@@ -141,7 +142,7 @@ class MeasurementSpec:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names that the function asks for, in order."""
-        return tuple(inspect.signature(self.function).parameters)
+        return _parameters(self.function)
 
     @property
     def shipped(self) -> bool:
@@ -152,6 +153,11 @@ class MeasurementSpec:
     def first_line(self) -> str:
         """What it observes, in one line."""
         return (inspect.getdoc(self.function) or self.name).splitlines()[0]
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
 
 
 def measurement(

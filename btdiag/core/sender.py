@@ -6,12 +6,15 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Header
 from btdiag.core.finding import HopName, Json, Owner
 from btdiag.core.signatures import MAKERS, PASSERS, REQUEST_IDS, Signature
 from btdiag.core.urls import port_of
+
+_REMEMBERED = 64  # answers: every judgement of a target asks who sent the same ones
 
 
 class Confidence(StrEnum):
@@ -71,11 +74,18 @@ def sender(seen: Exchange) -> Sender:
     An answer that a known product writes itself is certain or likely; a JSON body without such a mark is likely the
     API's own; anything else is unknown.
     """
-    passed = tuple(dict.fromkeys(row.product for row in PASSERS if row.matches(seen.status, seen.headers, "")))
+    return _sender(seen.status, tuple(seen.headers), seen.body)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _sender(status: int | None, headers: tuple[Header, ...], body: str) -> Sender:
+    names = frozenset(name.lower() for name, _ in headers)
+    passers = (row for row in PASSERS if row.names <= names and row.matches(status, headers, ""))
+    passed = tuple(dict.fromkeys(row.product for row in passers))
     for row in MAKERS:
-        if row.matches(seen.status, seen.headers, seen.body):
+        if row.names <= names and row.matches(status, headers, body):
             return _from_row(row, passed)
-    if json_body(seen) is not None:
+    if _json(body) is not None:
         return _likely_api("a JSON body with no gateway's mark", passed)
     return Sender(
         name="unknown",
@@ -105,10 +115,14 @@ def request_ids(seen: Exchange) -> dict[str, str]:
 
 def json_body(seen: Exchange) -> Json:
     """The body as JSON when it is an object or a list, whatever Content-Type says; None otherwise."""
-    if not seen.body.lstrip().startswith(("{", "[")):
+    return _json(seen.body)
+
+
+def _json(body: str) -> Json:
+    if not body.lstrip().startswith(("{", "[")):
         return None
     try:
-        parsed: Json = json.loads(seen.body)
+        parsed: Json = json.loads(body)
     except (ValueError, RecursionError):
         return None
     return parsed

@@ -29,9 +29,11 @@ class Signature:
     owner: Owner = Owner.LOAD_BALANCER
     certain: bool = True
     why: str = ""
+    names: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
     _body: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "names", frozenset(name for name, _ in self.headers))
         object.__setattr__(self, "_body", re.compile(self.body, re.IGNORECASE | re.DOTALL) if self.body else None)
 
     def matches(self, status: int | None, headers: tuple[tuple[str, str], ...], body: str) -> bool:

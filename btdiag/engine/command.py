@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from btdiag.config import Settings, Waiver, settings
 from btdiag.core.report import Report, ReportSet
 from btdiag.engine import labhost
-from btdiag.engine.interrupt import Interrupt
+from btdiag.engine.interrupt import EXIT_CODE, Interrupt
 
 
 def run_command(
@@ -32,6 +32,7 @@ def run_command(
         from btdiag.engine.progress import progress
         from btdiag.engine.run import execute, resolve_targets
         from btdiag.engine.shown import secrets_of
+        from btdiag.engine.spool import Spool
         from btdiag.engine.stage import Swallowed
         from btdiag.report.escape import plain
         from btdiag.report.redact import redact_text
@@ -46,15 +47,19 @@ def run_command(
         wanted = chosen.output.progress and not chosen.output.quiet
         display = progress(stderr, lambda text: plain(redact_text(text, secrets)), wanted=wanted)
 
-        def attempt(changed: Settings) -> Report | ReportSet:
+        def attempt(changed: Settings, ended: Callable[[Report], None] | None = None) -> Report | ReportSet:
             with redirect_stdout(Swallowed()), redirect_stderr(Swallowed()):  # what a user's measurements print
-                return execute(changed, targets, display.events, interrupt)
+                return execute(changed, targets, display.events, interrupt, ended)
 
         if chosen.watch is not None:
             return repeat.watch(chosen, attempt, interrupt, stdout)
         with delivery.writable(chosen) as place, display.live():
-            document = repeat.until_healthy(chosen, attempt, interrupt)
-    return delivery.deliver(document, chosen, place, environment, stdout, stderr)
+            spool = Spool(chosen, place, stdout)
+            with closing(spool):
+                document = repeat.until_healthy(chosen, lambda changed: attempt(changed, spool.taker), interrupt)
+            stopped = interrupt.requested
+    code = delivery.deliver(document, chosen, place, environment, stdout, stderr, spool.place, spool.written)
+    return EXIT_CODE if stopped else code
 
 
 def expired(waivers: Sequence[Waiver], today: date) -> list[str]:

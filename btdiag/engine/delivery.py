@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import TextIO
 from btdiag.config import Settings, UsageError
 from btdiag.core.report import Report, ReportSet
 from btdiag.engine.mouth import painted
-from btdiag.report.documents import Context, reports_of
+from btdiag.report.documents import MOST_WHOLE, Context, reports_of
 from btdiag.report.escape import plain
 from btdiag.report.formats import render
 from btdiag.report.verdicts import exit_code
@@ -29,21 +29,29 @@ def deliver(
     environment: Mapping[str, str],
     stdout: TextIO,
     stderr: TextIO,
+    place: Path | None = None,
+    before: Sequence[Path] = (),
 ) -> int:
-    """Write the files, print the chosen format, return the exit code: that of the report, whatever the format."""
+    """Write the files (into `place` where the reports have a folder already, beside those written `before`), print the
+    chosen format, return the exit code: that of the report, whatever the format. Lines of JSON were printed before."""
     output = chosen.output
     color = output.color if output.color is not None else color_fits(stdout, environment)
     context = Context(
         fail_on=output.fail_on, width=width_of(stdout), verbose=-1 if output.quiet else 2 if output.verbose else 0
     )
-    written: list[Path] = []
+    written: list[Path] = [*before]
     if folder is not None:
-        written += _write_files(document, folder, lambda name: render(document, name, context))
+        place = place or new_folder(folder, _named_after(document))
+        written += _write_files(place, lambda name: render(document, name, context))
     for name, path in output.reports:
-        _write(path, render(document, name, context))
+        if name != "ndjson" or len(reports_of(document)) <= MOST_WHOLE:
+            write(path, render(document, name, context))
         written.append(path)
     shown = replace(context, color=color, files=tuple(str(path) for path in written))
-    print(render(document, output.format, shown).rstrip("\n"), file=painted(stdout) if color else stdout)
+    if output.format != "ndjson":
+        print(render(document, output.format, shown).rstrip("\n"), file=painted(stdout) if color else stdout)
+    elif not output.quiet:
+        print(f"btdiag: {document.verdict}: {plain(document.headline)}", file=stderr)
     if output.format != "text" and written and not output.quiet:
         print(f"btdiag: wrote {plain(', '.join(map(str, written)))}", file=stderr)
     if any(report.run.interrupted for report in reports_of(document)):
@@ -91,21 +99,28 @@ def writable(chosen: Settings) -> Iterator[Path | None]:
         raise
 
 
-def _write_files(document: Report | ReportSet, folder: Path, text_of: Callable[[str], str]) -> list[Path]:
-    place = _new_folder(folder, document)
+def _write_files(place: Path, text_of: Callable[[str], str]) -> list[Path]:
     written = []
     for name, file in FILES.items():
-        _write(place / file, text_of(name))
+        write(place / file, text_of(name))
         written.append(place / file)
     return written
 
 
-def _new_folder(folder: Path, document: Report | ReportSet) -> Path:
-    """<UTC time>-<host>, with a number where that exists already."""
-    reports = (document,) if isinstance(document, Report) else document.reports
-    host = str(reports[0].target.get("host", "target")) if len(reports) == 1 else f"{len(reports)}-targets"
-    safe = "".join(character if character.isalnum() or character in ".-" else "-" for character in host)[:80]
-    base = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{safe}"
+def _named_after(document: Report | ReportSet) -> str:
+    reports = reports_of(document)
+    return host_of(reports[0]) if len(reports) == 1 else f"{len(reports)}-targets"
+
+
+def host_of(report: Report) -> str:
+    """The host of the target, as a part of a file's name."""
+    host = str(report.target.get("host", "target"))
+    return "".join(character if character.isalnum() or character in ".-" else "-" for character in host)[:80]
+
+
+def new_folder(folder: Path, name: str) -> Path:
+    """<UTC time>-<name> in the folder, with a number where that exists already."""
+    base = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{name}"
     for number in range(1, 1000):
         place = folder / (base if number == 1 else f"{base}-{number}")
         try:
@@ -118,7 +133,7 @@ def _new_folder(folder: Path, document: Report | ReportSet) -> Path:
     raise UsageError(f"--output {folder}: too many reports of this second: choose another folder")
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """The whole file or none: whoever is killed meanwhile leaves no half of a report. What is no ordinary file (a pipe,
     /dev/stdout) is written to as it is."""
     try:

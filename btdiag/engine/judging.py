@@ -51,11 +51,15 @@ def judge(
 ) -> None:
     """Run one check on one target's facts and keep what became of it."""
 
-    closing = Closing(account=schedule.accounts.get(number, Account()), findings=judged.explanations)
-
     def fact(name: str) -> object:
-        built_in = {"target": run.targets[number], "mode": run.settings.mode, "closing": closing}
-        return built_in[name] if name in built_in else schedule.value(name, number)
+        match name:
+            case "target":
+                return run.targets[number]
+            case "mode":
+                return run.settings.mode
+            case "closing":
+                return Closing(account=schedule.accounts.get(number, Account()), findings=judged.explanations)
+        return schedule.value(name, number)
 
     attempt = found.judge(check, fact, within_s)
     names = tuple(spec.name for spec in found.registry.needs(check.parameters))

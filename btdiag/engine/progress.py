@@ -12,6 +12,7 @@ from btdiag.engine.tasks import Events
 
 # Shorter waits are over before anybody has read about them.
 WORTH_SAYING_S = 1.0
+WORTH_COUNTING = 20  # targets
 
 
 class PlainProgress:
@@ -25,7 +26,7 @@ class PlainProgress:
     @property
     def events(self) -> Events:
         """The callbacks for the schedule."""
-        return Events(waiting=self._waiting, provisional=self._provisional)
+        return Events(waiting=self._waiting, provisional=self._provisional, targets=self._targets)
 
     def live(self) -> AbstractContextManager[object]:
         """Shown while measuring; nothing to keep here."""
@@ -37,6 +38,11 @@ class PlainProgress:
         if line not in self._said:
             self._said.add(line)
             print(f"btdiag: {line}", file=self._stream, flush=True)
+
+    def _targets(self, done: int, of: int, bad: int) -> None:
+        """Of many a line for every tenth."""
+        if of >= WORTH_COUNTING and done * 10 // of > (done - 1) * 10 // of:
+            self.say(_counted(done, of, bad))
 
     def _waiting(self, name: str, what: str, seconds: float) -> None:
         if seconds >= WORTH_SAYING_S:
@@ -65,6 +71,7 @@ class LiveProgress(PlainProgress):
             waiting=self._waiting,
             provisional=self._provisional,
             tick=self._tick,
+            targets=self._targets,
         )
 
     def live(self) -> AbstractContextManager[Any]:
@@ -75,6 +82,10 @@ class LiveProgress(PlainProgress):
         if line not in self._said:
             self._said.add(line)
             self._console.print(f"btdiag: {line}", markup=False, highlight=False)
+
+    def _targets(self, done: int, of: int, bad: int) -> None:
+        if of > 1:
+            self._status.update(self._escaped(_counted(done, of, bad)))
 
     def _ended(self, name: str) -> None:
         self._waits.pop(name, None)
@@ -93,6 +104,11 @@ class LiveProgress(PlainProgress):
         from rich.markup import escape
 
         return escape(self._clean(text))
+
+
+def _counted(done: int, of: int, bad: int) -> str:
+    attention = f", {bad:,} need attention" if bad else ""
+    return f"{done:,} of {of:,} targets{attention}"
 
 
 class NoProgress(PlainProgress):

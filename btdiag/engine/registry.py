@@ -20,6 +20,8 @@ class Registry:
 
     def __init__(self, specs: Iterable[MeasurementSpec] = ()) -> None:
         self._specs: dict[str, MeasurementSpec] = {}
+        self._problems: dict[str, str | None] = {}
+        self._needs: dict[tuple[str, ...], tuple[MeasurementSpec, ...]] = {}
         for spec in specs:
             self.add(spec)
 
@@ -33,6 +35,8 @@ class Registry:
         if spec.name in BUILT_INS:
             raise RegistryError(f"measurement {spec.name!r} has the name of a built-in: rename it")
         self._specs[spec.name] = spec
+        self._problems.clear()
+        self._needs.clear()
 
     def __getitem__(self, name: str) -> MeasurementSpec:
         return self._specs[name]
@@ -47,6 +51,12 @@ class Registry:
 
     def needs(self, names: Iterable[str]) -> tuple[MeasurementSpec, ...]:
         """The measurements among `names` with all that they need themselves, each after what it needs."""
+        asked = tuple(names)
+        if asked not in self._needs:
+            self._needs[asked] = self._ordered(asked)
+        return self._needs[asked]
+
+    def _ordered(self, names: Iterable[str]) -> tuple[MeasurementSpec, ...]:
         ordered: dict[str, MeasurementSpec] = {}
 
         def visit(name: str, above: tuple[str, ...]) -> None:
@@ -63,6 +73,11 @@ class Registry:
 
     def problem(self, spec: MeasurementSpec) -> str | None:
         """Why this measurement can never run (a cycle, an unknown or unfitting parameter); None if it can."""
+        if spec.name not in self._problems:
+            self._problems[spec.name] = self._problem(spec)
+        return self._problems[spec.name]
+
+    def _problem(self, spec: MeasurementSpec) -> str | None:
         for parameter in spec.parameters:
             if parameter not in self._specs and parameter not in BUILT_INS:
                 return (

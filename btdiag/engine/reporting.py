@@ -5,14 +5,15 @@ from __future__ import annotations
 import platform
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from btdiag import __version__
 from btdiag.core.address import Space, space
 from btdiag.core.evidence import to_json
-from btdiag.core.finding import leading
+from btdiag.core.finding import Verdict, leading
 from btdiag.core.measurement import NotMeasured
-from btdiag.core.report import MeasurementRecord, Report, ReportSet, RunInfo, Vantage
+from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet, RunInfo, Vantage
 from btdiag.core.target import Route, Target
 from btdiag.engine import outcome
 from btdiag.engine.interrupt import EXIT_CODE as INTERRUPTED
@@ -21,6 +22,8 @@ from btdiag.engine.judging import Judged
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
 from btdiag.report import verdicts
+from btdiag.report.causes import headline_of_many
+from btdiag.report.documents import MOST_WHOLE
 from btdiag.report.headline import headline, headline_of_set
 from btdiag.report.path import path
 from btdiag.report.redact import redact
@@ -65,25 +68,38 @@ class Facts:
         return routes if isinstance(routes, tuple) else ()
 
 
-def document(run: Run, judged: Sequence[Judged], facts: Facts) -> Report | ReportSet:
-    """The finished report, or the set of them for several targets."""
-    reports = tuple(_report(run, number, judged[number], facts) for number in range(len(judged)))
-    if len(reports) == 1:
-        return reports[0]
+def set_of(reports: Sequence[Report], *, left_out: int = 0) -> ReportSet:
+    """The reports of several targets; `left_out` of them were not begun when the run was interrupted."""
+    told = headline_of_many(reports) if len(reports) > MOST_WHOLE else headline_of_set(reports)
     return ReportSet(
         verdict=leading(report.verdict for report in reports),
-        headline=headline_of_set(reports),
-        reports=reports,
+        headline=f"{told}. Interrupted: {left_out} more were not begun" if left_out else told,
+        reports=tuple(reports),
     )
 
 
-def _report(run: Run, number: int, judged: Judged, facts: Facts) -> Report:
+def slim(report: Report) -> Report:
+    """What is kept of a report where there are many: verdicts, summaries, and what to do; no evidence and no facts."""
+    return replace(
+        report, measurements=(), not_seen=(), path=(), checks=tuple(_slim_check(check) for check in report.checks)
+    )
+
+
+def _slim_check(check: CheckResult) -> CheckResult:
+    if check.verdict in (Verdict.PASS, Verdict.SKIP):
+        return replace(check, evidence=(), measurements=(), sources=(), why="", rerun="", remedy=None)
+    remedy = replace(check.remedy, snippets=()) if check.remedy else None
+    return replace(check, evidence=(), measurements=(), sources=(), why="", remedy=remedy)
+
+
+def report_of(run: Run, number: int, judged: Judged, facts: Facts, *, whole: bool = True) -> Report:
+    """The finished report of one target, with every secret removed; only what `slim` leaves of it unless `whole`."""
     target = run.targets[number]
     resolved = outcome.with_root_causes(judged.results, judged.also, judged.unless)
     today = run.started_at.date()
     entries = [outcome.waive(entry, run.settings.waivers, today) for entry in resolved.values()]
     checks = tuple(verdicts.by_path(entries))
-    records = facts.records(number)
+    records = facts.records(number) if whole else ()
     code = INTERRUPTED if run.interrupt.requested else verdicts.exit_code_of(checks, run.settings.output.fail_on)
     report = Report(
         tool_version=__version__,
@@ -105,7 +121,7 @@ def _report(run: Run, number: int, judged: Judged, facts: Facts) -> Report:
         not_seen=(*outcome.not_seen(resolved), *withheld_keys(target, records)),
         measurements=records,
     )
-    return redact(report, secrets_of(target))
+    return redact(report if whole else slim(report), secrets_of(target))
 
 
 def _run_info(run: Run, target: Target, facts: Facts, code: int) -> RunInfo:
@@ -121,8 +137,13 @@ def _run_info(run: Run, target: Target, facts: Facts, code: int) -> RunInfo:
         requests_sent=facts.schedule.requests_sent,
         vantage=Vantage(
             hostname=socket.gethostname(),
-            platform=platform.platform(),
+            platform=_platform(),
             python=platform.python_version(),
             proxies={target.proxy.source: target.proxy.url} if target.proxy else {},
         ),
     )
+
+
+@cache
+def _platform() -> str:
+    return platform.platform()

@@ -8,24 +8,25 @@ import shlex
 from collections.abc import Collection, Sequence
 
 from btdiag.config import Settings
-from btdiag.config.options import OPTIONS, OUTPUT, ValueKind
+from btdiag.config.options import BY_KEY, OUTPUT, ValueKind
 from btdiag.config.secretive import proxy_parts
 from btdiag.core.target import Target
 
 # What is not part of what was tested: targets and selection are given anew, how results were shown does not matter.
-_LEFT_OUT = {"target", "targets", "only", "skip", "dry_run", "wait", "watch"}
+_LEFT_OUT = {"target", "targets", "only", "skip", "parallel", "store", "dry_run", "wait", "watch"}
 
 
 def command(settings: Settings, target: Target, only: Sequence[str], without: Collection[str] = ()) -> str:
     """`btdiag run` for one target with the flags that were given, but for those in `without` (option keys)."""
     url = f"lab:{target.lab_scenario}" if target.lab_scenario else target.url
     words = ["btdiag", "run", "--target", url]
-    for option in OPTIONS:
-        if option.key not in settings.flags or option.group == OUTPUT or option.key in {*_LEFT_OUT, *without}:
+    left_out = {*_LEFT_OUT, *without}
+    for key, option in BY_KEY.items():
+        if key not in settings.flags or option.group == OUTPUT or key in left_out:
             continue
-        value = settings.flags[option.key]
+        value = settings.flags[key]
         for item in value if isinstance(value, tuple) else (value,):
-            words += _words(option.name, option.kind, _shown(option.key, item))
+            words += _words(option.name, option.kind, _shown(key, item))
     for check_id in only:
         words += ["--only", check_id]
     return shlex.join(words)

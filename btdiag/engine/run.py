@@ -3,103 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from time import monotonic
 
-from btdiag import __version__, config
+from btdiag import config
 from btdiag.config import Settings, UsageError
+from btdiag.core.finding import Verdict
 from btdiag.core.report import Report, ReportSet
 from btdiag.core.target import Target
 from btdiag.engine.checks import Check, checks_folder, select
+from btdiag.engine.common import Common
 from btdiag.engine.interrupt import Interrupt
 from btdiag.engine.job import Run
-from btdiag.engine.judging import LAST, Judged, blockers, judge
 from btdiag.engine.labhost import LabProcess
+from btdiag.engine.lanes import Job, Lanes
 from btdiag.engine.packages import installed
 from btdiag.engine.registry import shipped
-from btdiag.engine.reporting import Facts, document
-from btdiag.engine.rerun import command
-from btdiag.engine.schedule import Schedule
+from btdiag.engine.reporting import set_of, slim
 from btdiag.engine.session import Collected, CollectionError, Result, with_checks
 from btdiag.engine.tasks import Events
-from btdiag.engine.worker import Worker
-
-# After the budget's end the measuring has handed over what it saw; a loop that is still not back is blocked.
-OVERDUE_S = 1.0
-# How long a user's own check may take after the budget's end, all of them together.
-LATE_CHECKS_S = 1.0
+from btdiag.report.documents import MOST_WHOLE
 
 
 def execute(
-    settings: Settings, targets: Sequence[Target], events: Events, interrupt: Interrupt, *, guest: bool = False
+    settings: Settings,
+    targets: Sequence[Target],
+    events: Events,
+    interrupt: Interrupt,
+    ended: Callable[[Report], None] | None = None,
+    *,
+    guest: bool = False,
 ) -> Report | ReportSet:
-    """Collect, measure, judge, report; UsageError when the checks of the user cannot be used. `guest`: see below."""
+    """Collect, measure, judge, report; UsageError when the checks of the user cannot be used. `ended` gets the report
+    of each target as soon as there is one; of more than MOST_WHOLE the result has no evidence and no facts. `guest`:
+    see below."""
     run = Run(settings=settings, targets=targets, events=events, interrupt=interrupt)
-    return collected(settings.checks, lambda found: _run(run, found), guest=guest)
+    return collected(settings.checks, lambda found: _run(run, found, ended), guest=guest)
 
 
-def _run(run: Run, found: Collected) -> Report | ReportSet:
+def _run(run: Run, found: Collected, ended: Callable[[Report], None] | None) -> Report | ReportSet:
     """From the collected checks to the report. What others are blocked by is judged too, and measured where nobody had
     selected it."""
-    worker = Worker()
-    try:
-        return _measured_and_judged(run, found, worker)
-    finally:
-        run.interrupt.tell(lambda: None)
-        worker.close()
+    _waivers_fit(run.settings, {check.id for check in found.checks})
+    kept: dict[int, Report] = {}
+    bad, many = 0, len(run.targets) > MOST_WHOLE
 
+    def finished(number: int, report: Report) -> None:
+        nonlocal bad
+        if ended is not None:
+            ended(report)
+        kept[number] = slim(report) if many else report
+        bad += report.verdict.severity >= Verdict.WARN.severity
+        run.events.targets(len(kept), len(run.targets), bad)
 
-def _measured_and_judged(run: Run, found: Collected, worker: Worker) -> Report | ReportSet:
-    checks = {check.id: check for check in found.checks}
-    _waivers_fit(run.settings, checks)
-    schedule = _schedule(run, found)
-    judged = [Judged() for _ in run.targets]
-    due = {number: tuple(check.id for check in chosen(found.checks, run.settings)) for number in range(len(judged))}
-    measured_s = 0.0
-    while any(due.values()):
-        begun = monotonic()
-        _measure(
-            run, schedule, worker, {name for ids in due.values() for id_ in ids for name in checks[id_].parameters}
+    lanes, due = Lanes(found, run.interrupt, run.settings.parallel), due_of(found, run.settings)
+    common, several = Common(), len(run.targets) > 1
+    for number, target in enumerate(run.targets):
+        lanes.put(
+            Job(
+                run=replace(run, targets=(target,), events=_events(run.events, len(run.targets))),
+                due=due,
+                finished=partial(finished, number),
+                common=common,
+                queued=several,
+                whole=ended is not None or not many,
+            )
         )
-        measured_s += monotonic() - begun
-        for number, ids in due.items():
-            for check_id in sorted(ids, key=lambda id_: LAST in checks[id_].parameters):
-                judge(run, found, checks[check_id], schedule, number, judged[number], _patience(run))
-            due[number] = blockers(judged[number], checks)
-    facts = Facts(schedule=schedule, measured_s=measured_s)
-    return document(run, judged, facts)
+    lanes.close()
+    left_out = lanes.all()
+    reports = [kept[number] for number in sorted(kept)]
+    return set_of(reports, left_out=left_out) if several else reports[0]
 
 
-def _measure(run: Run, schedule: Schedule, worker: Worker, names: set[str]) -> None:
-    """Measure in the worker's loop; one that does not come back in time, or for an impatient user, is left alone."""
-    latest = run.started + run.settings.mode.budget + OVERDUE_S
-
-    def give_up() -> bool:
-        return monotonic() > latest or run.interrupt.hurried
-
-    run.interrupt.tell(lambda: worker.call_soon(schedule.stop))
-    if not worker.run(schedule.measure(sorted(names), already_s=run.elapsed_s), give_up):
-        schedule.interrupted = run.interrupt.requested
-        schedule.leave(worker.stuck_in())
+def _events(events: Events, targets: int) -> Events:
+    """What is told of a single target: of several not how far each one is, of many nothing."""
+    if targets > MOST_WHOLE:
+        return Events()
+    return replace(events, tick=Events().tick) if targets > 1 else events
 
 
-def _patience(run: Run) -> float:
-    """Seconds that a user's own check may take now."""
-    if run.interrupt.hurried:
-        return 0.05
-    return max(0.05, run.settings.mode.budget + LATE_CHECKS_S - run.elapsed_s)
-
-
-def _schedule(run: Run, found: Collected) -> Schedule:
-    return Schedule(
-        registry=found.registry,
-        mode=run.settings.mode,
-        targets=run.targets,
-        user_agent=f"btdiag/{__version__} ({run.id})",
-        events=run.events,
-        longer=lambda number: command(run.settings, run.targets[number], (), without=("quick", "budget")),
-    )
+def due_of(found: Collected, settings: Settings) -> tuple[str, ...]:
+    """The ids of the checks that the settings select."""
+    return tuple(check.id for check in chosen(found.checks, settings))
 
 
 def chosen(checks: Sequence[Check], settings: Settings) -> tuple[Check, ...]:

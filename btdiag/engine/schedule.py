@@ -16,6 +16,7 @@ from typing import Any
 from btdiag.core.account import Account
 from btdiag.core.measurement import MeasurementSpec, NotMeasured, PerAddress, Scope
 from btdiag.core.target import Mode, Route, Target
+from btdiag.engine.common import Common
 from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
 from btdiag.engine.observing import HAND_OVER_S, client_of, observed
@@ -23,6 +24,7 @@ from btdiag.engine.registry import Registry, awaited
 from btdiag.engine.tasks import Events, Key, TaskOutcome
 from btdiag.engine.waits import Quiet, WaitLog
 from btdiag.net.deadline import Deadline
+from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
 
 # Time kept back from the run's budget to judge and to write the report.
@@ -44,7 +46,7 @@ class _Place:
 
 @dataclass(slots=True)
 class Schedule:
-    """The measurements of one run."""
+    """The measurements of one run, or of some of its targets: `common` is what those share with the others."""
 
     registry: Registry
     mode: Mode
@@ -52,6 +54,7 @@ class Schedule:
     user_agent: str
     events: Events = field(default_factory=Events)
     longer: Callable[[int], str] = lambda number: ""
+    common: Common = field(default_factory=Common)
     outcomes: dict[Key, TaskOutcome] = field(default_factory=dict)
     requests_sent: int = 0
     accounts: dict[int, Account] = field(default_factory=dict)
@@ -100,12 +103,17 @@ class Schedule:
 
     def _make_places(self) -> list[_Place]:
         """Targets of the same host share one Quiet: a volley at one would disturb the other."""
-        quiet: dict[str, Quiet] = {}
+        shared = self.common
         return [
             _Place(
                 target,
-                Wire(target, user_agent=self.user_agent, deadline=self._deadline),
-                quiet.setdefault(target.host, Quiet()),
+                Wire(
+                    target,
+                    user_agent=self.user_agent,
+                    deadline=self._deadline,
+                    contexts=Contexts(target, shared.contexts),
+                ),
+                shared.quiet.setdefault(target.host, Quiet()),
             )
             for target in self.targets
         ]
@@ -169,7 +177,10 @@ class Schedule:
 
     def _task(self, key: Key, make: Callable[[], Coroutine[Any, Any, TaskOutcome]]) -> asyncio.Task[TaskOutcome]:
         if key not in self._tasks:
-            self._tasks[key] = asyncio.ensure_future(make())
+            known = self.common.tasks if key.target_number is None else self._tasks
+            if key not in known:
+                known[key] = asyncio.ensure_future(make())
+            self._tasks[key] = known[key]
         return self._tasks[key]
 
     async def _outcome(self, name: str, number: int | None, route: Route | None) -> TaskOutcome:

@@ -220,6 +220,9 @@ class _Plugin:
         if unknown:
             return Attempt(crash=f"the check asks for {unknown[0]!r}, which no measurement or built-in is called")
         self.facts, self.within_s, self.running = facts, within_s, Running(check)
+        if not check.own:  # asks for facts alone, so that nothing of what pytest does for a test is needed
+            self._judge(self.running, {name: facts(name) for name in check.parameters})
+            return self.running.attempt()
         item = self.items[check.id]
         with self.stage.on():
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
@@ -230,11 +233,13 @@ class _Plugin:
         """Call the check here, so that what it returns or raises is kept, which pytest would format at length; without
         its facts it is not called."""
         assert self.running is not None
-        arguments = {name: pyfuncitem.funcargs[name] for name in self.running.check.parameters}
-        self.running.missing = not_admitted(self.running.check.function, arguments)
-        if not self.running.missing:
-            self._call(self.running, functools.partial(pyfuncitem.obj, **arguments))
+        self._judge(self.running, {name: pyfuncitem.funcargs[name] for name in self.running.check.parameters})
         return True
+
+    def _judge(self, running: Running, arguments: dict[str, object]) -> None:
+        running.missing = not_admitted(running.check.function, arguments)
+        if not running.missing:
+            self._call(running, functools.partial(running.check.function, **arguments))
 
     def _call(self, running: Running, call: Callable[[], object]) -> None:
         """A user's check gets a thread of its own: it may never end."""

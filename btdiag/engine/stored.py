@@ -51,17 +51,24 @@ def show(path: Path, format_: str, context: Context, stdout: TextIO) -> int:
     return code_of(document)
 
 
-def compare(old: Path, new: Path, format_: str, width: int, stdout: TextIO) -> int:
-    """Print what changed; 1 when something got worse, UsageError when the reports are of different targets."""
+def compare(old: str, new: str, store: Path, format_: str, width: int, stdout: TextIO) -> int:
+    """Print what changed between two files, or runs of a store (TARGET@last-pass); 1 when something got worse,
+    UsageError when the reports are of different targets."""
     from btdiag.report import compare as comparing
     from btdiag.report import compare_text
 
     try:
-        found = comparing.compare(read(old), read(new))
+        found = comparing.compare(_either(old, store), _either(new, store))
     except comparing.DifferentTargetsError as error:
         raise UsageError(str(error)) from None
     print(compare_text.render(found, format_, width=width).rstrip("\n"), file=stdout)
     return 1 if comparing.got_worse(found) else 0
+
+
+def _either(name: str, store: Path) -> Document:
+    from btdiag.engine import past
+
+    return past.referred(store, name) if past.is_reference(name) else read(Path(name))
 
 
 def merge(paths: Sequence[Path], format_: str, context: Context, stdout: TextIO) -> int:

@@ -34,9 +34,10 @@ class TaskOutcome:
 @dataclass(frozen=True, slots=True)
 class Events:
     """Callbacks for a progress display, of names and seconds; `tick` gets how many of how many measurements have ended.
-    None may block."""
+    `targets` gets how many of how many targets have a report, and how many of those need attention. None may block."""
 
     ended: Callable[[str], None] = lambda name: None
     waiting: Callable[[str, str, float], None] = lambda name, what, seconds: None
     provisional: Callable[[str, str], None] = lambda check_id, reason: None
     tick: Callable[[int, int], None] = lambda done, of: None
+    targets: Callable[[int, int, int], None] = lambda done, of, bad: None

@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
@@ -37,9 +38,13 @@ class Worker:
         self.call_soon(self.loop.stop)
         self._thread.join(CLOSING_S)
 
+    def begin(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Let the work begin; what becomes of it is told by the future."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
     def run(self, work: Coroutine[Any, Any, None], give_up: Callable[[], bool]) -> bool:
         """Wait for the work; False if it was given up, for the loop does not come back. What it raises is raised."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future = self.begin(work)
         while True:
             try:
                 future.result(timeout=LOOK_S)

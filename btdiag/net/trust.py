@@ -6,6 +6,9 @@ import ssl
 
 from btdiag.core.target import Target
 
+Kept = dict[tuple[object, ...], ssl.SSLContext]
+"""Contexts by what they were built from: loading the system's store takes 20 ms, paid once for many targets."""
+
 
 class Contexts:
     """The TLS contexts of one target.
@@ -14,16 +17,18 @@ class Contexts:
     target, and the client certificate is shown; for every other host `ca_file` is added to the system's store.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, kept: Kept | None = None) -> None:
         self._target = target
-        self._built: dict[tuple[bool, bool, tuple[str, ...]], ssl.SSLContext] = {}
+        self._kept: Kept = {} if kept is None else kept
 
     def get(self, host: str, *, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
         """The context for a host. Raises OSError (ssl.SSLError among them) when a file cannot be loaded."""
-        key = (host == self._target.host, verify, alpn)
-        if key not in self._built:
-            self._built[key] = self._build(*key)
-        return self._built[key]
+        own = host == self._target.host
+        shown = (self._target.client_cert, self._target.client_key) if own else None
+        key = (own, self._target.ca_file, shown, verify, alpn)
+        if key not in self._kept:
+            self._kept[key] = self._build(own, verify, alpn)
+        return self._kept[key]
 
     def _build(self, own: bool, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

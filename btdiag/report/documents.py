@@ -35,6 +35,9 @@ class Merged:
 
 Document: TypeAlias = Report | ReportSet | Merged
 
+MOST_WHOLE = 50
+"""Reports of so many targets are kept, and shown, each in full. What is said of more is one summary."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:

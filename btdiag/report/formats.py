@@ -33,6 +33,9 @@ FORMATS: Mapping[str, Format] = {
     "json": Format(
         function=lambda document, _: json_.render(document), extension="json", media_type="application/json"
     ),
+    "ndjson": Format(
+        function=lambda document, _: json_.lines(document), extension="ndjson", media_type="application/x-ndjson"
+    ),
     "markdown": Format(
         function=lambda document, _: markdown.render(document), extension="md", media_type="text/markdown"
     ),

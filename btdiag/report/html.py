@@ -18,7 +18,8 @@ from markupsafe import Markup, escape
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet
 from btdiag.report import picture, verdicts, words
-from btdiag.report.documents import Document, Merged, reports_of, url_of
+from btdiag.report.causes import causes, share
+from btdiag.report.documents import MOST_WHOLE, Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_views import view
 from btdiag.report.headline import answer_of, leading_finding
@@ -29,10 +30,13 @@ _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#][^\s<>\"\\^`{|}]*)?"
 
 def render(document: Document) -> str:
     """The document as a complete HTML5 page in ASCII-safe UTF-8."""
+    is_set = isinstance(document, ReportSet)
     return _TEMPLATE.render(
         document=document,
+        causes=causes(reports_of(document)) if is_set else (),
+        whole=len(reports_of(document)) <= MOST_WHOLE,
         reports=reports_of(document),
-        is_set=isinstance(document, ReportSet),
+        is_set=is_set,
         is_merged=isinstance(document, Merged),
         style=Markup(_STYLE),  # our own file: nothing in it comes from a report
         digest=base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(),
@@ -60,6 +64,7 @@ def _template() -> Template:
         "quiet": _quiet,
         "run_lines": words.run_lines,
         "settings": words.settings,
+        "share": share,
         "state_glyphs": words.STATE_GLYPHS,
         "tally": words.tally,
         "url_of": url_of,

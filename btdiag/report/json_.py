@@ -11,7 +11,8 @@ from typing import Any
 
 from btdiag.core.finding import Json, Remedy
 from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet
-from btdiag.report.documents import Difference, Document, Merged, ReportFileError
+from btdiag.report.causes import causes
+from btdiag.report.documents import Difference, Document, Merged, ReportFileError, reports_of
 from btdiag.report.parse_json import parse
 from btdiag.report.read_json import read_merged, read_report, read_set, shortly
 
@@ -22,6 +23,11 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def render(document: Document) -> str:
     """The document as JSON in ASCII, keys always in the same order, with a line break at its end."""
     return dumps(to_dict(document), unfolded=2 if isinstance(document, Report) else 4)
+
+
+def lines(document: Document) -> str:
+    """Each report of the document as JSON on one line."""
+    return "".join(dumps(_report(report), unfolded=0) for report in reports_of(document))
 
 
 def dumps(data: Any, *, unfolded: int = 2) -> str:
@@ -70,6 +76,7 @@ def to_dict(document: Document) -> dict[str, Any]:
         "verdict": document.verdict,
         "headline": document.headline,
         **({"differences": differences} if isinstance(document, Merged) else {}),
+        **({"causes": causes(document.reports)} if isinstance(document, ReportSet) else {}),
         "reports": [_report(report) for report in document.reports],
     }
 

@@ -13,7 +13,8 @@ from tabulate import tabulate
 from btdiag.core.finding import Evidence, Verdict
 from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
-from btdiag.report.documents import Document, Merged, reports_of, url_of
+from btdiag.report.causes import Cause, causes, share, worst_first
+from btdiag.report.documents import MOST_WHOLE, Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_lines import lines as evidence_lines
 from btdiag.report.path import hop_of
@@ -29,6 +30,7 @@ _MARKUP = re.compile(
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _REFERENCE = re.compile(r"(@|\\#)(?=\w)")
 _FOLDED = 40
+_NAMED = 20  # targets of one cause
 
 
 def prose(text: str) -> str:
@@ -60,7 +62,8 @@ def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
 def render(document: Document) -> str:
     """The document in Markdown, evidence folded with <details>."""
     head = [] if isinstance(document, Report) else [_summary(document)]
-    parts = [part for report in reports_of(document) for part in _report(report)]
+    reports = reports_of(document)
+    parts = [part for report in reports for part in _report(report)] if len(reports) <= MOST_WHOLE else []
     return "\n\n".join("\n".join(part) for part in [*head, *parts] if part) + "\n"
 
 
@@ -71,8 +74,22 @@ def _summary(document: Document) -> list[str]:
             rows = [(prose(place), prose(seen)) for place, seen in each.values]
             lines += ["", f"## {prose(each.what)}", "", prose(each.meaning), "", *table(rows, ("from", "seen"))]
         return lines
-    targets = [(label(each.verdict), prose(url_of(each)), prose(each.headline)) for each in reports_of(document)]
+    reports = reports_of(document)
+    told = [(label(each.verdict), _cause(each, len(reports)), _named(each)) for each in causes(reports)]
+    lines += ["", *table(told, ("verdict", "cause", "targets"))] if told else []
+    if len(reports) > MOST_WHOLE:
+        return lines
+    targets = [(label(each.verdict), prose(url_of(each)), prose(each.headline)) for each in worst_first(reports)]
     return [*lines, "", *table(targets, ("verdict", "target", "headline"))]
+
+
+def _cause(cause: Cause, of: int) -> str:
+    return prose(f"{share(cause, of)}. {cause.action}")
+
+
+def _named(cause: Cause) -> str:
+    more = len(cause.targets) - _NAMED
+    return prose(", ".join(cause.targets[:_NAMED]) + (f" and {more:,} more" if more > 0 else ""))
 
 
 def _report(report: Report) -> list[list[str]]:

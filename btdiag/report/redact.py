@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from btdiag.core.credential import WITHHELD, is_secret_name
@@ -74,9 +75,8 @@ class _Redactor(Rewriter):
         return rewritten
 
     def string(self, text: str, key: str) -> str:
-        name = key.lower()
-        is_header = ("-" in name and is_secret_name(name)) or name in _BARE_HEADERS
-        return self.header(name, text) if is_header and not foreign.is_statement(text) else self.text(text)
+        is_header = _is_header(key) and not foreign.is_statement(text)
+        return self.header(key.lower(), text) if is_header else self.text(text)
 
     def header(self, name: str, value: str) -> str:
         """The value of a header without its secret part: cookie names and schemes stay, for they tell who spoke."""
@@ -117,3 +117,10 @@ class _Redactor(Rewriter):
             self._counts["known"] += 1
             text = f"{text[:begin]}redacted-known-{number}{text[end:]}"
         return text
+
+
+@lru_cache(maxsize=1024)
+def _is_header(key: str) -> bool:
+    """Is it the name of a header whose value is secret?"""
+    name = key.lower()
+    return ("-" in name and is_secret_name(name)) or name in _BARE_HEADERS

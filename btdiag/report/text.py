@@ -11,7 +11,8 @@ from tabulate import tabulate
 from btdiag.core.finding import Remedy, Verdict
 from btdiag.core.report import CheckResult, Hop, Report
 from btdiag.report import verdicts
-from btdiag.report.documents import Document, Merged, reports_of, url_of
+from btdiag.report.causes import Cause, causes, share, worst_first
+from btdiag.report.documents import MOST_WHOLE, Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_lines import lines as evidence_lines
 from btdiag.report.headline import leading_finding
@@ -20,6 +21,7 @@ from btdiag.report.words import GLYPHS, STATE_GLYPHS, label, run_lines, settings
 
 _NARROWEST = 40
 _LONG = 40  # lines: more than this leaves a usual screen
+_NAMED = 5  # targets of one cause
 _SNIPPETS = 2
 """So many snippets are shown without being asked: judgements give those for the product they recognized first."""
 _COMMAND = re.compile(r"(^[ \t]*(?=::[A-Za-z][\w-]*(?: .*)?::)|#(?=#\[))", re.MULTILINE)
@@ -33,7 +35,8 @@ def render(document: Document, *, color: bool, width: int, verbose: int, files: 
     page = _Page(color=color, width=max(width, _NARROWEST), verbose=verbose)
     reports = reports_of(document)
     parts = [] if isinstance(document, Report) else [page.summary(document)]
-    parts += [page.report(report) for report in reports]
+    if len(reports) <= MOST_WHOLE:
+        parts += [page.report(report) for report in reports]
     if files:
         parts.append(page.labelled("Files", "\n".join(map(plain, files))))
     return _tame("\n\n".join("\n".join(part) for part in parts if part)) + "\n"
@@ -82,9 +85,28 @@ class _Page:
         if isinstance(document, Merged):
             blocks += [self._difference(each.what, each.values, each.meaning) for each in document.differences]
         else:
-            rows = [(label(each.verdict), plain(url_of(each)), plain(each.headline)) for each in reports_of(document)]
-            blocks.append(self._table(rows, ("verdict", "target", "headline")))
+            blocks += self._targets(reports_of(document))
         return _joined(blocks)
+
+    def _targets(self, reports: Sequence[Report]) -> list[list[str]]:
+        """Several targets: by cause where one has several, and each with its headline where there are few."""
+        found = causes(reports)
+        many = len(reports) > MOST_WHOLE
+        blocks = []
+        if many or any(len(cause.targets) > 1 for cause in found):
+            rows = [(label(cause.verdict), self._cause_of_many(cause, len(reports))) for cause in found]
+            blocks.append(self._table(rows, ("verdict", "cause")))
+        if not many:
+            each = [(label(one.verdict), plain(url_of(one)), plain(one.headline)) for one in worst_first(reports)]
+            blocks.append(self._table(each, ("verdict", "target", "headline")))
+        return blocks
+
+    def _cause_of_many(self, cause: Cause, of: int) -> str:
+        shown = cause.targets if self._verbose > 0 else cause.targets[:_NAMED]
+        more = (
+            f" and {len(cause.targets) - len(shown):,} more (-v names all)" if len(cause.targets) > len(shown) else ""
+        )
+        return "\n".join(map(plain, filter(None, (share(cause, of), cause.action, f"{', '.join(shown)}{more}"))))
 
     def answer(self, verdict: Verdict, headline: str) -> list[str]:
         lead = f"{GLYPHS[verdict]} {verdict.upper()}"

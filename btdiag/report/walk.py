@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 _FIXED_FIELDS = frozenset({"id", "family", "because", "root_cause", "hop", "state", "kind", "started_at", "counts"})
 """Words of btdiag's own vocabulary. Replacing one that happens to equal a secret would disclose the secret."""
@@ -25,12 +26,14 @@ class Rewriter(ABC):
 
     def fields(self, value: Any, skip: frozenset[str] = frozenset()) -> Any:
         """A dataclass with all its fields rewritten but those to skip and those of btdiag's own vocabulary."""
-        names = [field.name for field in fields(value) if field.name not in _FIXED_FIELDS | skip]
+        names = [name for name in _names(cast(Hashable, type(value))) if name not in skip]
         return replace(value, **{name: self.value(getattr(value, name), name) for name in names})
 
     def value(self, value: Any, key: str = "") -> Any:
         """Any value of a document, rewritten; `key` is where it was found."""
-        if isinstance(value, Enum) or value is None or isinstance(value, bool | int | float):
+        if type(value) is str:
+            return self.string(value, key)
+        if value is None or isinstance(value, Enum | bool | int | float):
             return value
         if isinstance(value, str):
             return self.string(value, key)
@@ -41,6 +44,12 @@ class Rewriter(ABC):
         if "headers" in key and _is_pair(value):
             return type(value)((self.string(value[0], ""), self.header(value[0].lower(), value[1])))
         return type(value)(self.value(item, key) for item in value)
+
+
+@cache
+def _names(kind: Hashable) -> tuple[str, ...]:
+    """The fields of a dataclass but those of btdiag's own vocabulary."""
+    return tuple(field.name for field in fields(cast(Any, kind)) if field.name not in _FIXED_FIELDS)
 
 
 def _is_pair(value: Any) -> bool:

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from btdiag.engine.catalogue import Catalogue, catalogue, in_the_lab
 from btdiag.engine.checks import Check
 from btdiag.engine.labhost import scenarios
+from btdiag.serve.modules import modules
 from tests import docs
 from tests.support.cli import btdiag
 
@@ -87,6 +88,7 @@ def test_a_command_of_the_table_decides_what_it_says(command: str, tmp_path: Pat
 def test_every_command_of_a_page_is_one_that_btdiag_takes(page: Path, tmp_path: Path) -> None:
     (tmp_path / "values.yaml").write_text("api: {}\n")
     (tmp_path / "production.tfvars").write_text("")
+    (tmp_path / "targets.txt").write_text(f"{TARGET}\n")
     environment = {"BRAINTRUST_API_URL": TARGET}
     for command in dict.fromkeys(commands(page)):
         words = shlex.split(command.replace("$DATA_PLANE_URL", TARGET))[1:]
@@ -109,6 +111,16 @@ def test_the_profile_of_the_page_on_ci_is_one_that_may_lie_in_a_folder(tmp_path:
     (tmp_path / "btdiag.toml").write_text(profile[1])
     done = btdiag("run", "--dry-run", "--only", "dns", cwd=tmp_path)
     assert (done.code, TARGET in done.out) == (0, True), done
+
+
+def test_the_profile_of_the_page_on_serving_gives_a_module(tmp_path: Path) -> None:
+    profile = re.search(
+        r"<!-- profile -->\n```toml\n(.*?)```", (ROOT / "docs" / "serve.md").read_text("utf-8"), re.DOTALL
+    )
+    assert profile is not None
+    (tmp_path / "serve.toml").write_text(profile[1])
+    found = modules({"profile": str(tmp_path / "serve.toml"), "target": (TARGET,)}, {}, tmp_path)
+    assert found.by_name["patient"].mode.budget == 30
 
 
 @pytest.mark.parametrize("page", [*WRITTEN, *MADE], ids=lambda page: str(page.relative_to(ROOT)))

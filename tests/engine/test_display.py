@@ -12,8 +12,7 @@ from typing import cast
 import pytest
 
 from btdiag.config import UsageError, lab_target, settings, target
-from btdiag.core.finding import Verdict
-from btdiag.core.report import Report, ReportSet
+from btdiag.core.report import Report
 from btdiag.engine import delivery, doctor
 from btdiag.engine.labcommand import declared
 from btdiag.engine.progress import LiveProgress, NoProgress, PlainProgress, progress
@@ -193,10 +192,6 @@ def test_doctor_says_what_stands_in_the_way_of_a_full_run(monkeypatch: pytest.Mo
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def one_of(report: Report) -> ReportSet:
-    return ReportSet(verdict=Verdict.PASS, headline="", reports=(report,))
-
-
 def test_a_report_never_goes_over_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Now(datetime):
         @classmethod
@@ -205,19 +200,19 @@ def test_a_report_never_goes_over_another_one(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(delivery, "datetime", Now)
     report = cast(Report, SimpleNamespace(target={"host": "api.example/.."}, reports=()))
-    made = [delivery._new_folder(tmp_path, one_of(report)) for _ in range(3)]
+    made = [delivery.new_folder(tmp_path, delivery.host_of(report)) for _ in range(3)]
     assert [folder.name for folder in made] == [
         "20300102T000000Z-api.example-..",
         "20300102T000000Z-api.example-..-2",
         "20300102T000000Z-api.example-..-3",
     ]
     with pytest.raises(UsageError, match="choose another folder"):
-        delivery._new_folder(tmp_path / "missing", one_of(report))
+        delivery.new_folder(tmp_path / "missing", delivery.host_of(report))
 
 
 def test_a_place_that_takes_no_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write"):
-        delivery._write(tmp_path / "missing" / "report.json", "{}")
-    delivery._write(tmp_path / "report.json", "{}")
+        delivery.write(tmp_path / "missing" / "report.json", "{}")
+    delivery.write(tmp_path / "report.json", "{}")
     assert (tmp_path / "report.json").read_text() == "{}"
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]

@@ -104,7 +104,7 @@ def commands(path: Path, other: Path, zip_path: Path) -> list[Callable[[io.Strin
         lambda out, name=name: stored.merge([other, path], name, context, out) for name in ("text", "html", "json")
     ]
     compared = [
-        lambda out, pair=pair, name=name: stored.compare(pair[0], pair[1], name, 80, out)
+        lambda out, pair=pair, name=name: stored.compare(str(pair[0]), str(pair[1]), other, name, 80, out)
         for pair in ((other, path), (path, other))
         for name in ("text", "json", "markdown")
     ]

@@ -1,0 +1,1 @@
+"""Finished runs of many targets, kept in one SQLite file: what history, comparison and the web page are made from."""
