@@ -57,6 +57,14 @@ def start_up() -> tuple[float, float, float]:
     )
 
 
+def uninvolved_pytest() -> tuple[float, float, float]:
+    """A pytest run with the plugin that nobody asks for anything, against one without it and 10 ms."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_one.py").write_text("def test_one():\n    pass\n")
+        command = [sys.executable, "-m", "pytest", "-q", folder]
+        return ratio(lambda: seconds(command), lambda: seconds([*command, "-p", "no:btdiag"]) + 0.010, rounds=15)
+
+
 def quick_run() -> tuple[float, float, float]:
     """First byte to last verdict of a quick run, against the same exchanges made side by side by one curl process."""
     lab = labhost.start("healthy")
@@ -274,6 +282,7 @@ def main() -> None:
     rows = []
     for name, allowed, measure in (
         ("start-up: btdiag --version ÷ python -c 'import httpx'", 1.0, start_up),
+        ("pytest with the plugin and no target ÷ without it, and 10 ms", 1.0, uninvolved_pytest),
         ("quick run, first byte to last verdict ÷ the same exchanges by curl", 3.0, quick_run),
         ("whole quick command ÷ 1.5 s", 1.0, whole_command),
         ("full run ÷ its longest wait", 1.05, full_run),

@@ -17,6 +17,7 @@ need gnutls-serv gnutls-bin
 need openssl openssl
 need curl curl
 need jq jq
+need groff groff-base
 if [ "$(id -u)" -eq 0 ]; then # for networks of their own, which only root can make
     need ip iproute2
     need ss iproute2

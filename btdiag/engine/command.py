@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, redirect_stderr, redirect_stdout
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,7 +33,7 @@ def run_command(
         from btdiag.engine.run import execute, resolve_targets
         from btdiag.engine.shown import secrets_of
         from btdiag.engine.spool import Spool
-        from btdiag.engine.stage import Swallowed
+        from btdiag.engine.stage import hushed
         from btdiag.report.escape import plain
         from btdiag.report.redact import redact_text
 
@@ -48,7 +48,7 @@ def run_command(
         display = progress(stderr, lambda text: plain(redact_text(text, secrets)), wanted=wanted)
 
         def attempt(changed: Settings, ended: Callable[[Report], None] | None = None) -> Report | ReportSet:
-            with redirect_stdout(Swallowed()), redirect_stderr(Swallowed()):  # what a user's measurements print
+            with hushed():  # what a user's measurements print
                 return execute(changed, targets, display.events, interrupt, ended)
 
         if chosen.watch is not None:

@@ -16,6 +16,7 @@ from typing import TextIO
 
 from btdiag.config import UsageError
 from btdiag.config.reading import read_bytes
+from btdiag.engine.stage import WATCHDOG
 from btdiag.report.escape import plain
 
 # A folder of checks has a handful of files; these bounds tell it from a home folder or a whole disk given by mistake.
@@ -138,6 +139,7 @@ class Watchdog:
         self._thread = threading.main_thread().ident
         self._timer = threading.Timer(LOADING_S, self._give_up)
         self._timer.daemon = True
+        self._timer.name = WATCHDOG
 
     def begin(self) -> None:
         """From now on."""

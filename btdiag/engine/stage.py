@@ -7,11 +7,13 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
 
 MOST_OUTPUT = 1 << 16
+WATCHDOG = "btdiag watchdog"
+"""The name of the thread that may speak while all others are hushed: its words are the last."""
 # CI changes how long assertion texts may be; the rest steers pytest itself.
 FOREIGN_VARIABLES = ("CI", "BUILD_NUMBER")
 
@@ -74,7 +76,7 @@ class Stage:
     @contextmanager
     def _silence(self, name: str) -> Iterator[None]:
         before = getattr(sys, name)
-        mine = cast(TextIO, _Silence(before, self.output, self._threads))
+        mine = cast(TextIO, _Silence(before, self.output, lambda: threading.get_ident() in self._threads))
         setattr(sys, name, mine)
         try:
             yield
@@ -84,16 +86,29 @@ class Stage:
 
 
 class _Silence:
-    """A stream that keeps what some threads write, and hands on what all others do."""
+    """A stream that keeps what is written while `kept` says so of the thread that writes, and hands on all else."""
 
-    def __init__(self, stream: TextIO | None, output: Swallowed, threads: set[int]) -> None:
+    def __init__(self, stream: TextIO | None, output: Swallowed, kept: Callable[[], bool]) -> None:
         self._stream = stream
         self._output = output
-        self._threads = threads
+        self._kept = kept
 
     def __getattr__(self, name: str) -> Any:
-        ours = threading.get_ident() in self._threads
-        return getattr(self._output if ours or self._stream is None else self._stream, name)
+        return getattr(self._output if self._stream is None or self._kept() else self._stream, name)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Nothing that any thread prints is seen, but for the watchdog's words: for a process of our own."""
+
+    def kept() -> bool:
+        return threading.current_thread().name != WATCHDOG
+
+    output = Swallowed()
+    out = cast(TextIO, _Silence(sys.stdout, output, kept))
+    err = cast(TextIO, _Silence(sys.stderr, output, kept))
+    with redirect_stdout(out), redirect_stderr(err):
+        yield
 
 
 @contextmanager

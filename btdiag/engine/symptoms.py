@@ -255,13 +255,14 @@ _SAYS_NOTHING = frozenset(
         "our s t the to we when with",
     )
 )
-_ID = re.compile(r"[a-z-]+\.[a-z0-9-]+")
+_FAMILIES = frozenset(check.partition(".")[0] for one in SYMPTOMS for check in one.checks)
 
 
 def fitting(words: str) -> tuple[Symptom, ...]:
     """The symptoms that the words may mean, the likeliest first: those of which a message or a name stands in the words
     (the longest first), then those that have all the words, each as the beginning of one of theirs. None for an id."""
-    if _ID.fullmatch(words):
+    family, dot, _ = words.partition(".")
+    if dot and family in _FAMILIES and " " not in words:
         return ()
     said = " ".join(_words(words))
     quoted = sorted((one for one in SYMPTOMS if _quoted(one, said)), key=lambda one: -_quoted(one, said))

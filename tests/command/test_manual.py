@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
@@ -16,7 +15,7 @@ def test_the_page_is_what_the_code_says() -> None:
     assert docs.MANUAL.read_text("utf-8") == manual.page()
 
 
-@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+@pytest.mark.real
 def test_the_page_shows_every_command_and_option() -> None:
     done = subprocess.run(
         ["groff", "-man", "-Tascii", "-P-cbou", "-ww", str(docs.MANUAL)], capture_output=True, text=True, check=True

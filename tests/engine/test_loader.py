@@ -151,6 +151,15 @@ def test_a_file_that_closes_what_btdiag_writes_to_silences_nobody(tmp_path: Path
 )
 @pytest.mark.parametrize("command", [["checks"], ["run", "--target", "https://127.0.0.1:1", "--dry-run"]])
 def test_a_file_that_does_not_end_is_named_with_its_line(tmp_path: Path, content: str, command: list[str]) -> None:
+    is_told_with_its_line(tmp_path, content, command)
+
+
+def test_a_file_that_does_not_end_is_named_by_a_run_too(tmp_path: Path) -> None:
+    waits = "import threading\nthreading.Event().wait()"
+    is_told_with_its_line(tmp_path, waits, ["run", "--target", "https://127.0.0.1:1", "--no-files"])
+
+
+def is_told_with_its_line(tmp_path: Path, content: str, command: list[str]) -> None:
     write(tmp_path, check_own=content)
     script = (
         "import sys\nfrom btdiag.engine import loader\nloader.LOADING_S = 6\n"

@@ -21,6 +21,7 @@ from tests.support.cli import btdiag
         ("getaddrinfo ENOTFOUND api.example.com", "dns.resolves"),
         ("upstream prematurely closed connection while reading", "keepalive.backend-outlives-load-balancer"),
         ("the name is not found", "dns.resolves"),
+        ("requests.exceptions.SSLError", "connection.tls-is-trusted"),
         ("429 Too Many Requests", "ratelimit.not-throttled"),
     ],
 )
