@@ -20,11 +20,13 @@ FRONT_IDLE = "the idle timeout towards clients"
 HOST = "the public host name"
 BODY_LIMIT = "the largest body"
 READ_TIMEOUT = "the timeout for answers"
+SYSADMIN = "the sysadmin endpoints, switched off"
 
 MOST = 50  # of each kind; more is no configuration of one data plane
 _BRAINTRUST = re.compile("braintrust", re.IGNORECASE)
 _IMAGE = re.compile(r"(?:^|/)standalone-api:(v?\d[\w.-]{0,60})(?:@|$)")
 _VERSION_KEYS = {"braintrust_api_version_override", "api_ecs_version_override"}
+_SYSADMIN = "DISABLE_SYSADMIN_TELEMETRY"
 _ORIGINS = {"WHITELISTED_ORIGINS", "WHITELISTED_ORIGIN"}
 _POLICY_KEYS = {"alb.ingress.kubernetes.io/ssl-policy", "ssl_policy"}
 _NGINX_PREFIX = "nginx.ingress.kubernetes.io/"
@@ -114,6 +116,12 @@ def _read(leaf: Leaf, others: Others) -> Iterator[tuple[str, str]]:
         yield ORIGIN, value.partition("=")[2]
     elif key == ALB_ATTRIBUTES:
         yield FRONT_IDLE, value
+    elif key == _SYSADMIN:
+        yield SYSADMIN, value
+    elif key == "name" and value == _SYSADMIN:
+        yield SYSADMIN, others.beside(leaf, 1, "value") or ""
+    elif leaf.path[-2:-1] == ("environment",) and value.partition("=")[0] == _SYSADMIN:
+        yield SYSADMIN, value.partition("=")[2]
     elif key in _BODY_KEYS:
         yield BODY_LIMIT, value
     elif key in _READ_KEYS:
@@ -137,6 +145,8 @@ def _values(name: str, text: str) -> Iterator[str]:
     elif name == FRONT_IDLE:
         match = _IDLE.search(text)
         yield match[1] if match else ""
+    elif name == SYSADMIN:
+        yield text if text == "true" else ""  # the one documented value
     elif name == BODY_LIMIT:
         yield _bytes(text)
     elif name == READ_TIMEOUT:

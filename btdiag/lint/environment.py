@@ -27,9 +27,8 @@ _TERRAFORM = {
 
 
 def role_of(*names: str) -> str:
-    """Which component images or names speak of; "other" for none."""
-    said = " ".join(names).lower()
-    return next((role for word, role in _ROLES if word in said), "other")
+    """Which component the first of the names that tells one speaks of; "other" for none."""
+    return next((role for name in names for word, role in _ROLES if word in name.lower()), "other")
 
 
 def of_file(document: Document) -> Variables:

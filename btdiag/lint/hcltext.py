@@ -103,7 +103,9 @@ class _Reader:
             terms = [child for child in inner if getattr(child, "data", "")]
             return self._value(terms[0]) if len(terms) == 1 else NotEvaluated()
         reader = getattr(self, f"_{data}", None) if data in _READ else None
-        value: Value = reader(tree) if reader else NotEvaluated(refers=_reference(tree))
+        value: Value = (
+            reader(tree) if reader else NotEvaluated(refers=_reference(tree), mentions=_flat(tree).strip()[:200])
+        )
         return value
 
     def _string(self, tree: Any) -> Value:

@@ -24,9 +24,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotEvaluated:
-    """A value that only Terraform or a template can give; `refers` is the name if it is a plain reference (var.x)."""
+    """A value that only Terraform or a template can give; `refers` is the name if it is a plain reference (var.x),
+    `mentions` the beginning of the expression, which tells what it is about and is never shown."""
 
     refers: str = ""
+    mentions: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,8 @@ def _release(
         prefix=prefix,
         namespace=options.namespace or versions.namespace(helmfiles),
         before=before,
+        outside=tuple(roots) if prefix else (),
+        alone=metadata is not None and len((metadata.at("dependencies") or metadata).items) == 1,
     )
 
 

@@ -24,7 +24,8 @@ class Options:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """The chart with values: `files` as given, `user` merged, `values` in effect. `prefix` is the key of the dependency
-    in an umbrella chart; `before` the chart that is upgraded from."""
+    in an umbrella chart, `outside` that chart's own files, `alone` if it has no other dependency; `before` the chart
+    that is upgraded from."""
 
     chart: Chart
     files: tuple[Node, ...]
@@ -33,6 +34,8 @@ class Release:
     prefix: str = ""
     namespace: str | None = None
     before: Chart | None = None
+    outside: tuple[Node, ...] = ()
+    alone: bool = False
 
     @property
     def whole(self) -> bool:

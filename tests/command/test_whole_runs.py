@@ -30,6 +30,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "gateway-route-dead": ("--only", "gateway", "--quick"),
     "gateway-body-limit": ("--only", "gateway", "--quick"),
     "gateway-over-http": ("--only", "gateway", "--only", "browser", "--quick"),
+    "telemetry-sysadmin-on": ("--only", "telemetry", "--quick"),
     "private": ("--only", "lna", "--quick"),
     "private-block-stored": ("--only", "lna", "--quick"),
     "private-proxy": ("--only", "lna", "--quick"),

@@ -174,3 +174,46 @@ def test_a_later_list_that_loses_variables_of_an_earlier_one() -> None:
 
 def test_a_name_that_is_nearly_the_one_of_the_keep_alive() -> None:
     assert found({"a.env": "TS_API_KEEP_ALIVE_TIMEOUT=300\n"}) == [("warn", "config.variables-are-known", 1)]
+
+
+UMBRELLA = (
+    "apiVersion: v2\nname: u\nversion: 1.0.0\ndependencies: [{name: braintrust, version: 6.11.0, repository: x}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", []),
+        ("other: {a: b}\n", []),
+        ("api: {replicas: 3}\n", [("warn", "config.keys-are-read", 10)]),
+        ("brainstore: {reader: {replicas: 3}}\n", [("warn", "config.keys-are-read", 10)]),
+    ],
+)
+def test_keys_outside_of_the_dependency(more: str, expected: list[tuple[str, str, int]]) -> None:
+    inner = "".join(f"  {line}\n" for line in BASE.splitlines())
+    assert found({"Chart.yaml": UMBRELLA, "values.yaml": f"braintrust:\n{inner}{more}"}) == expected
+
+
+BUCKET = """resource "aws_s3_bucket_lifecycle_configuration" "x" {
+  bucket = %s
+  rule {
+    status = "Enabled"
+    expiration { %s }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bucket", "expiration", "speaks"),
+    [
+        ("module.braintrust-data-plane.brainstore_s3_bucket_name", "days = 30", True),
+        ('"globex-brainstore"', 'date = "2027-01-01T00:00:00Z"', True),
+        ('"globex-brainstore"', "expired_object_delete_marker = true", False),
+        ("module.other.bucket", "days = 30", False),
+    ],
+)
+def test_lifecycle_rules_of_buckets(bucket: str, expiration: str, speaks: bool) -> None:
+    told = found({"main.tf": BUCKET % (bucket, expiration)})
+    assert told == ([("fail", "retention.buckets-keep-live-data", 5)] if speaks else [])

@@ -1,8 +1,9 @@
 """Is the control plane's telemetry endpoint open from a place of which it is known that it needs it? By contrast: the
-host answers other requests, and this path is stopped."""
+host answers other requests, and this path is stopped. And: do endpoints answer that files switch off?"""
 
 from __future__ import annotations
 
+from btdiag.config.stated import SYSADMIN
 from btdiag.core import evidence
 from btdiag.core.answers import proofs, words
 from btdiag.core.exchange import Exchange, Trouble
@@ -11,7 +12,8 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.egress.facts import TELEMETRY, Egress, HostTrial
 from btdiag.families.egress.judge.answers import is_block_page, is_stopped, own_words
-from btdiag.families.telemetry.remedy import SOURCES, open_path
+from btdiag.families.telemetry.facts import SysadminAnswers
+from btdiag.families.telemetry.remedy import GUIDE, SOURCES, open_path, switch_off
 
 REACHABLE = "egress.required-hosts-reachable"
 
@@ -71,4 +73,55 @@ def _closed(seen: Exchange, trial: HostTrial) -> Finding:
         evidence=(evidence.table(f"Requests to {trial.host.name}", ("request", "answer"), rows), *proofs(seen)),
         remedy=open_path(url),
         sources=SOURCES,
+    )
+
+
+def sysadmin_endpoints_are_off(target: Target, seen: SysadminAnswers | NotMeasured) -> Finding:
+    """The claim of telemetry.sysadmin-endpoints-are-off. The server is closed source: told is what was seen."""
+    setting = next((one for one in target.settings if one.name == SYSADMIN), None)
+    if setting is None:
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary="no file says that the sysadmin endpoints are off; to find out: --config PATH",
+        )
+    if isinstance(seen, NotMeasured):
+        verdict = Verdict.SKIP if seen.skipped or seen.by is not None else Verdict.INCONCLUSIVE
+        return Finding(verdict=verdict, summary=seen.reason, because=seen.by)
+    answering = [(path, one) for path, one in seen.trials if _answers(one, seen.unknown)]
+    if answering:
+        return _still_on(setting.where, answering, seen)
+    if all(one.status == seen.unknown.status == 404 for _, one in seen.trials):
+        return Finding(
+            verdict=Verdict.PASS,
+            summary=f"the sysadmin endpoints are off in {setting.where}, and {len(seen.trials)} of them are answered"
+            f" {words(seen.unknown)} without a key, as a path that does not exist",
+        )
+    path, one = next((item for item in seen.trials if item[1].status != 404), seen.trials[0])
+    return Finding(
+        verdict=Verdict.SKIP,
+        summary=f"GET {path} is answered {words(one)} without a key: whether it is off cannot be told from that",
+    )
+
+
+def _answers(seen: Exchange, unknown: Exchange) -> bool:
+    """An answer of its own; a server that answers 200 to everything shows nothing."""
+    return seen.status is not None and 200 <= seen.status < 300 and unknown.status != seen.status
+
+
+def _still_on(where: str, answering: list[tuple[str, Exchange]], seen: SysadminAnswers) -> Finding:
+    path, first = answering[0]
+    rows = [(f"GET {one}", words(answer)) for one, answer in seen.trials]
+    rows.append(("GET a path that does not exist", words(seen.unknown)))
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"the sysadmin endpoints are off in {where}, and GET {path} answers {words(first)} without a key:"
+        " the value is not in effect, or this endpoint is not one of those that it switches off",
+        answer="An endpoint that the files switch off still answers, with metadata",
+        hop=HopName.CONFIG,
+        owner=Owner.API,
+        expected=f"the answer of a path that does not exist ({words(seen.unknown)})",
+        seen=words(first),
+        evidence=(evidence.table("Requests without a key", ("request", "answer"), rows),),
+        remedy=switch_off(),
+        sources=(GUIDE,),
     )

@@ -36,6 +36,7 @@ _MEANT = {
     ("brainstore", "writer", "image"): "brainstore.image",
 }
 _BOUND = {"replicas"}
+_TELLING = ("objectStorage", "brainstore", "aiGateway", "skipPgForBrainstoreObjects", "brainstoreWalFooterVersion")
 
 
 def check(subjects: Subjects) -> Iterator[Hit]:
@@ -43,6 +44,7 @@ def check(subjects: Subjects) -> Iterator[Hit]:
     for release in subjects.releases:
         yield from _ignored(release)
         yield from _types(release)
+        yield from _outside(release)
     for double in subjects.duplicates:
         yield Hit(
             rule="config.keys-stand-once",
@@ -58,6 +60,23 @@ def _ignored(release: Release) -> Iterator[Hit]:
     for key, node in release.user.map.items():
         if not key.startswith((".", "_", "x-")) and key != release.prefix:
             yield from _unread(release, (key,), node)
+
+
+def _outside(release: Release) -> Iterator[Hit]:
+    """Keys of ours at the top of an umbrella chart's values: it hands on what is below the dependency's name."""
+    names = {*_TELLING, *(("api", "cloud") if release.alone else ())}
+    for root in release.outside:
+        for key, node in root.map.items():
+            if key in names and node.place is not None:
+                yield Hit(
+                    rule="config.keys-are-read",
+                    verdict=Verdict.WARN,
+                    place=node.place,
+                    key=key,
+                    summary=f"{key} stands outside of {release.prefix}, the dependency: it never reaches the chart",
+                    expected=f"{release.prefix}.{key}",
+                    remedy=f"Move it below {release.prefix}.",
+                )
 
 
 def _unread(release: Release, path: Path, node: Node) -> Iterator[Hit]:

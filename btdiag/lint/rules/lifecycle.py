@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import HclBlock, Node, Place
+from btdiag.lint.nodes import HclBlock, Node, NotEvaluated, Place
 from btdiag.lint.subjects import Call, Hit, Subjects
 
 _BRAINSTORE = re.compile(r"brainstore", re.IGNORECASE)
@@ -54,7 +54,7 @@ def _names(block: HclBlock) -> str:
         block.get("name").text or "",
         block.get("bucket_prefix").text or "",
     ]
-    texts += [str(getattr(node.value, "refers", "")) for node in block.attributes.values()]
+    texts += [node.value.mentions for node in block.attributes.values() if isinstance(node.value, NotEvaluated)]
     return " ".join(texts)
 
 
@@ -68,9 +68,11 @@ def _s3(block: HclBlock, rules: tuple[HclBlock, ...]) -> Iterator[Hit]:
         if off or not ours or _HARMLESS.search(prefix):
             continue
         for expiration in rule.named("expiration"):
-            days = expiration.get("days")
+            days, date = expiration.get("days"), expiration.get("date")
             if days.place is not None and days.text != "0":
                 yield _hit(days.place, "expiration.days", days.text or "")
+            elif date.place is not None:
+                yield _hit(date.place, "expiration.date", "")
 
 
 def _google(block: HclBlock) -> Iterator[Hit]:

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from btdiag.config.stated import SYSADMIN
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.resolution import AddressSource, Resolution
-from btdiag.core.target import Mode, Target
+from btdiag.core.target import DeclaredSetting, Mode, Target
 from btdiag.families.egress.facts import TELEMETRY, Egress, HostTrial, hosts
 from btdiag.families.egress.plan import planned
-from btdiag.families.telemetry.judge import endpoint_is_reachable
+from btdiag.families.telemetry.facts import ENDPOINTS, SysadminAnswers
+from btdiag.families.telemetry.judge import endpoint_is_reachable, sysadmin_endpoints_are_off
 from tests import factories
 
 PLACE = Target(url="https://x.example", scheme="https", host="x.example", port=443, role="data-plane")
@@ -73,3 +75,36 @@ def test_only_the_data_plane_sends_telemetry() -> None:
         assert endpoint_is_reachable(trial(RESET), place).verdict is Verdict.SKIP
         assert not any(TELEMETRY in line for line in planned(place, Mode()))
     assert any(TELEMETRY in line for line in planned(PLACE, Mode()))
+
+
+OFF = replace(PLACE, settings=(DeclaredSetting(name=SYSADMIN, value="true", where="values.yaml line 4"),))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "unknown", "verdict"),
+    [
+        (404, 404, 404, Verdict.PASS),
+        (200, 404, 404, Verdict.WARN),
+        (404, 200, 404, Verdict.WARN),
+        (200, 200, 200, Verdict.SKIP),
+        (401, 404, 404, Verdict.SKIP),
+        (401, 401, 401, Verdict.SKIP),
+        (None, 404, 404, Verdict.SKIP),
+    ],
+)
+def test_sysadmin_endpoints(first: int | None, second: int, unknown: int, verdict: Verdict) -> None:
+    answers = [factories.exchange(status=status) for status in (first, second)]
+    given = SysadminAnswers(
+        trials=tuple(zip(ENDPOINTS, answers, strict=True)), unknown=factories.exchange(status=unknown)
+    )
+    finding = sysadmin_endpoints_are_off(OFF, given)
+    assert finding.verdict is verdict, finding.summary
+    if verdict is Verdict.WARN:
+        assert "values.yaml line 4" in finding.summary
+        assert finding.remedy is not None
+
+
+def test_sysadmin_endpoints_that_nobody_declares_or_measures() -> None:
+    unknown = NotMeasured(reason="the budget ended first")
+    assert sysadmin_endpoints_are_off(PLACE, unknown).verdict is Verdict.SKIP
+    assert sysadmin_endpoints_are_off(OFF, unknown).verdict is Verdict.INCONCLUSIVE
