@@ -49,6 +49,7 @@ class Account:
         self.with_origin = 0
         self.resolution_s = 1e-3
         self.product = self.format = ""
+        self.names_connections = False  # idle ages are those of the very connection, not replayed
         self.formats: dict[str, int] = {}
         self.reader = Reader(given)
         self._ages: Ages | None = None
@@ -96,11 +97,13 @@ class Account:
             self.first = begin
         self.quick += 1
         self.methods[groups[fast.method]] += 1
-        upstream = groups[fast.upstream] if fast.upstream >= 0 else b""
+        upstream = pool = groups[fast.upstream] if fast.upstream >= 0 else b""
+        if fast.node >= 0:
+            pool = (groups[fast.node] or b"") + upstream
         connection = groups[fast.connection] if fast.connection >= 0 else b""
         if self._ages is None:
             self._ages = Ages(replays=True)
-        self._count_good(upstream, begin, self._ages.ride(upstream, connection, begin, end))
+        self._count_good(upstream, begin, self._ages.ride(pool, connection, begin, end))
         if fast.path >= 0:
             self._count_path(groups[fast.path])
 
@@ -133,7 +136,10 @@ class Account:
     def _follow(self, event: Event) -> None:
         """The idle age of its connection, where it went to the backend at all."""
         fits = event.fits
-        if fits and (fits[0] in _NEVER_SENT or (event.made_by_backend is False and fits[0] == "rate_limited")):
+        never_sent = bool(fits) and (
+            fits[0] in _NEVER_SENT or (event.made_by_backend is False and fits[0] == "rate_limited")
+        )
+        if never_sent and "race" not in fits:
             return
         if not fits and event.made_by_backend is False:
             return
@@ -142,7 +148,7 @@ class Account:
             self._ages = Ages(replays=told.replays if told is not None else False)
         keeps = not fits or fits[0] in _KEEPS_AFTER
         event.age = self._ages.ride(
-            event.upstream, event.connection, event.start, event.end, keeps, event.fresh is True
+            event.node + event.upstream, event.connection, event.start, event.end, keeps, event.fresh is True
         )
 
     def _succeeded(self, event: Event) -> None:
@@ -188,10 +194,40 @@ class Account:
             self._waiting.setdefault(event.upstream, []).append(event)
         self.failures.append(event)
 
-    @property
-    def names_connections(self) -> bool:
-        """Whether idle ages are those of the very connection, not replayed."""
-        return self._ages is not None and self._ages.exact
+    def prime(self, lines: Iterable[bytes]) -> None:
+        """Let the reader know the formats from a file's first lines, which are counted elsewhere."""
+        for line in lines:
+            self.reader.parse(line)
+        self.reader.counts.clear()
+
+    def absorb(self, later: Account) -> None:
+        """Take in what came after it in the same file, and was read by itself."""
+        for event in (*later.failures, *later.retried):
+            event.line += self.lines
+        self.malformed_lines = [*self.malformed_lines, *(line + self.lines for line in later.malformed_lines)][
+            :_EXAMPLES
+        ]
+        for name in ("lines", "requests", "malformed", "entries", "retries", "good", "quick", "fresh", "with_origin"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        for name in ("unkept", "good_ages", "methods", "good_by_upstream", "good_by_path"):
+            getattr(self, name).update(getattr(later, name))
+        room = MOST_FAILURES - len(self.failures)
+        self.unkept.update(event.fits[0] for event in later.failures[room:])
+        self.failures += later.failures[:room]
+        self.retried += later.retried
+        self.first = min((one for one in (self.first, later.first) if one is not None), default=None)
+        self.last = max((one for one in (self.last, later.last) if one is not None), default=None)
+        formats = Counter(self.formats)
+        formats.update(later.formats)
+        self.formats = dict(formats.most_common())
+        if not self.product:
+            self.product, self.format, self.resolution_s = later.product, later.format, later.resolution_s
+        self.names_connections = self.names_connections or later.names_connections
+
+    def __getstate__(self) -> dict[str, object]:
+        """What another process may have: all but the readers."""
+        left = {"reader": None, "_ages": None, "_waiting": {}, "_last_good": {}}
+        return {**self.__dict__, **left}
 
     def _close(self) -> None:
         self.requests += self.quick
@@ -203,6 +239,7 @@ class Account:
         if name:
             parser = self.reader.used[name]
             self.product, self.format, self.resolution_s = parser.product, parser.format, parser.resolution_s
+        self.names_connections = self._ages is not None and self._ages.exact
         self._unserved()
 
     def _unserved(self) -> None:

@@ -18,7 +18,8 @@ from btdiag.logs.products import apache, envoy, nginx
 Make = Callable[[Mapping[str, bytes]], Event | None]
 
 NGINX_ROLES: Mapping[str, str] = {
-    "remote_addr": "client", "time_local": "time_local", "time_iso8601": "time_iso", "msec": "msec",
+    "remote_addr": "client", "time_local": "time_local", "time_iso8601": "time_iso", "msec": "msec", "pid": "pid",
+    "hostname": "pid",
     "request": "request", "request_method": "method", "request_uri": "uri", "uri": "uri", "status": "status",
     "body_bytes_sent": "bytes", "bytes_sent": "sent", "http_user_agent": "agent", "request_time": "request_time",
     "upstream_addr": "upstream_addr", "upstream_status": "upstream_status", "upstream_connect_time": "uct",

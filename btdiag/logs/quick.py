@@ -18,7 +18,7 @@ Span = Callable[[Sequence[bytes]], tuple[float, float] | None]
 @dataclass(frozen=True, slots=True)
 class Quick:
     """`match` reads a good line; `span` makes begin and end of its groups; the other numbers say which group holds
-    method, upstream, connection and path, -1 for none."""
+    method, upstream, connection, path and the load balancer's node, -1 for none."""
 
     match: Callable[[bytes], re.Match[bytes] | None]
     span: Span
@@ -26,6 +26,7 @@ class Quick:
     upstream: int = -1
     connection: int = -1
     path: int = -1
+    node: int = -1
 
 
 _HEAD = rb'^\S+ \S+ \S+ \[([^\]]{20,40})\] "([A-Z]{3,7}) (/[^/? "\\]*(?:/[^/? "\\]*)?)[^"\\]*" [23]\d\d (?:\d+|-)'
@@ -57,7 +58,7 @@ def ingress() -> Quick:
 
 def paired(keys: Sequence[bytes], roles: Sequence[str]) -> Quick | None:
     """nginx with name=value pairs, among them $msec, $request_time and $upstream_addr; None without them."""
-    if not {"msec", "request_time", "upstream_addr"} <= set(roles):
+    if not {"msec", "request_time", "upstream_addr"} <= set(roles) or "pid" in roles:
         return None
     special = {
         "msec": rb"(\d{10}\.\d{3})",
@@ -100,16 +101,16 @@ def alb() -> Quick:
 def haproxy() -> Quick:
     """`option httplog` with nothing to tell: state `----`."""
     regex = re.compile(
-        rb"^(?:[^\[]{0,80}haproxy\[\d+\]: )?\S+:\d+ \[([^\]]{20,40})\] \S+ ([^\s/]+/[^\s<]+) "
+        rb"^(?:[^\[]{0,80}?(\S+) haproxy\[\d+\]: )?\S+:\d+ \[([^\]]{20,40})\] \S+ ([^\s/]+/[^\s<]+) "
         rb"(\d+)/\d+/\d+/\d+/\+?(\d+) [23]\d\d \+?\d+ \S+ \S+ ---- \d+/\d+/\d+/\d+/\+?\d+ \d+/\d+ "
         rb'(?:\{[^}]*\} )*"([A-Z]{3,7}) '
     )
 
     def span(groups: Sequence[bytes]) -> tuple[float, float] | None:
-        moment = times.common(groups[0])
-        return None if moment is None else (moment + int(groups[2]) / 1000, moment + int(groups[3]) / 1000)
+        moment = times.common(groups[1])
+        return None if moment is None else (moment + int(groups[3]) / 1000, moment + int(groups[4]) / 1000)
 
-    return Quick(regex.match, span, method=4, upstream=1)
+    return Quick(regex.match, span, method=5, upstream=2, node=0)
 
 
 _ENVOY = rb'^\[(\d{4}-\d\d-\d\dT[^\]]{8,30})\] "([A-Z]{3,7}) [^"\\]*" [23]\d\d - '

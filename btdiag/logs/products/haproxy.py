@@ -15,14 +15,11 @@ from btdiag.logs.products.common import of_backend, split_request
 from btdiag.logs.times import number
 
 _LINE = re.compile(
-    rb"^(?:.{0,200}?haproxy\[\d+\]: )?(?:\S+ )?(\S+):(\d+) \[([^\]]{20,40})\] (\S+) ([^\s/]+)/(\S+) "
+    rb"^(?:[^\[]{0,200}?(\S+) haproxy\[\d+\]: )?(?:\S+ )?(\S+):(\d+) \[([^\]]{20,40})\] (\S+) ([^\s/]+)/(\S+) "
     rb"\+?(-?\d+)/(-?\d+)/(-?\d+)/(-?\d+)/\+?(-?\d+) (\d{3}|-1) \+?(\d+) \S+ \S+ (\S{4}) "
     rb'\d+/\d+/\d+/\d+/\+?\d+ \d+/\d+ (?:\{[^}]*\} )*"([^"]*)'
 )
-_TALK = re.compile(
-    rb"^(?:.{0,200}?haproxy\[\d+\]: )(?:\[\w+\] .*|(?:Proxy|Server|Backend|backend|proxy) |Stopping"
-    rb"|.*? (?:SSL handshake failure|Connection closed|Timeout|Connection error))"
-)
+_TALK = re.compile(rb"^.{0,200}?haproxy\[\d+\]: (?!\S+:\d+ \[[^\]]{20,40}\] \S+ \S+ [-+\d])")
 _HEALTH = re.compile(rb"Server (\S+?)/(\S+) is DOWN, reason: ([^,]*)(?:.*?info: \"([^\"]*)\")?")
 _CLIENT_LEFT = (b"CH", b"CD", b"CC", b"CQ", b"CL")
 _STATES: Mapping[bytes, tuple[Fits, bool]] = {
@@ -92,13 +89,13 @@ class HttpLog:
         match = _LINE.match(line)
         if match is None:
             return self._talk(line)
-        moment = times.common(match[3])
+        moment = times.common(match[4])
         if moment is None:
             return None
-        client, port, _, _, backend, server, *rest = match.groups()
+        node, client, port, _, _, backend, server, *rest = match.groups()
         timers = tuple(float(one) for one in rest[:5])
         found = Event()
-        found.client = client + b":" + port
+        found.client, found.node = client + b":" + port, node or b""
         found.start = moment + max(timers[0], 0) / 1000
         found.end = moment + timers[4] / 1000
         found.upstream = backend + b"/" + server
