@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from math import inf
 
-from btdiag.logs.ages import Ages, bin_of
+from btdiag.logs.ages import BINS_PER_S, FINEST_S, Ages, bin_of
 from btdiag.logs.event import UNRELATED, Event, Parser
 from btdiag.logs.products.common import path_class
 from btdiag.logs.quick import Quick
@@ -35,6 +36,7 @@ class Account:
         self.malformed_lines: list[int] = []
         self.first: float | None = None
         self.last: float | None = None
+        self._begin, self._end = inf, -inf
         self.failures: list[Event] = []
         self.unkept: Counter[str] = Counter()
         self.retried: list[Event] = []
@@ -52,7 +54,7 @@ class Account:
         self.names_connections = False  # idle ages are those of the very connection, not replayed
         self.formats: dict[str, int] = {}
         self.reader = Reader(given)
-        self._ages: Ages | None = None
+        self._ages = Ages(replays=True)
         self._last_good: dict[bytes, float] = {}
         self._waiting: dict[bytes, list[Event]] = {}
 
@@ -89,21 +91,24 @@ class Account:
             self._malformed(number, groups[0])
             return
         begin, end = span
-        if self.first is None or self.last is None:
-            self.first, self.last = begin, end
-        elif end > self.last:
-            self.last = end
-        elif begin < self.first:
-            self.first = begin
+        if end > self._end:
+            self._end = end
+        if begin < self._begin:
+            self._begin = begin
         self.quick += 1
         self.methods[groups[fast.method]] += 1
         upstream = pool = groups[fast.upstream] if fast.upstream >= 0 else b""
         if fast.node >= 0:
             pool = (groups[fast.node] or b"") + upstream
         connection = groups[fast.connection] if fast.connection >= 0 else b""
-        if self._ages is None:
-            self._ages = Ages(replays=True)
-        self._count_good(upstream, begin, self._ages.ride(pool, connection, begin, end))
+        age = self._ages.ride(pool, connection, begin, end)
+        self.good += 1
+        if age is not None and upstream in self.good_by_upstream and not self._waiting:
+            self.good_by_upstream[upstream] += 1
+            self._last_good[upstream] = begin
+            self.good_ages[int(age * BINS_PER_S) if age < FINEST_S else bin_of(age)] += 1
+        else:
+            self._count_good(upstream, begin, age)
         if fast.path >= 0:
             self._count_path(groups[fast.path])
 
@@ -116,10 +121,10 @@ class Account:
 
     def _take(self, event: Event) -> None:
         end = event.end
-        if self.first is None or event.start < self.first:
-            self.first = event.start
-        if self.last is None or end > self.last:
-            self.last = end
+        if event.start < self._begin:
+            self._begin = event.start
+        if end > self._end:
+            self._end = end
         if not event.is_request:
             self.entries += 1
             if event.fits:
@@ -143,9 +148,8 @@ class Account:
             return
         if not fits and event.made_by_backend is False:
             return
-        if self._ages is None:
-            told = self.reader.told
-            self._ages = Ages(replays=told.replays if told is not None else False)
+        told = self.reader.told
+        self._ages.replays = told is not None and told.replays
         keeps = not fits or fits[0] in _KEEPS_AFTER
         event.age = self._ages.ride(
             event.node + event.upstream, event.connection, event.start, event.end, keeps, event.fresh is True
@@ -156,6 +160,7 @@ class Account:
             self.without_origin.append(event)
         elif event.status < 400:
             self.with_origin += 1
+        self.good += 1
         self._count_path(path_class(event.path))
         if event.retried:
             self.retries += 1
@@ -168,7 +173,6 @@ class Account:
             self.good_by_path[name] += 1
 
     def _count_good(self, upstream: bytes, begin: float, age: float | None, *, counts_age: bool = True) -> None:
-        self.good += 1
         if upstream in self.good_by_upstream:
             self.good_by_upstream[upstream] += 1
             self._last_good[upstream] = begin
@@ -226,11 +230,13 @@ class Account:
 
     def __getstate__(self) -> dict[str, object]:
         """What another process may have: all but the readers."""
-        left = {"reader": None, "_ages": None, "_waiting": {}, "_last_good": {}}
+        left: dict[str, object] = {"reader": None, "_waiting": {}, "_last_good": {}}
         return {**self.__dict__, **left}
 
     def _close(self) -> None:
         self.requests += self.quick
+        if self._end >= self._begin:
+            self.first, self.last = self._begin, self._end
         used = self.reader.counts
         if self.quick and self.reader.told is not None:
             used[self.reader.told.format] = used.get(self.reader.told.format, 0) + self.quick
@@ -239,7 +245,7 @@ class Account:
         if name:
             parser = self.reader.used[name]
             self.product, self.format, self.resolution_s = parser.product, parser.format, parser.resolution_s
-        self.names_connections = self._ages is not None and self._ages.exact
+        self.names_connections = self._ages.exact
         self._unserved()
 
     def _unserved(self) -> None:
