@@ -11,7 +11,7 @@ from btdiag.logs.recognition import Reader
 
 RICH = '1.2.3.4 - - [26/Nov/2026:08:41:40 +0000] "{request}" {status} {size} "-" "x" msec=1795682500.333 rt={urt} uct={uct} uht={uht} urt={urt} ua="{ua}" us="{us}" ubr="{ubr}" c=36 cr=1 compl={compl}'  # noqa: E501
 NGINX_ERROR = (
-    "2026/11/26 08:41:42 [error] 1#1: *36 {words}, client: 1.2.3.4, server: x, request: \"POST /btql HTTP/1.1\","
+    '2026/11/26 08:41:42 [error] 1#1: *36 {words}, client: 1.2.3.4, server: x, request: "POST /btql HTTP/1.1",'
     ' upstream: "http://10.0.0.1:8000/btql", host: "x"'
 )
 HAPROXY = 'Nov 26 08:46:17 lb01 haproxy[698]: 1.2.3.4:49682 [26/Nov/2026:08:46:17.709] in {backend} {timers} {status} 437 - - {state} 1/1/0/0/{retries} 0/0 "{request}"'  # noqa: E501
@@ -60,8 +60,8 @@ def rich(**fields: object) -> str:
          "race", False, ()),
         (NGINX_ERROR.format(words="recv() failed (104: Connection reset by peer) while reading response header from"
                                   " upstream"), "race", False, ()),
-        (NGINX_ERROR.format(words="readv() failed (104: Connection reset by peer) while reading upstream"), "cut_midbody",
-         True, ("race",)),
+        (NGINX_ERROR.format(words="readv() failed (104: Connection reset by peer) while reading upstream"),
+         "cut_midbody", True, ("race",)),
         (NGINX_ERROR.format(words="upstream timed out (110: Connection timed out) while connecting to upstream"),
          "connect_timeout", True, ()),
         (NGINX_ERROR.format(words="upstream timed out (110: Connection timed out) while reading upstream"),
@@ -106,10 +106,10 @@ def rich(**fields: object) -> str:
          "race", False, ()),
         (ALB.format(target="10.0.0.1:80", times="0.001 4.205 -1", status=502, target_status="-", actions="forward"),
          "backend_closed", False, ("race",)),
-        (ALB.format(target="10.0.0.1:80", times="-1 -1 -1", status=502, target_status="-", actions="forward"), "refused",
-         False, ()),
-        (ALB.format(target="-", times="-1 -1 -1", status=503, target_status="-", actions="forward"), "no_healthy_target",
-         False, ("race",)),
+        (ALB.format(target="10.0.0.1:80", times="-1 -1 -1", status=502, target_status="-", actions="forward"),
+         "refused", False, ()),
+        (ALB.format(target="-", times="-1 -1 -1", status=503, target_status="-", actions="forward"),
+         "no_healthy_target", False, ("race",)),
         (ALB.format(target="10.0.0.1:80", times="0.001 60.000 -1", status=504, target_status="-", actions="forward"),
          "upstream_timeout", True, ()),
         (ALB.format(target="10.0.0.1:80", times="0.001 0.5 -1", status=460, target_status="-", actions="forward"),
@@ -165,7 +165,8 @@ GO = {
 @pytest.mark.parametrize(("words", "kind"), GO.items())
 def test_the_words_of_go_in_caddy_and_traefik(words: str, kind: str) -> None:
     caddy = {"level": "error", "ts": 1795683222.7, "logger": "http.log.error.log0", "msg": words, "duration": 0.001,
-             "request": {"remote_ip": "1.2.3.4", "remote_port": "5", "method": "POST", "uri": "/btql"}, "status": 502}  # fmt: skip
+             "request": {"remote_ip": "1.2.3.4", "remote_port": "5", "method": "POST", "uri": "/btql"},
+             "status": 502}  # fmt: skip
     traefik = {"level": "debug", "error": words, "time": "2026-11-26T08:54:07Z", "message": "502 Bad Gateway"}
     for record in (caddy, traefik):
         assert read(json.dumps(record)).fits[0] == kind
@@ -229,7 +230,7 @@ def test_clouds(record: dict[str, object], first: str) -> None:
 
 def test_health_checks_and_starts_are_no_requests() -> None:
     reader = Reader()
-    down = b"Nov 26 08:46:17 lb01 haproxy[698]: Server be/s1 is DOWN, reason: Layer6 invalid response, info: \"SSL\""
+    down = b'Nov 26 08:46:17 lb01 haproxy[698]: Server be/s1 is DOWN, reason: Layer6 invalid response, info: "SSL"'
     assert reader.parse(down) is UNRELATED
     refused = HAPROXY.format(backend="be/s1", timers="0/0/-1/-1/3002", status=503, state="SC--", retries=3,
                              request="GET /a HTTP/1.1")  # fmt: skip

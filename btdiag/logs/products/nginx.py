@@ -89,7 +89,7 @@ def _bare(found: Event, code: int) -> Event:
 
 
 def _rich(found: Event, code: int, fields: Mapping[str, bytes], address: bytes) -> Event:
-    if code < 400 and b"," not in address:
+    if 100 <= code < 400 and b"," not in address:
         found.made_by_backend = address not in _NONE
         if fields.get("completion") == b"":
             found.fits, found.sure = ("client_abort",), True
