@@ -110,7 +110,7 @@ def haproxy() -> Quick:
     regex = re.compile(
         rb"^(?:[^\[]{0,80}?(\S+) haproxy\[\d+\]: )?\S+:\d+ \[([^\]]{20,40})\] \S+ ([^\s/]+/[^\s<]+) "
         rb"(\d+)/\d+/\d+/\d+/\+?(\d+) [23]\d\d \+?\d+ \S+ \S+ ---- \d+/\d+/\d+/\d+/\+?\d+ \d+/\d+ "
-        rb'(?:\{[^}]*\} )*"([A-Z]{3,7}) '
+        rb'(?:\{[^}]*\} )*"([A-Z]{3,7}) [^"]*"$'
     )
 
     def span(groups: Sequence[bytes]) -> tuple[float, float] | None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from btdiag.logs import arrays
 from btdiag.logs.house import UsageError, plain
 from btdiag.logs.recognition import LONGEST
 
@@ -158,6 +159,10 @@ BROKEN = (OSError, EOFError, zlib.error)
 def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """(line number, line without its end), a line longer than LONGEST cut; varnishlog's groups as one record each,
     under the number of their first line. Ends quietly where a packed file is damaged."""
+    head = file.peek(256)[:256] if isinstance(file, io.BufferedReader | gzip.GzipFile) else b""
+    if arrays.begins(head):
+        yield from arrays.records(file)
+        return
     number = 0
     record: list[bytes] = []
     begun = 0

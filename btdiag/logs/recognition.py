@@ -30,6 +30,9 @@ _SYSLOG = re.compile(
 )
 """What container runtimes and syslog put before a line; instances named there have pools of their own."""
 
+_NOISE = re.compile(rb"^[IWEF]\d{4} [\d:.]{8,15} +\d+ \S+\.go:\d+\]|^-{20,}$")
+"""What controllers write between the lines of the load balancer that they run (klog, banners)."""
+
 
 class Records(Protocol):
     """Reads the records of one JSON format."""
@@ -154,6 +157,8 @@ class Reader:
 
     def _new(self, line: bytes, depth: int) -> Event | None:
         """A parser for a line that none has read so far, in the order from the most particular to the most general."""
+        if _NOISE.match(line):
+            return UNRELATED
         if self._tries > _TRIES:
             return None
         self._tries += 1

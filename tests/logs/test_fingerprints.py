@@ -237,3 +237,13 @@ def test_health_checks_and_starts_are_no_requests() -> None:
     event = reader.parse(refused.encode())
     assert event is not None
     assert event.fits[0] == "tls_to_backend"  # the health check knows more than the state
+
+
+def test_haproxy_with_the_connection_and_the_tls_error_settles_more() -> None:
+    line = HAPROXY.format(backend="be/s1", timers="0/0/0/-1/12", status=502, state="SH--", retries=0,
+                          request="GET /a HTTP/1.1")  # fmt: skip
+    assert read(f"{line} 10.0.0.9:51234 -").connection == b"10.0.0.9:51234"
+    failed = HAPROXY.format(backend="be/s1", timers="0/0/-1/-1/3002", status=503, state="SC--", retries=3,
+                            request="GET /a HTTP/1.1")  # fmt: skip
+    assert read(f"{failed} 10.0.0.9:51234 SSL handshake failure").fits == ("tls_to_backend",)
+    assert "tls_to_backend" not in read(f"{failed} 10.0.0.9:51234 -").fits
