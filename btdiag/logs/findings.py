@@ -69,11 +69,11 @@ def _undecided(claim: Claim, unsure: list[tuple[Group, Row]], quoter: Quoter) ->
     group = next(group for group, row in unsure if row is widest)
     said = (
         f"{_entries(lost, total)} failed{_moments([row for _, row in unsure])}, and the log leaves open whether each"
-        f" was {words(widest.fits)}; to find out, log more (see below) or give the error log with the access log"
+        f" was {words(widest.fits)}"
     )
     return result(
         claim, Verdict.INCONCLUSIVE, said, evidence=proofs([row for _, row in unsure], quoter),
-        remedy=advice.settling(group.product),
+        remedy=advice.settling(group.product, group.shown),
     )  # fmt: skip
 
 

@@ -132,14 +132,14 @@ def _open(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
             answer=f"Requests are likely lost when the backend closes connections idle for {cluster.k_s:.3g} s",
             remedy=advice.order(cluster.k_s if cluster.known else None, told, groups[0].product),
         )  # fmt: skip
-    product = next(group.product for group in groups if any(row in group.rows for row in rows))
+    group = next(group for group in groups if any(row in group.rows for row in rows))
     summary = (
-        f"{lost:,}{of} requests were closed before an answer, and the log leaves open whether each was"
-        f" {words(widest.fits)}; to find out, log more (see below) or give the error log with the access log"
+        f"{lost:,}{of} requests {'was' if lost == 1 else 'were'} closed before an answer, and the log leaves open"
+        f" whether each was {words(widest.fits)}"
     )
     return results.result(
         claim, Verdict.INCONCLUSIVE, summary, evidence=results.proofs(rows, quoter),
-        remedy=advice.settling(product),
+        remedy=advice.settling(group.product, group.shown),
     )  # fmt: skip
 
 
