@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from math import inf
 
 from btdiag.logs.ages import BINS_PER_S, FINEST_S, Ages, bin_of
-from btdiag.logs.event import UNRELATED, Event, Parser
+from btdiag.logs.event import UNRELATED, Event, Fits, Parser
 from btdiag.logs.products.common import path_class
 from btdiag.logs.quick import Quick
 from btdiag.logs.recognition import Reader
 
-MOST_FAILURES = 200_000
+MOST_FAILURES = 40_000
 """Failing lines that are kept whole; of more, only how many there were."""
 
 _MOST_NAMES = 500  # upstreams, paths: what comes after them is counted together
@@ -38,7 +38,8 @@ class Account:
         self.last: float | None = None
         self._begin, self._end = inf, -inf
         self.failures: list[Event] = []
-        self.unkept: Counter[str] = Counter()
+        self.unkept: Counter[tuple[Fits, bool]] = Counter()
+        self.unkept_until = -inf
         self.retried: list[Event] = []
         self.retries = 0
         self.good_ages: Counter[int] = Counter()
@@ -191,7 +192,8 @@ class Account:
 
     def _failed(self, event: Event) -> None:
         if len(self.failures) >= MOST_FAILURES:
-            self.unkept[event.fits[0]] += 1
+            self.unkept[event.fits, event.sure] += 1
+            self.unkept_until = max(self.unkept_until, event.end)
             return
         event.last_good = self._last_good.get(event.upstream)
         if len(self._waiting) < _MOST_NAMES:
@@ -216,7 +218,9 @@ class Account:
         for name in ("unkept", "good_ages", "methods", "good_by_upstream", "good_by_path"):
             getattr(self, name).update(getattr(later, name))
         room = MOST_FAILURES - len(self.failures)
-        self.unkept.update(event.fits[0] for event in later.failures[room:])
+        self.unkept.update((event.fits, event.sure) for event in later.failures[room:])
+        ends = (event.end for event in later.failures[room:])
+        self.unkept_until = max(self.unkept_until, later.unkept_until, *ends)
         self.failures += later.failures[:room]
         self.retried += later.retried
         self.first = min((one for one in (self.first, later.first) if one is not None), default=None)

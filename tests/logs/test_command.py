@@ -284,3 +284,18 @@ def test_what_a_controller_writes_between_is_no_broken_line(tmp_path: Path) -> N
     klog = "I1126 08:41:40.123456       7 controller.go:190] Configuration changes detected, backend reload required\n"
     (tmp_path / "ingress.log").write_text("-" * 79 + "\n" + klog + line * 3)
     assert report(tmp_path / "ingress.log")["files"][0]["malformed"] == 0  # type: ignore[index]
+
+
+def test_more_failures_than_are_kept_are_counted_all_the_same(
+    case_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = case_folder / "s037"
+    whole = report(path)
+    monkeypatch.setattr("btdiag.logs.account.MOST_FAILURES", 5)
+    part = report(path)
+    for found in (whole, part):
+        kinds = found["kinds"]
+        assert isinstance(kinds, list)
+        assert sum(row["count"] for row in kinds if row["file"].endswith("access-rich.log")) == 33
+    assert "33 of 188 requests" in check(part, "logs.backend-takes-connections")["summary"]
+    assert check(part, "logs.backend-takes-connections")["summary"].count("08:42:13Z") == 1
