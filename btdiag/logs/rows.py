@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from btdiag.logs.event import Event, Fits
+from btdiag.logs.house import plain, redact_text
 from btdiag.logs.joining import told
 from btdiag.logs.judging import Judged
 from btdiag.logs.products.common import path_class
@@ -90,7 +91,10 @@ def _row(judged: Judged, fits: Fits, sure: bool, events: Sequence[Event], more: 
 def _tally(names: Iterable[bytes]) -> dict[str, int]:
     counts = Counter(names)
     counts.pop(b"", None)
-    return {name.decode("utf-8", "replace")[:120]: count for name, count in counts.most_common(20)}
+    shown = Counter[str]()
+    for name, count in counts.most_common(20):
+        shown[plain(redact_text(name.decode("utf-8", "replace")[:120]))] += count
+    return dict(shown)
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:

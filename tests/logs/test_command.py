@@ -139,12 +139,15 @@ def test_since_and_until(case_folder: Path) -> None:
 
 
 def test_secrets_and_query_strings_are_in_no_output(tmp_path: Path) -> None:
-    line = ('203.0.113.9 - - [26/Nov/2026:08:41:42 +0000] "POST /btql?token=sk-abcdefghijklmnop1234567890 HTTP/1.1" 502'
-            ' 157 "https://x/?sig=SECRETSIG" "a Cookie: session=COOKIEVALUE"\n')  # fmt: skip
+    line = (
+        '203.0.113.9 - - [26/Nov/2026:08:41:42 +0000] "POST /k/sk-abcdefghijklmnop1234567890?token='
+        'sk-zyxwvutsrqponmlk0987654321 HTTP/1.1" 502 157 "https://x/?sig=SECRETSIG" "a Cookie: session=COOKIEVALUE"\n'
+    )
     (tmp_path / "access.log").write_text(line)
     for name in FORMATS:
         text = run(tmp_path / "access.log", format_=name, anonymize=True)[1]
         assert "sk-abcdef" not in text
+        assert "sk-zyxw" not in text
         assert "SECRETSIG" not in text
         assert "COOKIEVALUE" not in text
         assert "203.0.113.9" not in text
