@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -31,9 +33,9 @@ ROUNDS = 7
 
 
 def seconds(command: Sequence[str]) -> float:
-    """Wall time of one process."""
+    """Wall time of one process. Its output is read: grep ends at the first match where nobody does."""
     begun = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=CLEAN)
+    subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, env=CLEAN)
     return time.perf_counter() - begun
 
 
@@ -277,6 +279,71 @@ def _used(command: Sequence[str], ca: Path) -> tuple[float, float, float]:
     return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
+LOG_LINES = 300_000  # about 100 MB, from which on the second of a process's start does not count
+
+
+def log_file(folder: Path) -> Path:
+    """An nginx log with upstream times, one line in 500 a 502."""
+    chance = random.Random(1)
+    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+    moment = 1_795_682_467.0
+    path = folder / "access.log"
+    with path.open("w") as file:
+        for number in range(LOG_LINES):
+            moment += chance.expovariate(50)
+            lost = chance.random() < 0.002
+            status, header = (502, "-") if lost else (200, "0.012")
+            stamp = datetime.fromtimestamp(moment, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+            file.write(
+                f'10.0.0.{number % 250} - - [{stamp}] "POST /btql?x={number} HTTP/1.1" {status} 314 "-" "{agent}"'
+                f" host=api.lab.example msec={moment:.3f} rt=0.012 uct=0.000 uht={header} urt=0.012"
+                f' ua="10.1.0.{number % 3}:8000" us="{status}" ubr="{0 if lost else 412}" c={number} cr=1 compl=OK\n'
+            )
+    return path
+
+
+def logs_plain() -> tuple[float, float, float]:
+    """`btdiag logs` on a log of 100 MB, against `grep -c ' 502 '`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(log_file(Path(folder)))
+        return ratio(lambda: seconds(_logs(path)), lambda: seconds(["grep", "-c", " 502 ", path]), rounds=3)
+
+
+def logs_packed() -> tuple[float, float, float]:
+    """The same packed, against `zgrep`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(log_file(Path(folder)))
+        subprocess.run(["gzip", "-1", path], check=True)
+        packed = f"{path}.gz"
+        return ratio(lambda: seconds(_logs(packed)), lambda: seconds(["zgrep", "-c", " 502 ", packed]), rounds=3)
+
+
+def logs_memory() -> tuple[float, float, float]:
+    """Peak memory on the whole log against that on its tenth, in MB (the table shows thousandths of them)."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = log_file(Path(folder))
+        tenth = path.with_name("tenth.log")
+        with path.open("rb") as whole, tenth.open("wb") as part:
+            part.write(whole.read(path.stat().st_size // 10))
+        sizes = [_peak_mb(str(one)) for one in (path, tenth)]
+    return sizes[0] / 1000, sizes[1] / 1000, sizes[0] / sizes[1]
+
+
+def _logs(path: str) -> list[str]:
+    return [sys.executable, "-m", "btdiag", "logs", path, "--format", "json"]
+
+
+def _peak_mb(path: str) -> float:
+    """Peak resident memory of one process that reads a log."""
+    code = (
+        "import resource, sys; from btdiag.logs import reading; from btdiag.logs.account import Account\n"
+        "with reading.opened(sys.argv[1]) as file: Account('x').read(reading.lines(file))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, text=True, env=CLEAN)
+    return int(done.stdout) / 1024
+
+
 def main() -> None:
     """Measure everything and print the table."""
     rows = []
@@ -288,6 +355,9 @@ def main() -> None:
         ("full run ÷ its longest wait", 1.05, full_run),
         ("lint of 1,000 files ÷ parsing them with ruamel.yaml", 2.0, lint_of_files),
         ("lint of a folder of 10,000 files ÷ walking it", 20.0, lint_of_a_folder),
+        ("logs, 100 MB ÷ grep -c ' 502 '", 14.6, logs_plain),
+        ("logs, the same as gzip ÷ zgrep -c ' 502 '", 8.0, logs_packed),
+        ("logs, peak memory of 100 MB ÷ that of 10 MB", 1.1, logs_memory),
     ):
         figures = measure()
         if figures is not None:

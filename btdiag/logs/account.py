@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from math import inf
 
-from btdiag.logs.ages import Ages, bin_of
-from btdiag.logs.event import UNRELATED, Event, Parser
+from btdiag.logs.ages import BINS_PER_S, FINEST_S, Ages, bin_of
+from btdiag.logs.event import UNRELATED, Event, Fits, Parser
 from btdiag.logs.products.common import path_class
 from btdiag.logs.quick import Quick
 from btdiag.logs.recognition import Reader
 
-MOST_FAILURES = 200_000
+MOST_FAILURES = 40_000
 """Failing lines that are kept whole; of more, only how many there were."""
 
 _MOST_NAMES = 500  # upstreams, paths: what comes after them is counted together
@@ -35,8 +36,10 @@ class Account:
         self.malformed_lines: list[int] = []
         self.first: float | None = None
         self.last: float | None = None
+        self._begin, self._end = inf, -inf
         self.failures: list[Event] = []
-        self.unkept: Counter[str] = Counter()
+        self.unkept: Counter[tuple[Fits, bool]] = Counter()
+        self.unkept_until = -inf
         self.retried: list[Event] = []
         self.retries = 0
         self.good_ages: Counter[int] = Counter()
@@ -49,9 +52,10 @@ class Account:
         self.with_origin = 0
         self.resolution_s = 1e-3
         self.product = self.format = ""
+        self.names_connections = False  # idle ages are those of the very connection, not replayed
         self.formats: dict[str, int] = {}
         self.reader = Reader(given)
-        self._ages: Ages | None = None
+        self._ages = Ages(replays=True)
         self._last_good: dict[bytes, float] = {}
         self._waiting: dict[bytes, list[Event]] = {}
 
@@ -88,19 +92,24 @@ class Account:
             self._malformed(number, groups[0])
             return
         begin, end = span
-        if self.first is None or self.last is None:
-            self.first, self.last = begin, end
-        elif end > self.last:
-            self.last = end
-        elif begin < self.first:
-            self.first = begin
+        if end > self._end:
+            self._end = end
+        if begin < self._begin:
+            self._begin = begin
         self.quick += 1
         self.methods[groups[fast.method]] += 1
-        upstream = groups[fast.upstream] if fast.upstream >= 0 else b""
+        upstream = pool = groups[fast.upstream] if fast.upstream >= 0 else b""
+        if fast.node >= 0:
+            pool = (groups[fast.node] or b"") + upstream
         connection = groups[fast.connection] if fast.connection >= 0 else b""
-        if self._ages is None:
-            self._ages = Ages(replays=True)
-        self._count_good(upstream, begin, self._ages.ride(upstream, connection, begin, end))
+        age = self._ages.ride(pool, connection, begin, end)
+        self.good += 1
+        if age is not None and upstream in self.good_by_upstream and not self._waiting:
+            self.good_by_upstream[upstream] += 1
+            self._last_good[upstream] = begin
+            self.good_ages[int(age * BINS_PER_S) if age < FINEST_S else bin_of(age)] += 1
+        else:
+            self._count_good(upstream, begin, age)
         if fast.path >= 0:
             self._count_path(groups[fast.path])
 
@@ -113,10 +122,10 @@ class Account:
 
     def _take(self, event: Event) -> None:
         end = event.end
-        if self.first is None or event.start < self.first:
-            self.first = event.start
-        if self.last is None or end > self.last:
-            self.last = end
+        if event.start < self._begin:
+            self._begin = event.start
+        if end > self._end:
+            self._end = end
         if not event.is_request:
             self.entries += 1
             if event.fits:
@@ -133,16 +142,18 @@ class Account:
     def _follow(self, event: Event) -> None:
         """The idle age of its connection, where it went to the backend at all."""
         fits = event.fits
-        if fits and (fits[0] in _NEVER_SENT or (event.made_by_backend is False and fits[0] == "rate_limited")):
+        never_sent = bool(fits) and (
+            fits[0] in _NEVER_SENT or (event.made_by_backend is False and fits[0] == "rate_limited")
+        )
+        if never_sent and "race" not in fits:
             return
         if not fits and event.made_by_backend is False:
             return
-        if self._ages is None:
-            told = self.reader.told
-            self._ages = Ages(replays=told.replays if told is not None else False)
+        told = self.reader.told
+        self._ages.replays = told is not None and told.replays
         keeps = not fits or fits[0] in _KEEPS_AFTER
         event.age = self._ages.ride(
-            event.upstream, event.connection, event.start, event.end, keeps, event.fresh is True
+            event.node + event.upstream, event.connection, event.start, event.end, keeps, event.fresh is True
         )
 
     def _succeeded(self, event: Event) -> None:
@@ -150,6 +161,7 @@ class Account:
             self.without_origin.append(event)
         elif event.status < 400:
             self.with_origin += 1
+        self.good += 1
         self._count_path(path_class(event.path))
         if event.retried:
             self.retries += 1
@@ -162,7 +174,6 @@ class Account:
             self.good_by_path[name] += 1
 
     def _count_good(self, upstream: bytes, begin: float, age: float | None, *, counts_age: bool = True) -> None:
-        self.good += 1
         if upstream in self.good_by_upstream:
             self.good_by_upstream[upstream] += 1
             self._last_good[upstream] = begin
@@ -181,20 +192,55 @@ class Account:
 
     def _failed(self, event: Event) -> None:
         if len(self.failures) >= MOST_FAILURES:
-            self.unkept[event.fits[0]] += 1
+            self.unkept[event.fits, event.sure] += 1
+            self.unkept_until = max(self.unkept_until, event.end)
             return
         event.last_good = self._last_good.get(event.upstream)
         if len(self._waiting) < _MOST_NAMES:
             self._waiting.setdefault(event.upstream, []).append(event)
         self.failures.append(event)
 
-    @property
-    def names_connections(self) -> bool:
-        """Whether idle ages are those of the very connection, not replayed."""
-        return self._ages is not None and self._ages.exact
+    def prime(self, lines: Iterable[bytes]) -> None:
+        """Let the reader know the formats from a file's first lines, which are counted elsewhere."""
+        for line in lines:
+            self.reader.parse(line)
+        self.reader.counts.clear()
+
+    def absorb(self, later: Account) -> None:
+        """Take in what came after it in the same file, and was read by itself."""
+        for event in (*later.failures, *later.retried):
+            event.line += self.lines
+        self.malformed_lines = [*self.malformed_lines, *(line + self.lines for line in later.malformed_lines)][
+            :_EXAMPLES
+        ]
+        for name in ("lines", "requests", "malformed", "entries", "retries", "good", "quick", "fresh", "with_origin"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        for name in ("unkept", "good_ages", "methods", "good_by_upstream", "good_by_path"):
+            getattr(self, name).update(getattr(later, name))
+        room = MOST_FAILURES - len(self.failures)
+        self.unkept.update((event.fits, event.sure) for event in later.failures[room:])
+        ends = (event.end for event in later.failures[room:])
+        self.unkept_until = max(self.unkept_until, later.unkept_until, *ends)
+        self.failures += later.failures[:room]
+        self.retried += later.retried
+        self.first = min((one for one in (self.first, later.first) if one is not None), default=None)
+        self.last = max((one for one in (self.last, later.last) if one is not None), default=None)
+        formats = Counter(self.formats)
+        formats.update(later.formats)
+        self.formats = dict(formats.most_common())
+        if not self.product:
+            self.product, self.format, self.resolution_s = later.product, later.format, later.resolution_s
+        self.names_connections = self.names_connections or later.names_connections
+
+    def __getstate__(self) -> dict[str, object]:
+        """What another process may have: all but the readers."""
+        left: dict[str, object] = {"reader": None, "_waiting": {}, "_last_good": {}}
+        return {**self.__dict__, **left}
 
     def _close(self) -> None:
         self.requests += self.quick
+        if self._end >= self._begin:
+            self.first, self.last = self._begin, self._end
         used = self.reader.counts
         if self.quick and self.reader.told is not None:
             used[self.reader.told.format] = used.get(self.reader.told.format, 0) + self.quick
@@ -203,6 +249,7 @@ class Account:
         if name:
             parser = self.reader.used[name]
             self.product, self.format, self.resolution_s = parser.product, parser.format, parser.resolution_s
+        self.names_connections = self._ages.exact
         self._unserved()
 
     def _unserved(self) -> None:

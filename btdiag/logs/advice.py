@@ -49,7 +49,6 @@ SETTLES: Mapping[str, Snippet] = {
         code='varnishncsa -b -F \'%h %t "%r" %s %b %D ttfb=%{Varnish:time_firstbyte}x vxid=%{VSL:Begin[2]}x'
         ' err="%{VSL:FetchError}x" open="%{VSL:BackendOpen}x"\'\n# or: varnishlog -g request',
     ),
-    "aws-alb": Snippet(product="AWS ALB", code="# the API's own log at these moments, and its restarts"),
 }
 
 
@@ -109,11 +108,25 @@ def _balancers(closes: float | None, product: str) -> tuple[Snippet, ...]:
     return tuple(sorted(balancer_snippets(_below(closes)), key=lambda one: one.product != first))
 
 
-def settling(product: str) -> Remedy:
-    """The one change to the log that would settle what it leaves open."""
+_TELLING = frozenset(
+    {
+        "nginx-upstream", "nginx-json", "apache-rich", "istio-default", "envoy-json", "varnish-ncsa-backend",
+        "varnishlog", "aws-alb", "gcp-https-lb-json", "azure-front-door-json", "azure-app-gateway-json",
+        "cloudflare-logpush-json",
+    }
+)  # fmt: skip
+"""Formats that hold all that their product can log of it."""
+
+
+def settling(product: str, shown: frozenset[str]) -> Remedy:
+    """What would settle what the given formats leave open: the one change to the log, or what stands elsewhere."""
     snippet = SETTLES.get(product)
-    if snippet is None:
-        return Remedy(text="Compare with the API's own log and its restarts at these moments.")
+    if snippet is None or shown & _TELLING:
+        return Remedy(
+            text="Compare with the API's own log and its restarts at these moments; a longer log shows whether the idle"
+            " ages of such requests gather at one value.",
+            action="Compare with the API's own log and its restarts at these moments",
+        )
     return Remedy(
         text="Log what tells the causes apart, and give the error log together with the access log.",
         snippets=(snippet,),

@@ -201,6 +201,9 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 """What a format cannot show: such a request looks healthy in it."""
 
+SAMPLED = frozenset({"cloudfront-realtime", "gcp-https-lb-json"})
+"""Formats whose logging has a sampling rate of its own, which the lines do not hold."""
+
 SHOWN_BY: Mapping[str, str] = {
     "nginx": "the error log",
     "apache": "the error log (cut answers); Apache marks clients that left nowhere",

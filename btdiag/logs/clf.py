@@ -18,7 +18,8 @@ from btdiag.logs.products import apache, envoy, nginx
 Make = Callable[[Mapping[str, bytes]], Event | None]
 
 NGINX_ROLES: Mapping[str, str] = {
-    "remote_addr": "client", "time_local": "time_local", "time_iso8601": "time_iso", "msec": "msec",
+    "remote_addr": "client", "time_local": "time_local", "time_iso8601": "time_iso", "msec": "msec", "pid": "pid",
+    "hostname": "pid",
     "request": "request", "request_method": "method", "request_uri": "uri", "uri": "uri", "status": "status",
     "body_bytes_sent": "bytes", "bytes_sent": "sent", "http_user_agent": "agent", "request_time": "request_time",
     "upstream_addr": "upstream_addr", "upstream_status": "upstream_status", "upstream_connect_time": "uct",
@@ -115,11 +116,12 @@ def with_pairs(line: bytes) -> Pattern | None:
     keys = tuple(name or other for name, other in _KEY.findall(line[head.end() :][:4000]))
     if not keys or len(keys) > _MOST_KEYS or len(set(keys)) != len(keys):
         return None
-    return _paired(keys)
+    quoted = tuple(b" " + key + b'="' in line for key in keys)
+    return _paired(keys, quoted)
 
 
 @lru_cache(64)
-def _paired(keys: tuple[bytes, ...]) -> Pattern | None:
+def _paired(keys: tuple[bytes, ...], quoted: tuple[bool, ...]) -> Pattern | None:
     names = [key.decode() for key in keys]
     short = APACHE_SHORT if {"D", "note"} & set(names) else {**NGINX_ROLES, **NGINX_SHORT}
     roles = [short.get(name, "") for name in names]
@@ -127,7 +129,7 @@ def _paired(keys: tuple[bytes, ...]) -> Pattern | None:
         return None
     tail = b"".join(rb" " + re.escape(key) + rb"=" + _VALUE for key in keys[:-1])
     tail += rb" " + re.escape(keys[-1]) + rb"=" + _LAST_VALUE + rb"\s*$"
-    fast = quick.paired(keys, roles)
+    fast = quick.paired(keys, roles, quoted)
     roles = [role for role in roles for _ in range(2)]  # a value with and without quotes
     regex = re.compile(rb"^" + _HEAD + _AGENT + tail, re.DOTALL)
     if short is APACHE_SHORT:

@@ -14,6 +14,10 @@ TOLERANCE_S = 0.030  # ages of races lay -27 to +30 ms around K (measured by rep
 RELATIVE = 0.02
 MOST_P = 0.001
 FEWEST = 3
+MOST_P_COARSE = 1e-5
+FEWEST_COARSE = 5
+"""Where time stamps are coarser than 2 % of K: a proof takes more."""
+
 KNOWN_S: Mapping[float, str] = {
     2.0: "gunicorn",
     5.0: "uvicorn or Apache httpd",
@@ -43,6 +47,11 @@ class Cluster:
     def proves(self) -> bool:
         """Enough of them, not by chance, and at least half of all candidates."""
         return self.hits >= FEWEST and self.p < MOST_P and self.hits * 2 >= self.candidates
+
+    @property
+    def strongly(self) -> bool:
+        """So many, and so unlikely by chance, that time stamps in whole seconds do not matter."""
+        return self.hits >= FEWEST_COARSE and self.p < MOST_P_COARSE and self.hits * 5 >= self.candidates * 4
 
     @property
     def known(self) -> str:
@@ -75,7 +84,7 @@ def _width(age: float, resolution_s: float) -> float:
 def _tested(inside: Sequence[float], candidates: int, good: Mapping[int, int], others: int,
             resolution_s: float) -> Cluster:  # fmt: skip
     k = inside[len(inside) // 2]
-    margin = max(resolution_s, 0.002)
+    margin = 0.002 if resolution_s < 0.1 else 0.0  # whole seconds: all ages are as coarse
     low, high = inside[0] - margin, inside[-1] + margin
     near = sum(count for bin_, count in good.items() if low <= bin_ / BINS_PER_S <= high)
     elsewhere = sum(good.values()) - near + others

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from btdiag.logs import clf, formats, joining, judging, reading, times
+from btdiag.logs import clf, formats, joining, judging, parallel, reading, times
 from btdiag.logs.account import Account
 from btdiag.logs.claims import Told
 from btdiag.logs.house import UsageError, duration, plain
@@ -75,7 +75,11 @@ def judged(accounts: Sequence[Account], told: Told, quoter: Quoter, *, fail_on: 
 
 def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None) -> Account:
     node = _NODE.search(path)
-    account = Account(path, node[1] if node else "", given)
+    name = node[1] if node else ""
+    count = parallel.parts(path) if given is None and since is None and until is None else 1
+    if count > 1:
+        return parallel.read(path, name, count)
+    account = Account(path, name, given)
     with reading.opened(path) as file:
         account.read(reading.lines(file), since, until)
     return account

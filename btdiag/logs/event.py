@@ -51,12 +51,13 @@ class Event:
     """One line, or one record of several lines. One is made for each line of a log, so it is a plain class whose
     defaults cost nothing; what a parser does not know stays as it is here.
 
-    Times are seconds since 1970. `upstream` names the pool, `connection` the very connection to the backend, `fresh`
-    whether it was new. `took` is how long the first attempt lasted. `fits` is empty for a good request; `sure` says
-    that the line alone settles the first of them; `joined` is what is left of `fits` by other files. `retried` marks
-    one that succeeded after a lost attempt, `same_address` that both went to one address. `number` is an nginx
-    connection number; `ident` a request id. A line of an error log has `is_request` False. `last_good` and
-    `next_good` are when good requests of its upstream began, `raw` the beginning of the line.
+    Times are seconds since 1970. `upstream` names the pool, `node` the load balancer's instance where the line names
+    one, `connection` the very connection to the backend, `fresh` whether it was new. `took` is how long the first
+    attempt lasted. `fits` is empty for a good request; `sure` says that the line alone settles the first of them;
+    `joined` is what is left of `fits` by other files. `retried` marks one that succeeded after a lost attempt,
+    `same_address` that both went to one address. `number` is an nginx connection number; `ident` a request id. A line
+    of an error log has `is_request` False. `last_good` and `next_good` are when good requests of its upstream began,
+    `raw` the beginning of the line.
     """
 
     line = 0
@@ -67,6 +68,7 @@ class Event:
     status = 0
     upstream = b""
     connection = b""
+    node = b""
     fresh: bool | None = None
     took: float | None = None
     fits: Fits = ()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.logs import advice, times
-from btdiag.logs.claims import CLAIMS, HIDDEN, RACE, READ, SHOWN_BY, Claim, Told
+from btdiag.logs.claims import CLAIMS, HIDDEN, RACE, READ, SAMPLED, SHOWN_BY, Claim, Told
 from btdiag.logs.event import KINDS
 from btdiag.logs.groups import Group, fits_within, words
 from btdiag.logs.house import CheckResult, Remedy, Verdict
@@ -16,6 +16,8 @@ from btdiag.logs.quoting import Quoter
 from btdiag.logs.race import race_result
 from btdiag.logs.results import added, proofs, result, totals
 from btdiag.logs.rows import Row
+
+_MANY = 1_000  # requests from which on a share says more than two numbers
 
 
 def checks(groups: Sequence[Group], files: Sequence[Judged], told: Told, quoter: Quoter) -> tuple[CheckResult, ...]:
@@ -51,6 +53,7 @@ def _broken(
     said = f"{entries} {_was(lost)} {KINDS[main]}{_moments([row for _, row in sure])}{_whom([row for _, row in sure])}"
     if len(kinds) > 1:
         said += "; " + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds.most_common())
+    said += _sampled([group for group, _ in sure])
     if unsure:
         said += f"; {sum(row.count for _, row in unsure):,} more fit as well"
     return result(
@@ -66,11 +69,11 @@ def _undecided(claim: Claim, unsure: list[tuple[Group, Row]], quoter: Quoter) ->
     group = next(group for group, row in unsure if row is widest)
     said = (
         f"{_entries(lost, total)} failed{_moments([row for _, row in unsure])}, and the log leaves open whether each"
-        f" was {words(widest.fits)}; to find out, log more (see below) or give the error log with the access log"
+        f" was {words(widest.fits)}"
     )
     return result(
         claim, Verdict.INCONCLUSIVE, said, evidence=proofs([row for _, row in unsure], quoter),
-        remedy=advice.settling(group.product),
+        remedy=advice.settling(group.product, group.shown),
     )  # fmt: skip
 
 
@@ -122,7 +125,16 @@ def _lines(files: Sequence[Judged]) -> CheckResult:
 def _entries(lost: int, total: int | None) -> str:
     if total is None or lost > total:
         return f"{lost:,} line{'s' * (lost != 1)} of the error log tell of requests that"
-    return f"{lost:,} of {total:,} requests"
+    return (
+        f"{lost:,} of {total:,} requests ({lost / total:.2%})" if total >= _MANY else f"{lost:,} of {total:,} requests"
+    )
+
+
+def _sampled(groups: Sequence[Group]) -> str:
+    """For logs that may hold a part of the requests only: the share is what counts."""
+    if not any(group.shown & SAMPLED for group in groups):
+        return ""
+    return "; these logs may be a sample, so that the share counts and not the number"
 
 
 def _was(count: int) -> str:

@@ -43,6 +43,7 @@ def judge(account: Account) -> Judged:
     """Narrow every failing line of a file, and look for the race."""
     judged = Judged(account=account)
     failures = account.failures
+    _several_refused(failures)
     _whole_upstreams(account, failures)
     _timeouts(judged, failures)
     down = _down_moments(failures)
@@ -73,6 +74,17 @@ def without(event: Event, *kinds: str) -> None:
 def _pool(event: Event) -> bytes:
     """Upstream, or where the log does not name it, the first words of the path: routes lead to pools."""
     return event.upstream or b"path " + path_class(event.path)
+
+
+def _several_refused(failures: Sequence[Event]) -> None:
+    """An error log has a line for each backend that refused one request: where several did, none may be there."""
+    tried: dict[tuple[int, bytes], set[bytes]] = defaultdict(set)
+    refused = [event for event in failures if not event.is_request and event.fits == ("refused",) and event.number]
+    for event in refused:
+        tried[event.number, event.path].add(event.upstream)
+    for event in refused:
+        if len(tried[event.number, event.path]) > 1:
+            event.fits, event.sure = _UNREACHABLE, False
 
 
 def _whole_upstreams(account: Account, failures: Sequence[Event]) -> None:
@@ -163,10 +175,18 @@ def _race(judged: Judged, down: dict[bytes, list[float]]) -> None:
         return
     judged.cluster = cluster
     fine = account.resolution_s <= clusters.RELATIVE * cluster.k_s
-    judged.proved = cluster.proves and fine and after_refusals * 2 < len(judged.candidates)
+    coarse = cluster.strongly and account.resolution_s * 2 <= cluster.k_s and _varied(judged.candidates)
+    alone = after_refusals * 2 < len(judged.candidates)
+    judged.proved = cluster.proves and alone and (fine or coarse)
     gathers = bool(cluster.known) or (cluster.proves and cluster.hits > clusters.FEWEST)
-    judged.likely = not judged.proved and gathers and after_refusals * 2 < len(judged.candidates)
+    judged.likely = not judged.proved and gathers and alone
     settle_races(judged, sure=True)
+
+
+def _varied(candidates: Sequence[Event]) -> bool:
+    """At different moments and on different routes: not one route that hangs up, nor one moment at which all ended."""
+    moments = {int(event.end) for event in candidates}
+    return len(moments) >= clusters.FEWEST_COARSE and len({path_class(event.path) for event in candidates}) >= 2
 
 
 def again(judged: Judged) -> None:

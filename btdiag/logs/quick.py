@@ -18,7 +18,7 @@ Span = Callable[[Sequence[bytes]], tuple[float, float] | None]
 @dataclass(frozen=True, slots=True)
 class Quick:
     """`match` reads a good line; `span` makes begin and end of its groups; the other numbers say which group holds
-    method, upstream, connection and path, -1 for none."""
+    method, upstream, connection, path and the load balancer's node, -1 for none."""
 
     match: Callable[[bytes], re.Match[bytes] | None]
     span: Span
@@ -26,11 +26,13 @@ class Quick:
     upstream: int = -1
     connection: int = -1
     path: int = -1
+    node: int = -1
 
 
 _HEAD = rb'^\S+ \S+ \S+ \[([^\]]{20,40})\] "([A-Z]{3,7}) (/[^/? "\\]*(?:/[^/? "\\]*)?)[^"\\]*" [23]\d\d (?:\d+|-)'
 _AGENT = rb' "[^"\\]*" "[^"\\]*"'
-_VALUE = rb'(?:"[^"\\]*"|[^\s",]*)'
+_PLAIN_HEAD = rb'^[^ ]+ [^ ]+ [^ ]+ \[[^\]]+\] "([A-Z]{3,7}) [^"]*" [23]\d\d [^ ]+ "[^"]*" "[^"]*"'
+"""nginx writes a quote within a value as \\x22; classes of one character are the fast ones."""
 
 
 def _local_end(groups: Sequence[bytes]) -> tuple[float, float] | None:
@@ -55,29 +57,35 @@ def ingress() -> Quick:
     return Quick(regex.match, span, method=1, upstream=4)
 
 
-def paired(keys: Sequence[bytes], roles: Sequence[str]) -> Quick | None:
-    """nginx with name=value pairs, among them $msec, $request_time and $upstream_addr; None without them."""
-    if not {"msec", "request_time", "upstream_addr"} <= set(roles):
+def paired(keys: Sequence[bytes], roles: Sequence[str], quoted: Sequence[bool]) -> Quick | None:
+    """nginx with name=value pairs, among them $msec, $request_time and $upstream_addr; None without them. `quoted`
+    says which values stand in quotes."""
+    if not {"msec", "request_time", "upstream_addr"} <= set(roles) or "pid" in roles:
         return None
-    special = {
-        "msec": rb"(\d{10}\.\d{3})",
-        "request_time": rb"(\d+\.\d{3})",
-        "upstream_addr": rb'"?([^\s",\-][^\s",]*)"?',
-        "completion": rb"OK",
-    }
     tail = b"".join(
-        rb" " + re.escape(key) + rb"=" + special.get(role, _VALUE) for key, role in zip(keys, roles, strict=True)
+        rb" " + re.escape(key) + rb"=" + (rb'"%s"' if in_quotes else rb"%s") % _value(role, in_quotes)
+        for key, role, in_quotes in zip(keys, roles, quoted, strict=True)
     )
-    regex = re.compile(_HEAD + _AGENT + tail + rb"$")
+    regex = re.compile(_PLAIN_HEAD + tail + rb"$")
     order = [role for role in roles if role in ("msec", "request_time", "upstream_addr")]
-    at = {role: 3 + order.index(role) for role in order}
-    end_at, took_at = at["msec"], at["request_time"]
+    end_at, took_at = 1 + order.index("msec"), 1 + order.index("request_time")
 
     def span(groups: Sequence[bytes]) -> tuple[float, float]:
         end = float(groups[end_at])
         return end - float(groups[took_at]), end
 
-    return Quick(regex.match, span, method=1, upstream=at["upstream_addr"])
+    return Quick(regex.match, span, method=0, upstream=1 + order.index("upstream_addr"))
+
+
+def _value(role: str, in_quotes: bool) -> bytes:
+    """What a value of a good line holds."""
+    special = {
+        "msec": rb"(\d{10}\.\d{3})",
+        "request_time": rb"(\d+\.\d{3})",
+        "upstream_addr": rb'([^ ",\-][^ ",]*)',
+        "completion": rb"OK",
+    }
+    return special.get(role, rb'[^"]*' if in_quotes else rb"[^ ]*")
 
 
 _TARGET = rb"(\d+\.\d+\.\d+\.\d+:\d+|\[[0-9a-f:]+\]:\d+)"
@@ -100,16 +108,16 @@ def alb() -> Quick:
 def haproxy() -> Quick:
     """`option httplog` with nothing to tell: state `----`."""
     regex = re.compile(
-        rb"^(?:[^\[]{0,80}haproxy\[\d+\]: )?\S+:\d+ \[([^\]]{20,40})\] \S+ ([^\s/]+/[^\s<]+) "
+        rb"^(?:[^\[]{0,80}?(\S+) haproxy\[\d+\]: )?\S+:\d+ \[([^\]]{20,40})\] \S+ ([^\s/]+/[^\s<]+) "
         rb"(\d+)/\d+/\d+/\d+/\+?(\d+) [23]\d\d \+?\d+ \S+ \S+ ---- \d+/\d+/\d+/\d+/\+?\d+ \d+/\d+ "
-        rb'(?:\{[^}]*\} )*"([A-Z]{3,7}) '
+        rb'(?:\{[^}]*\} )*"([A-Z]{3,7}) [^"]*"$'
     )
 
     def span(groups: Sequence[bytes]) -> tuple[float, float] | None:
-        moment = times.common(groups[0])
-        return None if moment is None else (moment + int(groups[2]) / 1000, moment + int(groups[3]) / 1000)
+        moment = times.common(groups[1])
+        return None if moment is None else (moment + int(groups[3]) / 1000, moment + int(groups[4]) / 1000)
 
-    return Quick(regex.match, span, method=4, upstream=1)
+    return Quick(regex.match, span, method=5, upstream=2, node=0)
 
 
 _ENVOY = rb'^\[(\d{4}-\d\d-\d\dT[^\]]{8,30})\] "([A-Z]{3,7}) [^"\\]*" [23]\d\d - '

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btdiag.logs import advice, results
 from btdiag.logs.ages import BINS_PER_S
 from btdiag.logs.claims import Claim, Told
-from btdiag.logs.clusters import Cluster
+from btdiag.logs.clusters import RELATIVE, Cluster
 from btdiag.logs.groups import Group, words
 from btdiag.logs.house import CheckResult, Evidence, Verdict, evidence
 from btdiag.logs.judging import Judged
@@ -27,9 +27,10 @@ _PRODUCTS = {
 
 def race_result(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter) -> CheckResult:
     """The result, from the strongest evidence down."""
-    proved = [(group, cluster) for group in groups if (cluster := _proof(group)) is not None]
+    proved = [(group, judged) for group in groups if (judged := _proof(group)) is not None]
     if proved:
-        return _proved(groups, claim, told, quoter, *_strongest(proved))
+        group, judged = max(proved, key=lambda pair: _cluster(pair[1]).hits)
+        return _proved(groups, claim, told, quoter, group, judged)
     rows = [row for group in groups for row in group.rows if row.fits[0] in claim.kinds]
     masked = [row for row in rows if row.fits == ("race_retried",)]
     rows = [row for row in rows if row not in masked]
@@ -40,42 +41,51 @@ def race_result(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quote
     return _sound(groups, claim, told)
 
 
-def _proof(group: Group) -> Cluster | None:
-    files = [one for one in group.files if one.proved and one.cluster is not None]
-    return max((one.cluster for one in files if one.cluster), key=lambda cluster: cluster.hits, default=None)
+def _proof(group: Group) -> Judged | None:
+    """The file with the finest time stamps that proves it, of these the one with the most hits."""
+    files = [one for one in group.files if one.proved]
+    return max(files, key=lambda one: (-one.account.resolution_s, _cluster(one).hits), default=None)
 
 
-def _strongest(proved: Sequence[tuple[Group, Cluster]]) -> tuple[Group, Cluster]:
-    return max(proved, key=lambda pair: pair[1].hits)
+def _cluster(judged: Judged) -> Cluster:
+    assert judged.cluster is not None
+    return judged.cluster
+
+
+def _seconds(judged: Judged) -> str:
+    """The idle age at which the backend closes, as exact as the time stamps are."""
+    k = _cluster(judged).k_s
+    return f"{k:.4g} s" if judged.account.resolution_s <= RELATIVE * k else f"about {round(k)} s"
 
 
 def _proved(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter, group: Group,
-            cluster: Cluster) -> CheckResult:  # fmt: skip
+            judged: Judged) -> CheckResult:  # fmt: skip
     rows = [row for one in groups for row in one.rows if row.kind in claim.kinds and len(row.fits) == 1]
     lost = sum(row.count for row in rows if row.kind == "race")
     retried = sum(row.count for row in rows if row.kind == "race_retried")
     who = _PRODUCTS.get(group.product, "the load balancer")
     total = results.totals(groups)
+    cluster, closes = _cluster(judged), _seconds(judged)
     kept_s = advice.kept_for(told, group.product)
     keeps = f"; {who} keeps them for {kept_s:g} s" if kept_s is not None else ""
     what = _lost(lost, rows, groups) if lost else f"{retried:,} of {total or 0:,} requests"
     did = f"were {'lost' if lost else 'retried'}" if lost + retried != 1 else f"was {'lost' if lost else 'retried'}"
     summary = (
-        f"{what}{_since(rows)} {did} when the backend closed a connection that had been idle for {cluster.k_s:.4g} s"
-        f"{keeps}; {cluster.hits:,} of {cluster.candidates:,} lost requests rode connections idle for"
+        f"{what}{_since(rows)} {did} when the backend closed a connection that had been idle for {closes}"
+        f"{keeps}; {cluster.hits:,} of {cluster.candidates:,} closed before an answer rode connections idle for"
         f" {cluster.low_s:.4g} to {cluster.high_s:.4g} s, and {cluster.good:,} of"
         f" {cluster.good + cluster.good_elsewhere:,} good ones did (p = {cluster.p:.1e})"
     )
     if lost and retried:
         summary += f"; {retried:,} more were retried and answered"
     answer = (
-        f"{lost:,} requests were lost on connections that the backend closed after {cluster.k_s:.4g} s idle"
+        f"{lost:,} requests were lost on connections that the backend closed after {closes} idle"
         if lost
-        else f"The backend closes kept connections after {cluster.k_s:.4g} s idle; retries hide it"
+        else f"The backend closes kept connections after {closes} idle; retries hide it"
     )
     remedy = advice.order(cluster.k_s, told, group.product)
     return results.result(
-        claim, Verdict.FAIL, summary, answer=answer, remedy=remedy, seen=f"closes after {cluster.k_s:.4g} s idle",
+        claim, Verdict.FAIL, summary, answer=answer, remedy=remedy, seen=f"closes after {closes} idle",
         expected="the backend keeps idle connections longer than the load balancer does",
         evidence=[_ages(rows), *results.proofs(rows, quoter)],
     )  # fmt: skip
@@ -122,14 +132,14 @@ def _open(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
             answer=f"Requests are likely lost when the backend closes connections idle for {cluster.k_s:.3g} s",
             remedy=advice.order(cluster.k_s if cluster.known else None, told, groups[0].product),
         )  # fmt: skip
-    product = next(group.product for group in groups if any(row in group.rows for row in rows))
+    group = next(group for group in groups if any(row in group.rows for row in rows))
     summary = (
-        f"{lost:,}{of} requests were closed before an answer, and the log leaves open whether each was"
-        f" {words(widest.fits)}; to find out, log more (see below) or give the error log with the access log"
+        f"{lost:,}{of} requests {'was' if lost == 1 else 'were'} closed before an answer, and the log leaves open"
+        f" whether each was {words(widest.fits)}"
     )
     return results.result(
         claim, Verdict.INCONCLUSIVE, summary, evidence=results.proofs(rows, quoter),
-        remedy=advice.settling(product),
+        remedy=advice.settling(group.product, group.shown),
     )  # fmt: skip
 
 

@@ -15,12 +15,16 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+from btdiag.logs import arrays
 from btdiag.logs.house import UsageError, plain
 from btdiag.logs.recognition import LONGEST
 
-_BLOCK = 1 << 20
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+BLOCK = 1 << 20
 MAX_FILES = 5_000
 _MAX_DEPTH = 12
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -89,12 +93,12 @@ def opened(path: str) -> Iterator[BinaryIO]:
             os.set_blocking(descriptor, True)
     except (OSError, ValueError) as error:
         raise UsageError(f"{plain(path)}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
-    with os.fdopen(descriptor, "rb", buffering=_BLOCK) as file:
+    with os.fdopen(descriptor, "rb", buffering=BLOCK) as file:
         yield _unpacked(file)
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:
-    file = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw), _BLOCK)
+    file = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw), BLOCK)
     magic = file.peek(4)[:4]
     if magic.startswith(_GZIP):
         return cast(BinaryIO, gzip.GzipFile(fileobj=file))
@@ -109,6 +113,45 @@ def _zstd(file: BinaryIO) -> BinaryIO:
     return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)
 
 
+def is_packed(path: str) -> bool:
+    """Whether a file is gzip or zstd by its first bytes."""
+    with open(path, "rb") as file:
+        magic = file.read(4)
+    return magic.startswith(_GZIP) or magic == _ZSTD
+
+
+class Part(io.RawIOBase):
+    """The bytes of a plain file between two places, as a file of its own."""
+
+    def __init__(self, file: BinaryIO, begin: int, end: int) -> None:
+        file.seek(begin)
+        self._file, self._left = file, end - begin
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """As a file does: 0 at its end."""
+        room = memoryview(buffer)
+        data = self._file.read(min(len(room), self._left))
+        self._left -= len(data)
+        room[: len(data)] = data
+        return len(data)
+
+
+def edges(path: str, count: int) -> list[int]:
+    """Where a file is to be cut into so many parts: always after the end of a line."""
+    size = os.stat(path).st_size
+    found = [0]
+    with open(path, "rb") as file:
+        for part in range(1, count):
+            file.seek(size * part // count)
+            while (line := file.readline(LONGEST)) and not line.endswith(b"\n"):
+                pass
+            found.append(max(file.tell(), found[-1]))
+    return [*found, size]
+
+
 BROKEN = (OSError, EOFError, zlib.error)
 """What a cut or damaged packed file raises while it is read; what came before it counts."""
 
@@ -116,6 +159,10 @@ BROKEN = (OSError, EOFError, zlib.error)
 def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """(line number, line without its end), a line longer than LONGEST cut; varnishlog's groups as one record each,
     under the number of their first line. Ends quietly where a packed file is damaged."""
+    head = file.peek(256)[:256] if isinstance(file, io.BufferedReader | gzip.GzipFile) else b""
+    if arrays.begins(head):
+        yield from arrays.records(file)
+        return
     number = 0
     record: list[bytes] = []
     begun = 0
@@ -150,7 +197,7 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
     read = getattr(file, "read1", file.read)
     while True:
         try:
-            block = read(_BLOCK)
+            block = read(BLOCK)
         except BROKEN:
             break
         except Exception as error:

@@ -22,12 +22,16 @@ _DEEPEST = 3  # wrappers around a line: a container's, a syslog's
 _PREFIX = 400  # bytes in which a wrapper ends
 _TRIES = 5_000  # lines that no known parser reads, before the search for others ends
 _WRAPPED = re.compile(
-    rb"^(?:\[pod/\S+\] )?(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )(?:stdout|stderr) [FP] |^\[pod/\S+\] "
-    rb"|^[\w.-]{1,80} {1,20}\| "
+    rb"^(?P<node>\[pod/\S+\] )?\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] "
+    rb"|^(?P<pod>\[pod/\S+\]) |^(?P<service>[\w.-]{1,80}) {1,20}\| "
 )
 _SYSLOG = re.compile(
-    rb"^(?:<\d{1,3}>)?(?:1 )?(?:\w{3} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ [\w./-]+(?:\[\d+\])?: "
+    rb"^(?:<\d{1,3}>)?(?:1 )?(?:\w{3} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) (?P<node>\S+) [\w./-]+(?:\[\d+\])?: "
 )
+"""What container runtimes and syslog put before a line; instances named there have pools of their own."""
+
+_NOISE = re.compile(rb"^[IWEF]\d{4} [\d:.]{8,15} +\d+ \S+\.go:\d+\]|^-{20,}$")
+"""What controllers write between the lines of the load balancer that they run (klog, banners)."""
 
 
 class Records(Protocol):
@@ -81,6 +85,13 @@ def _records() -> list[Records]:
     ]  # fmt: skip
 
 
+def _at(prefix: re.Match[bytes], found: Event | None) -> Event | None:
+    """The event, with the instance that its wrapper names."""
+    if found is not None and found is not UNRELATED and not found.node:
+        found.node = next((name for name in prefix.groups() if name), b"")
+    return found
+
+
 class Reader:
     """Turns lines into events, and remembers which formats it met. One a file: some parsers carry state."""
 
@@ -105,7 +116,7 @@ class Reader:
         if self._prefix is not None and depth == 0:
             prefix = self._prefix.match(line[:_PREFIX])
             if prefix is not None:
-                return self.parse(line[prefix.end() :], depth + 1)
+                return _at(prefix, self.parse(line[prefix.end() :], depth + 1))
         for index, parser in enumerate(self._texts):
             found = parser.parse(line)
             if found is not None:
@@ -146,6 +157,8 @@ class Reader:
 
     def _new(self, line: bytes, depth: int) -> Event | None:
         """A parser for a line that none has read so far, in the order from the most particular to the most general."""
+        if _NOISE.match(line):
+            return UNRELATED
         if self._tries > _TRIES:
             return None
         self._tries += 1
@@ -155,7 +168,7 @@ class Reader:
                 found = self.parse(line[prefix.end() :], depth + 1)
                 if found is not None and self._prefix is None and depth == 0:
                     self._prefix = pattern
-                return found
+                return _at(prefix, found)
         if self._given:
             return None
         for parser in self._candidates(line):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from btdiag.logs.event import Event, Fits
+from btdiag.logs.house import plain, redact_text
 from btdiag.logs.joining import told
 from btdiag.logs.judging import Judged
 from btdiag.logs.products.common import path_class
@@ -26,6 +28,7 @@ class Row:
     of: int | None
     file: str
     events: tuple[Event, ...]
+    ended: float = -inf
     k_s: float | None = None
     upstreams: Mapping[str, int] = field(default_factory=dict)
     methods: Mapping[str, int] = field(default_factory=dict)
@@ -39,7 +42,7 @@ class Row:
     @property
     def until(self) -> float:
         """When the last of them ended."""
-        return max(event.end for event in self.events)
+        return max(self.ended, max(event.end for event in self.events))
 
     @property
     def ages(self) -> list[float]:
@@ -52,18 +55,29 @@ def rows_of(judged: Judged) -> list[Row]:
     groups: dict[tuple[Fits, bool], list[Event]] = {}
     for event in judged.account.failures:
         groups.setdefault((told(event), event.sure), []).append(event)
-    rows = [_row(judged, fits, sure, events) for (fits, sure), events in groups.items()]
+    more = _more(judged, groups)
+    rows = [_row(judged, fits, sure, events, more.get((fits, sure), 0)) for (fits, sure), events in groups.items()]
     return sorted(rows, key=lambda row: (-row.count, row.kind))
 
 
-def _row(judged: Judged, fits: Fits, sure: bool, events: Sequence[Event]) -> Row:
+def _more(judged: Judged, groups: Mapping[tuple[Fits, bool], Sequence[Event]]) -> dict[tuple[Fits, bool], int]:
+    """The lines that were too many to be kept, counted where most of their like went."""
+    found = Counter[tuple[Fits, bool]]()
+    for (fits, sure), count in judged.account.unkept.items():
+        homes = [key for key in groups if set(key[0]) <= set(fits)] or list(groups)
+        found[max(homes, key=lambda key: (key == (fits, sure), len(groups[key])))] += count
+    return dict(found)
+
+
+def _row(judged: Judged, fits: Fits, sure: bool, events: Sequence[Event], more: int) -> Row:
     account = judged.account
     proved = judged.proved and judged.cluster is not None and fits[0] in ("race", "race_retried")
     return Row(
         kind=fits[0],
         fits=fits,
         sure=sure,
-        count=len(events) + (account.unkept[fits[0]] if sure else 0),
+        count=len(events) + more,
+        ended=account.unkept_until if more else -inf,
         of=account.requests or None,
         file=account.path,
         events=tuple(events),
@@ -77,7 +91,10 @@ def _row(judged: Judged, fits: Fits, sure: bool, events: Sequence[Event]) -> Row
 def _tally(names: Iterable[bytes]) -> dict[str, int]:
     counts = Counter(names)
     counts.pop(b"", None)
-    return {name.decode("utf-8", "replace")[:120]: count for name, count in counts.most_common(20)}
+    shown = Counter[str]()
+    for name, count in counts.most_common(20):
+        shown[plain(redact_text(name.decode("utf-8", "replace")[:120]))] += count
+    return dict(shown)
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:

@@ -9,7 +9,7 @@ _MONTHS = {name: number for number, name in enumerate(
     (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), 1
 )}  # fmt: skip
 _REMEMBERED = 8192
-_LATEST = 253_402_300_799.0  # the last second that datetime can show
+_LARGEST = 1e21  # nanoseconds since 1970 have 19 digits
 
 
 @lru_cache(_REMEMBERED)
@@ -96,7 +96,7 @@ def number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value) if abs(value) < _LATEST else None
+        return float(value) if abs(value) < _LARGEST else None
     if isinstance(value, str):
         value = value.encode("utf-8", "replace")
     if not isinstance(value, bytes) or not value or len(value) > 40:
@@ -105,7 +105,7 @@ def number(value: object) -> float | None:
         found = float(value[:-1] if value.endswith(b"s") else value)
     except ValueError:
         return None
-    return found if abs(found) < _LATEST else None
+    return found if abs(found) < _LARGEST else None
 
 
 def shown(seconds: float) -> str:

@@ -11,8 +11,8 @@ from btdiag.logs.joining import told
 from tests.logs.cases import Case
 
 NAMED_OR_NARROWED = 0.95
-PROVED_CASES = 11
-"""Of 15. The others have time stamps in whole seconds with K at 3 or 4 s, or no history of the connections."""
+PROVED_CASES = 14
+"""Of 15. The other one's access log ends before the failures that its error log tells of."""
 
 
 def test_formats_and_products_are_recognised_by_content(cases: list[Case]) -> None:
@@ -72,7 +72,8 @@ def test_the_moment_of_closing_is_found_to_a_hundredth(cases: list[Case]) -> Non
     for case in cases:
         k = case.truth.get("idle_K_s")
         if case.judged.proved and case.judged.cluster and k and case.truth["synthetic"] is False:
-            assert abs(case.judged.cluster.k_s - k) <= 0.035, case.truth["file"]
+            off = 0.035 if case.judged.account.resolution_s < 0.1 else 0.5
+            assert abs(case.judged.cluster.k_s - k) <= off, case.truth["file"]
 
 
 def test_quick_reading_and_full_reading_agree(case_folder: Path, cases: list[Case]) -> None:

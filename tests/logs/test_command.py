@@ -13,9 +13,11 @@ import pytest
 import zstandard
 
 from btdiag.config.values import UsageError
+from btdiag.logs import advice, configuration
 from btdiag.logs.claims import RACE
 from btdiag.logs.command import logs
 from btdiag.logs.event import KINDS
+from btdiag.logs.recognition import Reader
 
 FORMATS = ["text", "json", "markdown", "junit", "html", "sarif", "openmetrics"]
 
@@ -137,12 +139,15 @@ def test_since_and_until(case_folder: Path) -> None:
 
 
 def test_secrets_and_query_strings_are_in_no_output(tmp_path: Path) -> None:
-    line = ('203.0.113.9 - - [26/Nov/2026:08:41:42 +0000] "POST /btql?token=sk-abcdefghijklmnop1234567890 HTTP/1.1" 502'
-            ' 157 "https://x/?sig=SECRETSIG" "a Cookie: session=COOKIEVALUE"\n')  # fmt: skip
+    line = (
+        '203.0.113.9 - - [26/Nov/2026:08:41:42 +0000] "POST /k/sk-abcdefghijklmnop1234567890?token='
+        'sk-zyxwvutsrqponmlk0987654321 HTTP/1.1" 502 157 "https://x/?sig=SECRETSIG" "a Cookie: session=COOKIEVALUE"\n'
+    )
     (tmp_path / "access.log").write_text(line)
     for name in FORMATS:
         text = run(tmp_path / "access.log", format_=name, anonymize=True)[1]
         assert "sk-abcdef" not in text
+        assert "sk-zyxw" not in text
         assert "SECRETSIG" not in text
         assert "COOKIEVALUE" not in text
         assert "203.0.113.9" not in text
@@ -241,3 +246,59 @@ def test_format_strings_as_people_have_them(tmp_path: Path, text: str, line: str
     found = report(tmp_path / "own.log", log_format=text)
     assert found["files"][0]["requests"] == 3  # type: ignore[index]
     assert found["kinds"][0]["count"] == 3  # type: ignore[index]
+
+
+def test_a_sampled_log_speaks_of_shares(case_folder: Path) -> None:
+    found = check(report(case_folder / "ss11"), "logs.backend-name-is-found")
+    assert "may be a sample" in found["summary"]
+
+
+def test_the_formats_that_are_advised_are_read_with_all_their_fields() -> None:
+    stated = configuration.stated(advice.SETTLES["nginx"].code)
+    assert stated.pattern is not None
+    line = (
+        '1.2.3.4 - - [26/Nov/2026:08:41:40 +0000] "POST /btql HTTP/1.1" 502 157 "-" "x" msec=1795682500.333 rt=0.001'
+        ' uct=0.000 uht=- urt=0.001 ua="10.0.0.1:8000" us="502" ubr="0" c=7 compl=OK'
+    )
+    for event in (stated.pattern.parse(line.encode()), Reader().parse(line.encode())):
+        assert event is not None
+        assert (event.fits[0], event.took, event.upstream) == ("race", 0.001, b"10.0.0.1:8000")
+
+
+@pytest.mark.parametrize("wrap", ["[\n%s\n]\n", '{"records": [%s]}'])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_arrays_of_records_are_read_as_gcloud_and_azure_write_them(
+    case_folder: Path, tmp_path: Path, wrap: str, indent: int | None
+) -> None:
+    lines = (case_folder / "ss04" / "gcp-lb-synthetic.jsonl").read_text("utf-8").splitlines()
+    text = wrap % ",\n".join(json.dumps(json.loads(line), indent=indent) for line in lines)
+    (tmp_path / "array.json").write_text(text)
+    found = report(tmp_path / "array.json")
+    assert check(found, RACE)["verdict"] == "fail"
+    assert found["files"][0]["requests"] == len(lines)  # type: ignore[index]
+    first = found["kinds"][0]["first_line"]  # type: ignore[index]
+    assert '"status": 502' in "".join(text.splitlines()[first - 1 : first + 12])
+    (tmp_path / "cut.json").write_text(text[: len(text) // 2])
+    assert 0 < report(tmp_path / "cut.json")["files"][0]["requests"] < len(lines)  # type: ignore[index]
+
+
+def test_what_a_controller_writes_between_is_no_broken_line(tmp_path: Path) -> None:
+    line = '1.2.3.4 - - [26/Nov/2026:08:41:40 +0000] "GET / HTTP/1.1" 200 1 "-" "x"\n'
+    klog = "I1126 08:41:40.123456       7 controller.go:190] Configuration changes detected, backend reload required\n"
+    (tmp_path / "ingress.log").write_text("-" * 79 + "\n" + klog + line * 3)
+    assert report(tmp_path / "ingress.log")["files"][0]["malformed"] == 0  # type: ignore[index]
+
+
+def test_more_failures_than_are_kept_are_counted_all_the_same(
+    case_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = case_folder / "s037"
+    whole = report(path)
+    monkeypatch.setattr("btdiag.logs.account.MOST_FAILURES", 5)
+    part = report(path)
+    for found in (whole, part):
+        kinds = found["kinds"]
+        assert isinstance(kinds, list)
+        assert sum(row["count"] for row in kinds if row["file"].endswith("access-rich.log")) == 33
+    assert "33 of 188 requests" in check(part, "logs.backend-takes-connections")["summary"]
+    assert check(part, "logs.backend-takes-connections")["summary"].count("08:42:13Z") == 1

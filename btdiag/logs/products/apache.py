@@ -99,8 +99,7 @@ _CODES: tuple[tuple[bytes, Fits, bool], ...] = (
     (b"AH10124", ("response_too_large",), True),
     (b"AH01106", ("response_too_large",), True),
     (b"AH02039", ("tls_to_backend",), True),
-    (b"AH01084", ("tls_to_backend",), False),
-    (b"AH01097", ("tls_to_backend",), False),
+    (b"AH01084", ("tls_to_backend", *CLOSED), False),
     (b"AH01961", ("tls_to_backend",), False),
     (b"AH00565", ("request_too_large",), True),
     (b"AH00566", ("request_too_large",), True),
@@ -153,7 +152,7 @@ class ErrorLog:
             return ("upstream_dns",), True, b""
         if b"SSL Handshake" in text:
             return self._remember(thread, ("tls_to_backend",), True, b"")
-        if b"AH01114" in text or b"AH00898" in text or b"AH00959" in text:
+        if any(code in text for code in (b"AH01114", b"AH00898", b"AH00959", b"AH01097")):
             return self._threads.get(thread) or _follower(text)
         if b"AH01110" in text:
             stalled = b"(70007)" in text
@@ -187,4 +186,6 @@ def _follower(text: bytes) -> tuple[Fits, bool, bytes] | None:
         return ("refused", "connect_timeout", "tls_to_backend", "no_healthy_target"), False, b""
     if b"Error reading from remote server" in text:
         return (*CLOSED, "upstream_timeout"), False, b""
+    if b"AH01097" in text:
+        return ("tls_to_backend", *CLOSED), False, b""
     return None

@@ -77,6 +77,7 @@ def _named(found: Event, properties: Mapping[str, Any]) -> None:
     found.method, found.path = text("httpMethod"), target_of(text("requestUri"))
     found.agent, found.client = text("userAgent"), text("clientIp") or text("clientIP")
     found.ident = text("trackingReference") or text("transactionId")
+    found.node = text("pop") or text("instanceId")
 
 
 class AppGateway:

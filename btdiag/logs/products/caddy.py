@@ -48,7 +48,7 @@ class AccessLog:
         own = number(record.get("size")) == 0 and isinstance(headers, Mapping) and "Date" not in headers
         if status in (0, 499):
             found.fits, found.sure = ("client_abort",), True
-        elif own and status in (413, 431):
+        elif status in (414, 431) or (own and status == 413):
             found.fits, found.sure = ("request_too_large",), True
         elif own and status == 502:
             found.took, found.made_by_backend = took, False
@@ -104,5 +104,7 @@ class ErrorLog:
         found.start = found.end = moment
         words = str(record.get("error", ""))
         found.fits = ("client_abort",) if "context canceled" in words else ("cut_midbody",)
-        found.sure = True
+        if "timeout" in words:
+            found.fits = ("cut_midbody", "upstream_timeout")
+        found.sure = len(found.fits) == 1
         return found

@@ -33,6 +33,7 @@ _TEXTS = (
     ("agent", "ClientRequestUserAgent"),
     ("ident", "RayID"),
     ("upstream", "OriginIP"),
+    ("node", "EdgeColoCode"),
 )
 
 

@@ -59,7 +59,7 @@ def event(fields: Mapping[str, bytes]) -> Event | None:
     attempts = number(fields.get("attempts", b"1"))
     found.retried = code < 500 and attempts is not None and attempts > 1
     if found.retried:
-        found.connection = b""  # that of the last attempt
+        found.connection = b""  # it is that of the last attempt, which was answered
     return _judged(found, code, fields, took)
 
 

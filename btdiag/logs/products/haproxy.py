@@ -15,14 +15,14 @@ from btdiag.logs.products.common import of_backend, split_request
 from btdiag.logs.times import number
 
 _LINE = re.compile(
-    rb"^(?:.{0,200}?haproxy\[\d+\]: )?(?:\S+ )?(\S+):(\d+) \[([^\]]{20,40})\] (\S+) ([^\s/]+)/(\S+) "
+    rb"^(?:[^\[]{0,200}?(\S+) haproxy\[\d+\]: )?(?:\S+ )?(\S+):(\d+) \[([^\]]{20,40})\] (\S+) ([^\s/]+)/(\S+) "
     rb"\+?(-?\d+)/(-?\d+)/(-?\d+)/(-?\d+)/\+?(-?\d+) (\d{3}|-1) \+?(\d+) \S+ \S+ (\S{4}) "
     rb'\d+/\d+/\d+/\d+/\+?\d+ \d+/\d+ (?:\{[^}]*\} )*"([^"]*)'
+    rb'(?:"(?: (\d+\.\d+\.\d+\.\d+:\d+|\[?[0-9a-fA-F:]+\]?:\d+)(?: (.{1,200}))?)?)?'
 )
-_TALK = re.compile(
-    rb"^(?:.{0,200}?haproxy\[\d+\]: )(?:\[\w+\] .*|(?:Proxy|Server|Backend|backend|proxy) |Stopping"
-    rb"|.*? (?:SSL handshake failure|Connection closed|Timeout|Connection error))"
-)
+"""The last two, `%bi:%bp` and the TLS error, are not in `option httplog`: they settle what the states leave open."""
+
+_TALK = re.compile(rb"^.{0,200}?haproxy\[\d+\]: (?!\S+:\d+ \[[^\]]{20,40}\] \S+ \S+ [-+\d])")
 _HEALTH = re.compile(rb"Server (\S+?)/(\S+) is DOWN, reason: ([^,]*)(?:.*?info: \"([^\"]*)\")?")
 _CLIENT_LEFT = (b"CH", b"CD", b"CC", b"CQ", b"CL")
 _STATES: Mapping[bytes, tuple[Fits, bool]] = {
@@ -92,18 +92,23 @@ class HttpLog:
         match = _LINE.match(line)
         if match is None:
             return self._talk(line)
-        moment = times.common(match[3])
+        moment = times.common(match[4])
         if moment is None:
             return None
-        client, port, _, _, backend, server, *rest = match.groups()
+        node, client, port, _, _, backend, server, *rest = match.groups()
         timers = tuple(float(one) for one in rest[:5])
         found = Event()
-        found.client = client + b":" + port
+        found.client, found.node = client + b":" + port, node or b""
         found.start = moment + max(timers[0], 0) / 1000
         found.end = moment + timers[4] / 1000
         found.upstream = backend + b"/" + server
         found.method, found.path = split_request(rest[8])
-        return self._known(_event(rest[7], int(rest[5]), timers, server, found), backend)  # type: ignore[arg-type]
+        found.connection = rest[9] or b""
+        told = self._known(_event(rest[7], int(rest[5]), timers, server, found), backend)  # type: ignore[arg-type]
+        if rest[10] and told.fits[:1] == ("refused",):
+            tls = b"SSL" in rest[10] or b"ertificate" in rest[10] or b"handshake" in rest[10]
+            told.fits = ("tls_to_backend",) if tls else tuple(one for one in told.fits if one != "tls_to_backend")
+        return told
 
     def _known(self, found: Event, backend: bytes) -> Event:
         """What health checks said of the backend before tells causes apart that the states do not."""

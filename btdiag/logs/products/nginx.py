@@ -47,7 +47,7 @@ def event(fields: Mapping[str, bytes]) -> Event | None:
     if b"://" in found.path[:12]:
         found.path = target_of(found.path)
     address = fields.get("upstream_addr")
-    found.ident = fields.get("request_id", b"")
+    found.ident, found.node = fields.get("request_id", b""), fields.get("pid", b"")
     found.number = int(fields["connection"]) if fields.get("connection", b"").isdigit() else 0
     found.client, found.agent = fields.get("client", b""), fields.get("agent", b"")
     size = fields.get("bytes", b"")
@@ -89,7 +89,7 @@ def _bare(found: Event, code: int) -> Event:
 
 
 def _rich(found: Event, code: int, fields: Mapping[str, bytes], address: bytes) -> Event:
-    if code < 400 and b"," not in address:
+    if 100 <= code < 400 and b"," not in address:
         found.made_by_backend = address not in _NONE
         if fields.get("completion") == b"":
             found.fits, found.sure = ("client_abort",), True
@@ -178,12 +178,20 @@ def _closed(found: Event, code: int, fields: Mapping[str, bytes], address: bytes
         found.fits, found.sure = ("response_too_large",), True
     elif "uct" in fields:
         connected = first(fields["uct"]) not in _NONE
-        found.fits = closed_after(found.took) if connected else ("refused", "tls_to_backend")
+        found.fits = closed_after(found.took) if connected else _unconnected(address)
         if not connected:
             found.fresh = True
     else:
         found.fits = _without_connect_time(found.took)
+        if b"," in address:
+            found.fits = (*found.fits, "no_healthy_target")
     return found
+
+
+def _unconnected(addresses: bytes) -> Fits:
+    """No connection; where several backends were tried, none of them is there."""
+    several = len({one.strip() for one in addresses.split(b",")}) > 1
+    return ("refused", "no_healthy_target", "tls_to_backend") if several else ("refused", "tls_to_backend")
 
 
 def _without_connect_time(took: float | None) -> Fits:
@@ -211,6 +219,7 @@ _WORDS: tuple[tuple[bytes, bytes, Fits, bool], ...] = (
     (b"connect() to ", b"while connecting to upstream", ("refused",), True),
     (b"upstream timed out", b"while connecting to upstream", ("connect_timeout",), True),
     (b"upstream timed out", b"while SSL handshaking to upstream", ("tls_to_backend", "connect_timeout"), False),
+    (b"upstream timed out", b"while reading upstream", ("upstream_timeout", "cut_midbody"), False),
     (b"upstream timed out", b"", ("upstream_timeout",), True),
     (b"SSL_do_handshake() failed", b"to upstream", ("tls_to_backend",), True),
     (b"upstream SSL certificate", b"", ("tls_to_backend",), True),

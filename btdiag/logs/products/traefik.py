@@ -139,6 +139,8 @@ class CommonLog:
 _CAUSES: tuple[tuple[str, Fits, bool], ...] = (
     ("connection refused", ("refused",), True),
     ("no such host", ("upstream_dns",), True),
+    ("dial tcp: lookup ", ("upstream_dns",), True),
+    ("no route to host", ("refused", "connect_timeout"), False),
     ("server misbehaving", ("upstream_dns",), True),
     ("first record does not look like a TLS handshake", ("tls_to_backend",), True),
     ("malformed HTTP response", ("plain_to_tls_backend",), False),

@@ -87,6 +87,9 @@ class Backend:
     resolution_s = 1.0
     replays = True
 
+    def __init__(self) -> None:
+        self._known = _Known()
+
     def parse(self, line: bytes) -> Event | None:
         match = _BACKEND.match(line)
         if match is None:
@@ -104,7 +107,7 @@ class Backend:
         found.path, found.ident = target_of(url), vxid
         _opened(found, opened)
         found.took = first_byte
-        return _judged(found, [error] if error not in (b"-", b"") else [], found.status)
+        return _judged(found, [error] if error not in (b"-", b"") else [], found.status, self._known)
 
 
 def _opened(found: Event, words: bytes) -> None:
@@ -118,7 +121,7 @@ def _opened(found: Event, words: bytes) -> None:
 
 _ERRORS: tuple[tuple[bytes, Fits, bool], ...] = (
     (b"errno 111", ("refused",), True),
-    (b"errno 0 (Success)", ("refused",), False),
+    (b"errno 0 (Success)", ("refused", "connect_timeout", "no_healthy_target"), False),  # remembered for a second
     (b"errno 110", ("connect_timeout",), True),
     (b"errno 113", ("refused", "connect_timeout"), False),
     (b"first byte timeout", ("upstream_timeout",), True),
@@ -126,7 +129,7 @@ _ERRORS: tuple[tuple[bytes, Fits, bool], ...] = (
     (b"unhealthy", ("no_healthy_target",), True),
     (b": busy", ("overload",), True),
     (b"overflow", ("response_too_large",), True),
-    (b"http format error", ("response_too_large",), False),
+    (b"http format error", ("response_too_large", "plain_to_tls_backend"), False),
     (b"straight insufficient bytes", ("cut_midbody",), True),
     (b"chunked", ("cut_midbody",), True),
     (b"eof", ("cut_midbody",), False),
@@ -134,7 +137,27 @@ _ERRORS: tuple[tuple[bytes, Fits, bool], ...] = (
 )
 
 
-def _judged(found: Event, errors: list[bytes], status: int) -> Event:
+class _Known:
+    """Why connecting to a backend failed last: Varnish remembers a failure for a second, and then logs no reason."""
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, tuple[float, Fits]] = {}
+
+    def told(self, backend: bytes, moment: float, fits: Fits, error: bytes) -> Fits:
+        """The kinds of a failure; of one without a reason those of the one before."""
+        if b"errno 0" in error:
+            before = self._last.get(backend)
+            return before[1] if before is not None and abs(moment - before[0]) <= _REMEMBERED_S else fits
+        if b"errno" in error and len(self._last) < _MOST_BACKENDS:
+            self._last[backend] = moment, fits
+        return fits
+
+
+_REMEMBERED_S = 3.0  # a second, and time stamps in whole seconds
+_MOST_BACKENDS = 1_000
+
+
+def _judged(found: Event, errors: list[bytes], status: int, known: _Known) -> Event:
     if not errors:
         return of_backend(found, status)
     error = errors[0]
@@ -151,6 +174,7 @@ def _judged(found: Event, errors: list[bytes], status: int) -> Event:
             found.fits = tuple(kind for kind in found.fits if kind != "plain_to_tls_backend")
         return found
     found.fits, found.sure = next(((fits, sure) for words, fits, sure in _ERRORS if words in error), (CLOSED, False))
+    found.fits = known.told(error.partition(b":")[0], found.start, found.fits, error)
     return found
 
 
@@ -164,6 +188,7 @@ class _Group:
         self.event = Event()
         self.status = b""
         self.errors: list[bytes] = []
+        self.fetched = False
         self.begun: float | None = None
         self.sent: float | None = None
         self.ended: float | None = None
@@ -176,8 +201,9 @@ class _Group:
             found.method = found.method or value
         elif name in (b"ReqURL", b"BereqURL"):
             found.path = found.path or target_of(value)
-        elif name == b"RespStatus" or (name == b"BerespStatus" and not self.status):
-            self.status = value
+        elif name in (b"RespStatus", b"BerespStatus"):
+            self.fetched = self.fetched or name == b"BerespStatus"
+            self.status = value if name == b"RespStatus" else self.status or value
         elif name == b"FetchError":
             self.errors.append(value)
             found.took = 0.0 if found.took is None else found.took
@@ -208,6 +234,9 @@ class Log:
     resolution_s = 1e-3
     replays = True
 
+    def __init__(self) -> None:
+        self._known = _Known()
+
     def parse(self, record: bytes) -> Event | None:
         lines = record.split(b"\n")
         if b"<< " not in lines[0]:
@@ -221,10 +250,13 @@ class Log:
         if group.begun is None or group.ended is None:
             return UNRELATED if b"<< Session" in lines[0] else None
         found.start, found.end = group.sent or group.begun, group.ended
-        return self._settled(found, group.status, group.errors)
+        return self._settled(found, group.status, group.errors, group.fetched)
 
-    def _settled(self, found: Event, status: bytes, errors: list[bytes]) -> Event | None:
+    def _settled(self, found: Event, status: bytes, errors: list[bytes], fetched: bool) -> Event | None:
         if len(status) != 3 or not status.isdigit():
             return UNRELATED
         found.status = int(status)
-        return _judged(found, errors, found.status)
+        if found.status == 503 and not errors and not fetched:  # grouped by transaction: the fetch stands elsewhere
+            found.fits = _503
+            return found
+        return _judged(found, errors, found.status, self._known)
