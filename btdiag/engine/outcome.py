@@ -124,7 +124,7 @@ def _resolved(entry: CheckResult, results: Mapping[str, CheckResult], also: tupl
     elif cause.verdict is Verdict.WARN:
         summary = f"{cause.id} warns: {entry.summary}"
     else:
-        summary = f"not measured although {cause.id} holds: {entry.summary}"
+        summary = f"undecided, for {cause.id} holds: {entry.summary}"
     return replace(entry, verdict=Verdict.INCONCLUSIVE, because=None, summary=summary)
 
 

@@ -157,7 +157,7 @@ def test_what_follows_from_something_unknown_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
-    [(Verdict.PASS, "not measured although dns.resolves holds: "), (Verdict.WARN, "dns.resolves warns: ")],
+    [(Verdict.PASS, "undecided, for dns.resolves holds: "), (Verdict.WARN, "dns.resolves warns: ")],
 )
 def test_a_cause_that_did_not_fail_leaves_it_open(verdict: Verdict, words: str) -> None:
     found = resolved(entry("dns.resolves", verdict), entry("readiness.x", Verdict.SKIP, because="dns.resolves"))

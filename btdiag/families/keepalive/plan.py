@@ -9,13 +9,21 @@ Where A aims is in aim.py, what lost requests prove in chance.py; probe/race.py 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from btdiag.core.target import Mode, Target
-from btdiag.families.keepalive.aim import EARLY_TRIES, PERIODS, next_volley, server_default
+from btdiag.families.keepalive.aim import EARLY_TRIES, PERIODS, keepalive_of, next_volley, server_default
 from btdiag.families.keepalive.chance import MORE_CONTROLS, controls_missing, hangs_when_idle, proved
-from btdiag.families.keepalive.facts import DEFAULT_KEEPALIVE_S, NODE_EXTRA_S, Aim, Stop, TimeoutSource, Volleys
+from btdiag.families.keepalive.facts import (
+    DEFAULT_KEEPALIVE_S,
+    NODE_EXTRA_S,
+    Aim,
+    Keepalive,
+    Stop,
+    TimeoutSource,
+    Volleys,
+)
 from btdiag.families.keepalive.latency import durations
 
 BEYOND_S = 2.0  # seconds that are waited past the expected end of a connection
@@ -60,6 +68,14 @@ def early_wait(target: Target, mode: Mode) -> float:
         return 0.0
     early = EARLY_TRIES * period_of(server_default(None))
     return early if budget_for(1, expected_keepalive(target)) + early <= mode.budget else 0.0
+
+
+def keepalive_assumed(target: Target, mode: Mode, node: bool | None) -> Keepalive:
+    """K where it cannot be measured: as declared, else the product's default, and the server's own before it."""
+    setting = target.backend_keepalive
+    source = TimeoutSource.DEFAULT if setting is None else TimeoutSource.DECLARED
+    known = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, node)
+    return replace(known, early_s=server_default(node) if early_wait(target, mode) else None)
 
 
 def with_half_way(target: Target, mode: Mode) -> bool:

@@ -276,6 +276,8 @@ def test_added_headers_are_told() -> None:
     [
         (held(15.0, 14.9, end=Trouble.CLOSED), "no timer of silence"),
         (held(15.0, 13.5, end=Trouble.CLOSED, longest=2.0, gap=2.0), "no timer of silence"),  # it talks every 2 s
+        (replace(held(4.0, 2.5, end=Trouble.CLOSED, longest=0.5, gap=0.5), events=6), "no timer of silence"),  # Envoy's
+        (replace(held(64.0, 4.0, end=Trouble.CLOSED, longest=1.0), events=6), "wait for a silent answer"),
         (held(61.0, 1.0, end=Trouble.CLOSED), "wait for a silent answer"),
     ],
 )

@@ -12,6 +12,8 @@ STREAM_PATH = "/sse"
 LATE = 1.0  # seconds that a first event may take longer through the load balancer than any other answer does
 FLOWING = 0.02  # seconds between first and last piece: what was held back comes in one burst
 AGREES_S = 1.5  # seconds by which the ages of two streams that the same timer ended may differ
+TALKS = 4  # events after which a stream is one that talks
+CLOSING_S = 1.2  # Envoy 1.39 stops a stream, and closes the connection a second later
 FLOWING_S = 1.0  # a stream that was silent for less was not ended for its silence
 GIVEN_UP = frozenset({408, 502, 503, 504, 520, 522, 524})
 _CUT = frozenset({Trouble.CLOSED, Trouble.RESET})
@@ -89,7 +91,8 @@ class HeldStream:
     def for_silence(self) -> bool:
         """What ended it counted its silence: it was silent at the end, and never for longer before. A stream that talks
         every two seconds, and is ended a second after it did, was ended by a timer of its whole time."""
-        return self.silent_s >= FLOWING_S and self.silent_s >= self.longest_s
+        talked = self.events >= TALKS and self.silent_s <= self.longest_s + CLOSING_S
+        return self.silent_s >= FLOWING_S and self.silent_s >= self.longest_s and not talked
 
     @property
     def limit_s(self) -> float:

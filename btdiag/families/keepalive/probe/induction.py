@@ -20,19 +20,15 @@ from btdiag.families.keepalive.aim import (
     answered_by,
     is_node,
     keepalive_measured,
-    keepalive_of,
     may_stream,
-    server_default,
 )
 from btdiag.families.keepalive.facts import (
-    DEFAULT_KEEPALIVE_S,
     Aim,
     Answerer,
     Keepalive,
     Period,
     Recovery,
     Stop,
-    TimeoutSource,
     Volley,
     Volleys,
 )
@@ -44,8 +40,8 @@ from btdiag.families.keepalive.plan import (
     HalfWay,
     Means,
     Next,
-    early_wait,
     expected_keepalive,
+    keepalive_assumed,
     next_step,
     trouble,
     with_half_way,
@@ -225,11 +221,7 @@ class Induction:
         """K: from the direct connections, which were asked a little before the pool was; else as declared. None where
         they had not been closed when the time was over."""
         if not self.direct:
-            setting = self.target.backend_keepalive
-            source = TimeoutSource.DEFAULT if setting is None else TimeoutSource.DECLARED
-            known = keepalive_of(DEFAULT_KEEPALIVE_S if setting is None else setting, source, self.node)
-            early = early_wait(self.target, self.mode) > 0
-            self.keepalive = replace(known, early_s=server_default(self.node) if early else None)
+            self.keepalive = keepalive_assumed(self.target, self.mode, self.node)
             return
         limit = max(0.0, self.waits.remaining() - RESERVE_S)
         expected = expected_keepalive(self.target)
