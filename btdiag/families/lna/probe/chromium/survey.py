@@ -35,7 +35,7 @@ _ALL_KINDS = (
 async def survey(plan: BrowserPlan, folder: Path) -> dict[str, Any]:
     """Visit every place of the plan, the target from every origin; the fields of BrowserSurvey that only the browser
     knows."""
-    trust = await import_authorities(plan.ca_file, folder) if plan.ca_file else ""
+    trust = await import_authorities(plan.ca_file, plan.authorities, folder) if plan.ca_file or plan.authorities else ""
     async with async_playwright() as playwright:
         machine = _Machine(playwright, plan)
         two = any(place.guarded for place in plan.places)
