@@ -19,7 +19,7 @@ RECORD = "browser.https-record-agrees"
 _SDK_CALLS = ("sdk.control-plane-routes-proxied", "sdk.data-plane-routes-answered", "sdk.login-points-here")
 BEYOND_CONNECTION = (
     *("readiness.*", "cors.*", "lna.*", "keepalive.*", "gateway.*", "ratelimit.*", "audit.*", "retention.*"),
-    *(PAGE, OWN_CACHE, RECORD),
+    *(PAGE, OWN_CACHE),
     *_SDK_CALLS,
 )
 _WHOLE_PAGE = frozenset(
@@ -40,7 +40,7 @@ SLOW_UPLOADS = "gateway.slow-uploads-pass"
 BROWSER_TLS = "browser.certificate-is-accepted"
 UNTRUSTED = (BROWSER_TLS, "clients.trust-the-certificate")
 """What a certificate that this run does not trust leaves nothing to say of."""
-_BY_CONNECTION = (*UNTRUSTED, "clients.handshake-is-not-too-large", "clients.resolve-the-name")
+_BY_CONNECTION = (*UNTRUSTED, RECORD, "clients.handshake-is-not-too-large", "clients.resolve-the-name")
 BEYOND_TCP = ("connection.*", *_BY_CONNECTION, *BEYOND_CONNECTION)
 BEYOND_DNS = ("dns.*", "clients.take-the-same-way", *BEYOND_TCP)
 

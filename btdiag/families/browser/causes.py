@@ -17,6 +17,7 @@ SOURCES = (
     "https://fetch.spec.whatwg.org/#fetching",
 )
 SCHEME, PORT, CERTIFICATE = "browser.scheme-is-secure", "browser.port-is-allowed", "browser.certificate-is-accepted"
+LARGE_HELLO = "clients.handshake-is-not-too-large"
 RECORD = "browser.https-record-agrees"
 _HANDSHAKE = ("connection.tls-handshake-completes", "connection.tls-versions-suffice", CERTIFICATE)
 _TRUST = ("connection.tls-is-trusted", CERTIFICATE)
@@ -218,14 +219,14 @@ CODES: Mapping[str, Cause] = {
         ),
         administrators="the policy PostQuantumKeyAgreementEnabled (false) makes Chrome's ClientHello small again, "
         "while Chrome still has it.",
-        unless=(*_TCP, *_HANDSHAKE, *_ANSWERS),
+        unless=(LARGE_HELLO, *_TCP, *_HANDSHAKE, *_ANSWERS),
     ),
     "ERR_CONNECTION_CLOSED": _cause(
         "the browser's connection is closed at once",
         "the connection is closed before an answer came",
         _FRONT,
         ("Look in the log of what ends TLS before {host} for why it closed the browser's connection", ""),
-        unless=(*_TCP, *_HANDSHAKE, *_ANSWERS),
+        unless=(LARGE_HELLO, *_TCP, *_HANDSHAKE, *_ANSWERS),
     ),
     "ERR_EMPTY_RESPONSE": _cause(
         "the browser's request gets an empty answer",
@@ -627,7 +628,7 @@ SILENT = _cause(
     "no answer came within {limit} s, and no error; a server that asks for a client certificate makes browsers wait so",
     _FRONT,
     ("Find out where the browser's request to {host} waits: its log, then the API's", ""),
-    unless=(*_ANSWERS, *_HANDSHAKE, "cors.web-app-may-call", "readiness.answers-promptly"),
+    unless=(LARGE_HELLO, *_ANSWERS, *_HANDSHAKE, "cors.web-app-may-call", "readiness.answers-promptly"),
 )
 CORS = _cause(
     "CORS refuses what the web app sends",

@@ -34,6 +34,7 @@ _PAC_KEYWORDS = {"http": "PROXY", "https": "HTTPS", "socks5": "SOCKS5", "socks4"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserPlan:
     """One survey, as the browser's process gets it. `places` are what pages call; `proxy` is (URL, user, password);
+    `authorities` are CAs as PEM that it trusts beside those of `ca_file`;
     `patience` is how long a person may take to answer a prompt, 0 for no person at all. Times in seconds."""
 
     executable: str
@@ -43,6 +44,7 @@ class BrowserPlan:
     user_agent: str
     proxy: tuple[str, str, str] | None = None
     ca_file: str = ""
+    authorities: tuple[str, ...] = ()
     page: str = ""
     patience: float = 0.0
     screenshots: bool = False
@@ -55,7 +57,7 @@ class BrowserPlan:
     def read(cls, line: bytes) -> BrowserPlan:
         """From one line of JSON."""
         given = json.loads(line)
-        lists = {name: tuple(given[name]) for name in ("origins", "switches")}
+        lists = {name: tuple(given[name]) for name in ("origins", "switches", "authorities")}
         places = tuple(Place(**place | {"addresses": tuple(place["addresses"])}) for place in given["places"])
         proxy = tuple(given["proxy"]) if given["proxy"] else None
         return cls(**given | lists | {"places": places, "proxy": proxy})

@@ -56,3 +56,10 @@ RECORD_OF_A_FORMER_CDN = Scenario(
     faults=(DnsAnswers(https='1 . alpn="h2" ipv4hint="203.0.113.9"'),),
     warns=("browser.https-record-agrees",),
 )
+
+GATEWAY_WITHOUT_A_NAME = Scenario(
+    name="gateway-without-a-name",
+    summary="The AI gateway that the web app's page calls has a name that DNS does not know.",
+    options=("--gateway", "https://gateway.lab.example"),
+    fails=(PAGE,),
+)

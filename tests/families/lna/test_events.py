@@ -36,7 +36,8 @@ from btdiag.families.lna.probe.find import find_browser
 from btdiag.families.lna.probe.managed import managed_proxies, proxies_in
 from btdiag.families.lna.probe.process import BrowserProcess
 from btdiag.families.lna.probe.profile import stored_decision
-from btdiag.families.lna.probe.trust import MOST, authorities, can_import
+from btdiag.families.lna.probe.trust import MOST, authorities, can_import, import_authorities, own_authorities
+from tests.support.tools import need
 
 ORIGIN = "https://www.braintrust.dev"
 URL = "https://api.corp.example/version"
@@ -475,3 +476,21 @@ def test_a_run_that_ends_first_takes_the_process_with_it() -> None:
     started = asyncio.run(run())
     started.end()
     assert started.process.returncode is not None
+
+
+def test_a_persons_own_authorities_are_the_browsers_too(tmp_path: Path) -> None:
+    """As Chromium on Linux has them: in the database of the HOME that it is started with."""
+    need("certutil")
+    assert asyncio.run(own_authorities(tmp_path)) == ()
+    ca, home = tmp_path / "ca.pem", tmp_path / "home"
+    trustme.CA().cert_pem.write_to_path(ca)
+
+    async def both() -> tuple[tuple[str, ...], str]:
+        await import_authorities(str(ca), (), home)
+        found = await own_authorities(home)
+        return found, await import_authorities("", found, tmp_path / "other")
+
+    found, words = asyncio.run(both())
+    assert [pem.split() for pem in found] == [ca.read_text().split()]
+    assert words.startswith("1 CA of this user's")
+    assert len(asyncio.run(own_authorities(tmp_path / "other"))) == 1

@@ -34,7 +34,7 @@ from btdiag.families.lna.probe.managed import can_be_read, managed_proxies
 from btdiag.families.lna.probe.places import PATH, way_for
 from btdiag.families.lna.probe.process import BrowserProcess
 from btdiag.families.lna.probe.profile import stored_decision
-from btdiag.families.lna.probe.trust import can_import, verified_keys
+from btdiag.families.lna.probe.trust import can_import, own_authorities, verified_keys
 from btdiag.net.failures import legible
 from btdiag.net.wire import Wire
 
@@ -119,6 +119,7 @@ async def _plan(
         user_agent=wire.user_agent,
         proxy=(target.proxy.url, user, password) if target.proxy else None,
         ca_file=str(target.ca_file) if importable else "",
+        authorities=() if target.lab_scenario else await own_authorities(Path.home()),
         page=target.page,
         patience=_patience(target, mode),
         screenshots=mode.screenshots,

@@ -21,6 +21,7 @@ from btdiag.families.lna.probe.chromium.page import REQUEST_LIMIT, opened, try_r
 from btdiag.families.lna.probe.trust import import_authorities
 
 _SHOWN = (Situation.FRESH, Situation.ALLOWED, Situation.PERSON, Situation.CALLS)
+AT_ONCE = 3  # places that pages call at the same time
 LAUNCH_LIMIT = 15.0  # seconds
 _CALLS = (LaunchKind.SIMPLE, LaunchKind.PREFLIGHTED, LaunchKind.POST, LaunchKind.STREAM)
 _ALL_KINDS = (
@@ -35,7 +36,7 @@ _ALL_KINDS = (
 async def survey(plan: BrowserPlan, folder: Path) -> dict[str, Any]:
     """Visit every place of the plan, the target from every origin; the fields of BrowserSurvey that only the browser
     knows."""
-    trust = await import_authorities(plan.ca_file, folder) if plan.ca_file else ""
+    trust = await import_authorities(plan.ca_file, plan.authorities, folder) if plan.ca_file or plan.authorities else ""
     async with async_playwright() as playwright:
         machine = _Machine(playwright, plan)
         two = any(place.guarded for place in plan.places)
@@ -52,10 +53,16 @@ async def survey(plan: BrowserPlan, folder: Path) -> dict[str, Any]:
 
 async def _visits(plan: BrowserPlan, as_users: Browser, beneath: Browser) -> list[dict[str, Any]]:
     """The target from each origin, one after the other; the other places beside the first one."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def visit(origin: str, place: Place) -> list[PageTrial]:
+        async with turns:
+            return await _visit(plan, origin, place, as_users, beneath)
+
     found: list[dict[str, Any]] = []
     for number, origin in enumerate(plan.origins):
         places = [place for place in plan.places if number == 0 or place.what == TARGET_ITSELF]
-        visits = await asyncio.gather(*(_visit(plan, origin, place, as_users, beneath) for place in places))
+        visits = await asyncio.gather(*(visit(origin, place) for place in places))
         found += [
             {"origin": origin, "what": place.what, "url": place.shown, "trials": trials}
             for place, trials in zip(places, visits, strict=True)
