@@ -2,7 +2,7 @@
 
 `python -m tests.support.odd_resolver ADDRESS GOOD OTHER`: names lead to GOOD, but for what their first label says:
 "nx6", "fail6" and "mute6" deny, fail on or swallow AAAA questions, "slow" takes its time, "edns" swallows queries with
-an OPT record, "lossy" half of all queries, "filtered" is empty by policy, "private" an alias into a zone that is not
+an OPT record, "filtered" is empty by policy, "private" an alias into a zone that is not
 there, "tcp" is answered over TCP alone. Below "corp.test" there is a wildcard that leads to
 OTHER, of which the names above are exempt to save time.
 """
@@ -34,12 +34,7 @@ def reply(query: dns.message.Message, good: str, other: str, *, udp: bool = True
     if corporate and label != "search" and not label.startswith("btdiag-"):
         response.set_rcode(dns.rcode.NXDOMAIN)
         return response.to_wire()
-    if (
-        (label == "mute6" and six)
-        or (label == "edns" and query.edns >= 0)
-        or (label == "lossy" and query.id % 2)
-        or (label == "tcp" and udp)
-    ):
+    if (label == "mute6" and six) or (label == "edns" and query.edns >= 0) or (label == "tcp" and udp):
         return None
     if label == "nx6" and six:
         response.set_rcode(dns.rcode.NXDOMAIN)

@@ -33,6 +33,17 @@ def _spokesman(servers: tuple[ServerLookup, ...]) -> ServerLookup | None:
 def _system_alone(resolution: Resolution, system: SystemLookup) -> Unresolved:
     knowing = next(server for server in resolution.views[0].servers if server.addresses)
     name = resolution.name
+    if knowing.loss is not None and not knowing.loss.of_edns and knowing.loss.lost > 1:
+        count = f"{knowing.loss.lost} of {knowing.loss.asked} queries to name server {knowing.server}"
+        return Unresolved(
+            summary=f"programs on this machine cannot resolve {name} ({system.error}): {count} stay unanswered",
+            seen=f"getaddrinfo: {system.error}; {count} lost",
+            remedy=Remedy(
+                text=f"Look at the name server {knowing.server} (load, rate limit, full connection table on the way) and "
+                "at the line to it: it knows the name, and its answers get lost."
+            ),
+            sources=("resolv.conf(5), timeout and attempts",),
+        )
     return Unresolved(
         summary=f"programs on this machine cannot resolve {name} ({system.error}), though its name server "
         f"{knowing.server} answers {', '.join(knowing.addresses)}",

@@ -229,3 +229,10 @@ def test_a_name_server_that_answers_over_tcp_alone_needs_udp_opened() -> None:
     found = resolves(resolution(View(label="9.9.9.9", servers=(mute,))))
     assert found.remedy is not None
     assert "Open UDP" in found.remedy.text
+
+
+def test_programs_that_fail_for_lost_queries_are_told_so() -> None:
+    loss = QueryLoss(edns_asked=5, edns_lost=3, plain_asked=5, plain_lost=2)
+    found = resolves(resolution(View(label="system", servers=(server(answer(HERE), loss=loss),), system=system())))
+    assert (found.verdict, found.owner) == (Verdict.FAIL, Owner.DNS)
+    assert "5 of 10 queries to name server 10.0.0.53:53 stay unanswered" in found.summary
