@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from btdiag.core.account import Closing
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.handshake import Connection, TlsVersions
 from btdiag.core.measurement import PerAddress
@@ -14,19 +15,24 @@ from btdiag.families.connection.judge import reach as judge
 from btdiag.families.dns.judge.addresses import misleading
 
 
-def check_tcp_connects(connection: PerAddress[Connection], resolution: Resolution, target: Target) -> Finding:
+def check_tcp_connects(
+    connection: PerAddress[Connection], resolution: Resolution, target: Target, closing: Closing
+) -> Finding:
     """Every address of the target takes TCP connections.
 
     Clients take any of the addresses. One that refuses or is silent fails a share of all requests, or makes them slow
     by a connection timeout, and hides behind the others when only the name is tested.
 
-    Measured: a TCP connection to each address, IPv4 and IPv6, on the URL's port, each with a limit of five seconds.
+    Measured: a TCP connection to each address, IPv4 and IPv6, on the URL's port, each with a limit of five seconds. All
+    connections of the run are added up: how many got no answer while how many were open (a limit of connections, or
+    loss), and, where Linux tells, how many only after their first packet was sent again.
 
     Remedy: start or register the listener at that address, open the firewall to it, or remove the address from DNS.
 
-    Sources: RFC 9293 section 3.5; RFC 8305
+    Sources: RFC 9293 section 3.5; RFC 8305; RFC 6298 section 2
     """
-    return conclude(judge.tcp_connects(connection.facts, target, misleading(resolution, target)))
+    misled = misleading(resolution, target)
+    return conclude(judge.tcp_connects(connection.facts, target, misled, closing.account.dials))
 
 
 def check_proxy_lets_through(connection: PerAddress[Connection], target: Target) -> Finding:
@@ -53,11 +59,11 @@ def check_tls_handshake_completes(connection: PerAddress[Connection], target: Ta
 
     Measured: a handshake with the system's TLS settings on each address, then one HEAD request, for a TLS 1.3 server
     refuses a missing client certificate only then. A handshake that breaks off is tried again without a server name
-    and with old TLS versions, and the port is asked in plain HTTP.
+    and with old TLS versions, one that meets silence in small packets, and the port is asked in plain HTTP.
 
     Remedy: bind a certificate for the name to the listener, offer TLS 1.2 and 1.3, and demand no client certificate.
 
-    Sources: RFC 8446 section 6; RFC 8996
+    Sources: RFC 8446 section 6; RFC 8996; RFC 8899; tcp(7), TCP_MAXSEG and TCP_INFO
     """
     return conclude(handshake.tls_handshake_completes(connection.facts, target))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btdiag.core.finding import Finding, conclude
-from btdiag.core.handshake import Connection
+from btdiag.core.handshake import Astray, Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
@@ -30,21 +30,28 @@ def check_resolves(resolution: Resolution) -> Finding:
     return conclude(resolves.resolves(resolution))
 
 
-def check_resolvers_agree(resolution: Resolution, target: Target) -> Finding:
-    """Every resolver that is asked gives addresses of the same kind.
+def check_resolvers_agree(resolution: Resolution, target: Target, astray: Astray | NotMeasured) -> Finding:
+    """Every resolver that is asked gives addresses of the same kind, and programs here get what DNS says.
 
     If one resolver knows the name and another one does not, or one gives private and the other public addresses (split
     horizon), some users reach the data plane and others do not, depending on the network or VPN they are in.
 
+    A stale line in the hosts file, or a search list that completes the name and meets a wildcard record, sends programs
+    to another server: the certificate is wrong there, or nobody listens, though the load balancer is in order.
+
     Measured: the answers of the system's resolver, of each of its name servers and of those given with --nameserver are
-    compared. Different addresses of the same kind are what a load balancer's pool gives, and count as agreement.
+    compared. Different addresses of the same kind are what a load balancer's pool gives, and count as agreement. Where
+    programs get none of the addresses that DNS gives for the very same name, hosts file and search list are looked at,
+    both are asked again, and one connection is made to either place: it fails where the target does not work where
+    programs go, and does where DNS leads.
 
     Remedy: publish the same records everywhere; or, with a private and a public zone on purpose, give every network
-    the resolver of its own zone.
+    the resolver of its own zone. Remove the stale line from the hosts file, or the suffix from the search list.
 
-    Sources: RFC 8499 section 6
+    Sources: RFC 8499 section 6; hosts(5); resolv.conf(5)
     """
-    return conclude(resolves.resolvers_agree(resolution, target))
+    led = None if isinstance(astray, NotMeasured) else astray
+    return conclude(resolves.resolvers_agree(resolution, target, led))
 
 
 def check_addresses_share_a_space(resolution: Resolution, target: Target) -> Finding:

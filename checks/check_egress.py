@@ -22,10 +22,11 @@ def check_required_hosts_reachable(
     Measured: for each host of --role (without one only the web app's), and of --allow: its name, TCP and TLS on its
     addresses or through the proxy that the environment chooses for it, GET of the URL, where SDKs log in a login
     without a key (small, and with 64 KiB), where the web app needs it a WebSocket handshake. Reached means that the
-    right host answered: its certificate, and no block page or portal. What tells look-alikes apart: the sender of an
-    ICMP error, a handshake without the server name, another resolver's answer (--nameserver), the way that was not
-    chosen (direct or by proxy), and what else is reached from here. A block is a warning without --role, and where the
-    host is optional.
+    right host answered: its certificate, and no block page or portal. What meets silence is given 15 s more: a box that
+    inspects the first request is slow, and no cut. What tells look-alikes apart: the sender of an ICMP error, a
+    handshake without the server name, another resolver's answer (--nameserver), the way that was not chosen (direct or
+    by proxy), and what else is reached from here. A block is a warning without --role, and where the host is optional;
+    so are a 5xx or a web page in place of an API's answer, and a named host that redirects to one that was not named.
 
     Remedy: allow the host at the layer that is named.
 

@@ -47,10 +47,14 @@ def check_accepts_product_requests(
     just below what GET /version allows (6 MiB if it says nothing, never over 8 MiB; --quick: just above 1 MiB). What is
     answered otherwise was refused for its form, and is asked again of --backend, which tells by whom. Refused methods
     and bodies fail, the others warn; a refused preflight is the cors family's affair. --deep narrows the limits down.
+    Where all that is long meets silence, be it URL, headers or body, packets above a size are lost on the way: Linux
+    counts what was never acknowledged, and the long GET is sent once more in small packets. For the way back up to 40
+    short GETs are sent at once, whose answers fill packets; where they stall, once more in small ones.
 
-    Remedy: raise the limit at the hop that is named, or lower what GET /version advertises.
+    Remedy: raise the limit at the hop that is named, or lower what GET /version advertises. Where large packets are
+    lost, let ICMP "fragmentation needed" pass, or clamp the MSS at the VPN or tunnel.
 
-    Sources: RFC 9110 sections 9, 15.5.6 and 15.5.14; RFC 6585 section 5;
+    Sources: RFC 9110 sections 9, 15.5.6 and 15.5.14; RFC 6585 section 5; RFC 8899; RFC 9112 section 9.3.2;
     https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
     """
     return conclude(requests.accepts_product_requests(product_requests, direct_trials))

@@ -22,7 +22,9 @@ def check_control_plane_routes_proxied(
     stderr, JavaScript nothing).
 
     Measured: login and GET /api/project with the key, where one is set; the other calls without a key and with an
-    empty object, beside an unknown path: a refusal is the right answer. A login that is answered 429 or 50x is asked
+    empty object, beside an unknown path: a refusal is the right answer. Where that path is refused alike, GET with the
+    key, which cannot write, is asked of each: 405 says that the call is there, and 404 that it is not, on a server that
+    tells the two apart. A login that is answered 429 or 50x is asked
     for once more, as Python does and JavaScript does not. Judged for each SDK of --sdk (by default the newest known
     Python and JavaScript). It fails where --sdk, --role sdk or an app URL that is the data plane says that SDKs are
     constrained. Where nothing does it warns of calls that are missing among others, and is skipped where the data
@@ -66,8 +68,10 @@ def check_login_points_here(
     are lost without an exception.
 
     Measured: POST /api/apikey/login at the target with the key; scheme, host, port and path of org_info[].api_url are
-    compared with the target's. The address found there is not contacted, except with one GET /version without a key
-    where it is another port or path of the target's own host.
+    compared with the target's, and its proxy_url, where SDKs call functions, is looked at. The address found there is
+    not contacted, except with one GET /version without a key where it is another port or path of the target's own host;
+    another host is looked up in DNS, and where it has an address of the target, and shows the same certificate there,
+    it is another name of the same server.
 
     Remedy: correct the API URL in the organisation's settings, or set BRAINTRUST_API_URL for the SDKs.
 

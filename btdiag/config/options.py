@@ -15,6 +15,7 @@ class ValueKind(StrEnum):
 
     TEXT = "text"
     URL = "url"
+    ANY_URL = "any-url"  # http, https, ws or wss
     ROLE_URL = "role-url"  # [ROLE=]URL, the role of one of Brainstore's servers
     PATH = "path"
     NUMBER = "number"
@@ -222,8 +223,12 @@ OPTIONS: tuple[Option, ...] = (
         discovered=True,
     ),
     _option("role", ValueKind.CHOICE, RESTRICTION, "which hosts this place needs", choices=ROLES, discovered=True),
-    _option("allow", ValueKind.URL, RESTRICTION, "must be reachable from here as well", metavar="URL", repeatable=True),
-    _option("expect-blocked", ValueKind.URL, RESTRICTION, "must not answer from here", metavar="URL", repeatable=True),
+    _option(
+        "allow", ValueKind.ANY_URL, RESTRICTION, "must be reachable from here as well", metavar="URL", repeatable=True
+    ),
+    _option(
+        "expect-blocked", ValueKind.ANY_URL, RESTRICTION, "must not answer from here", metavar="URL", repeatable=True
+    ),
     _option(
         "induce",
         ValueKind.SWITCH,

@@ -18,7 +18,7 @@ from btdiag.config.settings import Settings
 from btdiag.config.stated import in_force, stated
 from btdiag.config.values import UsageError, printable
 from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Resolver, Secret, Target
-from btdiag.core.urls import bracketed, quotable, url_parts
+from btdiag.core.urls import UrlParts, bracketed, quotable, url_parts
 
 _SECRET = {
     "api_key_env": "the API key",
@@ -46,7 +46,7 @@ def target(settings: Settings, name: str) -> Target:
         port=parts.port,
         path=parts.path,
         resolvers=_resolvers(values.get("nameserver")),
-        resolve=_resolve(values.get("resolve", ()), parts.host, parts.port),
+        **_resolve(values.get("resolve", ()), parts),
         plain_port=80 if (parts.scheme, parts.port) == ("https", 443) else None,
         proxy=proxy,
         proxy_note=proxy_note,
@@ -128,7 +128,7 @@ def lab_target(settings: Settings, scenario: str, lab: Mapping[str, Any]) -> Tar
         port=parts.port,
         path=parts.path,
         resolvers=_resolvers(flags["nameserver"])[:1] if "nameserver" in flags else lab_resolvers or (SYSTEM_RESOLVER,),
-        resolve=_resolve(resolve, parts.host, parts.port),
+        **_resolve(resolve, parts),
         plain_port=lab.get("plain_port"),
         proxy=proxy,
         proxy_note=proxy_note,
@@ -250,17 +250,20 @@ def _resolvers(nameserver: str | None) -> tuple[Resolver, ...]:
     return Resolver(label=nameserver, address=f"{bracketed(address)}:{port}"), SYSTEM_RESOLVER
 
 
-def _resolve(entries: Sequence[str], host: str, port: int) -> tuple[str, ...]:
-    """The addresses that --resolve gives for this host and port (curl's form: HOST:PORT:ADDRESS[,ADDRESS])."""
-    found: list[str] = []
-    for entry in entries:
-        match = re.fullmatch(r"(\[[^]]+]|[^:]+):([0-9]{1,5}):(.+)", entry)
-        try:
-            if not match:
-                raise ValueError
-            addresses = [str(ip_address(item.strip().strip("[]"))) for item in match[3].split(",")]
-        except ValueError:
-            raise UsageError(f"--resolve {printable(entry)}: write HOST:PORT:ADDRESS") from None
-        if match[1].strip("[]").lower() == host and int(match[2]) == port:
-            found += addresses
-    return tuple(dict.fromkeys(found))
+def _resolve(entries: Sequence[str], parts: UrlParts) -> dict[str, Any]:
+    """The addresses that --resolve gives for this host and port, and all that it gives."""
+    pinned = tuple(_pin(entry) for entry in entries)
+    own = [address for host, port, given in pinned if (host, port) == (parts.host, parts.port) for address in given]
+    return {"resolve": tuple(dict.fromkeys(own)), "pinned": pinned}
+
+
+def _pin(entry: str) -> tuple[str, int, tuple[str, ...]]:
+    """Host, port and addresses of one --resolve (curl's form: HOST:PORT:ADDRESS[,ADDRESS])."""
+    match = re.fullmatch(r"(\[[^]]+]|[^:]+):([0-9]{1,5}):(.+)", entry)
+    try:
+        addresses = tuple(str(ip_address(item.strip().strip("[]"))) for item in match[3].split(",")) if match else ()
+    except ValueError:
+        addresses = ()
+    if not match or not addresses:
+        raise UsageError(f"--resolve {printable(entry)}: write HOST:PORT:ADDRESS")
+    return match[1].strip("[]").lower(), int(match[2]), addresses

@@ -64,6 +64,8 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                 return path(_text(raw))
             case ValueKind.URL:
                 return url(_text(raw))
+            case ValueKind.ANY_URL:
+                return any_url(_text(raw))
             case ValueKind.ROLE_URL:
                 return role_url(_text(raw))
             case _:
@@ -82,6 +84,15 @@ def path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError("~ stands for a home folder that is not known here: write the path in full") from None
+
+
+def any_url(text: str) -> str:
+    """A URL in normal form, that of a WebSocket (RFC 6455 section 3) among them."""
+    match = re.match(r"ws(s?)://", text, re.IGNORECASE)
+    if match is None:
+        return url(text)
+    secure = "s" if match[1] else ""
+    return f"ws{secure}{url(f'http{secure}://{text[match.end() :]}').removeprefix(f'http{secure}')}"
 
 
 def role_url(text: str) -> str:

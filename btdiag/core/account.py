@@ -21,6 +21,44 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dials:
+    """The connections to one target over a whole run, those of volleys too: how many were asked for, how many got no
+    answer for seconds, and how many only after their first packet (SYN) was sent again. `most_open` were open when one
+    more was answered, `least_open` (None without) when one was not."""
+
+    asked: int = 0
+    unanswered: int = 0
+    resent: int = 0
+    most_open: int = 0
+    least_open: int | None = None
+
+    def answered_one(self, resent: int, standing: int) -> Dials:
+        """With one more that came about."""
+        return replace(
+            self,
+            asked=self.asked + 1,
+            resent=self.resent + (resent > 0),
+            most_open=max(self.most_open, standing),
+        )
+
+    def unanswered_one(self, standing: int) -> Dials:
+        """With one more that nobody answered."""
+        least = standing if self.least_open is None else min(standing, self.least_open)
+        return replace(self, asked=self.asked + 1, unanswered=self.unanswered + 1, least_open=least)
+
+    def plus(self, other: Dials) -> Dials:
+        """Both together."""
+        least = [one for one in (self.least_open, other.least_open) if one is not None]
+        return Dials(
+            asked=self.asked + other.asked,
+            unanswered=self.unanswered + other.unanswered,
+            resent=self.resent + other.resent,
+            most_open=max(self.most_open, other.most_open),
+            least_open=min(least, default=None),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uncounted:
     """Lost answers that were too many to keep: how many of one kind a measurement met."""
 
@@ -32,11 +70,12 @@ class Uncounted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What one target was asked in a run: `asked` requests, of which those in `lost` and in `more` were. Requests that
-    were meant to break something are in neither."""
+    were meant to break something are in neither. `dials` are the connections made for all of them."""
 
     asked: int = 0
     lost: tuple[Lost, ...] = ()
     more: tuple[Uncounted, ...] = ()
+    dials: Dials = Dials()
 
     @property
     def total(self) -> int:
@@ -45,7 +84,12 @@ class Account:
 
     def plus(self, other: Account) -> Account:
         """Both together."""
-        return Account(asked=self.asked + other.asked, lost=self.lost + other.lost, more=self.more + other.more)
+        return Account(
+            asked=self.asked + other.asked,
+            lost=self.lost + other.lost,
+            more=self.more + other.more,
+            dials=self.dials.plus(other.dials),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

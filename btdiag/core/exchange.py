@@ -72,15 +72,45 @@ class Icmp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TcpCounters:
+    """What Linux counted on a connection that went silent: packets sent and not acknowledged, packets sent again,
+    packets received while an earlier one was missing, bytes received, the round trip (seconds), and the largest
+    segments that it sends and has received (bytes)."""
+
+    unacknowledged: int
+    resent: int
+    out_of_order: int = 0
+    received: int = 0
+    round_trip_s: float = 0.0
+    largest_sent: int = 0
+    largest_received: int = 0
+
+    @property
+    def lost_up(self) -> bool:
+        """Whether what was sent never arrived: it was sent again, and is not acknowledged all the same."""
+        return self.unacknowledged > 0 and self.resent >= _SENT_AGAIN
+
+    @property
+    def lost_down(self) -> bool:
+        """Whether something sent to us never arrived: later packets did."""
+        return self.out_of_order > 0
+
+
+_SENT_AGAIN = 2  # a single one may be lost anywhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """How an exchange or a connection broke. `detail` is what the system or library said, escaped, at most 300
-    characters; `errno` the number where there was one; `icmp` who sent word of it, where the system tells."""
+    characters; `errno` the number where there was one; `icmp` who sent word of it, where the system tells; `counters`
+    what the system counted on a connection that went silent."""
 
     phase: Phase
     trouble: Trouble
     detail: str
     errno: int | None = None
     icmp: Icmp | None = None
+    counters: TcpCounters | None = None
 
     @property
     def refuses_tls(self) -> bool:
@@ -95,6 +125,7 @@ class Timing:
     """Seconds each phase took; None when it was not reached (or not part of it)."""
 
     tcp_s: float | None = None
+    tcp_resent: int = 0  # how often the first packet (SYN) was sent again, where the system tells
     proxy_s: float | None = None
     tls_s: float | None = None
     first_byte_s: float | None = None  # from the request's last byte sent to the answer's first; 0: came before that

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.measurement import Blocked, NotAsked
+from btdiag.core.resolution import Detour
 
 _CHECKS = {
     Phase.TCP: "connection.tcp-connects",
@@ -90,8 +91,9 @@ class Connection:
     is the status of a plain HTTP request to a port that does not speak TLS, `speaks_tls` tells that an http:// URL
     leads to a TLS port, `without_sni` what a handshake without a server name came to after one with it broke off,
     `hangs_up` that a connection on which nothing was sent was ended as well, `outdated` the TLS version before 1.2 with
-    which it came about instead, `lax` what was agreed on where OpenSSL was let take everything, and `asks_certificate`
-    that the server was seen to ask for a client certificate before it broke off.
+    which it came about instead, `lax` what was agreed on where OpenSSL was let take everything, `asks_certificate` that
+    the server was seen to ask for a client certificate before it broke off, and `small_packets` that a handshake that
+    met silence completes where both sides send small packets.
     """
 
     label: str
@@ -112,6 +114,7 @@ class Connection:
     outdated: str = ""
     lax: Handshake | None = None
     asks_certificate: bool = False
+    small_packets: bool = False
 
     @property
     def broke_at(self) -> Phase | None:
@@ -201,3 +204,35 @@ class TlsVersions:
     def refused(self) -> tuple[str, ...]:
         """The versions that the server turned down."""
         return tuple(trial.version for trial in self.trials if trial.accepted is False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Astray:
+    """Where programs on this machine are led, beside where DNS itself leads. None where nothing leads them elsewhere.
+
+    `there` is a connection to an address that programs get, `straight` one to an address that DNS (or the other
+    resolver) gives for the same name; that one is None where there is no such address.
+    """
+
+    detour: Detour | None = None
+    there: Connection | None = None
+    straight: Connection | None = None
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the detour is the fault: the target does not work there, and works straight; or does not work under
+        a name that is answered only because any name is."""
+        if self.detour is None or self.there is None:
+            return False
+        if self.straight is None:
+            return self.detour.wildcard and not _works(self.there)
+        return _works(self.straight) and not _works(self.there, self.straight)
+
+
+def _works(one: Connection, beside: Connection | None = None) -> bool:
+    """Whether requests can be sent to a server that is trusted and, in comparison, is not the only one to say no."""
+    if one.broke_at is not None or one.distrust is not None:
+        return False
+    said = one.greeting.status if one.greeting is not None else None
+    other = beside.greeting.status if beside is not None and beside.greeting is not None else None
+    return beside is None or (said or 599) < 400 or (other or 599) >= 400

@@ -55,16 +55,44 @@ class DnsAnswer:
     detail: str = ""
     transport: str = "udp"
     duration_s: float = 0.0
+    lost: int = 0  # UDP queries that nothing came back to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLoss:
+    """How many UDP queries to one name server stayed unanswered: those with EDNS (RFC 6891), and the plain ones that C
+    libraries send."""
+
+    edns_asked: int
+    edns_lost: int
+    plain_asked: int
+    plain_lost: int
+
+    @property
+    def of_edns(self) -> bool:
+        """Whether it is EDNS that something on the way drops: none gets through, and every plain query does."""
+        return self.edns_lost == self.edns_asked > 1 and self.plain_lost == 0
+
+    @property
+    def asked(self) -> int:
+        """All queries."""
+        return self.edns_asked + self.plain_asked
+
+    @property
+    def lost(self) -> int:
+        """All that stayed unanswered."""
+        return self.edns_lost + self.plain_lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLookup:
     """What one name server ("IP:PORT") says: an answer each for A and AAAA. `name` differs from the target's where
-    the search list had to complete it."""
+    the search list had to complete it. `loss` is what a series of queries came to, asked where one had been lost."""
 
     server: str
     name: str
     answers: tuple[DnsAnswer, ...]
+    loss: QueryLoss | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -88,22 +116,50 @@ class ServerLookup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemLookup:
     """What getaddrinfo gave the way every program of this machine gets it. `error` is its code ("EAI_NONAME"), or
-    "no answer" when it did not return in time; None when it gave addresses."""
+    "no answer" when it did not return in time; None when it gave addresses. `again_s` is how long a second lookup took,
+    made where the first one was slow."""
 
     addresses: tuple[str, ...]
     duration_s: float
     error: str | None = None
     detail: str = ""
+    again_s: float | None = None
+
+
+class DetourKind(StrEnum):
+    """What gives this machine's programs other addresses than DNS has for the name."""
+
+    HOSTS_FILE = "hosts file"
+    SEARCH_LIST = "search list"
+    OTHER = "something else on this machine"
+    RESOLVER = "another resolver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detour:
+    """Programs on this machine get other addresses for a name than its name servers give for the very same name.
+
+    `where` is the place in the hosts file, the name as the search list completes it, or the other resolver; `straight`
+    are DNS's own addresses (none where it says that the name does not exist), or the other resolver's. `wildcard` tells
+    that any name is answered so there.
+    """
+
+    kind: DetourKind
+    where: str
+    straight: tuple[str, ...]
+    wildcard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """How one resolver of the target sees the name. `system` is set for this machine's own resolver only; `servers`
-    are the name servers asked directly (for the system: those it is configured with, none for localhost names)."""
+    are the name servers asked directly (for the system: those it is configured with, none for localhost names), about
+    the very name where `detour` tells that programs get something else."""
 
     label: str
     servers: tuple[ServerLookup, ...]
     system: SystemLookup | None = None
+    detour: Detour | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -129,3 +185,17 @@ class Resolution:
     addresses: tuple[str, ...]
     views: tuple[View, ...] = ()
     proxy: str = ""
+
+    @property
+    def detour(self) -> Detour | None:
+        """What gives programs here other addresses than DNS has for the name; else a resolver that was asked for
+        comparison and gives none of the same."""
+        if not self.views or self.proxy or not self.addresses:
+            return None
+        first, *others = self.views
+        if first.detour is not None:
+            return first.detour
+        apart = [view for view in others if view.addresses and not set(view.addresses) & set(self.addresses)]
+        if not apart:
+            return None
+        return Detour(kind=DetourKind.RESOLVER, where=apart[0].label, straight=apart[0].addresses)

@@ -81,7 +81,8 @@ class Target:
     `brainstore_roles` are (role, URL) of each of Brainstore's servers, "" where no role was named; `brainstore` is the
     first URL. `settings` are what the files of --config declare, of which `lb_idle_timeout` and `backend_keepalive`
     may come.
-    `resolve` holds addresses that replace DNS (`--resolve`); `plain_port` is where http:// would be served (80 beside
+    `resolve` holds addresses that replace DNS (`--resolve`), `pinned` those that it gives for any host and port;
+    `plain_port` is where http:// would be served (80 beside
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
     address itself (as Chromium's --ip-address-space-overrides does). Of a lab's users only: `browser_profile` is their
     stored permissions, `page` how they open the web app: "framed" in another site's page, "restricted" by a header, and
@@ -97,6 +98,7 @@ class Target:
     path: str = ""
     resolvers: tuple[Resolver, ...] = (SYSTEM_RESOLVER,)
     resolve: tuple[str, ...] = ()
+    pinned: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
     plain_port: int | None = None
     proxy: Proxy | None = None
     proxy_note: str = ""
@@ -131,6 +133,12 @@ class Target:
     def setting(self, name: str) -> DeclaredSetting | None:
         """What a file of --config declares of this setting, if that counts."""
         return next((one for one in self.settings if one.name == name), None)
+
+    def addresses_given(self, host: str, port: int) -> tuple[str, ...]:
+        """The addresses that --resolve gives for a host and port; none where DNS is asked."""
+        if (host, port) == (self.host, self.port):
+            return self.resolve
+        return tuple(one for name, number, given in self.pinned if (name, number) == (host, port) for one in given)
 
     @property
     def authority(self) -> str:

@@ -38,7 +38,7 @@ class Zone:
             query = dns.message.from_wire(wire)
         except dns.exception.DNSException:
             return None
-        if not query.question or (self._is_target(query) and self.resolver.silent):
+        if not query.question or (self._is_target(query) and self._swallows(query, udp=udp)):
             return None
         response = dns.message.make_response(query, recursion_available=True)
         if udp and self.resolver.truncates:
@@ -46,6 +46,10 @@ class Zone:
         else:
             self._fill(response, query)
         return response.to_wire()
+
+    def _swallows(self, query: dns.message.Message, *, udp: bool) -> bool:
+        filtered = udp and (not self.resolver.udp or (query.edns >= 0 and not self.resolver.edns))
+        return self.resolver.silent or filtered
 
     def _is_target(self, query: dns.message.Message) -> bool:
         name = _text(query.question[0].name)

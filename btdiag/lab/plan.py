@@ -55,7 +55,8 @@ class LabResolver:
     `addresses` None stands for those of the load balancer. `chain` are the names that the target's name is an alias
     for, in order; `dangling` lets the last of them not exist. `silent` drops the queries; `truncates` answers over UDP
     with the TC bit and nothing else; `extended_error` is an RFC 8914 info code; `families` limits the answer to IP
-    versions; `rcode6` is the code that AAAA questions alone get; `https` is the name's HTTPS record as text.
+    versions; `rcode6` is the code that AAAA questions alone get; `https` is the name's HTTPS record as text. `udp`
+    False drops all that comes over UDP, `edns` False what comes over it with an OPT record.
     """
 
     label: str
@@ -71,6 +72,8 @@ class LabResolver:
     extended_error: int | None = None
     families: tuple[int, ...] = (4, 6)
     rcode6: str = "NOERROR"
+    udp: bool = True
+    edns: bool = True
     https: str = ""
 
 

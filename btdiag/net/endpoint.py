@@ -54,8 +54,8 @@ async def routes_to(url: str, target: Target) -> tuple[Route, ...]:
     """The ways to a URL's host, in the system's order; raises Unknown when its name does not resolve from here."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", port_of(parts)
-    pinned = target.resolve if (host, port) == (target.host, target.port) else ()
-    found = await resolve(replace(target, host=host, port=port, proxy=None, resolve=pinned))
+    given = target.addresses_given(host, port)
+    found = await resolve(replace(target, host=host, port=port, proxy=None, resolve=given))
     if not found.addresses:
         raise Unknown(f"{host} does not resolve from this machine, so {url} could not be asked")
     return tuple(Route(label=f"{host}:{port}", address=one, port=port) for one in found.addresses[:MAX_ADDRESSES])

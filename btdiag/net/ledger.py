@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from btdiag.core.account import Account, Lost, Uncounted, slim
+from btdiag.core.account import Account, Dials, Lost, Uncounted, slim
 from btdiag.core.answers import words
-from btdiag.core.exchange import Exchange, Phase, Trouble
+from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 
 KEPT = 100  # lost answers, each with at most 1 KiB of its body; those after them are counted by kind
 KINDS = 200  # of those that are counted; any after them are one kind
 OTHER = "something else"
+SILENCE_S = 3.0  # Linux has sent the first packet three times by then
 _BROKEN = frozenset({Trouble.RESET, Trouble.CLOSED})
 _UNCONNECTED = frozenset({Phase.TCP, Phase.PROXY, Phase.TLS})
 
@@ -25,6 +27,23 @@ class Counts:
     connections: int = 0
     more: Counter[tuple[str, str]] = field(default_factory=Counter)
     lost: list[Lost] = field(default_factory=list)
+    dials: Dials = field(default_factory=Dials)
+    standing: int = 0  # connections to the target that are open now
+
+    def made(self, resent: int) -> Callable[[], None]:
+        """A connection to the target came about; its first packet was sent again so often. To be called at its end."""
+        self.standing += 1
+        self.dials = self.dials.answered_one(resent, self.standing)
+        return self.ended
+
+    def ended(self) -> None:
+        """One of them is closed."""
+        self.standing -= 1
+
+    def not_made(self, error: Failure, waited_s: float) -> None:
+        """A connection was not made; a silence that is too short for the first packet to be sent again says nothing."""
+        if error.phase is Phase.TCP and error.trouble is Trouble.TIMEOUT and waited_s >= SILENCE_S:
+            self.dials = self.dials.unanswered_one(self.standing)
 
     def note(self, by: str, seen: Exchange, size: int, *, reused: bool) -> None:
         """Keep an answer that was lost; an idle connection that ends as one asks on it has lost nothing yet."""
@@ -41,7 +60,7 @@ class Counts:
     def account(self) -> Account:
         """All of it, frozen."""
         kinds = tuple(Uncounted(by=by, what=what, count=count) for (by, what), count in self.more.items())
-        return Account(asked=self.requests, lost=tuple(self.lost), more=kinds)
+        return Account(asked=self.requests, lost=tuple(self.lost), more=kinds, dials=self.dials)
 
 
 def _is_lost(seen: Exchange, *, reused: bool) -> bool:

@@ -21,12 +21,13 @@ class Limits:
 
 ENOUGH_S = 5.0  # a silence so long is the server's own: the platforms' health checks give up after 5 s
 
-# Names. What a resolver needs longer for is as good as dead; one datagram may be lost.
-UDP_TIMEOUT = 1.0
+# Names. One datagram may be lost; a resolver that is slow is none that is dead.
+UDP_TIMEOUT = 1.0  # until the question is asked once more
 UDP_TRIES = 2
-TCP_TIMEOUT = 1.0  # after two silent datagrams: tells "UDP is dropped" from "dead"; with the tries 3 s in all
-SYSTEM_TIMEOUT = 3.0  # as long as the direct questions may take: silence from both is an answer
-SYSTEM_PATIENCE = 11.0  # a system whose first name server is dead asks the next one after 5 s (or 10 s): worth knowing
+UDP_PATIENCE = 5.0  # glibc waits so long before it asks again: resolv.conf(5), timeout
+TCP_TIMEOUT = 1.0  # beside the second datagram: tells "UDP is dropped" from "dead"
+SYSTEM_TIMEOUT = 5.0  # as long as the direct questions may take: silence from both is an answer
+SYSTEM_PATIENCE = 16.0  # glibc asks again after 5 s, twice, and one by one where one question is never answered: 15 s
 
 # Connections.
 CONNECT_BUDGET = 5.0  # Linux sends its third SYN after 3 s, so two lost packets are survived

@@ -6,15 +6,20 @@ getaddrinfo runs in a daemon thread: it cannot be cancelled, and a pool's thread
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from btdiag.core.address import is_ipv6, parse
 from btdiag.core.resolution import (
     AddressSource,
+    Detour,
+    DetourKind,
+    LookupOutcome,
     Resolution,
     ServerLookup,
     SystemLookup,
@@ -22,10 +27,14 @@ from btdiag.core.resolution import (
     is_local_name,
 )
 from btdiag.core.target import Resolver, Target
-from btdiag.net.limits import SYSTEM_PATIENCE, SYSTEM_TIMEOUT
-from btdiag.net.nameserver import NameServer, ask
+from btdiag.net import hosts_file
+from btdiag.net.limits import SYSTEM_PATIENCE, SYSTEM_TIMEOUT, UDP_TIMEOUT
+from btdiag.net.nameserver import NameServer, ask, sample
 
 MAX_SERVERS = 3  # the system's resolver itself reads no more from resolv.conf
+SLOW = 1.0  # seconds; resolvers answer within a tenth of that, and what they have to look up first rarely takes longer
+MOST_PATIENCE = 3.0  # seconds for each query of a series
+_AGAIN = 4.0  # seconds; a lookup longer than that has waited for a lost query already: the second one tells no more
 
 
 async def resolve(target: Target) -> Resolution:
@@ -51,8 +60,8 @@ async def resolve(target: Target) -> Resolution:
 
 async def _view(resolver: Resolver, name: str) -> View:
     if resolver.address is not None:
-        lookup = await _look_up(NameServer.parse(resolver.address), name)
-        return View(label=resolver.label, servers=(lookup,))
+        server = NameServer.parse(resolver.address)
+        return View(label=resolver.label, servers=(await _sampled(server, await _look_up(server, name)),))
     servers, search = ((), ()) if is_local_name(name) else configured_servers()
     started = time.monotonic()
     system = asyncio.ensure_future(getaddrinfo(name, SYSTEM_PATIENCE))
@@ -62,9 +71,68 @@ async def _view(resolver: Resolver, name: str) -> View:
         seen = await _until(system, started, SYSTEM_PATIENCE if found or not lookups else SYSTEM_TIMEOUT)
     finally:
         system.cancel()
-    if seen.addresses and lookups and all(lookup.outcome.denies for lookup in lookups):
-        lookups = await _with_search_list(servers, name, search) or lookups
-    return View(label=resolver.label, servers=tuple(lookups), system=seen)
+    slow = seen.duration_s >= SLOW
+    lookups = await asyncio.gather(
+        *(_sampled(server, one, slow=slow) for server, one in zip(servers, lookups, strict=True))
+    )
+    if slow and seen.addresses and seen.duration_s < _AGAIN:
+        seen = replace(seen, again_s=(await getaddrinfo(name, SYSTEM_PATIENCE - seen.duration_s)).duration_s)
+    view = View(label=resolver.label, servers=tuple(lookups), system=seen)
+    return await _compared(view, name, servers, search) if seen.addresses and lookups else view
+
+
+async def _sampled(server: NameServer, lookup: ServerLookup, *, slow: bool = False) -> ServerLookup:
+    """The lookup with a series of queries beside it, where one of its own was lost or the system's took long."""
+    outcomes = {answer.outcome for answer in lookup.answers}
+    answers = not outcomes <= {LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE, LookupOutcome.LOCAL}
+    known = {answer.qtype: answer for answer in lookup.answers if answer.outcome is not LookupOutcome.TIMEOUT}
+    if not answers or not known or not (slow or any(answer.lost for answer in known.values())):
+        return lookup
+    slowest = max((answer.duration_s for answer in known.values() if not answer.lost), default=0.0)
+    patience = min(MOST_PATIENCE, max(UDP_TIMEOUT, 2 * slowest))
+    return replace(lookup, loss=await sample(server, lookup.name, next(iter(known)), patience))
+
+
+async def _compared(view: View, name: str, servers: Sequence[NameServer], search: Sequence[str]) -> View:
+    """The system's addresses held against those of its name servers for the very same name."""
+    system = set(view.system.addresses if view.system else ())
+    straight = tuple(dict.fromkeys(address for server in view.servers for address in server.addresses))
+    denied = all(lookup.outcome.denies for lookup in view.servers)
+    if system & set(straight) or not (straight or denied):
+        return view
+    if straight and (lines := [(a, where) for a, where in hosts_file.entries(name) if a in system]):
+        return replace(view, detour=Detour(kind=DetourKind.HOSTS_FILE, where=lines[0][1], straight=straight))
+    completed = await _with_search_list(servers, name, search)
+    if any(system & set(lookup.addresses) for lookup in completed):
+        suffix = completed[0].name.removeprefix(f"{name}.")
+        wildcard = await _is_wildcard(servers, suffix, system)
+        if not straight and not wildcard:  # a short name, as within a cluster
+            return replace(view, servers=tuple(completed))
+        where = completed[0].name
+        return replace(
+            view,
+            detour=Detour(kind=DetourKind.SEARCH_LIST, where=where, straight=straight, wildcard=wildcard),
+        )
+    if straight and await _stays_apart(name, servers, system, set(straight)):
+        return replace(view, detour=Detour(kind=DetourKind.OTHER, where="", straight=straight))
+    return view
+
+
+async def _is_wildcard(servers: Sequence[NameServer], suffix: str, system: set[str]) -> bool:
+    """Whether a name that nobody can have is given the same addresses under this suffix."""
+    nobody = f"btdiag-{secrets.token_hex(4)}.{suffix}"
+    lookups = await asyncio.gather(*(_look_up(server, nobody) for server in servers))
+    return any(system & set(lookup.addresses) for lookup in lookups)
+
+
+async def _stays_apart(name: str, servers: Sequence[NameServer], system: set[str], straight: set[str]) -> bool:
+    """Whether both give the same again: a pool that rotates does not."""
+    seen, *lookups = await asyncio.gather(
+        getaddrinfo(name, SYSTEM_TIMEOUT), *(_look_up(server, name) for server in servers)
+    )
+    assert isinstance(seen, SystemLookup)
+    again = {address for lookup in lookups if isinstance(lookup, ServerLookup) for address in lookup.addresses}
+    return set(seen.addresses) == system and again == straight
 
 
 async def _until(system: asyncio.Future[SystemLookup], started: float, patience: float) -> SystemLookup:

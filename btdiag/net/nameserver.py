@@ -11,6 +11,7 @@ import errno
 import os
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import dns.edns
@@ -19,13 +20,16 @@ import dns.flags
 import dns.message
 import dns.rcode
 
-from btdiag.core.resolution import DnsAnswer, LookupOutcome
+from btdiag.core.resolution import DnsAnswer, LookupOutcome, QueryLoss
 from btdiag.core.urls import bracketed
 from btdiag.net.failures import legible
-from btdiag.net.limits import TCP_TIMEOUT, UDP_TIMEOUT, UDP_TRIES
+from btdiag.net.limits import TCP_TIMEOUT, UDP_PATIENCE, UDP_TIMEOUT, UDP_TRIES
 
 MOST_ADDRESSES = 100  # kept of one answer
 PAYLOAD = 1232  # bytes; the DNS flag day's figure, which fits every path
+SAMPLE = 5  # queries of each form: enough to tell one lost datagram from a line that loses a fifth
+SAMPLE_PAUSE = 0.05  # seconds between them, so that a burst is not what is lost
+_MAY_BE_EDNS = frozenset({LookupOutcome.SERVFAIL, LookupOutcome.REFUSED, LookupOutcome.ERROR})
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _BROKEN = (dns.exception.DNSException, ValueError, IndexError, struct.error)
 
@@ -61,30 +65,96 @@ class NameServer:
 
 
 async def ask(server: NameServer, name: str, qtype: str) -> DnsAnswer:
-    """What the server answers; never raises for anything that the network or the server does. At most 3 seconds."""
+    """What the server answers; never raises for anything that the network or the server does. At most UDP_PATIENCE
+    seconds, and one over TCP.
+
+    Asked with EDNS, which brings the server's own reasons (RFC 8914); where that is lost or turned down, plainly, as C
+    libraries ask, so that nothing is blamed that programs never meet. An answer over TCP counts only after a truncated
+    one over UDP, for neither glibc nor musl tries TCP where none comes over UDP.
+    """
     started = time.monotonic()
-    answer = await _ask_udp(server, name, qtype)
+    answer = await _ask(server, name, qtype)
+    if answer.lost == 1:  # how long the question took that was answered
+        started += UDP_TIMEOUT
     return replace(answer, duration_s=round(time.monotonic() - started, 6))
 
 
-async def _ask_udp(server: NameServer, name: str, qtype: str) -> DnsAnswer:
-    query = dns.message.make_query(name, qtype, use_edns=0, payload=PAYLOAD)
-    detail = ""
-    for _ in range(UDP_TRIES):
+async def sample(server: NameServer, name: str, qtype: str, patience: float) -> QueryLoss:
+    """How many of SAMPLE queries of each form, with EDNS and without, stay unanswered for `patience` seconds."""
+
+    async def answered(number: int, query: dns.message.Message) -> bool:
+        await asyncio.sleep(number * SAMPLE_PAUSE)
         try:
-            reply = await _udp(server, query)
-        except TimeoutError as error:
-            detail = str(error)
-        except OSError as error:
-            return _unsent(qtype, error)
-        else:
-            if reply.rcode() == dns.rcode.FORMERR and query.edns >= 0:  # a server from before EDNS
-                query = dns.message.make_query(name, qtype, use_edns=False)
-                continue
-            return await _ask_tcp(server, query, qtype) if reply.flags & dns.flags.TC else _read(reply, qtype, "udp")
-    if detail:
-        return DnsAnswer(qtype=qtype, outcome=LookupOutcome.ERROR, detail=detail)
+            async with _Line(server) as line:
+                return await line.ask(query, patience) is not None
+        except OSError:
+            return False
+
+    forms = (_query(name, qtype, edns=True), _query(name, qtype, edns=False))
+    seen = await asyncio.gather(*(answered(number, form) for form in forms for number in range(SAMPLE)))
+    return QueryLoss(
+        edns_asked=SAMPLE,
+        edns_lost=seen[:SAMPLE].count(False),
+        plain_asked=SAMPLE,
+        plain_lost=seen[SAMPLE:].count(False),
+    )
+
+
+def _query(name: str, qtype: str, *, edns: bool) -> dns.message.Message:
+    if edns:
+        return dns.message.make_query(name, qtype, use_edns=0, payload=PAYLOAD)
+    return dns.message.make_query(name, qtype, use_edns=False)
+
+
+async def _ask(server: NameServer, name: str, qtype: str) -> DnsAnswer:
+    with_edns, plain = _query(name, qtype, edns=True), _query(name, qtype, edns=False)
+    try:
+        async with _Line(server) as line:
+            reply = await line.ask(with_edns, UDP_TIMEOUT)
+            if reply is None:
+                return await _ask_again(server, line, with_edns, plain, qtype)
+            answer = await _understood(server, reply, with_edns, qtype)
+            if answer.outcome not in _MAY_BE_EDNS:
+                return answer
+            reply = await line.ask(plain, UDP_TIMEOUT)  # it may be from before EDNS, or fail on it
+            other = await _understood(server, reply, plain, qtype) if reply is not None else answer
+            return answer if other.outcome in _MAY_BE_EDNS else other
+    except OSError as error:
+        return _unsent(qtype, error)
+
+
+async def _ask_again(
+    server: NameServer, line: _Line, first: dns.message.Message, plain: dns.message.Message, qtype: str
+) -> DnsAnswer:
+    """After a silence: the plain question, for as long as glibc waits, and TCP beside it to tell a filter of UDP from
+    a dead server."""
+    over_tcp = asyncio.create_task(_tcp_later(server, plain, qtype))
+    try:
+        reply = await line.ask(plain, UDP_PATIENCE - UDP_TIMEOUT, first)
+        if reply is not None:
+            late = first.is_response(reply)
+            return replace(await _understood(server, reply, first if late else plain, qtype), lost=0 if late else 1)
+        if line.junk:
+            return DnsAnswer(qtype=qtype, outcome=LookupOutcome.ERROR, detail=line.junk, lost=UDP_TRIES)
+        answer = await over_tcp
+    finally:
+        over_tcp.cancel()
+    if answer.outcome in {LookupOutcome.TIMEOUT, LookupOutcome.ERROR}:
+        return replace(answer, lost=UDP_TRIES)
+    detail = f"no answer to {UDP_TRIES} UDP queries, while TCP answers; programs ask over UDP"
+    return DnsAnswer(qtype=qtype, outcome=LookupOutcome.TIMEOUT, detail=detail, lost=UDP_TRIES)
+
+
+async def _tcp_later(server: NameServer, query: dns.message.Message, qtype: str) -> DnsAnswer:
+    """Most late answers come within a second more: then TCP need not be tried."""
+    await asyncio.sleep(UDP_TIMEOUT)
     return await _ask_tcp(server, query, qtype)
+
+
+async def _understood(
+    server: NameServer, reply: dns.message.Message, query: dns.message.Message, qtype: str
+) -> DnsAnswer:
+    return await _ask_tcp(server, query, qtype) if reply.flags & dns.flags.TC else _read(reply, qtype, "udp")
 
 
 async def _ask_tcp(server: NameServer, query: dns.message.Message, qtype: str) -> DnsAnswer:
@@ -114,34 +184,47 @@ class _Inbox(asyncio.DatagramProtocol):
             self.arrived.put_nowait(item)
 
 
-async def _udp(server: NameServer, query: dns.message.Message) -> dns.message.Message:
-    """The reply. TimeoutError says what came instead, if anything did; OSError is the system's or an ICMP error."""
-    loop = asyncio.get_running_loop()
-    transport, inbox = await loop.create_datagram_endpoint(_Inbox, remote_addr=(server.host, server.port))
-    junk: list[str] = []
-    try:
-        transport.sendto(query.to_wire())
-        return await asyncio.wait_for(_first_reply(inbox, query, junk), UDP_TIMEOUT)
-    except TimeoutError:
-        raise TimeoutError(junk[0] if junk else "") from None
-    finally:
-        transport.close()
+class _Line:
+    """A UDP socket to one name server. `junk` is what came that answers no question, "" for nothing."""
 
+    def __init__(self, server: NameServer) -> None:
+        self._server = server
+        self.junk = ""
 
-async def _first_reply(inbox: _Inbox, query: dns.message.Message, junk: list[str]) -> dns.message.Message:
-    """The first datagram that answers the query: anything else may be forged, so it is no answer."""
-    while True:
-        item = await inbox.arrived.get()
-        if isinstance(item, Exception):
-            raise item
+    async def __aenter__(self) -> _Line:
+        self._transport, self._inbox = await asyncio.get_running_loop().create_datagram_endpoint(
+            _Inbox, remote_addr=(self._server.host, self._server.port)
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._transport.close()
+
+    async def ask(
+        self, query: dns.message.Message, seconds: float, *earlier: dns.message.Message
+    ) -> dns.message.Message | None:
+        """The reply to the query, or to an earlier one; None where none comes in time. OSError is the system's word, or
+        an ICMP error."""
+        self._transport.sendto(query.to_wire())
         try:
-            reply = dns.message.from_wire(item, ignore_trailing=True, raise_on_truncation=False)
-        except _BROKEN as error:
-            junk.append(_said(error))
-            continue
-        if query.is_response(reply):
-            return reply
-        junk.append("a datagram that does not belong to the query")
+            return await asyncio.wait_for(self._reply((query, *earlier)), seconds)
+        except TimeoutError:
+            return None
+
+    async def _reply(self, queries: Sequence[dns.message.Message]) -> dns.message.Message:
+        """The first datagram that answers a query: anything else may be forged, so it is no answer."""
+        while True:
+            item = await self._inbox.arrived.get()
+            if isinstance(item, Exception):
+                raise item
+            try:
+                reply = dns.message.from_wire(item, ignore_trailing=True, raise_on_truncation=False)
+            except _BROKEN as error:
+                self.junk = self.junk or _said(error)
+                continue
+            if any(query.is_response(reply) for query in queries):
+                return reply
+            self.junk = self.junk or "a datagram that does not belong to the query"
 
 
 async def _tcp(server: NameServer, query: dns.message.Message) -> dns.message.Message:

@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from btdiag.core.exchange import Failure, Icmp, Phase, Timing, Trouble
+from btdiag.core.exchange import Failure, Phase, TcpCounters, Timing, Trouble
 from btdiag.core.target import Proxy, Route
 from btdiag.core.urls import port_of
-from btdiag.net import icmp
+from btdiag.net import counters
 from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, Broken, failure_of
+from btdiag.net.sockets import AS_IT_IS, Packing, Progress, connected, connected_by_name, counted
 from btdiag.net.tunnel import ProxyAnswer, ProxyLine, ask_for_tunnel, require_open
 from btdiag.openssl import tidy
 
@@ -46,7 +46,7 @@ class Stream:
     `verified` tells if certificate and name were checked (None: no TLS). `reusable` turns False when an answer ended so
     that no request may follow on this connection. `peer_address` is the proxy's where it is `proxied`. `plain_proxy` is
     set on a connection to a proxy that no tunnel was asked of: requests on it name the whole URL (RFC 9112 section
-    3.2.2).
+    3.2.2). `closed` is called once, when it ends.
     """
 
     reader: asyncio.StreamReader
@@ -61,16 +61,39 @@ class Stream:
     reusable: bool = True
     plain_proxy: Proxy | None = None
     proxy_answer: ProxyAnswer | None = None
+    closed: Callable[[], None] = lambda: None
+
+    @property
+    def counters(self) -> TcpCounters | None:
+        """What the system has counted on the connection so far."""
+        return counters.of(self.writer.get_extra_info("socket"))
 
     @property
     def alpn(self) -> str | None:
         """The protocol agreed on in the handshake."""
         return self.ssl_object.selected_alpn_protocol() if self.ssl_object else None
 
+    @contextlib.contextmanager
+    def unread(self) -> Iterator[None]:
+        """Leave what comes in the system's buffer meanwhile. A TLS transport of asyncio goes on reading when it is told
+        to pause, so the transport below it is told."""
+        transport: Any = self.writer.transport
+        below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None) or transport
+        below.pause_reading()
+        try:
+            yield
+        finally:
+            below.resume_reading()
+
     def abort(self) -> None:
         """Close at once: the only way to be rid of a server that never stops sending."""
         self.reusable = False
         cut(self.writer.transport)
+        self._leave()
+
+    def _leave(self) -> None:
+        self.closed()
+        self.closed = lambda: None
 
     async def close(self) -> None:
         """Close politely within CLOSE_BUDGET seconds, then at once. Never raises for what the peer does."""
@@ -80,6 +103,7 @@ class Stream:
             async with asyncio.timeout(CLOSE_BUDGET):
                 await self.writer.wait_closed()
         cut(self.writer.transport)
+        self._leave()
 
 
 def cut(transport: asyncio.WriteTransport) -> None:
@@ -91,7 +115,8 @@ def cut(transport: asyncio.WriteTransport) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
     """A connection to be opened. `host` is what the proxy is asked to connect to; `server_name` goes into SNI ("" sends
-    none); `context` is None without TLS. `tunnel` False leaves out CONNECT: http through a proxy."""
+    none); `context` is None without TLS. `tunnel` False leaves out CONNECT: http through a proxy. `packing` bounds
+    its packets and buffers."""
 
     route: Route
     host: str
@@ -101,31 +126,13 @@ class Dial:
     timeout: float
     user_agent: str
     tunnel: bool = True
+    packing: Packing = AS_IT_IS
     deadline: Deadline = field(default_factory=Deadline)
-
-
-class _Progress:
-    """Where a dial stands, so that a deadline or an error in the middle is reported with its phase and times."""
-
-    def __init__(self, phase: Phase) -> None:
-        self.phase = phase
-        self.proxy_answer: ProxyAnswer | None = None
-        self.icmp: Icmp | None = None
-        self._started = self._last = time.perf_counter()
-        self._seconds: dict[str, float] = {}
-
-    def reached(self, name: str, following: Phase) -> None:
-        now = time.perf_counter()
-        self._seconds[name] = now - self._last
-        self._last, self.phase = now, following
-
-    def timing(self) -> Timing:
-        return Timing(**self._seconds, total_s=time.perf_counter() - self._started)
 
 
 async def open_stream(dial: Dial) -> Stream:
     """Open the connection within dial.timeout seconds; raises DialError, or OutOfTime when the run ends meanwhile."""
-    progress = _Progress(Phase.PROXY if dial.route.proxy else Phase.TCP)
+    progress = Progress(Phase.PROXY if dial.route.proxy else Phase.TCP)
     try:
         async with dial.deadline.within(dial.timeout):
             if dial.route.proxy:
@@ -134,25 +141,27 @@ async def open_stream(dial: Dial) -> Stream:
     except EXPECTED as error:
         timing = progress.timing()
         waited = dial.deadline.waited(error, timing.total_s, dial.timeout)
-        failure = replace(failure_of(error, progress.phase, waited), icmp=progress.icmp)
+        silent = progress.counters if isinstance(error, TimeoutError) else None
+        failure = replace(failure_of(error, progress.phase, waited), icmp=progress.icmp, counters=silent)
         raise DialError(failure, timing, progress.proxy_answer) from error
 
 
-async def _direct(dial: Dial, progress: _Progress) -> Stream:
+async def _direct(dial: Dial, progress: Progress) -> Stream:
     if dial.route.address is None:
         raise Broken(Trouble.LOCAL, f"route {dial.route.label} has neither an address nor a proxy")
-    sock = await _connected(dial.route.address, dial.route.port, progress)
+    sock = await connected(dial.route.address, dial.route.port, progress, dial.packing)
     progress.reached("tcp_s", Phase.TLS)
-    reader, writer = await _wrapped(sock, dial.context, dial.server_name)
+    with counted(sock, progress):
+        reader, writer = await _wrapped(sock, dial.context, dial.server_name)
     if dial.context:
         progress.reached("tls_s", Phase.SEND)
     return _stream(dial, progress, reader, writer)
 
 
-async def _through_proxy(dial: Dial, proxy: Proxy, progress: _Progress) -> Stream:
+async def _through_proxy(dial: Dial, proxy: Proxy, progress: Progress) -> Stream:
     url = urlsplit(proxy.url)
     port = port_of(url)
-    sock = await _connected_by_name(url.hostname or "", port, progress)
+    sock = await connected_by_name(url.hostname or "", port, progress, dial.packing)
     progress.reached("tcp_s", Phase.PROXY)
     if url.scheme == "https":
         reader, writer = await _wrapped(sock, dial.proxy_context(), url.hostname or "")
@@ -166,7 +175,7 @@ async def _through_proxy(dial: Dial, proxy: Proxy, progress: _Progress) -> Strea
     return _stream(dial, progress, reader, writer)
 
 
-def _stream(dial: Dial, progress: _Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Stream:
+def _stream(dial: Dial, progress: Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Stream:
     context = dial.context
     peer = writer.get_extra_info("peername")
     if peer is None:
@@ -184,40 +193,6 @@ def _stream(dial: Dial, progress: _Progress, reader: asyncio.StreamReader, write
         plain_proxy=None if dial.tunnel else dial.route.proxy,
         proxy_answer=progress.proxy_answer,
     )
-
-
-async def _connected(address: str, port: int, progress: _Progress) -> socket.socket:
-    """A socket connected to one numeric address. An ICMP error that ends the attempt is noted."""
-    family, kind, protocol, _, place = socket.getaddrinfo(
-        address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-    )[0]
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        icmp.listen(sock)
-        await asyncio.get_running_loop().sock_connect(sock, place)
-        icmp.ignore(sock)
-        progress.icmp = None
-    except BaseException:
-        progress.icmp = icmp.heard(sock)
-        sock.close()
-        raise
-    return sock
-
-
-async def _connected_by_name(host: str, port: int, progress: _Progress) -> socket.socket:
-    """A socket connected to the first address of a proxy that takes it; its name is resolved as programs do."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise Broken(Trouble.UNREACHABLE, f"the proxy's name {host} does not resolve: {error.strerror}") from error
-    addresses = list(dict.fromkeys(str(place[4][0]) for place in found))
-    for address in addresses[:-1]:
-        with contextlib.suppress(OSError):
-            return await _connected(address, port, progress)
-    return await _connected(addresses[-1], port, progress)
 
 
 async def _wrapped(
@@ -238,7 +213,7 @@ async def _wrapped(
         raise
 
 
-async def _tunnel_on_socket(dial: Dial, proxy: Proxy, progress: _Progress, sock: socket.socket) -> None:
+async def _tunnel_on_socket(dial: Dial, proxy: Proxy, progress: Progress, sock: socket.socket) -> None:
     loop = asyncio.get_running_loop()
 
     async def send(data: bytes) -> None:
@@ -255,7 +230,7 @@ async def _tunnel_on_socket(dial: Dial, proxy: Proxy, progress: _Progress, sock:
 
 
 async def _tunnel_on_stream(
-    dial: Dial, proxy: Proxy, progress: _Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    dial: Dial, proxy: Proxy, progress: Progress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """The tunnel, and TLS to the target in it, inside the TLS to an https:// proxy."""
 
@@ -282,7 +257,7 @@ def _may_carry_tls(transport: Any) -> None:
     transport._force_close = lambda _error: transport.abort()
 
 
-async def _tunnel(dial: Dial, proxy: Proxy, progress: _Progress, line: ProxyLine) -> None:
+async def _tunnel(dial: Dial, proxy: Proxy, progress: Progress, line: ProxyLine) -> None:
     answer, beyond = await ask_for_tunnel(line, proxy, dial.host, dial.route.port, dial.user_agent)
     progress.proxy_answer = answer
     require_open(answer, beyond)

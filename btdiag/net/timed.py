@@ -7,21 +7,18 @@ pool, no retry, HTTP/1.1 alone. Times are those of the event loop's clock, in se
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
-import sys
 from collections.abc import Sequence
 
 import h11
 
 from btdiag.core.shot import Ending, Shot
+from btdiag.net import counters
 from btdiag.net.streams import Stream, cut
 
 BUFFER_LIMIT = 64 * 1024  # bytes of one answer that are looked at; at a longer one we hang up
 REST_S = 2.0  # seconds for the body of an answer whose header is there
 _FINAL = 200  # 1xx answers announce the real one
-_TCP_INFO_UNACKED = 24  # offset of tcpi_unacked (u32) in Linux's struct tcp_info
 
 
 class TimedConnection(asyncio.Protocol):
@@ -182,13 +179,8 @@ class TimedConnection(asyncio.Protocol):
 
     def unacknowledged(self) -> bool | None:
         """Is there data that the peer's TCP has not acknowledged? None where the system does not tell (not Linux)."""
-        sock = self._transport.get_extra_info("socket")
-        if not sys.platform.startswith("linux") or sock is None or sock.fileno() < 0:
-            return None
-        with contextlib.suppress(OSError):
-            info: bytes = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-            return int.from_bytes(info[_TCP_INFO_UNACKED : _TCP_INFO_UNACKED + 4], sys.byteorder) > 0
-        return None
+        seen = counters.of(self._transport.get_extra_info("socket"))
+        return None if seen is None else seen.unacknowledged > 0
 
     async def close(self) -> None:
         """Close, politely first."""

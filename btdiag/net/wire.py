@@ -21,6 +21,7 @@ from btdiag.net.failures import EXPECTED, failure_of
 from btdiag.net.ledger import Counts
 from btdiag.net.limits import CONNECT_BUDGET, Limits
 from btdiag.net.request import USUAL, Asked, Shape, exchange_of, merged
+from btdiag.net.sockets import AS_IT_IS, Packing
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
 from btdiag.net.tunnel import proxy_authorization
@@ -29,7 +30,8 @@ from btdiag.net.tunnel import proxy_authorization
 class Wire:
     """All network I/O of one target in one run, none of it beyond `deadline`. Every request says `user_agent`;
     `contexts` decides what is trusted, by default the target's own. `asker` is the measurement that the answers which
-    are lost are put down to; none of a wire without one is."""
+    are lost are put down to; none of a wire without one is. `own` tells that the target is the run's: its connections
+    are counted."""
 
     def __init__(
         self,
@@ -40,11 +42,13 @@ class Wire:
         deadline: Deadline | None = None,
         counts: Counts | None = None,
         asker: str = "",
+        own: bool = True,
     ) -> None:
         self.user_agent = user_agent
         self.deadline = deadline or Deadline()
         self.counts = counts or Counts()
         self._asker = asker
+        self._own = own
         self._target = target
         self._contexts = contexts or Contexts(target)
 
@@ -57,6 +61,7 @@ class Wire:
             deadline=deadline,
             counts=self.counts,
             asker=asker,
+            own=self._own,
         )
 
     def provoking(self) -> Wire:
@@ -74,15 +79,16 @@ class Wire:
         alpn: Sequence[str] = ("http/1.1",),
         context: ssl.SSLContext | None = None,
         timeout: float = CONNECT_BUDGET,
+        packing: Packing = AS_IT_IS,
     ) -> Stream:
         """Open a connection on a route (with CONNECT where it has a proxy); raises DialError, nothing else.
 
         `server_name` is what goes into SNI, into the certificate's check and into CONNECT: the target's host unless
         given; "" sends no SNI (give a context that checks no name then). `context` replaces verify, alpn and the CA.
-        """
+        `packing` bounds packets and buffers."""
         host = self._target.host if server_name is None else server_name
         chosen = context or self._context(host, tls, verify, tuple(alpn))
-        return await self._open(route, host, chosen if tls else None, timeout)
+        return await self._open(route, host, chosen if tls else None, timeout, packing=packing)
 
     async def dial_url(self, way: Way, url: str) -> Stream:
         """Open a connection as a URL wants it: TLS and the server's name are the URL's, whatever the way's address."""
@@ -174,22 +180,37 @@ class Wire:
             raise DialError(replace(failure_of(error, Phase.TLS), trouble=Trouble.LOCAL), Timing()) from error
 
     async def _open(
-        self, route: Route, host: str, context: ssl.SSLContext | None, timeout: float, *, tunnel: bool = True
+        self,
+        route: Route,
+        host: str,
+        context: ssl.SSLContext | None,
+        timeout: float,
+        *,
+        tunnel: bool = True,
+        packing: Packing = AS_IT_IS,
     ) -> Stream:
         self.counts.connections += 1
-        return await open_stream(
-            Dial(
-                route=route,
-                host=host or self._target.host,
-                server_name=host,
-                context=context,
-                proxy_context=lambda: self._contexts.get("", verify=True, alpn=("http/1.1",)),
-                timeout=timeout,
-                user_agent=self.user_agent,
-                tunnel=tunnel or route.proxy is None,
-                deadline=self.deadline,
-            )
+        dial = Dial(
+            route=route,
+            host=host or self._target.host,
+            server_name=host,
+            context=context,
+            proxy_context=lambda: self._contexts.get("", verify=True, alpn=("http/1.1",)),
+            timeout=timeout,
+            user_agent=self.user_agent,
+            tunnel=tunnel or route.proxy is None,
+            packing=packing,
+            deadline=self.deadline,
         )
+        if route.proxy is not None or host not in {"", self._target.host} or not self._own:
+            return await open_stream(dial)
+        try:
+            stream = await open_stream(dial)
+        except DialError as error:
+            self.counts.not_made(error.failure, error.timing.total_s)
+            raise
+        stream.closed = self.counts.made(stream.timing.tcp_resent)
+        return stream
 
     async def _converse(
         self,
@@ -212,6 +233,8 @@ class Wire:
             limit = min(limits.total, limits.total - seconds + limits.answer)
             lasted = limits.total - seconds + time.perf_counter() - started
             answer.failure = failure_of(error, answer.phase, self.deadline.waited(error, lasted, limit))
+            if isinstance(error, TimeoutError):
+                answer.failure = replace(answer.failure, counters=stream.counters)
         stream.reusable = stream.reusable and answer.reusable and answer.failure is None
         took = replace(
             connecting,

@@ -15,7 +15,7 @@ from btdiag.config.files import leaves
 from btdiag.config.options import BY_KEY
 from btdiag.config.profile import load_profile
 from btdiag.config.secretive import header_parts, header_value, proxy_parts
-from btdiag.config.targets import _origin, _resolve, _resolvers, _sdk
+from btdiag.config.targets import _origin, _pin, _resolvers, _sdk
 from btdiag.config.values import duration, read, target_name
 from btdiag.core.urls import exempting_entry, quotable, url_parts, without_userinfo
 from tests.support.adversaries import ENV, HCL, JSON, TOML, WORDS, YAML
@@ -38,7 +38,7 @@ WORD_PARSERS: dict[str, Callable[[str], object]] = {
     "header": header_parts,
     "header value": header_value,
     "nameserver": _resolvers,
-    "resolve": lambda text: _resolve((text,), "a", 1),
+    "resolve": lambda text: _pin(text),
     "sdk": _sdk,
     "no proxy": lambda text: exempting_entry(text, "a.example", 443),
     "without userinfo": without_userinfo,

@@ -16,7 +16,7 @@ from btdiag.config import UsageError, settings, target
 from btdiag.config.options import BY_KEY, OPTIONS, ValueKind
 from btdiag.config.proxies import environment_proxy
 from btdiag.config.secretive import header_parts, proxy_parts
-from btdiag.config.targets import _resolve, _resolvers
+from btdiag.config.targets import _pin, _resolvers
 from btdiag.config.values import duration, read, target_name
 from btdiag.core.urls import exempting_entry, quotable, url_parts, without_userinfo
 from btdiag.report.escape import plain
@@ -230,7 +230,7 @@ def test_single_values(text: str) -> None:
         quotable,
         without_userinfo,
         _resolvers,
-        lambda text: _resolve((text,), "a", 1),
+        lambda text: _pin(text),
         lambda text: target_name(text, "x"),
         lambda text: exempting_entry(text, "10.0.0.1", 443),
         lambda text: environment_proxy({"http_proxy": "http://p", "no_proxy": text}, "http://a.example"),

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btdiag.core.resolution import DnsAnswer, LookupOutcome
+from btdiag.core.resolution import DnsAnswer, LookupOutcome, QueryLoss
 from btdiag.net import nameserver
 from btdiag.net.limits import UDP_TIMEOUT
 from btdiag.net.nameserver import NameServer, ask
@@ -98,6 +98,7 @@ def asked(udp: Reply, tcp: Reply | None = None, qtype: str = "A") -> DnsAnswer:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is silence after 50 ms."""
     monkeypatch.setattr(nameserver, "UDP_TIMEOUT", 0.05)
+    monkeypatch.setattr(nameserver, "UDP_PATIENCE", 0.3)
     monkeypatch.setattr(nameserver, "TCP_TIMEOUT", 0.2)
 
 
@@ -162,11 +163,71 @@ def test_a_cut_answer_without_tcp_is_no_answer() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_silence_over_udp_is_followed_by_tcp() -> None:
-    assert asked(silent, saying((NAME, "A", "192.0.2.1"))).transport == "tcp"
+def test_silence_over_udp_is_silence_for_programs_though_tcp_answers() -> None:
+    filtered = asked(silent, saying((NAME, "A", "192.0.2.1")))
+    assert (filtered.outcome, filtered.addresses, filtered.lost) == (LookupOutcome.TIMEOUT, (), 2)
+    assert "while TCP answers" in filtered.detail
     dead = asked(silent, silent)
     assert dead.outcome is LookupOutcome.TIMEOUT
     assert "no usable answer" in dead.detail
+
+
+def without_edns(reply: Reply, instead: Reply = lambda _: []) -> Reply:
+    """Answers plain queries alone; those with EDNS get something else."""
+    return lambda query: reply(query) if query.edns < 0 else instead(query)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_queries_with_edns_that_are_lost_are_asked_again_as_c_libraries_do() -> None:
+    answer = asked(without_edns(saying((NAME, "A", "192.0.2.1"))))
+    assert (answer.addresses, answer.lost) == (("192.0.2.1",), 1)
+
+
+@pytest.mark.parametrize("code", [dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.SERVFAIL, dns.rcode.REFUSED])
+def test_a_server_that_turns_edns_down_is_asked_without_it(code: dns.rcode.Rcode) -> None:
+    assert asked(without_edns(saying((NAME, "A", "192.0.2.1")), saying(rcode=code))).addresses == ("192.0.2.1",)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_late_answer_is_slow_and_not_lost() -> None:
+    held: list[bytes] = []
+
+    def late(query: dns.message.Message) -> list[bytes]:
+        """The first query is answered when the second one has come."""
+        held.extend(saying((NAME, "A", "192.0.2.1"))(query))
+        return held[:1] if len(held) > 1 else []
+
+    answer = asked(late)
+    assert (answer.addresses, answer.lost) == (("192.0.2.1",), 0)
+    assert answer.duration_s >= 0.05
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("reply", "edns_lost", "plain_lost", "of_edns"),
+    [
+        (saying((NAME, "A", "192.0.2.1")), 0, 0, False),
+        (without_edns(saying((NAME, "A", "192.0.2.1"))), nameserver.SAMPLE, 0, True),
+        (silent, nameserver.SAMPLE, nameserver.SAMPLE, False),
+    ],
+)
+def test_a_series_of_queries_tells_what_is_lost(reply: Reply, edns_lost: int, plain_lost: int, of_edns: bool) -> None:
+    async def run() -> QueryLoss:
+        async with name_server(reply) as server:
+            return await nameserver.sample(server, NAME, "A", 0.2)
+
+    loss = asyncio.run(run())
+    assert (loss.edns_lost, loss.plain_lost, loss.of_edns) == (edns_lost, plain_lost, of_edns)
+    assert (loss.lost, loss.asked) == (edns_lost + plain_lost, 2 * nameserver.SAMPLE)
+
+
+def test_a_series_to_a_closed_port_is_lost() -> None:
+    async def run() -> QueryLoss:
+        async with name_server(silent) as server:
+            pass
+        return await nameserver.sample(server, NAME, "A", 0.2)
+
+    assert asyncio.run(run()).plain_lost == nameserver.SAMPLE
 
 
 @pytest.mark.usefixtures("impatient")
@@ -197,18 +258,6 @@ def test_a_server_that_says_only_nonsense_is_told_from_a_silent_one() -> None:
     answer = asked(lambda _: [b"\x00" * 5])
     assert answer.outcome is LookupOutcome.ERROR
     assert answer.detail
-
-
-def test_a_server_from_before_edns_is_asked_without_it() -> None:
-    def reply(query: dns.message.Message) -> list[bytes]:
-        if query.edns >= 0:
-            response = dns.message.make_response(query)
-            response.use_edns(False)
-            response.set_rcode(dns.rcode.FORMERR)
-            return [response.to_wire()]
-        return saying((NAME, "A", "192.0.2.1"))(query)
-
-    assert asked(reply).addresses == ("192.0.2.1",)
 
 
 def test_a_closed_port_is_known_at_once() -> None:

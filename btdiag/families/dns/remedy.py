@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-from btdiag.core.finding import Owner, Remedy, Snippet, Verdict
-from btdiag.core.resolution import LookupOutcome, Resolution, ServerLookup, SystemLookup
-
-_DNSSEC_CODES = frozenset({"5", "6", "7", "8", "9", "10", "11", "12"})  # RFC 8914 sections 4.6 to 4.13
-_POLICY_CODES = frozenset({"15", "16", "17", "18"})  # RFC 8914 sections 4.16 to 4.19
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unresolved:
-    """Why there is no address, as the finding will say it."""
-
-    summary: str
-    seen: str
-    remedy: Remedy
-    verdict: Verdict = Verdict.FAIL
-    owner: str = Owner.DNS
-    sources: tuple[str, ...] = ("RFC 1034 section 4.3.2", "RFC 2308 section 2")
+from btdiag.core.address import AddressKind, kind
+from btdiag.core.finding import Owner, Remedy, Snippet
+from btdiag.core.resolution import LookupOutcome, Resolution, ServerLookup, SystemLookup, View
+from btdiag.families.dns.causes import REASONS, Unresolved, withheld
 
 
 def why_unresolved(resolution: Resolution) -> Unresolved:
@@ -29,11 +16,11 @@ def why_unresolved(resolution: Resolution) -> Unresolved:
         raise ValueError("no resolver was asked")
     view = resolution.views[0]
     if view.system is not None and any(server.addresses for server in view.servers):
-        return _system_alone(resolution, view.system)
+        return _family_silent(resolution, view.system) or _system_alone(resolution, view.system)
     server = _spokesman(view.servers)
     if server is None:
         return _system_only(resolution, view.system)
-    reason = _REASONS[server.outcome](resolution.name, server)
+    reason = REASONS[server.outcome](resolution.name, server)
     return _with_elsewhere(resolution, reason)
 
 
@@ -46,6 +33,17 @@ def _spokesman(servers: tuple[ServerLookup, ...]) -> ServerLookup | None:
 def _system_alone(resolution: Resolution, system: SystemLookup) -> Unresolved:
     knowing = next(server for server in resolution.views[0].servers if server.addresses)
     name = resolution.name
+    if knowing.loss is not None and not knowing.loss.of_edns and knowing.loss.lost > 1:
+        count = f"{knowing.loss.lost} of {knowing.loss.asked} queries to name server {knowing.server}"
+        return Unresolved(
+            summary=f"programs on this machine cannot resolve {name} ({system.error}): {count} stay unanswered",
+            seen=f"getaddrinfo: {system.error}; {count} lost",
+            remedy=Remedy(
+                text=f"Look at the name server {knowing.server} (load, rate limit, full connection table on the way) and "
+                "at the line to it: it knows the name, and its answers get lost."
+            ),
+            sources=("resolv.conf(5), timeout and attempts",),
+        )
     return Unresolved(
         summary=f"programs on this machine cannot resolve {name} ({system.error}), though its name server "
         f"{knowing.server} answers {', '.join(knowing.addresses)}",
@@ -59,6 +57,26 @@ def _system_alone(resolution: Resolution, system: SystemLookup) -> Unresolved:
         ),
         sources=("nsswitch.conf(5)",),
     )
+
+
+def _family_silent(resolution: Resolution, system: SystemLookup) -> Unresolved | None:
+    """Where programs fail, for they ask for both families and one question is never answered."""
+    for server in resolution.views[0].servers:
+        for answer in server.answers:
+            if server.addresses and answer.outcome in {LookupOutcome.TIMEOUT, LookupOutcome.SERVFAIL}:
+                silent = answer.outcome is LookupOutcome.TIMEOUT
+                did = "does not answer" if silent else "fails (SERVFAIL) on"
+                return Unresolved(
+                    summary=f"programs on this machine cannot resolve {resolution.name} ({system.error}): name server "
+                    f"{server.server} answers {', '.join(server.addresses)}, and {did} the {answer.qtype} question",
+                    seen=f"getaddrinfo: {system.error} {system.detail}".strip(),
+                    remedy=Remedy(
+                        text=f"Let the name server {server.server}, or the one it asks, answer the {answer.qtype} "
+                        f"question for {resolution.name} with no records (NOERROR); programs ask for both families."
+                    ),
+                    sources=("RFC 4074 section 4", "getaddrinfo(3)"),
+                )
+    return None
 
 
 def _system_only(resolution: Resolution, system: SystemLookup | None) -> Unresolved:
@@ -76,144 +94,12 @@ def _system_only(resolution: Resolution, system: SystemLookup | None) -> Unresol
     )
 
 
-def _dig(name: str, server: ServerLookup) -> Snippet:
-    host, _, port = server.server.rpartition(":")
-    flag = "" if port == "53" else f" -p {port}"
-    return Snippet(
-        product="shell", code=f"dig{flag} @{host.strip('[]')} {name} A\ndig{flag} @{host.strip('[]')} {name} AAAA"
-    )
-
-
-def _nonexistent(name: str, server: ServerLookup) -> Unresolved:
-    chain = server.decisive.chain
-    if chain:
-        return _dangling(name, server, chain, "does not exist (NXDOMAIN)")
-    return Unresolved(
-        summary=f"{name} does not exist: name server {server.server} answers NXDOMAIN",
-        seen=f"NXDOMAIN from {server.server}{_reason(server)}",
-        remedy=Remedy(
-            text=f"Check the spelling of the host in the API URL; if it is right, create the record for {name} (an "
-            "alias or A/AAAA of the load balancer). If the name lives in a private zone, this machine must ask the "
-            "name server of that zone (VPN).",
-            snippets=(_dig(name, server),),
-        ),
-    )
-
-
-def _dangling(name: str, server: ServerLookup, chain: tuple[str, ...], what: str) -> Unresolved:
-    return Unresolved(
-        summary=f"{name} is an alias (CNAME) of {chain[-1]}, which {what}",
-        seen=f"{name} -> {' -> '.join(chain)}: {server.outcome} from {server.server}",
-        remedy=Remedy(
-            text=f"The load balancer behind {chain[-1]} was probably removed or renamed: let the CNAME of {name} point "
-            "to the one in use. Until then delete it, for a dangling alias can be taken over by whoever registers its "
-            "target.",
-            snippets=(_dig(name, server),),
-        ),
-        sources=("RFC 1034 section 3.6.2",),
-    )
-
-
-def _no_data(name: str, server: ServerLookup) -> Unresolved:
-    chain = server.decisive.chain
-    if chain:
-        return _dangling(name, server, chain, "has neither an A nor an AAAA record")
-    return Unresolved(
-        summary=f"{name} exists in DNS but has neither an A nor an AAAA record (name server {server.server})",
-        seen=f"no error and no address from {server.server}{_reason(server)}",
-        remedy=Remedy(
-            text=f"Add an A or AAAA record (or an alias of the load balancer) to {name}. If the zone has a private "
-            "twin, the record may be in the other one only.",
-            snippets=(_dig(name, server),),
-        ),
-    )
-
-
-def _server_failure(name: str, server: ServerLookup) -> Unresolved:
-    code = server.decisive.extended_error.split(" ", 1)[0]
-    causes = {
-        **dict.fromkeys(
-            _DNSSEC_CODES,
-            f"DNSSEC validation of {name} fails: renew the zone's signatures, or correct the DS record at its parent.",
-        ),
-        **dict.fromkeys(_POLICY_CODES, f"The resolver blocks {name} by policy: have it allowed there."),
-    }
-    general = (
-        f"The resolver could not get an answer from the authoritative servers of {name}: look at their reachability, "
-        "the delegation (NS records) and, with DNSSEC, the signatures; the same question with +cd succeeds if DNSSEC "
-        "is the cause."
-    )
-    return Unresolved(
-        summary=f"name server {server.server} fails to look up {name} (SERVFAIL{_reason(server)})",
-        seen=f"SERVFAIL from {server.server}{_reason(server)}",
-        remedy=Remedy(
-            text=causes.get(code, general),
-            snippets=(
-                Snippet(product="shell", code=f"{_dig(name, server).code.splitlines()[0]} +cd\ndig +trace {name}"),
-            ),
-        ),
-        sources=("RFC 2308 section 7.1", "RFC 8914"),
-    )
-
-
-def _refused(name: str, server: ServerLookup) -> Unresolved:
-    return Unresolved(
-        summary=f"name server {server.server} refuses to answer for {name} "
-        f"({server.decisive.detail or 'REFUSED'}{_reason(server)})",
-        seen=f"REFUSED from {server.server}{_reason(server)}",
-        remedy=Remedy(
-            text="The server does not serve this client, or not this name: allow this network in the server's access "
-            "list (and recursion), or configure a resolver that is meant for this machine. Some DNS filters refuse "
-            f"blocked names: then allow {name}.",
-            snippets=(_dig(name, server),),
-        ),
-        sources=("RFC 1035 section 4.1.1 (RCODE 5)", "RFC 8914"),
-    )
-
-
-def _silent(name: str, server: ServerLookup) -> Unresolved:
-    return Unresolved(
-        summary=f"name server {server.server} does not answer: {server.decisive.detail}",
-        seen=server.decisive.detail,
-        remedy=Remedy(
-            text=f"{name} cannot be looked up from here at all: check that the name server {server.server} runs and "
-            "that UDP and TCP to its port pass the firewalls (VPN up?), or configure another one.",
-            snippets=(_dig(name, server),),
-        ),
-        sources=("RFC 7766 section 5", "resolv.conf(5)"),
-    )
-
-
-def _not_sent(name: str, server: ServerLookup) -> Unresolved:
-    return Unresolved(
-        verdict=Verdict.INCONCLUSIVE,
-        summary=f"this machine does not let the query for {name} out to {server.server} ({server.decisive.detail})",
-        seen=server.decisive.detail,
-        owner=Owner.CLIENT,
-        remedy=Remedy(
-            text="A rule of this machine's own firewall, a security agent or a full descriptor table forbids it; "
-            "nothing is known of the target. Run again where DNS queries are allowed, or give the address with "
-            "--resolve HOST:PORT:ADDRESS."
-        ),
-        sources=("send(2), EPERM",),
-    )
-
-
-def _unusable_answer(name: str, server: ServerLookup) -> Unresolved:
-    return Unresolved(
-        summary=f"name server {server.server} gives no usable answer for {name}: {server.decisive.detail}",
-        seen=server.decisive.detail,
-        remedy=Remedy(
-            text=f"What answers at {server.server} is not a sound name server, or something on the way rewrites its "
-            "answers: compare with another resolver (--nameserver ADDRESS).",
-            snippets=(_dig(name, server),),
-        ),
-        sources=("RFC 1035 section 4",),
-    )
-
-
-def _reason(server: ServerLookup) -> str:
-    return f", extended error {server.decisive.extended_error}" if server.decisive.extended_error else ""
+def _rebinding(resolution: Resolution, knowing: View) -> bool:
+    """Whether an empty answer stands where another resolver gives private addresses alone: what the protection against
+    DNS rebinding makes of it, and what a public twin of a private zone looks like as well."""
+    servers = resolution.views[0].servers
+    empty = bool(servers) and all(server.outcome is LookupOutcome.NO_DATA for server in servers)
+    return empty and all(kind(address) is AddressKind.PRIVATE for address in knowing.addresses)
 
 
 def _with_elsewhere(resolution: Resolution, reason: Unresolved) -> Unresolved:
@@ -221,6 +107,9 @@ def _with_elsewhere(resolution: Resolution, reason: Unresolved) -> Unresolved:
     knowing = [view for view in resolution.views[1:] if view.addresses]
     if not knowing:
         return reason
+    if _rebinding(resolution, knowing[0]):
+        server = resolution.views[0].servers[0]
+        reason = replace(withheld(resolution.name, server), summary=reason.summary, seen=reason.seen)
     others = "; ".join(f"{view.label} answers {', '.join(view.addresses)}" for view in knowing)
     return Unresolved(
         summary=f"{reason.summary} ({others})",
@@ -232,15 +121,3 @@ def _with_elsewhere(resolution: Resolution, reason: Unresolved) -> Unresolved:
         owner=reason.owner,
         sources=reason.sources,
     )
-
-
-_REASONS = {
-    LookupOutcome.NXDOMAIN: _nonexistent,
-    LookupOutcome.NO_DATA: _no_data,
-    LookupOutcome.SERVFAIL: _server_failure,
-    LookupOutcome.REFUSED: _refused,
-    LookupOutcome.TIMEOUT: _silent,
-    LookupOutcome.UNREACHABLE: _silent,
-    LookupOutcome.LOCAL: _not_sent,
-    LookupOutcome.ERROR: _unusable_answer,
-}

@@ -55,9 +55,10 @@ class HostTrial:
 
     None without a connection or where they were not due: `answer` is GET of the URL; where SDKs call it, `api` is a
     login without a key, `api_get` a GET of the same path after that was stopped, `api_large` the login in a larger
-    body; `upgrade` a WebSocket handshake, `telemetry` GET of TELEMETRY. `other` is the connection on the way that was
-    not chosen (`other_way` names it), tried after this one was blocked; `stores` who accepts a chain that is of no
-    known public CA; `vouched` the CAs in the trusted chains of all hosts, by name.
+    body; `upgrade` a WebSocket handshake, `patient` the GET with more time after silence, `telemetry` GET of
+    TELEMETRY. `other` is the connection on the way that was not chosen (`other_way` names it), tried after this
+    one was blocked; `stores` who accepts a chain that is of no known public CA; `vouched` the CAs in the trusted
+    chains of all hosts, by name.
     """
 
     host: Host
@@ -69,6 +70,7 @@ class HostTrial:
     api_get: Exchange | None = None
     api_large: Exchange | None = None
     upgrade: Exchange | None = None
+    patient: Exchange | None = None
     telemetry: Exchange | None = None
     stores: tuple[StoreTrial, ...] = ()
     vouched: tuple[str, ...] = ()
@@ -120,10 +122,17 @@ _APP_WHY = {
 def hosts(target: Target) -> tuple[Host, ...]:
     """The hosts to try for a target: those of its role (without one the web app's), --allow and --expect-blocked."""
     listed = [*_app_hosts(target), *_ROLES.get(target.role or "", ())]
-    listed += [Host(url=url, why="what --allow names", named=True) for url in target.allow]
-    unwanted = [Host(url=url, why="", named=True, expect_blocked=True) for url in target.expect_blocked]
+    listed += [_named(url, why="what --allow names") for url in target.allow]
+    unwanted = [_named(url, why="", expect_blocked=True) for url in target.expect_blocked]
     kept = {host.url: host for host in [*listed, *unwanted]}
     return tuple(kept.values())
+
+
+def _named(url: str, *, why: str, expect_blocked: bool = False) -> Host:
+    """A host that the user named; a ws:// or wss:// URL is asked over http or https, with an upgrade."""
+    upgrades = url.startswith(("ws:", "wss:"))
+    place = f"http{url.removeprefix('ws')}" if upgrades else url
+    return Host(url=place, why=why, named=True, upgrades=upgrades, expect_blocked=expect_blocked)
 
 
 def _app_hosts(target: Target) -> list[Host]:

@@ -25,6 +25,8 @@ def planned(target: Target, mode: Mode) -> list[str]:
         if host.upgrades:
             lines.append(f"GET {_asked_url(host)} with Upgrade: websocket")
         lines += _other_way(host, target)
+    if every:
+        lines.append("where a handshake or the GET meets silence: the same once more, with 15 s to answer")
     if any(host.url.startswith("https:") for host in every):
         lines.append(
             "where TLS to one of these hosts breaks off: a handshake without server name, one with TLS 1.0 or 1.1, one "

@@ -42,7 +42,8 @@ class Block(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostReading:
     """One host understood. `block` is None when the right thing answered; `detail` says what was seen; `note` is what
-    is wrong with a host that was reached, `aside` what is worth knowing though nothing is wrong."""
+    is wrong with a host that was reached (`advice` what to do about it, where it is no matter of addresses), `aside`
+    what is worth knowing though nothing is wrong."""
 
     trial: HostTrial
     block: Block | None = None
@@ -52,6 +53,7 @@ class HostReading:
     proof: tuple[Evidence, ...] = ()
     note: str = ""
     aside: str = ""
+    advice: str = ""
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import HopName
@@ -48,17 +49,38 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Namesake:
+    """What is known of another host name that login's api_url has: the addresses that it shares with the target, and
+    whether the very certificate is shown there under that name (None where that was not seen)."""
+
+    host: str
+    shared: tuple[str, ...]
+    same_certificate: bool | None = None
+
+    @property
+    def is_same_server(self) -> bool:
+        """The same addresses and the same certificate: another name of the same load balancer."""
+        return bool(self.shared) and self.same_certificate is True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
     """What the target answers to the calls of SDKs. `routes` are those to the control plane, asked without the key
     where they could write, `data` the data plane's own, asked without it; `unknown` is a POST to a path that does not
     exist, for comparison. `elsewhere` is GET /version at the api_url that login names, where that is another place on
-    the target's own host."""
+    the target's own host, `namesake` what is known of that name where it is another host's. `keyed` are GETs with the
+    key on those that answer without it as the unknown path does: such a request cannot write. They come with a GET on
+    the unknown path (`keyed_unknown`) and one on the login's (`keyed_login`), whose POST is known to be there."""
 
     login: Login
     routes: tuple[tuple[SdkRoute, Exchange], ...]
     unknown: Exchange
     data: tuple[tuple[SdkRoute, Exchange], ...] = ()
     elsewhere: Exchange | None = None
+    namesake: Namesake | None = None
+    keyed: tuple[tuple[SdkRoute, Exchange], ...] = ()
+    keyed_unknown: Exchange | None = None
+    keyed_login: Exchange | None = None
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -136,6 +158,8 @@ def state(seen: Exchange, unknown: Exchange) -> RouteState:
     status = seen.status or 0
     if status == 429:
         return RouteState.LIMITED
+    if keeps_method(seen):
+        return RouteState.UNTOLD if keeps_method(unknown) else RouteState.THERE
     if status >= 500 or status == 421 or redirect(seen) is not None:
         return RouteState.MISSING if status == 501 else RouteState.BROKEN
     if status in {404, 405} or _is_foreign_page(seen, unknown) or sender(seen).name == "AWS API Gateway":
@@ -143,6 +167,29 @@ def state(seen: Exchange, unknown: Exchange) -> RouteState:
     if status in {401, 403} and status == unknown.status and not _from_control_plane(seen):
         return RouteState.UNTOLD
     return RouteState.THERE
+
+
+def settled_state(plane: ControlPlane, route: SdkRoute, found: RouteState) -> RouteState:
+    """The same in the light of a GET with the key, where a POST without it told nothing (RFC 9110 section 15.5.6): 405
+    says that the route is there. 404 says that it is not, if this server tells a wrong method from a path that does not
+    exist, as its answer to a GET on the login shows; many do not."""
+    seen, unknown, login = dict(plane.keyed).get(route), plane.keyed_unknown, plane.keyed_login
+    if found is not RouteState.UNTOLD or seen is None or unknown is None or seen.status is None:
+        return found
+    if seen.status == 405 or (seen.status not in {401, 403, 404, unknown.status} and seen.status < 500):
+        return RouteState.THERE
+    tells = login is not None and login.status not in {None, 401, 403, 404} and plane.login.organisations is not None
+    return RouteState.MISSING if seen.status == 404 and unknown.status == 404 and tells else found
+
+
+def keeps_method(seen: Exchange) -> bool:
+    """Whether the answer sends the caller to https on the same host and path, with method, body and key (307 and 308,
+    RFC 9110 sections 15.4.8 and 15.4.9): SDKs follow, and nothing is lost."""
+    leads = redirect(seen)
+    if leads is None or not leads.same_host or seen.status not in {307, 308}:
+        return False
+    there, here = urlsplit(leads.url), urlsplit(seen.url)
+    return there.scheme == "https" and (there.hostname, there.path) == (here.hostname, here.path)
 
 
 def login_state(login: Login, unknown: Exchange, *, accepted: bool) -> RouteState:

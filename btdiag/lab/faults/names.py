@@ -24,6 +24,8 @@ class DnsAnswers:
     extended_error: int | None = None
     families: tuple[int, ...] | None = None
     rcode6: str | None = None
+    udp: bool | None = None
+    edns: bool | None = None
     https: str | None = None
 
     def apply(self, plan: LabPlan) -> LabPlan:

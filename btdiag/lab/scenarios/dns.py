@@ -83,6 +83,21 @@ TRUNCATED = Scenario(
     faults=(DnsAnswers(truncates=True),),
 )
 
+UDP_FILTERED = Scenario(
+    name="dns-udp-filtered",
+    summary="The name servers answer over TCP alone, and programs ask over UDP.",
+    faults=(DnsAnswers(udp=False),),
+    fails=("dns.resolves",),
+    skips=BEYOND_DNS,
+    passes=PAST_FRONT,
+)
+
+EDNS_LOST = Scenario(
+    name="dns-edns-lost",
+    summary="Queries with EDNS are lost on the way; those of C libraries have none and are answered.",
+    faults=(DnsAnswers(edns=False, tcp=False),),
+)
+
 SLOW = Scenario(
     name="dns-slow",
     summary="The name servers take 0.3 s for an answer, which is slow and not broken.",

@@ -18,7 +18,6 @@ from btdiag.core.target import Target
 from btdiag.families.connection.judge.handshake import tls_handshake_completes
 from btdiag.families.connection.judge.lax import is_refused_by_openssl
 from btdiag.families.connection.judge.trust import tls_is_trusted
-from btdiag.families.connection.probe.connect import connection
 from btdiag.net.wire import Wire
 from tests.families.connection.test_real import await_listening, free_ports
 from tests.support.serving import route_to
@@ -138,7 +137,7 @@ def met(servers: tuple[Path, dict[str, int]], name: str, ca: str = "ok") -> tupl
     url = f"https://{HOST}:{port}"
     target = Target(url=url, scheme="https", host=HOST, port=port, ca_file=folder / f"{ca}.pem")
     wire = Wire(target, user_agent="btdiag/test")
-    return asyncio.run(connection(route_to(port), wire, target)), target
+    return asyncio.run(reach(route_to(port), wire, target)), target
 
 
 @pytest.mark.real

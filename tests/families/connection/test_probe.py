@@ -20,7 +20,7 @@ from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Reso
 from btdiag.core.target import Route, Target, Way
 from btdiag.families.connection.facts import PlainHttp
 from btdiag.families.connection.probe import connect as probe
-from btdiag.families.connection.probe.connect import connect, connection, way
+from btdiag.families.connection.probe.connect import connect, reach, way
 from btdiag.families.connection.probe.plain_http import plain_http
 from btdiag.families.connection.probe.tls_versions import asks_certificate, tls_versions
 from btdiag.net.limits import GREETING
@@ -66,7 +66,7 @@ def connected(
     async def run() -> Connection:
         async with serving(handler, context=tls) as port:
             target = https(port, ca_file, scheme)
-            return await connection(to(port), Wire(target, user_agent="btdiag/test"), target)
+            return await reach(to(port), Wire(target, user_agent="btdiag/test"), target)
 
     return asyncio.run(run())
 
@@ -113,7 +113,7 @@ def test_nobody_listens(ca_file: Path) -> None:
         async with serving(OK) as port:
             pass
         target = https(port, ca_file)
-        return await connection(to(port), Wire(target, user_agent="btdiag/test"), target)
+        return await reach(to(port), Wire(target, user_agent="btdiag/test"), target)
 
     one = asyncio.run(run())
     assert one.failure is not None
@@ -280,7 +280,7 @@ def test_an_http_target_that_is_gone(ca_file: Path) -> None:
         async with serving(OK) as port:
             pass
         target = https(port, ca_file, "http")
-        return await connection(to(port), Wire(target, user_agent="btdiag/test"), target)
+        return await reach(to(port), Wire(target, user_agent="btdiag/test"), target)
 
     assert asyncio.run(run()).blocked_by == "connection.tcp-connects"
 
@@ -290,7 +290,7 @@ def tried(ca_file: Path, tls: ssl.SSLContext | None, handler: Handler = OK) -> T
         async with serving(handler, context=tls) as port:
             target = https(port, ca_file)
             wire = Wire(target, user_agent="btdiag/test")
-            known = PerAddress({"127.0.0.1": await connection(to(port), wire, target)})
+            known = PerAddress({"127.0.0.1": await reach(to(port), wire, target)})
             return await tls_versions((to(port),), known, wire, target)
 
     return asyncio.run(run())
@@ -329,7 +329,7 @@ def test_an_address_that_knows_old_versions_only_is_the_one_to_be_shown(ca_file:
             target = https(new, ca_file)
             wire = Wire(target, user_agent="btdiag/test")
             made = (to(new), replace(to(outdated), label="old"))
-            known = PerAddress({route.label: await connection(route, wire, target) for route in made})
+            known = PerAddress({route.label: await reach(route, wire, target) for route in made})
             return await tls_versions(made, known, wire, target)
 
     seen = asyncio.run(run())
@@ -341,7 +341,7 @@ def beside(ca_file: Path, handler: Handler, plain_tls: ssl.SSLContext | None = N
         async with serving(OK, context=context()) as port, serving(handler, context=plain_tls) as plain_port:
             target = replace(https(port, ca_file), plain_port=plain_port, path="/braintrust")
             wire = Wire(target, user_agent="btdiag/test")
-            known = PerAddress({"127.0.0.1": await connection(to(port), wire, target)})
+            known = PerAddress({"127.0.0.1": await reach(to(port), wire, target)})
             return await plain_http((to(port),), known, wire, target)
 
     return asyncio.run(run())

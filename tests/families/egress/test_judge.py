@@ -206,7 +206,6 @@ def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> N
         replace(REACHED, upgrade=answered(101, "")),
         replace(REACHED, upgrade=answered(404, "{}"), api_large=answered(413, '{"error": "too large"}', method="POST")),
         tried(connected(), answer=answered(308, "", Location="https://www.braintrust.dev/")),
-        tried(connected(), answer=answered(503, "down")),
         tried(connected(), answer=answered(), api=answered(404, "{}", method="POST")),
     ],
 )
@@ -363,3 +362,100 @@ def test_the_hosts_of_a_place(target: Target, expected: list[str]) -> None:
 def test_a_constrained_place_needs_no_other_host() -> None:
     found = required_hosts_reachable(Egress(trials=()), NONE, replace(SDK, app_url=TARGET.url))
     assert found.verdict is Verdict.SKIP
+
+
+def late(status: int = 200, seconds: float = 9.0) -> Exchange:
+    return replace(answered(status, "{}"), timing=Timing(total_s=seconds))
+
+
+def cut(trouble: Trouble = Trouble.TIMEOUT) -> Exchange:
+    failure = Failure(phase=Phase.HEADERS, trouble=trouble, detail="not complete within 6 s")
+    return replace(answered(), status=None, failure=failure)
+
+
+@pytest.mark.parametrize(
+    ("trial", "words"),
+    [
+        (tried(connected(), answer=answered(503, "down")), "answered 503"),
+        (tried(connected(), answer=answered(), api=answered(503, "{}", method="POST")), "answered 503"),
+        (
+            tried(connected(), answer=answered(), api=answered(200, SPA, method="POST")),
+            "200 with a web page, where the",
+        ),
+        (replace(tried(connected(), answer=cut()), patient=late()), "answers late: nothing within 6 s"),
+        (
+            tried(replace(connected(), timing=Timing(tcp_s=0.01, tls_s=7.0)), answer=answered()),
+            f"TLS to {NAME} takes 7.0 s",
+        ),
+    ],
+)
+def test_what_is_reached_and_does_not_serve_is_a_warning(trial: HostTrial, words: str) -> None:
+    found = required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK)
+    assert found.verdict is Verdict.WARN
+    assert words in found.summary
+    assert len(found.answer) <= 90
+    assert found.remedy is not None
+    assert "IPv6" not in found.remedy.text
+
+
+def test_a_silence_that_stays_one_is_a_cut() -> None:
+    assert read(replace(tried(connected(), answer=cut()), patient=cut())).block is Block.CUT
+    page = replace(answered(403, BLOCKED), timing=Timing(total_s=9.0))
+    assert read(replace(tried(connected(), answer=cut()), patient=page)).block is Block.CUT
+
+
+def test_a_redirect_to_a_host_that_nobody_named_is_said() -> None:
+    leads = answered(302, "", Location="https://login.elsewhere.example/start")
+    mine = replace(tried(connected(names=("a.example",)), answer=leads), host=OWN)
+    found = required_hosts_reachable(Egress(trials=(mine,)), NONE, SDK)
+    assert found.verdict is Verdict.WARN
+    assert "redirects to login.elsewhere.example, which was not tried" in found.summary
+    listed = required_hosts_reachable(Egress(trials=(tried(connected(), answer=leads),)), NONE, SDK)
+    assert listed.verdict is Verdict.PASS
+    assert "login.elsewhere.example" in listed.summary
+    canonical = replace(mine, answer=answered(301, "", Location="https://www.a.example/"))
+    assert required_hosts_reachable(Egress(trials=(canonical,)), NONE, SDK).verdict is Verdict.PASS
+
+
+def test_a_web_socket_is_a_host_that_upgrades() -> None:
+    one, other = hosts(replace(SDK, role="build", allow=("wss://ws.example/live", "ws://plain.example")))[-2:]
+    assert (one.url, one.upgrades, one.named) == ("https://ws.example/live", True, True)
+    assert (other.url, other.upgrades) == ("http://plain.example", True)
+
+
+def nameless(outcome: LookupOutcome) -> HostTrial:
+    """A host whose name server says nothing, or no."""
+    answer = DnsAnswer(qtype="A", outcome=outcome, detail="no answer to 2 UDP queries and one over TCP")
+    silent = View(label="system", servers=(ServerLookup(server="192.0.2.53:53", name=NAME, answers=(answer,)),))
+    found = Resolution(name=NAME, source=AddressSource.RESOLVER, addresses=(), views=(silent,))
+    return HostTrial(host=APP, resolution=found)
+
+
+def test_dead_name_servers_are_one_cause_for_target_and_hosts() -> None:
+    unresolved = NotMeasured(reason="no name server answers", by="dns.resolves")
+    dead = required_hosts_reachable(Egress(trials=(nameless(LookupOutcome.TIMEOUT),)), unresolved, SDK)
+    assert (dead.verdict, dead.because) == (Verdict.SKIP, "dns.resolves")
+    denied = required_hosts_reachable(Egress(trials=(nameless(LookupOutcome.NXDOMAIN),)), unresolved, SDK)
+    assert denied.verdict is Verdict.FAIL
+    alone = required_hosts_reachable(Egress(trials=(nameless(LookupOutcome.TIMEOUT),)), NONE, SDK)
+    assert alone.verdict is Verdict.FAIL
+
+
+def test_a_wrong_clock_is_one_cause_for_target_and_hosts() -> None:
+    late_clock = factories.exchange(
+        method="HEAD",
+        started_at="2026-06-15T00:00:00.000Z",
+        headers=(("Date", "Fri, 20 Nov 2026 00:00:00 GMT"),),
+    )
+    fresh = replace(
+        certificate(), not_before=datetime(2026, 11, 1, tzinfo=UTC), not_after=datetime(2027, 2, 1, tzinfo=UTC)
+    )
+    one = replace(
+        connected(code=9),
+        handshake=Handshake(version="TLSv1.3", cipher="x", alpn=None, chain=(fresh,)),
+        greeting=late_clock,
+    )
+    target = PerAddress({"192.0.2.1": one})
+    found = required_hosts_reachable(Egress(trials=(tried(one, answer=answered()),)), target, SDK)
+    assert (found.verdict, found.because) == (Verdict.SKIP, "connection.clocks-agree")
+    assert required_hosts_reachable(Egress(trials=(tried(one, answer=answered()),)), NONE, SDK).verdict is Verdict.FAIL

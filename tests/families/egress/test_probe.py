@@ -89,9 +89,10 @@ def test_the_dry_run_prints_every_request() -> None:
         "GET https://realtime.braintrustapi.com/ with Upgrade: websocket",
     ]
     assert lines[6] == "HEAD https://bucket.example/some/ and GET https://bucket.example/some (for what --allow names)"
-    assert "without server name" in lines[7]
-    assert "trust store" in lines[8]
-    assert len(lines) == 9
+    assert "with 15 s to answer" in lines[7]
+    assert "without server name" in lines[8]
+    assert "trust store" in lines[9]
+    assert len(lines) == 10
 
 
 def test_the_dry_run_prints_the_way_that_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

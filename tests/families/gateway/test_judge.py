@@ -7,11 +7,18 @@ from dataclasses import replace
 import pytest
 
 from btdiag.core.answers import Roots
-from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
+from btdiag.core.exchange import Exchange, Failure, Phase, TcpCounters, Timing, Trouble
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Mode, Target
-from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, is_refused
+from btdiag.families.gateway.facts.requests import (
+    DirectTrials,
+    ManyAnswers,
+    ProductRequests,
+    RequestTrial,
+    Trait,
+    is_refused,
+)
 from btdiag.families.gateway.facts.routes import ROUTE_CLASSES, MoreAnswers, RouteAnswers
 from btdiag.families.gateway.facts.streams import StreamSeen
 from btdiag.families.gateway.judge.headers import dropped_headers, preserves_headers, repeated
@@ -464,3 +471,76 @@ def test_a_nearly_used_up_limit_warns() -> None:
 def test_a_dead_target_is_not_called_unthrottled() -> None:
     dead = throttled(PerAddress({"192.0.2.1": Roots(exchanges=(seen(502, NGINX),) * 6)}))
     assert (dead.verdict, dead.because) == (Verdict.SKIP, "readiness.root-answers")
+
+
+def long_requests(counted: TcpCounters | None, *, small: int | None = None, url: Exchange | None = None) -> Finding:
+    """The finding where all that is long meets silence, the long URL what is given instead; `small` is the status of a
+    long one in small packets."""
+    quiet = Failure(phase=Phase.HEADERS, trouble=Trouble.TIMEOUT, detail="not complete within 6 s", counters=counted)
+    silent = factories.exchange(url="https://api.example.com/v1/x", status=None, failure=quiet)
+    trials = (
+        RequestTrial(trait=Trait.URL, what="a URL of 4 KiB", exchange=url or silent),
+        RequestTrial(trait=Trait.HEADERS, what="4 KiB of headers", exchange=silent),
+        RequestTrial(trait=Trait.BODY, what="a body of 1 MiB", exchange=silent, size=MIB),
+    )
+    again = None if small is None else factories.exchange(status=small)
+    found = ProductRequests(plain_get=seen(), plain_post=seen(), trials=trials, in_small_packets=again)
+    return accepts_product_requests(found, NONE)
+
+
+@pytest.mark.parametrize(
+    ("counted", "small", "words"),
+    [
+        (TcpCounters(unacknowledged=3, resent=6), None, "lost on the way to"),
+        (TcpCounters(unacknowledged=3, resent=6), 404, "in small packets the same request is answered"),
+        (TcpCounters(unacknowledged=0, resent=0, out_of_order=2), None, "lost on the way from"),
+        (None, 404, "in small packets the same request is answered"),
+        (None, None, "a limit of sizes would answer or hang up"),
+    ],
+)
+def test_all_that_is_long_and_meets_silence_is_lost_packets(
+    counted: TcpCounters | None, small: int | None, words: str
+) -> None:
+    found = long_requests(counted, small=small)
+    assert (found.verdict, found.hop) == (Verdict.FAIL, "network")
+    assert words in found.summary
+    assert found.remedy is not None
+    assert "MTU" in found.remedy.text
+
+
+def test_what_arrived_or_is_answered_in_one_form_is_no_matter_of_packets() -> None:
+    arrived = TcpCounters(unacknowledged=0, resent=0)
+    assert "large packets" not in long_requests(arrived).summary
+    assert "large packets" not in long_requests(None, url=seen(414, NGINX)).summary
+
+
+def answers_at_once(*tried: tuple[int, bool]) -> Finding:
+    """The finding where so many of 40 answers came at each try, and whether it stalled."""
+    known = tuple(
+        ManyAnswers(label="192.0.2.1", asked=40, begun=begun, received=begun * 200, stalled=stalled)
+        for begun, stalled in tried
+    )
+    return accepts_product_requests(
+        ProductRequests(plain_get=seen(), plain_post=seen(), trials=(), answers=known), NONE
+    )
+
+
+def test_answers_that_stall_unless_packets_are_small_are_lost_on_the_way_back() -> None:
+    found = answers_at_once((22, True), (40, False))
+    assert (found.verdict, found.hop) == (Verdict.FAIL, "network")
+    assert "22 of 40 answers came, in small packets all of them" in found.summary
+    assert len(found.answer) <= 90
+
+
+@pytest.mark.parametrize(
+    "tried",
+    [
+        (),
+        ((40, False),),
+        ((1, False),),  # it closes after each answer
+        ((1, True), (1, True)),  # it answers one request at a time
+        ((40, True), (40, False)),
+    ],
+)
+def test_servers_that_do_not_answer_many_requests_at_once_raise_no_alarm(tried: tuple[tuple[int, bool], ...]) -> None:
+    assert answers_at_once(*tried).verdict is Verdict.PASS

@@ -12,7 +12,7 @@ from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.gateway.facts.routes import ROUTE_CLASSES, RouteAnswers
-from btdiag.families.sdk.facts import ControlPlane, Login, RouteState, SdkEnvironment, organisations, state
+from btdiag.families.sdk.facts import ControlPlane, Login, Namesake, RouteState, SdkEnvironment, organisations, state
 from btdiag.families.sdk.judge import login
 from btdiag.families.sdk.judge.data import data_plane_routes_answered
 from btdiag.families.sdk.judge.routes import control_plane_routes_proxied, route_states
@@ -435,3 +435,135 @@ def test_a_login_without_a_key_is_read_too() -> None:
     assert control_plane_routes_proxied(plane(null), NO_PING, CONSTRAINED).verdict is Verdict.FAIL
     elsewhere = logged_in(org("https://api.braintrust.dev"), keyed=False)
     assert login_points_here(plane(elsewhere), NO_PING, TARGET).verdict is Verdict.FAIL
+
+
+def asked_with_key(get: int, *, login: int = 405, unknown: int = 404) -> Finding:
+    """Every path is refused alike without the key; with it GET on the registration of projects, on the login and on an
+    unknown path are answered so."""
+    refused = seen(401)
+    plane = ControlPlane(
+        login=logged_in(),
+        routes=tuple((route, refused) for route in CONTROL_ROUTES),
+        unknown=refused,
+        keyed=tuple((route, seen(get)) for route in CONTROL_ROUTES),
+        keyed_unknown=seen(unknown),
+        keyed_login=seen(login),
+    )
+    return control_plane_routes_proxied(plane, NO_PING, CONSTRAINED)
+
+
+@pytest.mark.parametrize(
+    ("get", "login", "unknown", "verdict"),
+    [
+        (405, 405, 404, Verdict.PASS),
+        (400, 405, 404, Verdict.PASS),
+        (404, 405, 404, Verdict.FAIL),
+        (404, 404, 404, Verdict.INCONCLUSIVE),  # a server that says 404 to a wrong method as well
+        (401, 405, 401, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_get_with_the_key_settles_what_a_post_without_it_cannot(
+    get: int, login: int, unknown: int, verdict: Verdict
+) -> None:
+    found = asked_with_key(get, login=login, unknown=unknown)
+    assert found.verdict is verdict
+    assert found.remedy is None or "Set BRAINTRUST_API_KEY" not in found.remedy.text
+
+
+def test_a_redirect_to_https_on_the_same_host_is_no_fault() -> None:
+    plain = replace(CONSTRAINED, url="http://api.example.com", scheme="http", port=80, app_url="http://api.example.com")
+
+    def sent(path: str, status: int) -> Exchange:
+        return replace(seen(status, "", path, Location=URL + path), url=f"http://api.example.com{path}")
+
+    def judged(status: int) -> list[Finding]:
+        plane = ControlPlane(
+            login=Login(exchange=sent(LOGIN.path, status), keyed=True),
+            routes=tuple((route, sent(route.path, status)) for route in CONTROL_ROUTES),
+            data=tuple((route, sent(route.path, status)) for route in DATA_ROUTES),
+            unknown=sent("/unknown", status),
+        )
+        return [
+            control_plane_routes_proxied(plane, NO_PING, plain),
+            data_plane_routes_answered(plane, NO_ROUTES, plain),
+        ]
+
+    for found in judged(307):
+        assert (found.verdict, found.because) == (Verdict.SKIP, None)
+        assert "--target https://api.example.com" in found.summary
+    assert all(found.verdict is Verdict.FAIL for found in judged(301))
+
+
+def test_a_login_that_hangs_beside_own_routes_is_the_api_servers_way_out() -> None:
+    hanging = replace(
+        seen(None), failure=Failure(phase=Phase.HEADERS, trouble=Trouble.TIMEOUT, detail="not complete within 20 s")
+    )
+    plane = ControlPlane(
+        login=Login(exchange=hanging, keyed=True),
+        routes=tuple((route, hanging) for route in CONTROL_ROUTES),
+        data=tuple(ALL_DATA.items()),
+        unknown=NOT_FOUND,
+    )
+    found = control_plane_routes_proxied(plane, NO_PING, CONSTRAINED)
+    assert (found.verdict, found.hop) == (Verdict.FAIL, "api")
+    assert found.remedy is not None
+    assert "let the API server reach https://www.braintrust.dev" in found.remedy.text
+
+
+@pytest.mark.parametrize(("same", "verdict"), [(True, Verdict.WARN), (False, Verdict.FAIL), (None, Verdict.FAIL)])
+def test_another_name_of_the_same_server_is_a_warning(same: bool | None, verdict: Verdict) -> None:
+    twin = Namesake(host="dp.example.com", shared=("192.0.2.1",), same_certificate=same)
+    plane = ControlPlane(
+        login=logged_in(org("https://dp.example.com")),
+        routes=tuple(ALL.items()),
+        unknown=NOT_FOUND,
+        namesake=twin,
+    )
+    found = login.login_points_here(plane, NO_PING, SdkEnvironment(), CONSTRAINED)
+    assert found.verdict is verdict
+    assert ("another name of the same server" in found.summary) is (same is True)
+
+
+@pytest.mark.parametrize(
+    ("proxy_url", "verdict", "words"),
+    [
+        (None, Verdict.PASS, ""),
+        (f"{URL}/v1/proxy", Verdict.PASS, ""),
+        ("https://gateway.example.com", Verdict.PASS, "functions go to https://gateway.example.com, which was not"),
+        ("https://braintrustproxy.com", Verdict.WARN, "the hosted product's"),
+        ("http://api.example.com", Verdict.WARN, "plain http"),
+        ("https://api.example.com:8443", Verdict.WARN, "another port (8443)"),
+        ("gateway", Verdict.WARN, "no usable URL"),
+    ],
+)
+def test_the_proxy_url_of_a_login_is_judged(proxy_url: str | None, verdict: Verdict, words: str) -> None:
+    plane = ControlPlane(login=logged_in(org(URL, proxy_url=proxy_url)), routes=tuple(ALL.items()), unknown=NOT_FOUND)
+    found = login.login_points_here(plane, NO_PING, SdkEnvironment(), CONSTRAINED)
+    assert found.verdict is verdict
+    assert words in found.summary
+    with_gateway = replace(CONSTRAINED, gateway=proxy_url) if verdict is Verdict.PASS and words else None
+    if with_gateway is not None:
+        assert "not tested" not in login.login_points_here(plane, NO_PING, SdkEnvironment(), with_gateway).summary
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "words"),
+    [
+        ("2", "python 0.34.0, python 0.48.1: another try after 2 s"),
+        ("Tue, 01 Jan 2030 00:00:31 GMT", "python 0.48.1: the login fails after 30 s"),
+        ("3600000", "the login fails at once, for it may take a minute"),
+        ("1500ms", '4 tries in 3.5 s, and then "Invalid API key"'),
+        ("1.5", "4 tries in 3.5 s"),
+        (None, "4 tries in 3.5 s"),
+    ],
+)
+def test_each_version_reads_retry_after_in_its_own_way(retry_after: str | None, words: str) -> None:
+    named = {} if retry_after is None else {"Retry-After": retry_after}
+    limited = replace(seen(429, "{}", LOGIN.path, Date="Tue, 01 Jan 2030 00:00:00 GMT"), status=429)
+    limited = replace(limited, headers=(*limited.headers, *named.items()))
+    plane = ControlPlane(login=Login(exchange=limited, keyed=True), routes=tuple(ALL.items()), unknown=NOT_FOUND)
+    three = replace(CONSTRAINED, sdks=(("python", "0.34.0"), ("python", "0.48.1"), ("js", "3.35.0")))
+    found = control_plane_routes_proxied(plane, NO_PING, three)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert words in found.summary
+    assert "js 3.35.0: no second try" in found.summary

@@ -8,6 +8,7 @@ from btdiag.core import evidence
 from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
+from btdiag.core.packets import MTU_ADVICE, lost_on_the_way
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
 from btdiag.families.connection.judge.lax import is_refused_by_openssl, refused_by_openssl, whom_it_hurts
@@ -77,7 +78,7 @@ def _handshake_fails(broken: Mapping[str, Connection], reached: Mapping[str, Con
         verdict=Verdict.INCONCLUSIVE if failure and failure.trouble is Trouble.LOCAL else Verdict.FAIL,
         summary=f"{share} with {target.host} fails ({', '.join(broken)}): {sentence}",
         answer=_whom_it_hurts(one, len(broken), len(reached)),
-        hop=HopName.TLS,
+        hop=HopName.NETWORK if _loses_packets(one) else HopName.TLS,
         owner=owner,
         expected="a completed TLS 1.2 or 1.3 handshake",
         seen="; ".join(f"{label}: {_said(each)}" for label, each in broken.items()),
@@ -85,6 +86,13 @@ def _handshake_fails(broken: Mapping[str, Connection], reached: Mapping[str, Con
         remedy=Remedy(text=advice, snippets=(_s_client(next(iter(broken)), target),)),
         sources=("RFC 8446 section 6", "RFC 8996"),
     )
+
+
+def _loses_packets(one: Connection) -> bool:
+    """Whether packets of the server's answer, which are as large as they can be, are lost on the way."""
+    failure = one.trouble
+    counted = failure is not None and failure.counters is not None and failure.counters.lost_down
+    return one.small_packets or counted
 
 
 def _whom_it_hurts(one: Connection, broken: int, of: int) -> str:
@@ -95,6 +103,8 @@ def _whom_it_hurts(one: Connection, broken: int, of: int) -> str:
         return f"{whom}: the server demands a client certificate"
     if speaks_plain(one, failure):
         return f"{whom}: the port speaks plain HTTP, no TLS"
+    if _loses_packets(one):
+        return f"{whom} from here: large packets are lost on the way"
     if is_refused_by_openssl(one):
         return whom_it_hurts(failure.detail if failure else "")
     return f"{whom} from here: the TLS handshake breaks off"
@@ -135,6 +145,9 @@ def explain_handshake(one: Connection, target: Target) -> tuple[str, str, str]:
             "without a certificate for it. Compare from a network without the filter.",
             Owner.NETWORK,
         )
+    if _loses_packets(one):
+        proof = "with small packets it completes" if one.small_packets else lost_on_the_way(failure)
+        return f"large packets are lost on the way: nothing comes ({detail}), and {proof}", MTU_ADVICE, Owner.NETWORK
     return _by_trouble(Trouble.ALERT if is_alert(failure) else trouble, detail)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Sized
 
 from btdiag.core import evidence
+from btdiag.core.account import Dials
 from btdiag.core.address import is_ipv6
 from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection, got_furthest
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
+from btdiag.families.connection.judge.dials import lossy_dials
 
 NO_TLS_RECORD = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"})
 """OpenSSL's words for what came back in a handshake and is no TLS."""
@@ -35,12 +37,15 @@ _TCP_CAUSES = {
 }
 
 
-def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: Sequence[str] = ()) -> Finding:
+def tcp_connects(
+    connections: Mapping[str, Connection], target: Target, misled: Sequence[str] = (), dials: Dials | None = None
+) -> Finding:
     """The claim of connection.tcp-connects: every address takes TCP connections.
 
     `misled` are addresses that a DNS filter gave: that nobody listens there is explained by dns.addresses-are-usable.
     IPv6 alone failing is a warning, for clients fall back to IPv4 (RFC 8305). Addresses of a family that this machine
-    has no route for tell nothing of the target as long as the other family works, be it IPv6 or IPv4.
+    has no route for tell nothing of the target as long as the other family works, be it IPv6 or IPv4. `dials` are all
+    connections of the run: what one round of them does not show adds up there.
     """
     direct = {label: one for label, one in connections.items() if not one.proxied}
     if not direct:
@@ -52,7 +57,8 @@ def tcp_connects(connections: Mapping[str, Connection], target: Target, misled: 
         summary = f"{', '.join(blamed)} is a DNS filter's answer and not the target"
         return Finding(verdict=Verdict.SKIP, summary=summary, because="dns.addresses-are-usable")
     if not blamed:
-        return _tcp_works(direct, unroutable, target)
+        lossy = lossy_dials(dials or Dials(), direct, target, phases(direct))
+        return lossy or _tcp_works(direct, unroutable, target)
     if "SOCKS" in target.proxy_note and len(blamed) == len(direct):
         return _by_socks(blamed, direct, target)
     if all(failure.trouble is Trouble.LOCAL for failure in blamed.values()):

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 
 from btdiag.core.address import parse
 from btdiag.core.exchange import Phase, Trouble
-from btdiag.core.handshake import Connection, Distrust, Handshake, ProxyReply
+from btdiag.core.handshake import Astray, Connection, Distrust, Handshake, ProxyReply
 from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, measurement
+from btdiag.core.packets import SMALL
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
 from btdiag.core.urls import bracketed
@@ -30,24 +31,50 @@ from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
 from btdiag.net.deadline import in_time
 from btdiag.net.limits import GREETING, PLAIN_GREETING
+from btdiag.net.sockets import Packing
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.tunnel import ProxyAnswer
 from btdiag.net.wire import Wire
 
 UNASKED = 0.5  # seconds; what resets every connection does so within a round trip
 SECOND_LOOK = 1.5  # seconds for the one further question after a failure
+SMALL_PACKETS = 3.0  # seconds; a few lost packets are sent again within that
 _REFUSALS = frozenset({Trouble.ALERT, Trouble.RESET, Trouble.CLOSED})
 _QUESTIONABLE = _REFUSALS | {Trouble.PROTOCOL, Trouble.TIMEOUT}
 
 
 @measurement(
-    budget=14,
+    budget=16,
     scope=Scope.ADDRESS,
-    why="5 s to connect, again without verification, 1 s greeting, 1.5 s second look",
+    why="5 s to connect, again without verification, 1 s greeting, 3 s second look",
     sends=lambda target, mode: [f"TCP connection to port {target.port}, TLS handshake, HEAD {target.url_for('/')}"],
 )
-async def connection(route: Route, wire: Wire, target: Target) -> Connection:
+async def connection(route: Route, wire: Wire, target: Target, astray: Astray) -> Connection:
     """Whether one address takes a TCP and a TLS connection, with which certificates, and its first answer."""
+    if astray.is_proved:
+        raise Blocked("dns.resolvers-agree", f"{route.label} is not where DNS leads, and not the target")
+    return await reach(route, wire, target)
+
+
+@measurement(
+    budget=20,
+    why="no I/O where DNS and programs agree; else two connections of 16 s at once",
+    sends=lambda target, mode: [
+        f"where programs here get other addresses for {target.host} than DNS gives: the same to one address of either"
+    ],
+)
+async def astray(routes: tuple[Route, ...], resolution: Resolution, wire: Wire, target: Target) -> Astray:
+    """Where programs here are led instead of where DNS leads, if they are, and what both places come to."""
+    detour = resolution.detour
+    if detour is None:
+        return Astray()
+    straight = [Route(label=address, address=address, port=target.port) for address in detour.straight[:1]]
+    there, *other = await asyncio.gather(*(reach(route, wire, target) for route in (routes[0], *straight)))
+    return Astray(detour=detour, there=there, straight=other[0] if other else None)
+
+
+async def reach(route: Route, wire: Wire, target: Target) -> Connection:
+    """The same for any place: whether it takes connections, with which certificates, and its first answer."""
     now = datetime.now(UTC)
     if target.scheme == "http":
         return await _plain(route, wire, target, now)
@@ -168,6 +195,7 @@ async def _second_look(made: Connection, route: Route, wire: Wire, target: Targe
         lax=lax,
         asks_certificate=asks,
         hangs_up=hangs_up,
+        small_packets=await _in_small_packets(wire, route, trouble),
     )
 
 
@@ -208,6 +236,18 @@ async def _hangs_up(wire: Wire, route: Route) -> bool:
         return True
     finally:
         stream.abort()
+
+
+async def _in_small_packets(wire: Wire, route: Route, trouble: Trouble | None) -> bool:
+    """Whether a handshake that met silence completes where no packet is longer than every path carries."""
+    if trouble is not Trouble.TIMEOUT:
+        return False
+    try:
+        stream = await wire.dial(route, tls=True, verify=False, timeout=SMALL_PACKETS, packing=Packing(segment=SMALL))
+    except DialError:
+        return False
+    await stream.close()
+    return True
 
 
 async def _outdated(wire: Wire, route: Route, target: Target) -> str:

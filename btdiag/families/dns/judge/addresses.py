@@ -8,7 +8,8 @@ from btdiag.core.address import AddressKind, declared, describe, kind, space
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.resolution import AddressSource, Resolution, is_local_name
 from btdiag.core.target import Target
-from btdiag.families.dns.judge.resolves import answers, some
+from btdiag.families.dns.judge.doubts import some
+from btdiag.families.dns.judge.resolves import answers
 
 _NEVER = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST})
 _NOT_ROUTED = frozenset(

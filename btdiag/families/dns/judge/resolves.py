@@ -7,19 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.address import space
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.handshake import Astray
 from btdiag.core.resolution import (
     TESTED_ADDRESSES,
     AddressSource,
-    DnsAnswer,
-    LookupOutcome,
     Resolution,
     ServerLookup,
     View,
 )
 from btdiag.core.target import Target
+from btdiag.families.dns.judge.detour import aside, led_elsewhere
+from btdiag.families.dns.judge.doubts import SILENT, aside_of_loss, doubtful, duration, some
 from btdiag.families.dns.remedy import why_unresolved
-
-_SILENT = frozenset({LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE})
 
 
 def resolves(resolution: Resolution) -> Finding:
@@ -52,51 +51,13 @@ def resolves(resolution: Resolution) -> Finding:
 
 def _resolved(resolution: Resolution) -> Finding:
     view = resolution.views[0]
-    if not resolution.proxy and (half := half_denied(view)):
-        return _half_denied(resolution, half)
+    if not resolution.proxy and (doubt := doubtful(resolution, answers(resolution))) is not None:
+        return doubt
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{resolution.name} resolves to "
-        f"{some(resolution.addresses)}{_by(view, resolution.name)}{_cap(resolution)}",
+        f"{some(resolution.addresses)}{_by(view, resolution.name)}{_cap(resolution)}{aside_of_loss(view)}",
         evidence=(answers(resolution),),
-    )
-
-
-def half_denied(view: View) -> tuple[ServerLookup, DnsAnswer] | None:
-    """The server that gives addresses of one family and answers the question for the other one with an error instead of
-    "no such record", with that answer (RFC 4074 sections 4.2 and 4.3); None where none does."""
-    for server in view.servers:
-        if server.outcome is LookupOutcome.ADDRESSES:
-            for answer in server.answers:
-                if answer.outcome in {LookupOutcome.NXDOMAIN, LookupOutcome.SERVFAIL}:
-                    return server, answer
-    return None
-
-
-def _half_denied(resolution: Resolution, half: tuple[ServerLookup, DnsAnswer]) -> Finding:
-    server, answer = half
-    denied = answer.outcome is LookupOutcome.NXDOMAIN
-    believed = (
-        "programs that believe it find no address at all" if denied else "not every program goes on in spite of it"
-    )
-    musl = " musl, the C library of Alpine images, gives up." if denied else ""
-    return Finding(
-        verdict=Verdict.WARN,
-        summary=f"{resolution.name} resolves to {some(resolution.addresses)}, but name server {server.server} answers "
-        f"{answer.outcome} to the {answer.qtype} question: {believed}",
-        answer="Some programs do not find the API: DNS denies one address family by an error",
-        hop=HopName.DNS,
-        owner=Owner.DNS,
-        expected=f"an empty answer without an error where {resolution.name} has no {answer.qtype} record",
-        seen=f"{answer.qtype}: {answer.outcome} from {server.server}",
-        evidence=(answers(resolution),),
-        remedy=Remedy(
-            text=f"Let the name server {server.server}, or the one it asks, answer the {answer.qtype} question for "
-            f"{resolution.name} without an error and without records (NOERROR). glibc takes the addresses of the other "
-            f"family.{musl}",
-            action="Let the name server answer the other address family with no records instead of an error",
-        ),
-        sources=("RFC 4074 section 4", "https://github.com/coredns/coredns/issues/779"),
     )
 
 
@@ -112,7 +73,7 @@ def _by(view: View, name: str) -> str:
     if view.outside_dns:
         return ", answered by the system's hosts file or mDNS, not by DNS"
     server = next((server for server in view.servers if server.addresses), None)
-    words = [f"in {1000 * _duration(view):.0f} ms"]
+    words = [f"in {1000 * duration(view):.0f} ms"]
     if server is not None:
         chain = server.decisive.chain
         words += [f"as {server.name} by the search list"] if server.name != name else []
@@ -121,17 +82,15 @@ def _by(view: View, name: str) -> str:
     return " (" + ", ".join(words) + ")"
 
 
-def _duration(view: View) -> float:
-    if view.system is not None:
-        return view.system.duration_s
-    return max(answer.duration_s for server in view.servers for answer in server.answers)
-
-
-def resolvers_agree(resolution: Resolution, target: Target) -> Finding:
+def resolvers_agree(resolution: Resolution, target: Target, astray: Astray | None = None) -> Finding:
     """The claim of dns.resolvers-agree: whoever is asked gives addresses, and of the same address spaces.
 
-    Different addresses of one space are what a load balancer's rotating pool gives, and no disagreement.
+    Different addresses of one space are what a load balancer's rotating pool gives, and no disagreement. `astray` is
+    what came of going where programs here are led, and where DNS leads, where that differs.
     """
+    found = led_elsewhere(astray, resolution, target, answers(resolution)) if astray is not None else None
+    if found is not None:
+        return found
     if resolution.source is not AddressSource.RESOLVER:
         return Finding(
             verdict=Verdict.SKIP, summary=f"no resolver was asked: the address comes from {resolution.source}"
@@ -155,6 +114,9 @@ def resolvers_agree(resolution: Resolution, target: Target) -> Finding:
             summary=f"{resolution.name} is known to this machine alone{_by(resolution.views[0], resolution.name)}",
         )
     same = len({frozenset(addresses) for addresses, _ in opinions.values()}) == 1
+    if (detour := resolution.views[0].detour) is not None:
+        text = f"{resolution.name} leads to {some(resolution.addresses)}{aside(detour)}"
+        return Finding(verdict=Verdict.PASS, summary=text, evidence=(answers(resolution),))
     kinds = " and ".join(sorted(set().union(*spaces.values())))
     text = "the same addresses" if same else f"different addresses of the same kind ({kinds}), as a rotating pool does"
     return Finding(
@@ -216,11 +178,11 @@ def _disagreement(resolution: Resolution, opinions: Mapping[str, tuple[tuple[str
 
 
 def _advice(resolution: Resolution) -> str:
-    silent = [server for view in resolution.views for server in view.servers if server.outcome in _SILENT]
+    silent = [server for view in resolution.views for server in view.servers if server.outcome in SILENT]
     if silent:
         names = ", ".join(server.server for server in silent)
         took = (
-            f"; the system's lookup took {_duration(resolution.views[0]):.1f} s here"
+            f"; the system's lookup took {duration(resolution.views[0]):.1f} s here"
             if resolution.views[0].system
             else ""
         )
@@ -237,12 +199,6 @@ def _advice(resolution: Resolution) -> str:
 
 def _spaces(addresses: Iterable[str], target: Target) -> frozenset[str]:
     return frozenset(space(address, target.address_spaces).value for address in addresses)
-
-
-def some(items: Sequence[str], limit: int = 4) -> str:
-    """The first few, and how many more there are."""
-    more = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return ", ".join(items[:limit]) + more
 
 
 def answers(resolution: Resolution) -> Evidence:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from btdiag.core import evidence
 from btdiag.core.answers import words
-from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.exchange import Exchange, Failure, Trouble
 from btdiag.core.finding import HopName, Owner
 from btdiag.core.handshake import Connection
 from btdiag.core.sender import Page, is_app, page, redirect, sender
@@ -20,6 +20,7 @@ from btdiag.families.egress.facts import LARGER, HostTrial
 from btdiag.families.egress.remedy import Block, HostReading
 
 SLOW_START = 1.0  # seconds; a handshake and a first byte over the ocean take half of that
+SLOW_HANDSHAKE = 5.0  # seconds; many programs wait no longer for a connection
 _TURNED_DOWN = frozenset({403, 451, 511})  # forbidden, for legal reasons (RFC 7725), network login (RFC 6585)
 _NO_TO_THIS = _TURNED_DOWN | {405, 413, 414, 501}
 
@@ -27,13 +28,63 @@ _NO_TO_THIS = _TURNED_DOWN | {405, 413, 414, 501}
 def answered(trial: HostTrial, trusted: Sequence[Connection]) -> HostReading:
     """The reading of a host behind a connection whose certificate is its own (or that is plain http)."""
     seen = trial.answer
+    late = trial.patient
+    if late is not None and late.status is not None and not is_block_page(late):
+        return HostReading(trial=trial, note=_late(trial, late), advice=_LATE)
     if seen is not None and seen.failure is not None and seen.status is None:
         return _blocked(trial, Block.CUT, words(seen), seen)
     if seen is not None and is_block_page(seen):
         who = sender(seen)
         by_proxy = who.hop is HopName.PROXY
         return _blocked(trial, Block.PAGE, f"{words(seen)}, {who.why}" if by_proxy else words(seen), seen, by_proxy)
-    return _partly(trial) or HostReading(trial=trial, note=_address_note(trial), aside=_slow_start(trial, trusted))
+    if (partly := _partly(trial)) is not None:
+        return partly
+    if (slow := _slow_handshake(trial, trusted)) and not _address_note(trial):
+        return HostReading(trial=trial, note=slow, advice=_LATE)
+    if (told := _serves_nothing(trial)) and not _address_note(trial):
+        return HostReading(trial=trial, note=told, advice=_SERVES)
+    return HostReading(trial=trial, note=_address_note(trial), aside=_slow_start(trial, trusted))
+
+
+def met_silence(failure: Failure | None) -> bool:
+    """Whether nothing came in time, which a slow box on the way looks like as well as one that swallows."""
+    return failure is not None and failure.trouble is Trouble.TIMEOUT
+
+
+_LATE = (
+    "What answers late is reached: look for a box that holds the first request to inspect it (proxy, sandbox, TLS "
+    "inspection), and exempt the host there; Python SDKs wait 20 s for a login."
+)
+_SERVES = (
+    "The host is reached, and what answers there is not the service: look at its status page, and for a filter or "
+    "proxy that answers in its place."
+)
+
+
+def _late(trial: HostTrial, late: Exchange) -> str:
+    took = late.timing.total_s
+    return f"{trial.host.name} answers late: nothing within 6 s, {words(late)} after {took:.1f} s on another try"
+
+
+def _slow_handshake(trial: HostTrial, trusted: Sequence[Connection]) -> str:
+    """A handshake that took longer than most programs wait for a connection."""
+    slowest = min((one.timing.tls_s or 0.0 for one in trusted), default=0.0)
+    return f"TLS to {trial.host.name} takes {slowest:.1f} s" if slowest > SLOW_HANDSHAKE else ""
+
+
+def _serves_nothing(trial: HostTrial) -> str:
+    """A host that is reached and does not serve: a 5xx, or a web page where SDKs are answered in JSON."""
+    for seen in (trial.api, trial.answer):
+        if seen is None or seen.status is None:
+            continue
+        if seen.status >= 500 and seen.status != 501:
+            return f"{_asked(seen)} of {trial.host.name} is answered {words(seen)}: it is reached, and does not serve"
+        if seen is trial.api and page(seen) is not None and seen.status in {200, 404}:
+            return (
+                f"{_asked(seen)} of {trial.host.name} is answered {seen.status} with a web page, where the API answers "
+                "in JSON: something else answers in its place"
+            )
+    return ""
 
 
 def is_block_page(seen: Exchange) -> bool:

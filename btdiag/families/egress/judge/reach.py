@@ -10,6 +10,10 @@ from btdiag.core.finding import Evidence, Finding, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
+from btdiag.families.connection.judge.clock import reading_of
+from btdiag.families.connection.judge.trust import CLOCK_DOUBT, diagnose
+from btdiag.families.connection.remedy import TrustCause
+from btdiag.families.dns.judge.doubts import SILENT
 from btdiag.families.egress.facts import Egress, HostTrial
 from btdiag.families.egress.judge.answers import own_words
 from btdiag.families.egress.judge.reading import readings
@@ -38,7 +42,7 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     """The claim of egress.required-hosts-reachable."""
     if not egress.needed:
         return _nothing_needed(target)
-    found = readings(egress.needed, target_reached=target_reached(connections))
+    found = readings(egress.needed, target_reached=target_reached(connections), known={target.host})
     blocked = [reading for reading in found if reading.block is not None]
     elsewhere = [reading for reading in blocked if reading.block is not Block.INSPECTED]
     if blocked and not elsewhere:
@@ -48,6 +52,8 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     if elsewhere and _proxy_is_broken(elsewhere, connections):
         summary = f"the proxy {elsewhere[0].trial.proxy} lets nothing through, the target neither"
         return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.proxy-lets-through")
+    if elsewhere and (cause := shared_cause(elsewhere, connections)):
+        return Finding(verdict=Verdict.SKIP, summary=f"{names_of(elsewhere)}: {_SHARED[cause]}", because=cause)
     if elsewhere:
         return _blocked(elsewhere, found, connections, target)
     noted = [reading for reading in found if reading.note]
@@ -60,6 +66,37 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
         f"{', '.join(reached_words(reading) for reading in found)}",
         evidence=(table_of(found),),
     )
+
+
+_SHARED = {
+    "dns.resolves": "the name servers that do not answer for the target do not answer for these hosts either",
+    "connection.clocks-agree": "by this machine's clock their certificates are not valid, by their own clocks they are",
+}
+
+
+def shared_cause(blocked: Sequence[HostReading], connections: Connections) -> str | None:
+    """The check that fails for the target by the same cause that keeps all of these hosts away: name servers that are
+    dead, or a wrong clock; None where there is none."""
+    if isinstance(connections, NotMeasured):
+        dead = connections.by == "dns.resolves" and all(_met_dead_servers(reading) for reading in blocked)
+        return "dns.resolves" if dead else None
+    off = [
+        one for one in connections.facts.values() if (reading := reading_of(one)) and abs(reading.skew) > CLOCK_DOUBT
+    ]
+    wrong = bool(off) and all(_by_clock(reading) for reading in blocked)
+    return "connection.clocks-agree" if wrong else None
+
+
+def _met_dead_servers(reading: HostReading) -> bool:
+    views = reading.trial.resolution.views
+    servers = views[0].servers if views else ()
+    return reading.block is Block.NAME and bool(servers) and all(one.outcome in SILENT for one in servers)
+
+
+def _by_clock(reading: HostReading) -> bool:
+    distrusted = [one for one in reading.trial.connections if one.distrust is not None]
+    causes = {diagnose(one, reading.trial.host.name).cause for one in distrusted}
+    return reading.block is Block.UNTRUSTED and causes == {TrustCause.WRONG_CLOCK}
 
 
 _PROXY = frozenset({Block.PROXY, Block.PROXY_LOGIN, Block.BEYOND_PROXY})
@@ -169,24 +206,37 @@ def _advice(same: Sequence[HostReading]) -> str:
 
 def _half_reached(noted: Sequence[HostReading], found: Sequence[HostReading]) -> Finding:
     told = "; ".join(reading.note for reading in noted)
+    advice = list(dict.fromkeys(reading.advice or _ADDRESSES for reading in noted))
+    by_address = _ADDRESSES in advice
     return Finding(
         verdict=Verdict.WARN,
         summary=f"every host is reached, but {told}",
-        answer="Hosts are reached, but not by every resolver, not at every address or not over IPv6",
+        answer="Hosts are reached, but not by every resolver, not at every address or not over IPv6"
+        if by_address
+        else "Hosts are reached, but slowly, or something else answers there",
         hop=noted[0].hop,
         owner=noted[0].owner,
-        expected="every resolver, every address and both IP versions (or no IPv6 at all) lead there",
+        expected="every resolver, every address and both IP versions (or no IPv6 at all) lead there"
+        if by_address
+        else "the host's own answer, in time",
         seen=told,
         evidence=(table_of(found),),
         remedy=Remedy(
-            text="Where a resolver denies a name, allow it there, or let programs use the other resolver. Where "
-            "IPv6 is broken, mend its way out (route, firewall), or take it from this machine altogether: new "
-            "connections may lose time before they fall back to IPv4. Where one address of several is lost, let the "
-            "firewall allow them all, or the host's name: whoever takes that one waits, or fails.",
-            action="Allow all addresses of the hosts in the firewall, and mend or switch off broken IPv6",
+            text=" ".join(advice),
+            action="Allow all addresses of the hosts in the firewall, and mend or switch off broken IPv6"
+            if by_address
+            else "Look for a filter, proxy or inspecting box that answers in place of the host, or late",
         ),
-        sources=("RFC 8305",),
+        sources=("RFC 8305",) if by_address else SOURCES,
     )
+
+
+_ADDRESSES = (
+    "Where a resolver denies a name, allow it there, or let programs use the other resolver. Where IPv6 is broken, "
+    "mend its way out (route, firewall), or take it from this machine altogether: new connections may lose time before "
+    "they fall back to IPv4. Where one address of several is lost, let the firewall allow them all, or the host: "
+    "whoever takes that one waits, or fails."
+)
 
 
 def table_of(found: Sequence[HostReading]) -> Evidence:

@@ -8,7 +8,7 @@ and what else is reached from the same place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -30,6 +30,7 @@ from btdiag.families.dns.judge.resolves import answers as dns_answers
 from btdiag.families.dns.remedy import why_unresolved
 from btdiag.families.egress.facts import HostTrial
 from btdiag.families.egress.judge.answers import answered, is_block_page
+from btdiag.families.egress.judge.redirects import led_on
 from btdiag.families.egress.judge.trust import interceptor, is_doubtful, issuer
 from btdiag.families.egress.remedy import Block, HostReading
 
@@ -37,11 +38,13 @@ _NOWHERE = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST, AddressKin
 _ENETUNREACH = 101  # on Linux
 
 
-def readings(trials: Sequence[HostTrial], *, target_reached: bool) -> list[HostReading]:
-    """Every host understood, each in the light of the others and of the target."""
+def readings(trials: Sequence[HostTrial], *, target_reached: bool, known: Collection[str] = ()) -> list[HostReading]:
+    """Every host understood, each in the light of the others and of the target; `known` are names of hosts that are
+    looked at elsewhere."""
     found = [read(trial) for trial in trials]
     reached = [reading for reading in found if reading.block is None]
-    return [_beside(reading, reached, target_reached) for reading in found]
+    names = {*known, *(trial.host.name for trial in trials)}
+    return [led_on(_beside(reading, reached, target_reached), names) for reading in found]
 
 
 def read(trial: HostTrial) -> HostReading:

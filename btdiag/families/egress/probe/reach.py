@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.core.address import is_ipv6
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Phase
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import measurement
 from btdiag.core.product import JSON, UPGRADE
 from btdiag.core.resolution import AddressSource, Resolution
 from btdiag.core.target import Proxy, Route, Target, Way
 from btdiag.core.urls import url_parts
-from btdiag.families.connection.probe.connect import connect, connection
+from btdiag.families.connection.probe.connect import connect, reach
 from btdiag.families.dns.judge.addresses import misleading, unusable
 from btdiag.families.egress.facts import LARGER, TELEMETRY, Egress, Host, HostTrial, hosts
-from btdiag.families.egress.judge.answers import is_stopped
+from btdiag.families.egress.judge.answers import is_stopped, met_silence
 from btdiag.families.egress.judge.trust import trusted_authorities, wants_stores
 from btdiag.families.egress.plan import planned
 from btdiag.families.egress.probe.stores import judged_by
 from btdiag.families.egress.ways import exempted_from, proxy_for
 from btdiag.families.sdk.needs import LOGIN
-from btdiag.net.limits import EGRESS_ANSWER
+from btdiag.net.limits import EGRESS_ANSWER, Limits
 from btdiag.net.names import resolve
 from btdiag.net.stores import Stores
 from btdiag.net.streams import DialError
@@ -37,14 +37,16 @@ from btdiag.net.wire import Wire
 
 PATIENCE = 1.0  # seconds; most hosts are connected to in a tenth of that
 OTHER_WAY = 2.0  # seconds; whether there is another way is worth no more
-ADDRESSES = 2  # of each IP version: whether a network lets a host through is the same for all of a pool
+ADDRESSES = 8  # of each IP version: firewalls that go by addresses often know only some of a pool
+PATIENCE_S = 15.0  # seconds more for what met silence: boxes that inspect hold the first request for as long
+PATIENT = Limits(total=PATIENCE_S)
 _LOGIN_WITH_MORE = b'{"padding": "' + b"x" * (LARGER - 15) + b'"}'
 
 
 @measurement(
-    budget=45,
-    why="names 12 s, connecting with a second look 14 s, two answers 12 s, another way 4 s or trust stores 2 s; all "
-    "hosts at once",
+    budget=90,
+    why="names 25 s, connecting with a second look 14 s, two answers 12 s, another way 4 s or trust stores 2 s, what "
+    "met silence once more for 15 s; all hosts at once",
     sends=planned,
 )
 async def egress(target: Target, wire: Wire) -> Egress:
@@ -69,7 +71,9 @@ async def _trial(host: Host, target: Target, wire: Wire, contexts: Contexts, sto
         proxy=proxy.url if proxy else "",
         proxy_note=proxy.source if proxy else note,
     )
-    own = Wire(there, user_agent=wire.user_agent, contexts=contexts, deadline=wire.deadline, counts=wire.counts)
+    own = Wire(
+        there, user_agent=wire.user_agent, contexts=contexts, deadline=wire.deadline, counts=wire.counts, own=False
+    )
     routes = _routes(found, bad, there)
     trial = await _connected(trial, routes, there, target, own)
     trial = await _asked(trial, _best(routes, trial.connections), there, own)
@@ -99,6 +103,9 @@ async def _asked(trial: HostTrial, way: Way | None, there: Target, wire: Wire) -
         _telemetry(trial.host, way, there, wire),
     )
     trial = replace(trial, answer=get, api=login, api_large=large, upgrade=upgrade, telemetry=telemetry)
+    if met_silence(get.failure):
+        patient = await wire.exchange(way, "GET", get.url, limits=PATIENT)
+        return replace(trial, patient=patient)
     if login is None or not is_stopped(login):
         return trial
     return replace(trial, api_get=await wire.exchange(way, "GET", there.url_for(LOGIN.path), limits=EGRESS_ANSWER))
@@ -134,12 +141,13 @@ async def _upgrade(host: Host, way: Way, there: Target, wire: Wire) -> Exchange 
 async def _connected(trial: HostTrial, routes: Sequence[Route], there: Target, target: Target, wire: Wire) -> HostTrial:
     """The connections and, where none of them is trusted, one on the other way, which is begun early where they take
     long: a dead proxy costs no more time than any dead host."""
-    connecting = asyncio.gather(*(connection(route, wire, there) for route in routes))
+    connecting = asyncio.gather(*(reach(route, wire, there) for route in routes))
     other: asyncio.Task[tuple[str, Connection | None]] | None = None
     try:
         if not (await asyncio.wait({connecting}, timeout=PATIENCE))[0]:
             other = asyncio.create_task(_other_way(trial, there, target, wire))
-        trial = replace(trial, connections=tuple(await connecting))
+        made = [await _awaited(one, route, wire, there) for one, route in zip(await connecting, routes, strict=True)]
+        trial = replace(trial, connections=tuple(made))
         if any(one.blocked_by is None and one.distrust is None for one in trial.connections):
             return trial
         words, one = await (other or _other_way(trial, there, target, wire))
@@ -149,6 +157,15 @@ async def _connected(trial: HostTrial, routes: Sequence[Route], there: Target, t
         if other is not None:
             other.cancel()
             await asyncio.gather(other, return_exceptions=True)
+
+
+async def _awaited(one: Connection, route: Route, wire: Wire, there: Target) -> Connection:
+    """The connection or, where its handshake met silence, one that is given more time."""
+    silent = one.failure is not None and one.failure.phase is Phase.TLS and met_silence(one.failure)
+    if not silent or one.without_sni == "succeeded" or one.small_packets:
+        return one
+    slow = await connect(route, wire, there, timeout=PATIENCE_S)
+    return slow if slow.failure is None else one
 
 
 async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire) -> tuple[str, Connection | None]:
@@ -173,7 +190,6 @@ async def _other_way(trial: HostTrial, there: Target, target: Target, wire: Wire
 def _there(host: Host, target: Target, proxy: Proxy | None) -> Target:
     """The host as a target of its own: without anything that belongs to the data plane alone."""
     parts = url_parts(host.url)
-    own = (parts.host, parts.port) == (target.host, target.port)
     return replace(
         target,
         url=parts.normal,
@@ -181,7 +197,7 @@ def _there(host: Host, target: Target, proxy: Proxy | None) -> Target:
         host=parts.host,
         port=parts.port,
         path=parts.path,
-        resolve=target.resolve if own else (),
+        resolve=target.addresses_given(parts.host, parts.port),
         proxy=proxy,
         api_key=None,
         headers=(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.core.exchange import Exchange, Trouble
+from btdiag.core.exchange import Exchange, TcpCounters, Trouble
 from btdiag.core.finding import HopName
 from btdiag.core.sender import Confidence, page, redirect, sender
 
@@ -43,6 +44,8 @@ class Trait(StrEnum):
     BODY = "body"
 
 
+LARGE = frozenset({Trait.URL, Trait.HEADERS, Trait.BODY})
+"""What makes a request longer than a packet, each in its own way."""
 _POSTED = frozenset(Trait) - {Trait.URL, Trait.HEADERS, Trait.COUNT, Trait.PATH}
 
 
@@ -68,16 +71,38 @@ class RequestTrial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManyAnswers:
+    """Short requests sent together on one connection (RFC 9112 section 9.3.2), of whose answers so many were begun and
+    so many bytes received. `stalled` tells that the connection stood, and nothing more came."""
+
+    label: str
+    asked: int
+    begun: int
+    received: int
+    stalled: bool
+    counters: TcpCounters | None = None
+
+    @property
+    def complete(self) -> bool:
+        """All of them came."""
+        return self.begun >= self.asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRequests:
     """GET and POST to an unknown path, and the trials. `beyond` are trials of sizes that the product does not need,
     `unusual` those of forms that its clients do not send. `advertised` is what /version allows (bytes), None
-    without."""
+    without. `in_small_packets` is the GET with the long URL once more, in packets that every path carries, where all
+    that is long had met silence. `answers` are many short ones that come at once, so that they fill packets, and where
+    that stalled once more in small packets."""
 
     plain_get: Exchange
     plain_post: Exchange
     trials: tuple[RequestTrial, ...]
     beyond: tuple[RequestTrial, ...] = ()
     advertised: int | None = None
+    in_small_packets: Exchange | None = None
+    answers: tuple[ManyAnswers, ...] = ()
     unusual: tuple[RequestTrial, ...] = ()
 
     @property
@@ -98,6 +123,15 @@ class ProductRequests:
     def plain(self, trial: RequestTrial) -> Exchange:
         """The plain request that a trial is held against."""
         return self.plain_post if trial.trait in _POSTED else self.plain_get
+
+
+def silent_for_length(plain: tuple[Exchange, Exchange], trials: Sequence[RequestTrial]) -> tuple[RequestTrial, ...]:
+    """The trials that met silence, where that is all of those that need more than one packet, whatever is long in them,
+    while the plain ones were answered; none otherwise."""
+    large = [trial for trial in trials if trial.trait in LARGE]
+    silent = [trial for trial in large if trial.timed_out and trial.exchange.status is None]
+    alike = {trial.trait for trial in silent} == LARGE and len(silent) == len(large)
+    return tuple(silent) if alike and all(one.status is not None for one in plain) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

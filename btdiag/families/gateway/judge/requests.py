@@ -19,6 +19,7 @@ from btdiag.families.gateway.facts.requests import (
     is_refused,
     same_outcome,
 )
+from btdiag.families.gateway.judge.packets import lost_packets
 from btdiag.families.gateway.plan import (
     DEEP_COUNT,
     DEEP_HEADERS,
@@ -40,6 +41,8 @@ def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotM
     """The claim of gateway.accepts-product-requests."""
     beside = direct if isinstance(direct, DirectTrials) else DirectTrials(trials=())
     refused = [trial for trial in found.refused if not _is_the_apis_way(trial, beside)]
+    if (lost := lost_packets(found)) is not None:
+        return lost
     limited = [seen for seen in found.exchanges if seen.status == 429]
     if refused and all(trial.trait is Trait.OPTIONS for trial in refused):
         return _preflights_refused(refused[0])

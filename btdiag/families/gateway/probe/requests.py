@@ -14,10 +14,18 @@ from urllib.parse import quote
 
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
+from btdiag.core.packets import SMALL
 from btdiag.core.product import JSON, UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
 from btdiag.core.urls import other_host
-from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests, RequestTrial, Trait, is_unclear
+from btdiag.families.gateway.facts.requests import (
+    DirectTrials,
+    ProductRequests,
+    RequestTrial,
+    Trait,
+    is_unclear,
+    silent_for_length,
+)
 from btdiag.families.gateway.plan import (
     DEEP_COUNT,
     DEEP_HEADERS,
@@ -31,11 +39,14 @@ from btdiag.families.gateway.plan import (
     next_size,
     size,
 )
+from btdiag.families.gateway.probe.answers import MOST_ASKED, many_answers
 from btdiag.net.endpoint import backend_way, get
 from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.request import Shape
 from btdiag.net.retry import settled
 from btdiag.net.reuse import Kept, kept
+from btdiag.net.sockets import Packing
+from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
 
 UPLOAD = Limits(total=20.0)  # seconds; 6 MiB at 3 Mbit/s
@@ -74,6 +85,8 @@ def _planned(target: Target, mode: Mode) -> list[str]:
         "less), again up to twice where the connection breaks"
         + ("" if mode.quick else "; with 1 MiB, and one byte more, where nginx refuses it")
         + ("; again in halves where it is refused" if mode.deep else ""),
+        f"GET {url} up to {MOST_ASKED} times at once on one connection; where all that is long meets silence, or these "
+        "answers stall, the same once more in small packets",
     ]
 
 
@@ -99,19 +112,23 @@ async def product_requests(
                 _upload(serving_way, wire, url, large),
             ),
         )
-        beyond = await _beyond(asker, url, plain_get) if mode.deep else ()
+        silent = silent_for_length((plain_get, plain_post), trials)
+        beyond = await _beyond(asker, url, plain_get) if mode.deep and not silent else ()
     unusual = await _unusual(serving_way, wire, url)
     for _ in range(AGAIN):
         if is_unclear(trials[-1], plain_post) and not trials[-1].timed_out:
             trials[-1] = await _upload(serving_way, wire, url, large)
-    while (smaller := next_body(trials, plain_post, mode)) is not None:
+    while not silent and (smaller := next_body(trials, plain_post, mode)) is not None:
         trials.append(await _upload(serving_way, wire, url, smaller))
+    limited = any(seen.status in {None, 429} for seen in (plain_get, plain_post, *(one.exchange for one in trials)))
     return ProductRequests(
         plain_get=plain_get,
         plain_post=plain_post,
         trials=tuple(trials),
         beyond=beyond,
         advertised=advertised,
+        answers=() if silent or limited else await many_answers(serving_way, wire, target, plain_get),
+        in_small_packets=await _in_small_packets(serving_way, wire, silent[0].exchange) if silent else None,
         unusual=unusual,
     )
 
@@ -127,6 +144,20 @@ async def _unusual(way: Way, wire: Wire, url: str) -> tuple[RequestTrial, ...]:
         RequestTrial(trait=Trait.HEADERS, what="HTTP/1.0", exchange=old),
         RequestTrial(trait=Trait.HEADERS, what=f"Host: {host}", exchange=named),
     )
+
+
+async def _in_small_packets(way: Way, wire: Wire, seen: Exchange) -> Exchange | None:
+    """A long GET once more, in packets that every path carries; None without a connection."""
+    try:
+        stream = await wire.dial(
+            way.route, tls=seen.url.startswith("https"), verify=way.verify, packing=Packing(segment=SMALL)
+        )
+    except DialError:
+        return None
+    try:
+        return await wire.send_on(stream, seen.method, seen.url, limits=HEALTH_ANSWER)
+    finally:
+        stream.abort()
 
 
 def _as_the_product(wire_agent: str) -> list[_Form]:

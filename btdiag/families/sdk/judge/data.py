@@ -11,7 +11,7 @@ from btdiag.core.statuses import explain
 from btdiag.core.target import Target
 from btdiag.families.gateway.facts.routes import RouteAnswers
 from btdiag.families.gateway.judge.routes import is_lost
-from btdiag.families.sdk.facts import SOURCES, ControlPlane, RouteState, data_state
+from btdiag.families.sdk.facts import SOURCES, ControlPlane, RouteState, data_state, keeps_method, settled_state, state
 from btdiag.families.sdk.judge.routes import (
     States,
     answer_to,
@@ -22,6 +22,7 @@ from btdiag.families.sdk.judge.routes import (
     is_serious,
     listed,
     outcomes,
+    sent_to_https,
     untold,
 )
 from btdiag.families.sdk.needs import DATA_ROUTES, Losses, Sdk, consequences, sdks_of
@@ -32,7 +33,14 @@ ROUTES_REACH = "gateway.routes-reach-their-backend"
 def data_plane_routes_answered(plane: ControlPlane, routes: RouteAnswers | NotMeasured, target: Target) -> Finding:
     """The claim of sdk.data-plane-routes-answered."""
     states = dict.fromkeys(DATA_ROUTES, RouteState.UNTOLD)
-    states |= {route: data_state(seen, plane.unknown) for route, seen in plane.data}
+    if keeps_method(plane.login.exchange):
+        return sent_to_https(plane, target)
+    states |= {
+        route: RouteState.MISSING
+        if settled_state(plane, route, state(seen, plane.unknown)) is RouteState.MISSING
+        else data_state(seen, plane.unknown)
+        for route, seen in plane.data
+    }
     if RouteState.LIMITED in states.values():
         return rate_limited(next(seen for seen in plane.direct if seen.status == 429))
     hurt = hurt_by(bad(states), target)

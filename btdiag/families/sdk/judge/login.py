@@ -19,8 +19,10 @@ from btdiag.families.sdk.facts import (
     SdkEnvironment,
     is_constrained,
     is_data_plane,
+    keeps_method,
     served,
 )
+from btdiag.families.sdk.judge.functions import aside_of_proxy, functions_elsewhere
 from btdiag.families.sdk.judge.routes import KEY_IS_ACCEPTED, ROUTES_PROXIED, Ping, hurt_by, key_refused, outcomes
 from btdiag.families.sdk.needs import DATA_ROUTES, LOGIN, Losses, Sdk, consequences
 
@@ -103,8 +105,14 @@ def _place(found: Sequence[Organisation], plane: ControlPlane, environment: SdkE
     first, *others = found
     if not first.api_url or not same_place(first.api_url, target.url):
         return _elsewhere(found, plane, environment, target)
+    astray = functions_elsewhere(first, environment, target)
+    if astray is not None:
+        return astray
     more = f" (first of {len(others) + 1})" if others else ""
-    return Finding(verdict=Verdict.PASS, summary=f"login sends SDKs of organisation {first.name}{more} to {target.url}")
+    return Finding(
+        verdict=Verdict.PASS,
+        summary=f"login sends SDKs of organisation {first.name}{more} to {target.url}{aside_of_proxy(first, target)}",
+    )
 
 
 def _elsewhere(
@@ -115,8 +123,9 @@ def _elsewhere(
     saved = environment.api_url and same_place(environment.api_url, target.url)
     harm, hurt = _harm(first.api_url, plane, target)
     here_too = [one.name for one in found if one.api_url and same_place(one.api_url, target.url)]
-    certain = harm is not None or (is_constrained(target) and not _works(plane))
-    effect = harm or "SDKs send their data there, whatever is tested here"
+    twin = plane.namesake is not None and plane.namesake.is_same_server
+    certain = harm is not None or (is_constrained(target) and not twin and not _works(plane))
+    effect = harm or (_SAME_SERVER if twin else "SDKs send their data there, whatever is tested here")
     here = (
         f"; of {len(found)} organisations only {', '.join(here_too)} {_are(here_too)} served here" if here_too else ""
     )
@@ -125,7 +134,9 @@ def _elsewhere(
     return Finding(
         verdict=Verdict.FAIL if is_failure else Verdict.WARN,
         summary=f"login at {target.url} names {told} as the API of organisation {first.name}: {effect}{here}{note}",
-        answer="Login sends SDKs to another API than this data plane",
+        answer="Login sends SDKs to another name of this data plane"
+        if twin
+        else "Login sends SDKs to another API than this data plane",
         hop=HopName.CONTROL_PLANE,
         owner=Owner.API,
         expected=f"api_url {target.url}",
@@ -134,6 +145,9 @@ def _elsewhere(
         remedy=_remedy(told, here_too, target),
         sources=(*SOURCES, "https://www.braintrust.dev/docs/kb (421 errors with self-hosted data planes)"),
     )
+
+
+_SAME_SERVER = "the same address and the same certificate, so another name of the same server"
 
 
 def _proof(found: Sequence[Organisation], plane: ControlPlane) -> list[Evidence]:
@@ -181,6 +195,8 @@ def _why_not(api_url: str, plane: ControlPlane, target: Target) -> str | None:
     if parts.host != target.host or plane.elsewhere is None or _works(plane):
         return None
     answer = f"GET /version there came to {words(plane.elsewhere)}"
+    if keeps_method(plane.elsewhere):
+        return None
     if (parts.scheme, target.scheme) == ("http", "https"):
         return f"plain http, and {answer} (SDKs follow a redirect to https with GET in place of POST)"
     return f"another port or path of the same host, and {answer}"

@@ -7,16 +7,27 @@ with one fault each.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from btdiag.core import evidence
 from btdiag.core.answers import facts_of, proofs, rate_limited, words
-from btdiag.core.exchange import Exchange
+from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.statuses import explain
 from btdiag.core.target import Target
-from btdiag.core.urls import same_place
-from btdiag.families.sdk.facts import SOURCES, ControlPlane, RouteState, is_constrained, login_state, state
+from btdiag.core.urls import same_place, url_parts
+from btdiag.families.sdk.facts import (
+    SOURCES,
+    ControlPlane,
+    RouteState,
+    is_constrained,
+    keeps_method,
+    login_state,
+    settled_state,
+    state,
+)
+from btdiag.families.sdk.judge.retries import told_by
 from btdiag.families.sdk.needs import CONTROL_ROUTES, LOGIN, Losses, Sdk, SdkRoute, consequences, losses, sdks_of
 
 KEY_IS_ACCEPTED, ROUTES_PROXIED = "readiness.key-is-accepted", "sdk.control-plane-routes-proxied"
@@ -31,7 +42,9 @@ def control_plane_routes_proxied(plane: ControlPlane, ping: Ping, target: Target
     """The claim of sdk.control-plane-routes-proxied, for each SDK of the target."""
     states = route_states(plane, accepted=any(seen.status == 200 for seen in facts_of(ping).values()))
     if RouteState.LIMITED in states.values():
-        return rate_limited(next(seen for seen in plane.exchanges[::-1] if seen.status == 429))
+        return _limited(next(seen for seen in plane.exchanges[::-1] if seen.status == 429), plane, target)
+    if keeps_method(plane.login.exchange):
+        return sent_to_https(plane, target)
     if key_refused(plane, ping):
         return Finding(
             verdict=Verdict.SKIP, summary="the API refuses the key, and so does login", because=KEY_IS_ACCEPTED
@@ -44,10 +57,29 @@ def control_plane_routes_proxied(plane: ControlPlane, ping: Ping, target: Target
     return _stumbled(plane, target) or untold(plane, states, target) or _proxied(plane, states, target)
 
 
+def _limited(seen: Exchange, plane: ControlPlane, target: Target) -> Finding:
+    """The finding where a call is answered 429; where it is the login, with what each SDK makes of it."""
+    found = rate_limited(seen)
+    if seen is not plane.login.exchange:
+        return found
+    return replace(found, summary=f"{found.summary}; {told_by(sdks_of(target), seen)}")
+
+
+def sent_to_https(plane: ControlPlane, target: Target) -> Finding:
+    """The finding where an http:// target sends every call on to https with method, body and key: no fault, and what is
+    there has to be asked there."""
+    there = f"https://{url_parts(target.url).host}"
+    return Finding(
+        verdict=Verdict.SKIP,
+        summary=f"calls are answered {plane.login.exchange.status} to https on the same host, which SDKs follow with "
+        f"method, body and key: run --target {there} to see what they find there",
+    )
+
+
 def route_states(plane: ControlPlane, *, accepted: bool = False) -> States:
     """The state of each control-plane call; `accepted` tells that the API itself took the key."""
     states = dict.fromkeys((LOGIN, *CONTROL_ROUTES), RouteState.UNTOLD)
-    states |= {route: state(seen, plane.unknown) for route, seen in plane.routes}
+    states |= {route: settled_state(plane, route, state(seen, plane.unknown)) for route, seen in plane.routes}
     states[LOGIN] = login_state(plane.login, plane.unknown, accepted=accepted)
     return states
 
@@ -98,7 +130,7 @@ def _proxied(plane: ControlPlane, states: States, target: Target) -> Finding:
 def _not_proxied(plane: ControlPlane, states: States, hurt: Mapping[Sdk, Losses], target: Target) -> Finding:
     culprits = culprits_of(hurt)
     first = answer_to(plane, culprits[0])
-    unreachable = first.status in _UNREACHABLE
+    unreachable = first.status in _UNREACHABLE or _hangs(plane, first)
     certain = (is_constrained(target) or unreachable) and is_serious(hurt)
     return Finding(
         verdict=Verdict.FAIL if certain else Verdict.WARN,
@@ -115,6 +147,14 @@ def _not_proxied(plane: ControlPlane, states: States, hurt: Mapping[Sdk, Losses]
         remedy=Remedy(text=_advice(culprits, target, unreachable=unreachable)),
         sources=SOURCES,
     )
+
+
+def _hangs(plane: ControlPlane, seen: Exchange) -> bool:
+    """Whether a call to the control plane is taken and never answered, while the data plane's own are: then the API
+    server waits for the control plane itself."""
+    silent = seen.status is None and seen.failure is not None and seen.failure.trouble is Trouble.TIMEOUT
+    own = [answer for answer in plane.direct if answer.status is not None and answer.status < 500]
+    return silent and bool(own)
 
 
 def _fault(culprits: Sequence[SdkRoute], states: States) -> str:
@@ -162,14 +202,14 @@ def calls(plane: ControlPlane, states: States) -> Evidence:
 
 
 def _advice(culprits: Sequence[SdkRoute], target: Target, *, unreachable: bool) -> str:
+    control_plane = "https://www.braintrust.dev" if same_place(target.app_url, target.url) else target.app_url
     if unreachable:
         return (
-            f"The data plane takes the call and gets no answer: let the API server reach {target.app_url} on port 443, "
-            "by its own route, proxy and DNS."
+            f"The data plane takes the call and gets no answer: let the API server reach {control_plane} on port 443, "
+            "by its own route, proxy and DNS (egress rule, NAT, network policy, HTTPS_PROXY in its environment)."
         )
     paths = "/api/* with one and two further segments, GET and POST"
     newer = " Python SDKs from 0.35 on need the login alone." if LOGIN not in culprits else ""
-    control_plane = "https://www.braintrust.dev" if same_place(target.app_url, target.url) else target.app_url
     return (
         f"Let the load balancer route {paths} to the API server (its own list has them; an older Terraform module "
         f"may lack some), or leave BRAINTRUST_APP_URL at {control_plane}.{newer}"
@@ -222,6 +262,20 @@ def untold(plane: ControlPlane, states: States, target: Target) -> Finding | Non
         expected="an answer that differs from that of an unknown path",
         seen=words(late[0] if late else plane.unknown),
         evidence=(calls(plane, states), *proofs(late[0] if late else plane.unknown)),
-        remedy=Remedy(text="Set BRAINTRUST_API_KEY: login and the list of projects are then asked with the key."),
+        remedy=Remedy(text=_to_be_told(plane, late=bool(late))),
         sources=SOURCES,
+    )
+
+
+def _to_be_told(plane: ControlPlane, *, late: bool) -> str:
+    """What would settle it, by what stood in the way."""
+    if late:
+        return "Find out what the API server waits for on these calls: its log of that time, and its way to others."
+    if plane.login.exchange.key_withheld:
+        return f"The key was not sent: {plane.login.exchange.key_withheld}."
+    if not plane.login.keyed:
+        return "Set BRAINTRUST_API_KEY: login and the list of projects are then asked with the key."
+    return (
+        "Look at these calls in the load balancer's routes and in the API server's log: with the key, too, they are "
+        "answered as a path that does not exist, and what could write is not sent."
     )
