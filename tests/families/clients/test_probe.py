@@ -23,7 +23,7 @@ from btdiag.families.clients.facts import ChainTrials, ClientWays, FileState, La
 from btdiag.families.clients.probe.handshakes import HELLO_SIZE, chain_trials, large_hello
 from btdiag.families.clients.probe.surroundings import environment_of, surroundings
 from btdiag.families.clients.probe.ways import client_ways
-from btdiag.families.connection.probe.connect import connection
+from btdiag.families.connection.probe.connect import reach
 from btdiag.net.hello import answers_hello, client_hello
 from btdiag.net.stores import Stores
 from btdiag.net.wire import Wire
@@ -136,7 +136,7 @@ def test_the_direct_way_beside_a_proxy() -> None:
 
 async def measured(there: Target, port: int) -> tuple[PerAddress[Connection], Wire]:
     wire = Wire(there, user_agent="btdiag/test")
-    return PerAddress({"127.0.0.1": await connection(route_to(port), wire, there)}), wire
+    return PerAddress({"127.0.0.1": await reach(route_to(port), wire, there)}), wire
 
 
 def trials_of(
@@ -224,7 +224,7 @@ def test_a_handshake_that_is_not_repeated_is_unknown(tmp_path: Path) -> None:
 def dead(**changes: Any) -> PerAddress[Connection]:
     there = target({}, 9)
     wire = Wire(there, user_agent="btdiag/test")
-    return PerAddress({"127.0.0.1": replace(asyncio.run(connection(route_to(9), wire, there)), **changes)})
+    return PerAddress({"127.0.0.1": replace(asyncio.run(reach(route_to(9), wire, there)), **changes)})
 
 
 def test_where_nothing_connects_that_is_the_cause() -> None:
