@@ -39,8 +39,8 @@ def _system_alone(resolution: Resolution, system: SystemLookup) -> Unresolved:
             summary=f"programs on this machine cannot resolve {name} ({system.error}): {count} stay unanswered",
             seen=f"getaddrinfo: {system.error}; {count} lost",
             remedy=Remedy(
-                text=f"Look at the name server {knowing.server} (load, rate limit, full connection table on the way) and "
-                "at the line to it: it knows the name, and its answers get lost."
+                text=f"Look at the name server {knowing.server} (load, rate limit, full connection table on the way) "
+                "and at the line to it: it knows the name, and its answers get lost."
             ),
             sources=("resolv.conf(5), timeout and attempts",),
         )

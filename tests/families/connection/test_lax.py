@@ -18,6 +18,7 @@ from btdiag.core.target import Target
 from btdiag.families.connection.judge.handshake import tls_handshake_completes
 from btdiag.families.connection.judge.lax import is_refused_by_openssl
 from btdiag.families.connection.judge.trust import tls_is_trusted
+from btdiag.families.connection.probe.connect import reach
 from btdiag.net.wire import Wire
 from tests.families.connection.test_real import await_listening, free_ports
 from tests.support.serving import route_to
