@@ -57,6 +57,8 @@ SERVERS_OWN_S = 5.0  # Node's and uvicorn's own keep-alive, where the setting ne
 
 EARLY_TRIES = 2  # periods at that age: hits in both prove it, and one of them finds it on loopback in two of three
 
+EARLY_MORE = 5  # where one of them was hit: a second hit is the proof, and one more costs 7 s
+
 COMB_AT = 1  # which of them is the comb
 
 COMB_S = 0.1  # its spread; observed with 200 requests: 3 to 11 lost a period, in 83 to 100 % of periods
@@ -168,11 +170,16 @@ def next_volley(
 
 
 def _early(keepalive: Keepalive, history: Sequence[Period], volley_s: float) -> Aim | None:
-    """An aim at the server's own default, as long as that was not tried often enough and nothing else was."""
-    if keepalive.early_s is None or len(history) >= EARLY_TRIES or any(period.hits for period in history):
+    """An aim at the server's own default, as long as nothing else was tried: twice, and more often once it was hit."""
+    early = keepalive.early_s
+    hit = any(period.hits for period in history)
+    if early is None or len(history) >= (EARLY_MORE if hit else EARLY_TRIES):
         return None
-    offset = OFFSETS[len(history)] * min(volley_s, VOLLEY_LIMIT_S)
-    return Aim(keepalive_s=keepalive.early_s, offset_s=offset)
+    if any(period.aim.keepalive_s != early for period in history):
+        return None
+    if hit and history[-1].hits >= MANY:
+        return history[-1].aim
+    return Aim(keepalive_s=early, offset_s=OFFSETS[len(history) % len(OFFSETS)] * min(volley_s, VOLLEY_LIMIT_S))
 
 
 def _steered(history: Sequence[Period], usual: Sequence[float]) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from btdiag.core.target import Mode, Target
-from btdiag.families.keepalive.aim import EARLY_TRIES, PERIODS, keepalive_of, next_volley, server_default
+from btdiag.families.keepalive.aim import EARLY_MORE, EARLY_TRIES, PERIODS, keepalive_of, next_volley, server_default
 from btdiag.families.keepalive.chance import MORE_CONTROLS, controls_missing, hangs_when_idle, proved
 from btdiag.families.keepalive.facts import (
     DEFAULT_KEEPALIVE_S,
@@ -175,7 +175,7 @@ def _all_used(seen: Volleys, means: Means) -> bool:
     """Were all periods used, those at the server's own default not counted unless they lost requests?"""
     early_s = seen.keepalive.early_s if seen.keepalive else None
     usual = [period for period in seen.periods if period.aim.keepalive_s != early_s]
-    return len(usual) >= means.periods or len(seen.periods) >= means.periods + (EARLY_TRIES if early_s else 0)
+    return len(usual) >= means.periods or len(seen.periods) >= means.periods + (EARLY_MORE if early_s else 0)
 
 
 def _enough(seen: Volleys, means: Means) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from btdiag.core.measurement import NotAsked
 from btdiag.core.shot import Ending, Shot
 from btdiag.core.target import Mode, Route, Target, Way
-from btdiag.families.keepalive.aim import EARLY_TRIES
+from btdiag.families.keepalive.aim import EARLY_MORE
 from btdiag.families.keepalive.facts import Aim, Answerer, Keepalive, Period, Stop, TimeoutSource, Volley, Volleys
 from btdiag.families.keepalive.plan import (
     Controls,
@@ -168,7 +168,7 @@ MEANS = st.builds(
 def test_a_plan_ends_within_its_periods_and_its_budget(keepalive: Keepalive, means: Means, losses: list[int]) -> None:
     steps, stop = carried_out(begun(keepalive=keepalive), means, losses)
     shots = [step.aim for step in steps if isinstance(step, Fire)]
-    assert len(shots) <= means.periods + (EARLY_TRIES if keepalive.early_s else 0)
+    assert len(shots) <= means.periods + (EARLY_MORE if keepalive.early_s else 0)
     assert sum(aim.age_s for aim in shots) <= means.left_s or not shots
     assert all(aim.keepalive_s in (*keepalive.candidates, keepalive.early_s) for aim in shots)
     assert sum(isinstance(step, HalfWay) for step in steps) <= means.half_way
@@ -180,7 +180,13 @@ GUESSED = Keepalive(candidates=(66.0, 65.0), source=TimeoutSource.DEFAULT, early
 
 @pytest.mark.parametrize(
     ("losses", "ages"),
-    [([0], [6.0, 6.0, 66.0]), ([90, 90], [6.0, 6.0]), ([0, 90, 90], [6.0, 6.0, 6.0]), ([0, 0, 90], [6.0, 6.0, 66.0])],
+    [
+        ([0], [6.0, 6.0, 66.0]),
+        ([90, 90], [6.0, 6.0]),
+        ([0, 90, 90], [6.0, 6.0, 6.0]),
+        ([90, 0, 90], [6.0, 6.0, 6.0]),
+        ([0, 0, 90], [6.0, 6.0, 66.0]),
+    ],
 )
 def test_the_servers_own_default_is_tried_first_and_kept_to(losses: list[int], ages: list[float]) -> None:
     steps, _ = carried_out(begun(keepalive=GUESSED), Means(periods=1, left_s=200.0), losses)
