@@ -206,3 +206,15 @@ def test_what_was_not_seen_is_grouped_by_reason() -> None:
         entry("e.e", Verdict.SKIP, because="a.a"),
     ]
     assert not_seen({each.id: each for each in entries}) == ("a.a, b.b: no --backend", "c.c: cannot tell")
+
+
+@pytest.mark.parametrize(("explains", "verdict"), [(Verdict.FAIL, "skip"), (Verdict.WARN, "fail")])
+def test_a_finding_yields_to_the_failure_that_explains_it_and_to_nothing_less(explains: Verdict, verdict: str) -> None:
+    entries = [
+        entry("cors.x", explains),
+        entry("browser.x", Verdict.FAIL),
+        entry("lna.x", Verdict.SKIP, because="browser.x"),
+    ]
+    found = with_root_causes({each.id: each for each in entries}, {}, {"browser.x": ("dns.x", "cors.x")})
+    assert str(found["browser.x"].verdict) == verdict
+    assert found["lna.x"].because == ("cors.x" if explains is Verdict.FAIL else "browser.x")
