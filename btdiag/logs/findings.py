@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.logs import advice, times
-from btdiag.logs.claims import CLAIMS, HIDDEN, RACE, READ, SAMPLED, SHOWN_BY, Claim, Told
+from btdiag.logs.claims import CLAIM_OF, CLAIMS, HIDDEN, RACE, READ, SAMPLED, SHOWN_BY, Claim, Told
 from btdiag.logs.event import KINDS
-from btdiag.logs.groups import Group, fits_within, words
+from btdiag.logs.groups import Group, also, fits_within, words
 from btdiag.logs.house import CheckResult, Remedy, Verdict
 from btdiag.logs.judging import Judged
 from btdiag.logs.quoting import Quoter
@@ -82,6 +82,12 @@ def _held(groups: Sequence[Group], claim: Claim) -> CheckResult:
     if groups and len(blind) == len(groups):
         where = SHOWN_BY.get(groups[0].product, "another log")
         return result(claim, Verdict.SKIP, f"These logs do not show it; {where} would")
+    open_rows = also(groups, claim.kinds)
+    if open_rows:
+        first = CLAIM_OF[max(open_rows, key=lambda row: row.count).kind].id
+        count = sum(row.count for row in open_rows)
+        said = f"Left open with {first}: {count:,} requests there may be of this kind as well"
+        return result(claim, Verdict.SKIP, said, because=first)
     total = totals(groups)
     asked = f"none of {total:,} requests" if total else "no line"
     return result(claim, Verdict.PASS, f"{asked[0].upper()}{asked[1:]} tells of it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from btdiag.logs.event import Fits
 from btdiag.logs.judging import Judged
@@ -40,7 +41,7 @@ def groups_of(files: Sequence[Judged]) -> list[Group]:
 
 def _group(product: str, node: str, members: Sequence[Judged]) -> Group:
     sets = _sets(members)
-    speakers = [max(each, key=_knowledge) for each in sets]
+    speakers = [max(each, key=partial(_knowledge, most=max(one.account.requests for one in each))) for each in sets]
     rows = [row for one in speakers for row in rows_of(one)]
     access = any(one.account.requests for one in speakers)
     seen = Counter[str]()
@@ -56,7 +57,7 @@ def _group(product: str, node: str, members: Sequence[Judged]) -> Group:
         product=product,
         node=node,
         files=tuple(members),
-        speaker=max(speakers, key=_knowledge),
+        speaker=max(speakers, key=partial(_knowledge, most=0)),
         rows=tuple(rows),
         requests=sum(one.account.requests for one in speakers) if access else None,
     )
@@ -85,11 +86,17 @@ def _overlap(one: Judged, other: Judged) -> bool:
     return common >= 0 and common * 2 >= shorter
 
 
-def _knowledge(judged: Judged) -> tuple[int, int, float, float]:
-    """How much a file tells: a proof first, then access logs, narrow fits, fine time stamps."""
+def _knowledge(judged: Judged, most: int) -> tuple[bool, bool, float, float]:
+    """How much a file tells: a proof first, then most of the requests, narrow fits, fine time stamps."""
     account = judged.account
     narrow = -sum(len(event.fits) for event in account.failures[:5000]) / max(len(account.failures[:5000]), 1)
-    return int(judged.proved), int(account.requests > 0), narrow, -account.resolution_s
+    return judged.proved, account.requests * 2 >= most, narrow, -account.resolution_s
+
+
+def also(groups: Sequence[Group], kinds: Iterable[str]) -> list[Row]:
+    """The rows that may be of these kinds, though another kind fits first."""
+    wanted = set(kinds)
+    return [row for group in groups for row in group.rows if row.fits[0] not in wanted and wanted & set(row.fits)]
 
 
 def fits_within(row: Row, kinds: Iterable[str]) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from btdiag.logs import advice, results
 from btdiag.logs.ages import BINS_PER_S
-from btdiag.logs.claims import Claim, Told
+from btdiag.logs.claims import CLAIM_OF, Claim, Told
 from btdiag.logs.clusters import RELATIVE, Cluster
-from btdiag.logs.groups import Group, words
+from btdiag.logs.groups import Group, also, words
 from btdiag.logs.house import CheckResult, Evidence, Verdict, evidence
 from btdiag.logs.judging import Judged
 from btdiag.logs.quoting import Quoter
@@ -36,6 +36,9 @@ def race_result(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quote
     rows = [row for row in rows if row not in masked]
     if rows:
         return _open(groups, claim, told, quoter, rows)
+    open_rows = also(groups, claim.kinds)
+    if open_rows:
+        return _elsewhere(claim, open_rows)
     if masked:
         return _masked(groups, claim, told, quoter, masked)
     return _sound(groups, claim, told)
@@ -141,6 +144,14 @@ def _open(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
         claim, Verdict.INCONCLUSIVE, summary, evidence=results.proofs(rows, quoter),
         remedy=advice.settling(group.product, group.shown),
     )  # fmt: skip
+
+
+def _elsewhere(claim: Claim, rows: Sequence[Row]) -> CheckResult:
+    """Requests that most likely failed otherwise, and may have been races all the same."""
+    count = sum(row.count for row in rows)
+    first = CLAIM_OF[max(rows, key=lambda row: row.count).kind].id
+    said = f"{count:,} requests that failed (see {first}) may have been lost so; the log does not exclude it"
+    return results.result(claim, Verdict.INCONCLUSIVE, said)
 
 
 def _masked(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
