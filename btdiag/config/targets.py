@@ -17,6 +17,7 @@ from btdiag.config.secretive import header_parts, header_value
 from btdiag.config.settings import Settings
 from btdiag.config.stated import in_force, stated
 from btdiag.config.values import UsageError, printable
+from btdiag.core.client_kinds import SDK_LANGUAGES
 from btdiag.core.target import SYSTEM_RESOLVER, DeclaredSetting, Resolver, Secret, Target
 from btdiag.core.urls import UrlParts, bracketed, quotable, url_parts
 
@@ -228,6 +229,9 @@ def _sdk(entry: str) -> tuple[str, str]:
     language, _, version = entry.partition("=")
     if not language or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}){0,5}", version):
         raise UsageError(f"--sdk {printable(entry)}: write LANG=VERSION, for instance python=0.48.1")
+    if language.lower() not in SDK_LANGUAGES:
+        known = ", ".join(sorted(SDK_LANGUAGES))
+        raise UsageError(f"--sdk {printable(entry)}: no such SDK is known; LANG is one of {known}")
     return language, version
 
 

@@ -23,8 +23,13 @@ class ClientKind(StrEnum):
 
 PYTHON = frozenset({"python", "py"})
 JAVASCRIPT = frozenset({"js", "javascript", "typescript", "ts", "node"})
+GO = frozenset({"go", "golang"})
+LOGGING_IN = GO | {"java", "kotlin", "ruby", "csharp"}
+"""Languages of further SDKs, of which no more is known than that they log in."""
+SDK_LANGUAGES = PYTHON | JAVASCRIPT | LOGGING_IN
+"""What --sdk takes."""
 _LANGUAGES = {
     ClientKind.PYTHON: PYTHON,
     ClientKind.NODE: JAVASCRIPT,
-    ClientKind.GO: frozenset({"go", "golang"}),
+    ClientKind.GO: GO,
 }

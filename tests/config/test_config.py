@@ -209,6 +209,7 @@ def test_a_mistake_is_one_line_that_says_what(folder: Path, flags: dict[str, Any
         ({"resolve": ("api.example:443:nowhere",)}, "HOST:PORT:ADDRESS"),
         ({"origin": ("https://a.example/path",)}, "no path"),
         ({"sdk": ("python",)}, "LANG=VERSION"),
+        ({"sdk": ("cobol=1",)}, "no such SDK"),
         ({"config": ("/no/such/file",)}, "No such file"),
         ({"proxy": "socks5://p:1"}, "only http and https"),
     ],

@@ -113,7 +113,8 @@ class Sdk:
 
     @property
     def needs(self) -> Mapping[Flow, tuple[SdkRoute, ...]]:
-        """The calls of each flow, in order. Of Java and Go no more is known than that they log in."""
+        """The calls of each flow, in order. Of what is neither Python nor JavaScript no more is known than that
+        it logs in."""
         if self.is_javascript:
             return _LEGACY
         if self.language not in PYTHON:
