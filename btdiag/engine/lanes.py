@@ -114,8 +114,9 @@ class Lanes:
         return self._closed and not self._waiting
 
     def _set_off(self) -> None:
-        """Let the pulse beat in the loop."""
-        self._workers[-1].begin(self._pulse.beat())
+        """Let the pulse beat in the loop; a target that is alone is measured without it."""
+        if not self._closed or len(self._waiting) > 1 or self._active:
+            self._workers[-1].begin(self._pulse.beat())
 
     def _stop(self) -> None:
         for lane in list(self._active):

@@ -227,7 +227,7 @@ def test_files_are_read_once_for_all_targets(tmp_path: Path) -> None:
 def test_targets_are_bounded_too(tmp_path: Path) -> None:
     path = tmp_path / "targets"
     path.write_text("#" * (TARGETS_BYTES + 1))
-    with pytest.raises(UsageError, match="larger than 1 MiB"):
+    with pytest.raises(UsageError, match="larger than 64 MiB"):
         settings({"targets": str(path)}, {}, tmp_path)
 
 

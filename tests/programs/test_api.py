@@ -46,7 +46,7 @@ def test_a_notebook_shows_the_page_and_runs_nothing_of_it() -> None:
 
 def test_options_are_those_of_a_profile() -> None:
     profile = {option.key for option in OPTIONS if option.profile and option.group != OUTPUT}
-    assert set(api.OPTION_KEYS) == profile - {"target", "targets"} | {"profile", "fail_on"}
+    assert set(api.OPTION_KEYS) == profile - {"target", "targets", "parallel"} | {"profile", "fail_on"}
 
 
 @pytest.mark.parametrize(
