@@ -94,13 +94,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explainer:
-    """A finding that may explain what was lost: its check, the facts that it judged, its words, and what it shows as
-    evidence. One that `follows` from another failure explains all that was met on its way there."""
+    """A finding that may explain what was lost: its check, the facts that it judged, its words, what it shows as
+    evidence, and the statuses of the answers among that. One that `follows` from another failure explains all that was
+    met on its way there."""
 
     check: str
     measurements: frozenset[str]
     words: str
     shown: str = ""
+    statuses: frozenset[int] = frozenset()
     follows: bool = False
 
     def explains(self, lost: Lost | Uncounted, gates: frozenset[str]) -> bool:
@@ -108,7 +110,10 @@ class Explainer:
         shows such an answer."""
         if lost.what in self.words:
             return True
-        return lost.by in self.measurements - gates and (self.follows or lost.what in self.shown)
+        if lost.by not in self.measurements - gates:
+            return False
+        status = lost.what.partition(" ")[0]
+        return self.follows or lost.what in self.shown or (status.isdecimal() and int(status) in self.statuses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from btdiag.core.account import Account, Closing, Explainer
@@ -39,11 +39,19 @@ class Judged:
                 measurements=frozenset(self.inputs[entry.id]),
                 words=f"{entry.summary} {entry.seen}",
                 shown=" ".join(str(one.data) for one in entry.evidence),
+                statuses=frozenset(_statuses(entry.evidence)),
                 follows=entry.because is not None,
             )
             for entry in self.results.values()
             if entry.verdict in {Verdict.FAIL, Verdict.WARN} or entry.because
         )
+
+
+def _statuses(evidence: Sequence[Evidence]) -> Iterator[int]:
+    """Of the answers that are shown."""
+    for one in evidence:
+        if one.kind == "exchange" and isinstance(one.data, dict) and isinstance(status := one.data.get("status"), int):
+            yield status
 
 
 def judge(
