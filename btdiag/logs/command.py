@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, TextIO
 
-from btdiag.logs import clf, formats, joining, judging, parallel, reading, times
+from btdiag.logs import clf, formats, joining, judging, parallel, reading, sql, times
 from btdiag.logs.account import Account
 from btdiag.logs.claims import Told
 from btdiag.logs.house import UsageError, duration, plain
@@ -16,6 +17,8 @@ from btdiag.logs.result import Result, conclude
 _NODE = re.compile(r"_app\.[^/]*?_(\d{1,3}(?:\.\d{1,3}){3})_[0-9A-Za-z]+\.log(?:\.gz)?$")
 """The node's address in the name that an ALB gives to a log file."""
 
+_LOOKED_INTO, _LOOKED_AT = 50, 500  # files, and lines of each, that tell the format of all
+
 
 def logs(
     paths: Sequence[str],
@@ -23,9 +26,14 @@ def logs(
     out: TextIO,
     format_: str = "text",
     color: bool = False,
+    sql_engine: str | None = None,
     **declared: Any,
 ) -> int:
-    """Judge the files (see `examined`) and print the result; returns the exit code."""
+    """Judge the files (see `examined`) and print the result; returns the exit code. `sql_engine`: print table and
+    query for that engine instead."""
+    if sql_engine:
+        out.write(asked_of(paths, sql_engine))
+        return 0
     result = examined(paths, **declared)
     out.write(formats.render(result, format_, color=color))
     return result.exit_code
@@ -63,6 +71,19 @@ def examined(
         names = ", ".join(plain(path) for path in paths)[:200]
         raise UsageError(f"{names}: holds no log in a known format (--log-format gives the format string)")
     return judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines)
+
+
+def asked_of(paths: Sequence[str], engine: str) -> str:
+    """Table and query for what the files begin with (see `sql.statements`). UsageError where there is none."""
+    formats: dict[str, None] = {}
+    since: list[float] = []
+    for path in reading.files(paths)[:_LOOKED_INTO]:
+        account = Account(path)
+        with reading.opened(path) as file:
+            account.read(islice(reading.lines(file), _LOOKED_AT))
+        formats.update(dict.fromkeys(account.formats))
+        since += [] if account.first is None else [account.first]
+    return sql.statements(list(formats), engine, min(since, default=None))
 
 
 def judged(accounts: Sequence[Account], told: Told, quoter: Quoter, *, fail_on: str = "fail",
