@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, TextIO
 
 from btdiag.logs import clf, formats, joining, judging, parallel, reading, sql, times
 from btdiag.logs.account import Account
 from btdiag.logs.claims import Told
-from btdiag.logs.house import UsageError, duration, plain
+from btdiag.logs.house import MIB, Report, ReportFileError, UsageError, duration, load_report, plain, read_text
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.result import Result, conclude
+from btdiag.logs.runs import Run, Watch, arrived, run_of
 
 _NODE = re.compile(r"_app\.[^/]*?_(\d{1,3}(?:\.\d{1,3}){3})_[0-9A-Za-z]+\.log(?:\.gz)?$")
 """The node's address in the name that an ALB gives to a log file."""
 
+_LARGEST_REPORT = 64 * MIB
 _LOOKED_INTO, _LOOKED_AT = 50, 500  # files, and lines of each, that tell the format of all
 
 
@@ -51,6 +54,7 @@ def examined(
     config: str | None = None,
     anonymize: bool = False,
     all_lines: bool = False,
+    with_report: str | None = None,
 ) -> Result:
     """What the files prove. UsageError for what the user must change first."""
     told = Told(
@@ -65,12 +69,13 @@ def examined(
         given = given or stated.pattern
         told = Told(keepalive_s=told.keepalive_s, balancer_s=told.balancer_s or stated.keepalive_timeout_s)
     begin, end = _moment(since, "--since"), _moment(until, "--until")
-    accounts = [_account(path, begin, end, given) for path in reading.files(paths)]
+    run = _run(with_report) if with_report else None
+    accounts = [_account(path, begin, end, given, run) for path in reading.files(paths)]
     read = [account for account in accounts if account.product]
     if not read:
         names = ", ".join(plain(path) for path in paths)[:200]
         raise UsageError(f"{names}: holds no log in a known format (--log-format gives the format string)")
-    return judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines)
+    return judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines, run=run)
 
 
 def asked_of(paths: Sequence[str], engine: str) -> str:
@@ -87,23 +92,38 @@ def asked_of(paths: Sequence[str], engine: str) -> str:
 
 
 def judged(accounts: Sequence[Account], told: Told, quoter: Quoter, *, fail_on: str = "fail",
-           all_lines: bool = False) -> Result:  # fmt: skip
+           all_lines: bool = False, run: Run | None = None) -> Result:  # fmt: skip
     """The result for files that were read."""
     files = [judging.judge(account) for account in accounts]
     joining.join(files)
-    return conclude(files, told, quoter, fail_on=fail_on, all_lines=all_lines)
+    more = [] if run is None else [arrived(run, accounts, quoter)]
+    return conclude(files, told, quoter, fail_on=fail_on, all_lines=all_lines, more=more)
 
 
-def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None) -> Account:
+def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None,
+             run: Run | None = None) -> Account:  # fmt: skip
     node = _NODE.search(path)
     name = node[1] if node else ""
-    count = parallel.parts(path) if given is None and since is None and until is None else 1
+    plainly = given is None and since is None and until is None and run is None
+    count = parallel.parts(path) if plainly else 1
     if count > 1:
         return parallel.read(path, name, count)
-    account = Account(path, name, given)
+    account = Account(path, name, given, Watch(run) if run is not None else None)
     with reading.opened(path) as file:
         account.read(reading.lines(file), since, until)
     return account
+
+
+def _run(path: str) -> Run:
+    """The run that a stored report tells of."""
+    file = Path(path)
+    try:
+        report = load_report(read_text(file / "report.json" if file.is_dir() else file, _LARGEST_REPORT, "--with"))
+    except ReportFileError as error:
+        raise UsageError(f"--with {plain(path)}: {error}") from None
+    if not isinstance(report, Report):
+        raise UsageError(f"--with {plain(path)}: tells of several runs: give the report of one")
+    return run_of(report, path)
 
 
 def _seconds(text: str | None, option: str) -> float | None:
