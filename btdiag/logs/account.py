@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable
 from math import inf
@@ -206,6 +207,18 @@ class Account:
         if len(self._waiting) < _MOST_NAMES:
             self._waiting.setdefault(event.upstream, []).append(event)
         self.failures.append(event)
+
+    def reaches(self, moment: float) -> bool:
+        """Whether something was read that ended later."""
+        return self._end > moment
+
+    def snapshot(self) -> Account:
+        """What is known so far, as if the file ended here; it can be judged while this one is read on."""
+        found = copy.deepcopy(self)  # without the readers
+        found.reader = copy.copy(self.reader)
+        found.reader.counts = dict(self.reader.counts)
+        found._close()
+        return found
 
     def prime(self, lines: Iterable[bytes]) -> None:
         """Let the reader know the formats from a file's first lines, which are counted elsewhere."""
