@@ -173,6 +173,15 @@ def test_interrupted_it_writes_the_summary(tmp_path: Path) -> None:
     assert json.loads(out)["verdict"] == "fail"
 
 
+def test_interrupted_before_anything_came_it_says_nothing(tmp_path: Path, ended_by: Callable[[], None]) -> None:
+    (tmp_path / "access.log").touch()
+    ended_by()
+    out = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        logs([str(tmp_path / "access.log")], out=out, follow=True)
+    assert not out.getvalue()
+
+
 def test_a_finished_pipe_says_the_answer_first(case_folder: Path) -> None:
     path = case_folder / "ss01" / "alb-synthetic.log"
     descriptor = os.open(path, os.O_RDONLY)
