@@ -70,7 +70,7 @@ SELECT CASE
     WHEN lb_status >= '500' THEN 'load balancer'
     ELSE 'good' END what,
   count(*) n, count_if(method IN ('GET', 'HEAD')) safe_methods,
-  approx_percentile(idle, ARRAY[0.1, 0.5, 0.9]) idle_s, min(started) since, max(started) until
+  approx_percentile(idle, ARRAY[0.1, 0.5, 0.9]) idle_s, min(started) first_start, max(started) last_start
 FROM request GROUP BY 1 ORDER BY 2 DESC;
 """
 

@@ -18,7 +18,7 @@ from tests.logs.cases import read
 
 MACROS = """
 CREATE MACRO from_iso8601_timestamp(text) AS text::TIMESTAMP;
-CREATE MACRO to_unixtime(stamp) AS epoch(stamp);
+CREATE MACRO to_unixtime(stamp) AS epoch(stamp::TIMESTAMP);
 CREATE MACRO approx_percentile(x, parts) AS quantile_cont(x, parts);
 """
 """Functions of Trino (and Athena, which is one) that DuckDB has under other names."""
