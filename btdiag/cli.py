@@ -355,6 +355,9 @@ def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> 
 @click.option("--log-format", metavar="FORMAT", default=None, help="a format string of nginx, Apache or Envoy")
 @click.option("--config", metavar="FILE", default=None, help="nginx.conf: its log_format and keepalive_timeout")
 @click.option("--anonymize", is_flag=True, help="pseudonyms for addresses")
+@click.option("--follow", is_flag=True, help="read on as the file grows, until Ctrl-C; say each kind when it is sure")
+@click.option("--with", "with_report", metavar="REPORT", default=None, help="find this run's requests in the logs")
+@click.option("--sql", "sql_engine", type=click.Choice(["athena", "bigquery", "trino"]), help="print table and query")
 @click.option("--all-lines", is_flag=True, help="JSON: every line number, not the first 1,000 of a kind")
 @click.option("--fail-on", type=click.Choice(["fail", "inconclusive", "warn", "never"]), default="fail")
 @NO_COLOR

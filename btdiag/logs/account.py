@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable
 from math import inf
+from typing import TYPE_CHECKING
 
 from btdiag.logs.ages import BINS_PER_S, FINEST_S, Ages, bin_of
 from btdiag.logs.event import UNRELATED, Event, Fits, Parser
 from btdiag.logs.products.common import path_class
 from btdiag.logs.quick import Quick
 from btdiag.logs.recognition import Reader
+
+if TYPE_CHECKING:
+    from btdiag.logs.runs import Watch
 
 MOST_FAILURES = 40_000
 """Failing lines that are kept whole; of more, only how many there were."""
@@ -29,8 +34,9 @@ _OTHER = b"(others)"
 class Account:
     """All that is known of one file after one pass. `node` is that of the file's name where it holds one."""
 
-    def __init__(self, path: str, node: str = "", given: Parser | None = None) -> None:
+    def __init__(self, path: str, node: str = "", given: Parser | None = None, watch: Watch | None = None) -> None:
         self.path = path
+        self.watch = watch
         self.node = node
         self.lines = self.requests = self.malformed = self.entries = 0
         self.malformed_lines: list[int] = []
@@ -64,7 +70,7 @@ class Account:
     ) -> None:
         """Take all records in, (line number, bytes) each; those outside of the time range are not counted."""
         reader = self.reader
-        whole = since is None and until is None
+        whole = since is None and until is None and self.watch is None
         for number, record in records:
             fast = reader.quick if whole else None
             if fast is not None and (match := fast.match(record)) is not None:
@@ -134,6 +140,8 @@ class Account:
         self.requests += 1
         self.methods[event.method if len(event.method) <= 8 else _OTHER] += 1
         self._follow(event)
+        if self.watch is not None:
+            self.watch.see(event)
         if event.fits:
             self._failed(event)
             return
@@ -199,6 +207,18 @@ class Account:
         if len(self._waiting) < _MOST_NAMES:
             self._waiting.setdefault(event.upstream, []).append(event)
         self.failures.append(event)
+
+    def reaches(self, moment: float) -> bool:
+        """Whether something was read that ended later."""
+        return self._end > moment
+
+    def snapshot(self) -> Account:
+        """What is known so far, as if the file ended here; it can be judged while this one is read on."""
+        found = copy.deepcopy(self)  # without the readers
+        found.reader = copy.copy(self.reader)
+        found.reader.counts = dict(self.reader.counts)
+        found._close()
+        return found
 
     def prime(self, lines: Iterable[bytes]) -> None:
         """Let the reader know the formats from a file's first lines, which are counted elsewhere."""

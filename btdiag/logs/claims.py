@@ -179,6 +179,18 @@ READ = Claim(
     action="Give the format with --log-format",
 )
 
+ARRIVED = Claim(
+    id="logs.requests-of-the-run-arrived",
+    title="Every request that a run lost is in the load balancer's log.",
+    kinds=(),
+    hop="load balancer",
+    owner=Owner.NETWORK,
+    why="A lost request with a line in the log was lost at or behind this load balancer; one without a line, while all"
+    " answered ones have theirs, was lost in front of it. Asked with --with REPORT.json.",
+    answer="Requests of the run were lost before they reached this load balancer",
+    action="Read the log of what stands in front of this load balancer, a CDN or firewall, in the same way",
+)
+
 CLAIM_OF: Mapping[str, Claim] = {kind: claim for claim in CLAIMS for kind in claim.kinds}
 assert set(CLAIM_OF) == set(KINDS)
 
@@ -216,12 +228,12 @@ SHOWN_BY: Mapping[str, str] = {
 def table() -> str:
     """The checks as a table in Markdown: id and claim."""
     rows = ["| check | claim |", "|---|---|"]
-    return "\n".join([*rows, *(f"| `{claim.id}` | {claim.title} |" for claim in (*CLAIMS, READ))]) + "\n"
+    return "\n".join([*rows, *(f"| `{claim.id}` | {claim.title} |" for claim in (*CLAIMS, ARRIVED, READ))]) + "\n"
 
 
 def explain(id_: str) -> str | None:
     """What `btdiag explain` prints for a check of logs; None for an id that is none."""
-    claim = next((one for one in (*CLAIMS, READ) if one.id == id_), None)
+    claim = next((one for one in (*CLAIMS, ARRIVED, READ) if one.id == id_), None)
     if claim is None:
         return None
     kinds = [f"  {kind}: {KINDS[kind]}" for kind in claim.kinds]

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any, TextIO
 
-from btdiag.logs import clf, formats, joining, judging, parallel, reading, times
+from btdiag.logs import clf, formats, joining, judging, parallel, reading, sql, times
 from btdiag.logs.account import Account
 from btdiag.logs.claims import Told
-from btdiag.logs.house import UsageError, duration, plain
+from btdiag.logs.following import Live
+from btdiag.logs.house import MIB, Report, ReportFileError, UsageError, duration, load_report, plain, read_text
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.result import Result, conclude
+from btdiag.logs.runs import Run, Watch, arrived, run_of
 
 _NODE = re.compile(r"_app\.[^/]*?_(\d{1,3}(?:\.\d{1,3}){3})_[0-9A-Za-z]+\.log(?:\.gz)?$")
 """The node's address in the name that an ALB gives to a log file."""
+
+_INTERRUPTED = 130
+_LARGEST_REPORT = 64 * MIB
+_LOOKED_INTO, _LOOKED_AT = 50, 500  # files, and lines of each, that tell the format of all
 
 
 def logs(
@@ -23,12 +32,33 @@ def logs(
     out: TextIO,
     format_: str = "text",
     color: bool = False,
+    sql_engine: str | None = None,
+    follow: bool = False,
     **declared: Any,
 ) -> int:
-    """Judge the files (see `examined`) and print the result; returns the exit code."""
-    result = examined(paths, **declared)
+    """Judge the files (see `examined`) and print the result; returns the exit code. `sql_engine`: print table and
+    query for that engine instead. `follow`: read on until Ctrl-C (exit code 130), and say what is sure by then."""
+    if sql_engine:
+        out.write(asked_of(paths, sql_engine))
+        return 0
+    live = _live(paths, out if format_ == "text" else sys.stderr, follow)
+    result = examined(paths, live=live, **declared)
     out.write(formats.render(result, format_, color=color))
-    return result.exit_code
+    return _INTERRUPTED if live is not None and live.interrupted else result.exit_code
+
+
+def _live(paths: Sequence[str], out: TextIO, follow: bool) -> Live | None:
+    """How a log is read that is still being written: one file, or a pipe."""
+    if follow and len(paths) != 1:
+        raise UsageError("--follow: follows one file; name one, or - for a pipe")
+    if not follow and list(paths) != ["-"]:
+        return None
+
+    def tell(line: str) -> None:
+        out.write(line)
+        out.flush()
+
+    return Live(tell)
 
 
 def examined(
@@ -43,6 +73,8 @@ def examined(
     config: str | None = None,
     anonymize: bool = False,
     all_lines: bool = False,
+    with_report: str | None = None,
+    live: Live | None = None,
 ) -> Result:
     """What the files prove. UsageError for what the user must change first."""
     told = Told(
@@ -57,32 +89,69 @@ def examined(
         given = given or stated.pattern
         told = Told(keepalive_s=told.keepalive_s, balancer_s=told.balancer_s or stated.keepalive_timeout_s)
     begin, end = _moment(since, "--since"), _moment(until, "--until")
-    accounts = [_account(path, begin, end, given) for path in reading.files(paths)]
+    run = _run(with_report) if with_report else None
+    accounts = [_account(path, begin, end, given, run, live) for path in _named(paths, live)]
     read = [account for account in accounts if account.product]
+    if live is not None and live.interrupted and not read:
+        raise KeyboardInterrupt
     if not read:
         names = ", ".join(plain(path) for path in paths)[:200]
         raise UsageError(f"{names}: holds no log in a known format (--log-format gives the format string)")
-    return judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines)
+    return judged(accounts, told, Quoter(anonymize=anonymize), fail_on=fail_on, all_lines=all_lines, run=run)
+
+
+def asked_of(paths: Sequence[str], engine: str) -> str:
+    """Table and query for what the files begin with (see `sql.statements`). UsageError where there is none."""
+    formats: dict[str, None] = {}
+    since: list[float] = []
+    for path in reading.files(paths)[:_LOOKED_INTO]:
+        account = Account(path)
+        with reading.opened(path) as file:
+            account.read(islice(reading.lines(file), _LOOKED_AT))
+        formats.update(dict.fromkeys(account.formats))
+        since += [] if account.first is None else [account.first]
+    return sql.statements(list(formats), engine, min(since, default=None))
 
 
 def judged(accounts: Sequence[Account], told: Told, quoter: Quoter, *, fail_on: str = "fail",
-           all_lines: bool = False) -> Result:  # fmt: skip
+           all_lines: bool = False, run: Run | None = None) -> Result:  # fmt: skip
     """The result for files that were read."""
     files = [judging.judge(account) for account in accounts]
     joining.join(files)
-    return conclude(files, told, quoter, fail_on=fail_on, all_lines=all_lines)
+    more = [] if run is None else [arrived(run, accounts, quoter)]
+    return conclude(files, told, quoter, fail_on=fail_on, all_lines=all_lines, more=more)
 
 
-def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None) -> Account:
+def _named(paths: Sequence[str], live: Live | None) -> Sequence[str]:
+    return paths if live is not None else reading.files(paths)
+
+
+def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None,
+             run: Run | None = None, live: Live | None = None) -> Account:  # fmt: skip
     node = _NODE.search(path)
     name = node[1] if node else ""
-    count = parallel.parts(path) if given is None and since is None and until is None else 1
+    if live is not None:
+        return live.read(Account(path, name, given, Watch(run) if run is not None else None), since, until)
+    plainly = given is None and since is None and until is None and run is None
+    count = parallel.parts(path) if plainly else 1
     if count > 1:
         return parallel.read(path, name, count)
-    account = Account(path, name, given)
+    account = Account(path, name, given, Watch(run) if run is not None else None)
     with reading.opened(path) as file:
         account.read(reading.lines(file), since, until)
     return account
+
+
+def _run(path: str) -> Run:
+    """The run that a stored report tells of."""
+    file = Path(path)
+    try:
+        report = load_report(read_text(file / "report.json" if file.is_dir() else file, _LARGEST_REPORT, "--with"))
+    except ReportFileError as error:
+        raise UsageError(f"--with {plain(path)}: {error}") from None
+    if not isinstance(report, Report):
+        raise UsageError(f"--with {plain(path)}: tells of several runs: give the report of one")
+    return run_of(report, path)
 
 
 def _seconds(text: str | None, option: str) -> float | None:

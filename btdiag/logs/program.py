@@ -52,6 +52,7 @@ def logs(
     anonymize: bool = False,
     all_lines: bool = False,
     fail_on: str = "fail",
+    with_report: AnyPath | None = None,
 ) -> LogsReport:
     """Say what the access and error logs of a load balancer prove, as `btdiag logs` does; no network. Raises UsageError
     for what cannot be read or is no option's value."""
@@ -70,5 +71,6 @@ def logs(
         config=None if config is None else os.fspath(config),
         anonymize=anonymize,
         all_lines=all_lines,
+        with_report=None if with_report is None else os.fspath(with_report),
     )
     return LogsReport(**{field.name: getattr(result, field.name) for field in fields(result)})

@@ -81,7 +81,7 @@ def _walk(folder: str, depth: int) -> Iterator[str]:
 def opened(path: str) -> Iterator[BinaryIO]:
     """The file, unpacked while it is read. UsageError for what cannot be opened, or is no regular file or pipe."""
     if path == "-":
-        yield _unpacked(sys.stdin.buffer)
+        yield unpacked(sys.stdin.buffer)
         return
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -94,10 +94,11 @@ def opened(path: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{plain(path)}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
     with os.fdopen(descriptor, "rb", buffering=BLOCK) as file:
-        yield _unpacked(file)
+        yield unpacked(file)
 
 
-def _unpacked(raw: BinaryIO) -> BinaryIO:
+def unpacked(raw: BinaryIO) -> BinaryIO:
+    """What gzip and zstd hold, told by the first bytes, while it is read; else the file itself."""
     file = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw), BLOCK)
     magic = file.peek(4)[:4]
     if magic.startswith(_GZIP):

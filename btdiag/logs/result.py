@@ -31,10 +31,11 @@ class Result:
     fail_on: str = "fail"
 
 
-def conclude(files: Sequence[Judged], told: Told, quoter: Quoter, *, fail_on: str, all_lines: bool) -> Result:
-    """The result for files that are judged and joined."""
+def conclude(files: Sequence[Judged], told: Told, quoter: Quoter, *, fail_on: str, all_lines: bool,
+             more: Sequence[CheckResult] = ()) -> Result:  # fmt: skip
+    """The result for files that are judged and joined; `more` are checks of what else was asked for."""
     groups = groups_of(files)
-    checks = ordered(findings.checks(groups, files, told, quoter))
+    checks = ordered((*findings.checks(groups, files, told, quoter), *more))
     verdict = leading(check.verdict for check in checks)
     return Result(
         verdict=verdict,
