@@ -25,13 +25,15 @@ Answer: TypeAlias = Response | Raw
 class Memory:
     """What rules remember while the lab runs; the rules themselves are frozen. One per hop."""
 
-    counts: dict[int, int] = field(default_factory=dict)
+    counts: dict[tuple[int, str], int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
-    def count(self, rule: Rule) -> int:
-        """How often the rule has been asked, this time included."""
-        self.counts[id(rule)] = self.counts.get(id(rule), 0) + 1
-        return self.counts[id(rule)]
+    def count(self, rule: Rule, address: str) -> int:
+        """How often the rule has been asked at an address, this time included: each address of a load balancer goes
+        round its servers by itself."""
+        key = (id(rule), address)
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return self.counts[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Rule:
             and (not self.methods or request.method in self.methods)
             and not (self.spares_pages and request.header("origin") is not None)
         )
-        return matches and (self.every == 1 or visit.memory.count(self) % self.every == 0)
+        return matches and (self.every == 1 or visit.memory.count(self, visit.address) % self.every == 0)
 
     async def before(self, request: Request, visit: Visit) -> Request | Answer:
         """The request that goes on, or the answer that ends it here."""

@@ -109,7 +109,7 @@ class Latches(Rule):
 
     async def before(self, request: Request, visit: Visit) -> Request | Answer:
         """The request, or the latched failure."""
-        if visit.memory.count(self) <= self.good:
+        if visit.memory.count(self, "") <= self.good:
             return request
         headers = (("Content-Type", "application/json"),)
         return Response(status=self.status, headers=headers, body=b'{"status":"unhealthy"}')
