@@ -258,7 +258,7 @@ class CheckItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The finding as text; a traceback only of what is no finding."""
         if isinstance(excinfo.value, CheckFailedError):
-            return Told(excinfo.value.result)
+            return ToldFinding(excinfo.value.result)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -301,7 +301,7 @@ class Crash:
     lineno: int = 0
 
 
-class Told:
+class ToldFinding:
     """A finding as pytest shows a failure: all of it in its place, the first line in summaries."""
 
     def __init__(self, result: CheckResult) -> None:

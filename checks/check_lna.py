@@ -6,13 +6,13 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
-from btdiag.families.lna.facts import BrowserSurvey, Place
+from btdiag.families.lna.facts import BrowserSurvey, CalledHost
 from btdiag.families.lna.judge import address_space, page, web_app
 from btdiag.families.lna.judge.reading import where_guarded
 
 
 def check_web_app_reaches_target(
-    page_places: tuple[Place, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
+    page_places: tuple[CalledHost, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
 ) -> Finding:
     """The web app's page in a real browser gets its answers from the target, once the user has clicked Allow.
 
@@ -36,7 +36,7 @@ def check_web_app_reaches_target(
 
 
 def check_no_prompt_needed(
-    page_places: tuple[Place, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
+    page_places: tuple[CalledHost, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
 ) -> Finding:
     """Users of the web app are not asked for access to their local network.
 
@@ -59,7 +59,7 @@ def check_no_prompt_needed(
 
 
 def check_page_context_allows(
-    page_places: tuple[Place, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
+    page_places: tuple[CalledHost, ...], browser_survey: BrowserSurvey | NotMeasured, target: Target
 ) -> Finding:
     """The page that calls the target may ask for local networks: it is secure, and nothing above it forbids that.
 
@@ -79,7 +79,7 @@ def check_page_context_allows(
 
 
 def check_address_space_is_stable(
-    page_places: tuple[Place, ...],
+    page_places: tuple[CalledHost, ...],
     browser_survey: BrowserSurvey | NotMeasured,
     resolution: Resolution,
     target: Target,

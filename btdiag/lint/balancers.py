@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 
-from btdiag.lint.nodes import HclBlock, Node, Place, walk
+from btdiag.lint.nodes import HclBlock, Node, Position, walk
 from btdiag.lint.subjects import Call, DeclaredBalancer
 
 GOOGLE_S = 600
@@ -148,5 +148,5 @@ def of_call(call: Call) -> Iterator[DeclaredBalancer]:
     if call.on("use_deployment_mode_external_eks"):
         return
     node = call.arguments.get("enable_ecs_api")
-    place: Place = (node.place if node is not None else None) or call.place
+    place: Position = (node.place if node is not None else None) or call.place
     yield DeclaredBalancer(name="the module's ALB", idle_s=ECS_S, place=place, key="enable_ecs_api", of_module=True)

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from btdiag.lint import fixes, formats, inputs, judging, reading
 from btdiag.lint.house import UsageError, load_profile, plain
-from btdiag.lint.subjects import Options
+from btdiag.lint.subjects import LintOptions
 from btdiag.lint.tables import chart_versions, clouds, is_version, version_key
 
 
@@ -44,10 +44,10 @@ def linted(
     baseline: str | None = None,
     profile: str | None = None,
     fail_on: str = "fail",
-) -> tuple[judging.Result, Sequence[reading.Source]]:
+) -> tuple[judging.LintResult, Sequence[reading.Source]]:
     """What lint says of the files, and their texts. UsageError for what the user must change first. A btdiag.toml is
     looked for in `folder`, nowhere for None."""
-    options = Options(
+    options = LintOptions(
         chart=_chart(chart, "--chart"),
         modules=_modules(modules),
         namespace=namespace,

@@ -6,7 +6,7 @@ import json
 import re
 
 from btdiag.lint.house import UsageError
-from btdiag.lint.nodes import Document, Duplicate, Node, Path, Place, Value
+from btdiag.lint.nodes import Document, Duplicate, Node, Path, Position, Value
 
 MAX_DEPTH = 60
 _LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=(.*)", re.DOTALL)
@@ -30,12 +30,12 @@ def env(text: str, file: str) -> Document:
             continue  # a name alone hands the variable through
         if match is None:
             raise UsageError(f"{file}:{number}: is not NAME=VALUE")
-        place = Place(file=file, line=number, column=line.index(match[1]) + 1)
+        place = Position(file=file, line=number, column=line.index(match[1]) + 1)
         before = found.pop(match[1], None)
         if before is not None and before.place is not None:
             duplicates.append(Duplicate(path=(match[1],), first=before.place, second=place))
         found[match[1]] = Node(value=unquoted(match[2]), place=place)
-    return Document(file=file, root=Node(value=found, place=Place(file=file, line=1)), duplicates=tuple(duplicates))
+    return Document(file=file, root=Node(value=found, place=Position(file=file, line=1)), duplicates=tuple(duplicates))
 
 
 def unquoted(value: str) -> str:
@@ -70,7 +70,7 @@ class _Json:
         value, end = self._value(start, ())
         if self._skip(end) != len(self._text):
             raise json.JSONDecodeError("more", self._text, end)
-        root = Node(value=value, place=Place(file=self._file, line=1))
+        root = Node(value=value, place=Position(file=self._file, line=1))
         return Document(file=self._file, root=root, duplicates=tuple(self._duplicates))
 
     def _skip(self, position: int) -> int:
@@ -139,8 +139,8 @@ class _Json:
             raise json.JSONDecodeError("no comma", self._text, position)
         return self._skip(position + 1)
 
-    def _place(self, position: int) -> Place:
+    def _place(self, position: int) -> Position:
         """Read from left to right, so that the line is found by going on from the last one."""
         while self._line + 1 < len(self._starts) and self._starts[self._line + 1] <= position:
             self._line += 1
-        return Place(file=self._file, line=self._line + 1, column=position - self._starts[self._line] + 1)
+        return Position(file=self._file, line=self._line + 1, column=position - self._starts[self._line] + 1)

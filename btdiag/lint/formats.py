@@ -12,14 +12,14 @@ from xml.etree import ElementTree
 from btdiag import __version__
 from btdiag.lint.catalogue import RULES
 from btdiag.lint.house import Verdict
-from btdiag.lint.judging import LEVELS, FileFinding, Result
+from btdiag.lint.judging import LEVELS, FileFinding, LintResult
 
 _GLYPHS = {Verdict.FAIL: "✗", Verdict.WARN: "!"}
 _COLORS = {Verdict.FAIL: "\x1b[31m", Verdict.WARN: "\x1b[33m", Verdict.PASS: "\x1b[32m"}
 _LEVEL = {Verdict.FAIL: "error", Verdict.WARN: "warning"}
 
 
-def render(result: Result, name: str, *, color: bool = False, fail_on: str = "fail") -> str:
+def render(result: LintResult, name: str, *, color: bool = False, fail_on: str = "fail") -> str:
     """The result as text, json, markdown, junit, html, sarif or openmetrics."""
     if name == "text":
         return _text(result, color)
@@ -34,7 +34,7 @@ def _where(finding: FileFinding) -> str:
     return f"{finding.file}:{finding.line}:{finding.column}"
 
 
-def _text(result: Result, color: bool) -> str:
+def _text(result: LintResult, color: bool) -> str:
     paint = _COLORS.get(result.verdict, "") if color else ""
     reset = "\x1b[0m" if paint else ""
     lines = [f"{paint}{result.verdict.upper()}{reset}  {result.headline}", ""]
@@ -61,15 +61,15 @@ def _details(finding: FileFinding) -> list[tuple[str, str]]:
     return [(name, text) for name, text in pairs if text]
 
 
-def _assumed(result: Result) -> str:
+def _assumed(result: LintResult) -> str:
     return ", ".join(f"{name} {version} (the newest known)" for name, version in result.assumed.items())
 
 
-def _files(result: Result) -> str:
+def _files(result: LintResult) -> str:
     return f"{len(result.files)} file{'s' * (len(result.files) != 1)}"
 
 
-def _tally(result: Result) -> str:
+def _tally(result: LintResult) -> str:
     counts = {
         verdict: sum(one.verdict is verdict for one in result.counted) for verdict in (Verdict.FAIL, Verdict.WARN)
     }
@@ -94,7 +94,7 @@ def _finding(finding: FileFinding) -> dict[str, Any]:
     return shown | ({"waived": finding.waived} if finding.waived is not None else {})
 
 
-def _json(result: Result) -> str:
+def _json(result: LintResult) -> str:
     document = {
         "schema_version": 1,
         "kind": "lint",
@@ -114,7 +114,7 @@ def _cell(text: str) -> str:
     return "".join(f"\\{one}" if one in "*_`[]" else one for one in escaped)
 
 
-def _markdown(result: Result) -> str:
+def _markdown(result: LintResult) -> str:
     lines = [f"## {result.verdict.upper()}: {_cell(result.headline)}", ""]
     if result.findings:
         lines += ["| | Where | Rule | What | What to do |", "|---|---|---|---|---|"]
@@ -127,7 +127,7 @@ def _markdown(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _junit(result: Result, fail_on: str) -> str:
+def _junit(result: LintResult, fail_on: str) -> str:
     suite = ElementTree.Element("testsuite", name="btdiag lint")
     failures = skipped = 0
     for name in result.rules:
@@ -164,7 +164,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def _html(result: Result) -> str:
+def _html(result: LintResult) -> str:
     shown = html.escape
     parts = []
     for one in result.findings:
@@ -181,7 +181,7 @@ def _html(result: Result) -> str:
     )
 
 
-def _sarif(result: Result) -> str:
+def _sarif(result: LintResult) -> str:
     names = list(result.rules)
     rules = [
         {
@@ -224,7 +224,7 @@ def _sarif_result(finding: FileFinding, index: int) -> Mapping[str, Any]:
     return shown
 
 
-def _openmetrics(result: Result) -> str:
+def _openmetrics(result: LintResult) -> str:
     lines = [
         "# TYPE btdiag_lint_findings gauge",
         "# HELP btdiag_lint_findings Findings by rule, verdict and acceptance.",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from btdiag.lint.house import UsageError
-from btdiag.lint.nodes import Duplicate, HclBlock, Node, NotEvaluated, Place, Value
+from btdiag.lint.nodes import Duplicate, HclBlock, Node, NotEvaluated, Position, Value
 
 MAX_DEPTH = 60
 MAX_BRACKETS = 60_000
@@ -33,7 +33,7 @@ def blocks(text: str, file: str) -> HclBlock:
     except RecursionError:
         raise UsageError(f"{file}: is nested more deeply than any configuration") from None
     body = next((child for child in tree.children if getattr(child, "data", "") == "body"), None)
-    return _with_elisions(_Reader(file).body(body, "", (), Place(file=file, line=1)), text)
+    return _with_elisions(_Reader(file).body(body, "", (), Position(file=file, line=1)), text)
 
 
 def _with_elisions(body: HclBlock, text: str) -> HclBlock:
@@ -64,7 +64,7 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self._file = file
 
-    def body(self, tree: Any, kind: str, labels: tuple[str, ...], place: Place) -> HclBlock:
+    def body(self, tree: Any, kind: str, labels: tuple[str, ...], place: Position) -> HclBlock:
         attributes: dict[str, Node] = {}
         inner: list[HclBlock] = []
         duplicates: list[Duplicate] = []
@@ -144,9 +144,9 @@ class _Reader:
                 members[_name(key)] = Node(value=self._value(element.children[-1]), place=place)
         return members
 
-    def _place(self, tree: Any) -> Place:
+    def _place(self, tree: Any) -> Position:
         meta = tree.meta if hasattr(tree, "meta") else tree
-        return Place(file=self._file, line=getattr(meta, "line", 1), column=getattr(meta, "column", 1))
+        return Position(file=self._file, line=getattr(meta, "line", 1), column=getattr(meta, "column", 1))
 
 
 _READ = {"string", "literal_value", "int_lit", "float_lit", "unary_op", "tuple", "object"}

@@ -12,8 +12,8 @@ from btdiag.lint.house import UsageError
 from btdiag.lint.nodes import Document, Duplicate, HclBlock, Node
 from btdiag.lint.reading import Source
 from btdiag.lint.releases import releases_of, unwrapped
-from btdiag.lint.subjects import Call, Container, DeclaredBalancer, Options, Release, Subjects
-from btdiag.lint.terraform import Known, calls_of, calls_of_plan, undeclared
+from btdiag.lint.subjects import Call, Container, DeclaredBalancer, LintOptions, Release, Subjects
+from btdiag.lint.terraform import KnownValues, calls_of, calls_of_plan, undeclared
 
 _KNOWN = {"objectStorage", "brainstore", "aiGateway", "azureKeyVaultDriver", "azureKeyVaultCSI", "virtualService"}
 _KNOWN |= {"skipPgForBrainstoreObjects", "brainstoreWalFooterVersion", "apiHandler", "api", "cloud", "global"}
@@ -24,7 +24,7 @@ _OURS = re.compile(
 )
 
 
-def subjects(sources: Sequence[Source], options: Options) -> Subjects:
+def subjects(sources: Sequence[Source], options: LintOptions) -> Subjects:
     """All that the files say. UsageError for a file that the user named and that is nothing lint knows."""
     found = Gathered()
     ours = {source.name for source in sources if _OURS.search(source.text)}
@@ -151,7 +151,7 @@ def _is_compose(root: Node) -> bool:
     )
 
 
-def _assembled(found: Gathered, options: Options) -> Subjects:
+def _assembled(found: Gathered, options: LintOptions) -> Subjects:
     assumed: dict[str, str] = {}
     releases = tuple(releases_of(found, options, assumed))
     calls = tuple(_calls(found, options, assumed))
@@ -195,7 +195,7 @@ def _repeated(block: HclBlock) -> Iterator[Duplicate]:
         yield from _repeated(inner)
 
 
-def _calls(found: Gathered, options: Options, assumed: dict[str, str]) -> Iterator[Call]:
+def _calls(found: Gathered, options: LintOptions, assumed: dict[str, str]) -> Iterator[Call]:
     for folder in dict.fromkeys([*found.roots, *found.tfvars]):
         yield from calls_of(found.roots.get(folder, []), found.tfvars.get(folder, []), options, assumed)
     for plan in found.plans:
@@ -226,7 +226,7 @@ def _balancers(found: Gathered, releases: Iterable[Release], calls: Sequence[Cal
     for call in calls:
         yield from balancers.of_call(call)
     for folder, files in found.roots.items():
-        known = Known(files, found.tfvars.get(folder, []))
+        known = KnownValues(files, found.tfvars.get(folder, []))
         for block in (block for body in files for block in body.named("resource")):
             named = (*block.labels[1:], known.resolved(block.get("name")).text or "")
             if any("braintrust" in name.lower() for name in named):

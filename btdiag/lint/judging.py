@@ -66,7 +66,7 @@ class FileFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class LintResult:
     """What lint says of all files."""
 
     verdict: Verdict
@@ -89,14 +89,14 @@ def judge(
     today: date = date.min,
     baseline: Collection[tuple[str, str, str]] = (),
     fail_on: str = "fail",
-) -> Result:
+) -> LintResult:
     """The result. `baseline` holds (id, file, key) of an earlier report: what is in it does not count."""
     hits = [hit for check in _CHECKS for hit in check.check(subjects)]
     findings = [_known(_waived(_finding(hit), waivers, today), baseline) for hit in _once(hits)]
     findings.sort(key=lambda one: (-one.verdict.severity, one.file, one.line, one.column, one.id))
     counted = [finding for finding in findings if finding.waived is None]
     verdict = max((one.verdict for one in counted), key=lambda one: one.severity, default=Verdict.PASS)
-    return Result(
+    return LintResult(
         verdict=verdict,
         headline=_headline(counted, subjects.files),
         files=tuple(map(plain, subjects.files)),

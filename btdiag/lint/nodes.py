@@ -14,7 +14,7 @@ Path: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Position:
     """A position in a file; line and column count from 1."""
 
     file: str
@@ -36,7 +36,7 @@ class Node:
     """One value. `place` is where its key stands (for an item of a list, the item); None for a chart's default."""
 
     value: Value
-    place: Place | None = None
+    place: Position | None = None
 
     @property
     def given(self) -> bool:
@@ -98,8 +98,8 @@ class Duplicate:
     """A key that stands twice in one map; the second counts for most readers."""
 
     path: Path
-    first: Place
-    second: Place
+    first: Position
+    second: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class HclBlock:
 
     type: str
     labels: tuple[str, ...]
-    place: Place
+    place: Position
     attributes: Mapping[str, Node]
     blocks: tuple[HclBlock, ...] = ()
     duplicates: tuple[Duplicate, ...] = field(default=())
@@ -161,6 +161,6 @@ def default(value: object) -> Node:
     return Node(value=value)
 
 
-def moved(node: Node, place: Place | None) -> Node:
+def moved(node: Node, place: Position | None) -> Node:
     """The same value under another key."""
     return replace(node, place=place)

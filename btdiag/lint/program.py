@@ -10,13 +10,13 @@ from typing import TypeAlias
 from btdiag.lint import formats
 from btdiag.lint.command import linted
 from btdiag.lint.house import UsageError, Verdict, framed
-from btdiag.lint.judging import LEVELS, FileFinding, Result
+from btdiag.lint.judging import LEVELS, FileFinding, LintResult
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LintReport(Result):
+class LintReport(LintResult):
     """What lint says of files."""
 
     def __getitem__(self, rule: str) -> tuple[FileFinding, ...]:

@@ -9,7 +9,7 @@ from btdiag.lint import merge, versions
 from btdiag.lint.gathered import Gathered
 from btdiag.lint.nodes import Document, Node
 from btdiag.lint.reading import Source
-from btdiag.lint.subjects import Options, Release
+from btdiag.lint.subjects import LintOptions, Release
 from btdiag.lint.tables import Chart
 
 _PRINTED = ("USER-SUPPLIED VALUES", "COMPUTED VALUES")
@@ -21,7 +21,7 @@ def unwrapped(root: Node) -> Node:
     return Node(value=members, place=root.place)
 
 
-def releases_of(found: Gathered, options: Options, assumed: dict[str, str]) -> Iterator[Release]:
+def releases_of(found: Gathered, options: LintOptions, assumed: dict[str, str]) -> Iterator[Release]:
     named = [(source, document) for source, document in found.values if source.named]
     groups = [named] if named else []
     folders: dict[str, list[tuple[Source, Document]]] = {}
@@ -51,7 +51,7 @@ def _chart_itself(folder: str, only: tuple[Source, Document], found: Gathered) -
 
 
 def _release(
-    group: Sequence[tuple[Source, Document]], found: Gathered, options: Options, assumed: dict[str, str]
+    group: Sequence[tuple[Source, Document]], found: Gathered, options: LintOptions, assumed: dict[str, str]
 ) -> Release:
     folder = group[0][0].folder
     roots = [unwrapped(document.root) for _, document in group]

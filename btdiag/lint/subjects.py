@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Duplicate, HclBlock, Node, Place
+from btdiag.lint.nodes import Duplicate, HclBlock, Node, Position
 from btdiag.lint.tables import Chart, Module
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class LintOptions:
     """What the command line declares: chart version, module versions by cloud, namespace, version before."""
 
     chart: str | None = None
@@ -54,7 +54,7 @@ class Setting:
 
     name: str
     node: Node
-    place: Place | None
+    place: Position | None
     key: str
     quoted: bool = True
 
@@ -96,7 +96,7 @@ class Call:
     excerpt, `before` the version that is upgraded from."""
 
     module: Module
-    place: Place
+    place: Position
     arguments: Mapping[str, Node]
     partial: bool = False
     before: str | None = None
@@ -122,7 +122,7 @@ class DeclaredBalancer:
 
     name: str
     idle_s: float
-    place: Place
+    place: Position
     key: str
     of_module: bool = False
 
@@ -133,7 +133,7 @@ class Hit:
 
     rule: str
     verdict: Verdict
-    place: Place
+    place: Position
     key: str
     summary: str
     expected: str = ""
@@ -155,6 +155,6 @@ class Subjects:
     calls: tuple[Call, ...] = ()
     resources: tuple[HclBlock, ...] = ()
     balancers: tuple[DeclaredBalancer, ...] = ()
-    undeclared: tuple[tuple[str, Place], ...] = ()
+    undeclared: tuple[tuple[str, Position], ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
     repeated_arguments: tuple[Duplicate, ...] = ()

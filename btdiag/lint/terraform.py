@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from btdiag.lint import versions
-from btdiag.lint.nodes import Document, HclBlock, Node, NotEvaluated, Place
-from btdiag.lint.subjects import Call, Options
+from btdiag.lint.nodes import Document, HclBlock, Node, NotEvaluated, Position
+from btdiag.lint.subjects import Call, LintOptions
 from btdiag.lint.tables import Module, is_version, newest_module
 
 META = {"source", "version", "providers", "count", "for_each", "depends_on"}
@@ -16,10 +16,10 @@ _DEEP = 6
 
 
 def calls_of(
-    bodies: Sequence[HclBlock], tfvars: Sequence[HclBlock], options: Options, assumed: dict[str, str]
+    bodies: Sequence[HclBlock], tfvars: Sequence[HclBlock], options: LintOptions, assumed: dict[str, str]
 ) -> Iterator[Call]:
     """The calls in one folder. A tfvars file alone is taken as arguments of the module that --module names."""
-    known = Known(bodies, tfvars)
+    known = KnownValues(bodies, tfvars)
     for block in (block for body in bodies for block in body.named("module")):
         module = _module(block, options, assumed)
         if module is not None:
@@ -39,7 +39,7 @@ def calls_of(
                 yield Call(module=module, place=body.place, arguments=given, partial=True)
 
 
-def _module(block: HclBlock, options: Options, assumed: dict[str, str]) -> Module | None:
+def _module(block: HclBlock, options: LintOptions, assumed: dict[str, str]) -> Module | None:
     source = block.get("source").text or ""
     found = versions.module_source(source)
     if found is None and source.startswith(".") and len(options.modules) == 1 and _OURS & set(block.attributes):
@@ -60,7 +60,7 @@ def _version(cloud: str, version: str | None, assumed: dict[str, str]) -> str:
     return version
 
 
-def undeclared(tfvars: Sequence[HclBlock], bodies: Sequence[HclBlock]) -> Iterator[tuple[str, Place]]:
+def undeclared(tfvars: Sequence[HclBlock], bodies: Sequence[HclBlock]) -> Iterator[tuple[str, Position]]:
     """The lines of tfvars files that no variable of the root takes; nothing without the root's files."""
     declared = {block.labels[0] for body in bodies for block in body.named("variable") if block.labels}
     for body in tfvars if bodies else ():
@@ -69,7 +69,7 @@ def undeclared(tfvars: Sequence[HclBlock], bodies: Sequence[HclBlock]) -> Iterat
                 yield name, node.place
 
 
-class Known:
+class KnownValues:
     """What variables and locals are, as far as files say it."""
 
     def __init__(self, bodies: Sequence[HclBlock], tfvars: Sequence[HclBlock]) -> None:
@@ -93,7 +93,7 @@ class Known:
         return node
 
 
-def calls_of_plan(plan: Document, options: Options, assumed: dict[str, str]) -> Iterator[Call]:
+def calls_of_plan(plan: Document, options: LintOptions, assumed: dict[str, str]) -> Iterator[Call]:
     """The calls that `terraform show -json` tells of, with the constants and the root's variables they are given."""
     variables = plan.root.at("variables") or Node(value={})
     for block in (plan.root.at("configuration", "root_module", "module_calls") or Node(value={})).map.values():
@@ -108,7 +108,7 @@ def calls_of_plan(plan: Document, options: Options, assumed: dict[str, str]) -> 
         }
         module = Module(cloud=cloud, version=_version(cloud, version, assumed))
         yield Call(
-            module=module, place=block.place or plan.root.place or Place(file=plan.file, line=1), arguments=arguments
+            module=module, place=block.place or plan.root.place or Position(file=plan.file, line=1), arguments=arguments
         )
 
 

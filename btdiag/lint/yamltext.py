@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from btdiag.lint.house import UsageError
-from btdiag.lint.nodes import Document, Duplicate, Node, NotEvaluated, Path, Place, Value, moved
+from btdiag.lint.nodes import Document, Duplicate, Node, NotEvaluated, Path, Position, Value, moved
 
 MAX_DEPTH = 60
 MAX_VALUES = 200_000
@@ -133,9 +133,9 @@ class _Reader:
         maps = child.items or (child,)
         return {name: node for one in reversed(maps) for name, node in one.map.items()}
 
-    def _place(self, node: Any) -> Place:
+    def _place(self, node: Any) -> Position:
         mark = node.start_mark
-        return Place(file=self._file, line=mark.line + 1, column=mark.column + 1)
+        return Position(file=self._file, line=mark.line + 1, column=mark.column + 1)
 
     def _where(self, node: Any) -> str:
         return f"{self._file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"

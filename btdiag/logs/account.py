@@ -15,7 +15,7 @@ from btdiag.logs.quick import Quick
 from btdiag.logs.recognition import Reader
 
 if TYPE_CHECKING:
-    from btdiag.logs.runs import Watch
+    from btdiag.logs.runs import RunSearch
 
 MOST_FAILURES = 40_000
 """Failing lines that are kept whole; of more, only how many there were."""
@@ -31,10 +31,10 @@ _NEVER_SENT = frozenset(
 _OTHER = b"(others)"
 
 
-class Account:
+class FileAccount:
     """All that is known of one file after one pass. `node` is that of the file's name where it holds one."""
 
-    def __init__(self, path: str, node: str = "", given: Parser | None = None, watch: Watch | None = None) -> None:
+    def __init__(self, path: str, node: str = "", given: Parser | None = None, watch: RunSearch | None = None) -> None:
         self.path = path
         self.watch = watch
         self.node = node
@@ -212,7 +212,7 @@ class Account:
         """Whether something was read that ended later."""
         return self._end > moment
 
-    def snapshot(self) -> Account:
+    def snapshot(self) -> FileAccount:
         """What is known so far, as if the file ended here; it can be judged while this one is read on."""
         found = copy.deepcopy(self)  # without the readers
         found.reader = copy.copy(self.reader)
@@ -226,7 +226,7 @@ class Account:
             self.reader.parse(line)
         self.reader.counts.clear()
 
-    def absorb(self, later: Account) -> None:
+    def absorb(self, later: FileAccount) -> None:
         """Take in what came after it in the same file, and was read by itself."""
         for event in (*later.failures, *later.retried):
             event.line += self.lines

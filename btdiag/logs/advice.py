@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import ceil, floor
 
 from btdiag.core.idle_settings import SETTING, balancer_snippets
-from btdiag.logs.claims import Told
+from btdiag.logs.claims import ToldTimeouts
 from btdiag.logs.house import Remedy, Snippet
 
 _MARGIN_S = 5
@@ -65,12 +65,12 @@ _SNIPPET_OF: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def kept_for(told: Told, product: str) -> float | None:
+def kept_for(told: ToldTimeouts, product: str) -> float | None:
     """How long the load balancer keeps idle connections: as told, else what its cloud has fixed."""
     return told.balancer_s if told.balancer_s is not None else FIXED_S.get(product)
 
 
-def order(k_s: float | None, told: Told, product: str) -> Remedy:
+def order(k_s: float | None, told: ToldTimeouts, product: str) -> Remedy:
     """Raise the backend's timeout above the load balancer's, or lower the load balancer's below it. `k_s` is the idle
     age at which the backend closes, None where only the setting is known, or nothing."""
     lb_s = kept_for(told, product)

@@ -29,7 +29,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ToldTimeouts:
     """What the user said: both idle timeouts in seconds, None where nothing was said."""
 
     keepalive_s: float | None = None

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from btdiag.logs import clf, formats, joining, judging, parallel, reading, sql, times
-from btdiag.logs.account import Account
-from btdiag.logs.claims import Told
+from btdiag.logs.account import FileAccount
+from btdiag.logs.claims import ToldTimeouts
 from btdiag.logs.following import Live
 from btdiag.logs.house import MIB, Report, ReportFileError, UsageError, duration, load_report, plain, read_text
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.result import Result, conclude
-from btdiag.logs.runs import Run, Watch, arrived, run_of
+from btdiag.logs.result import LogsResult, conclude
+from btdiag.logs.runs import ReportedRun, RunSearch, arrived, run_of
 
 _NODE = re.compile(r"_app\.[^/]*?_(\d{1,3}(?:\.\d{1,3}){3})_[0-9A-Za-z]+\.log(?:\.gz)?$")
 """The node's address in the name that an ALB gives to a log file."""
@@ -75,9 +75,9 @@ def examined(
     all_lines: bool = False,
     with_report: str | None = None,
     live: Live | None = None,
-) -> Result:
+) -> LogsResult:
     """What the files prove. UsageError for what the user must change first."""
-    told = Told(
+    told = ToldTimeouts(
         keepalive_s=_seconds(backend_keepalive, "--backend-keepalive"),
         balancer_s=_seconds(lb_idle_timeout, "--lb-idle-timeout"),
     )
@@ -87,7 +87,7 @@ def examined(
 
         stated = read_configuration(config)
         given = given or stated.pattern
-        told = Told(keepalive_s=told.keepalive_s, balancer_s=told.balancer_s or stated.keepalive_timeout_s)
+        told = ToldTimeouts(keepalive_s=told.keepalive_s, balancer_s=told.balancer_s or stated.keepalive_timeout_s)
     begin, end = _moment(since, "--since"), _moment(until, "--until")
     run = _run(with_report) if with_report else None
     accounts = [_account(path, begin, end, given, run, live) for path in _named(paths, live)]
@@ -105,7 +105,7 @@ def asked_of(paths: Sequence[str], engine: str) -> str:
     formats: dict[str, None] = {}
     since: list[float] = []
     for path in reading.files(paths)[:_LOOKED_INTO]:
-        account = Account(path)
+        account = FileAccount(path)
         with reading.opened(path) as file:
             account.read(islice(reading.lines(file), _LOOKED_AT))
         formats.update(dict.fromkeys(account.formats))
@@ -113,8 +113,8 @@ def asked_of(paths: Sequence[str], engine: str) -> str:
     return sql.statements(list(formats), engine, min(since, default=None))
 
 
-def judged(accounts: Sequence[Account], told: Told, quoter: Quoter, *, fail_on: str = "fail",
-           all_lines: bool = False, run: Run | None = None) -> Result:  # fmt: skip
+def judged(accounts: Sequence[FileAccount], told: ToldTimeouts, quoter: Quoter, *, fail_on: str = "fail",
+           all_lines: bool = False, run: ReportedRun | None = None) -> LogsResult:  # fmt: skip
     """The result for files that were read."""
     files = [judging.judge(account) for account in accounts]
     joining.join(files)
@@ -127,22 +127,22 @@ def _named(paths: Sequence[str], live: Live | None) -> Sequence[str]:
 
 
 def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None,
-             run: Run | None = None, live: Live | None = None) -> Account:  # fmt: skip
+             run: ReportedRun | None = None, live: Live | None = None) -> FileAccount:  # fmt: skip
     node = _NODE.search(path)
     name = node[1] if node else ""
     if live is not None:
-        return live.read(Account(path, name, given, Watch(run) if run is not None else None), since, until)
+        return live.read(FileAccount(path, name, given, RunSearch(run) if run is not None else None), since, until)
     plainly = given is None and since is None and until is None and run is None
     count = parallel.parts(path) if plainly else 1
     if count > 1:
         return parallel.read(path, name, count)
-    account = Account(path, name, given, Watch(run) if run is not None else None)
+    account = FileAccount(path, name, given, RunSearch(run) if run is not None else None)
     with reading.opened(path) as file:
         account.read(reading.lines(file), since, until)
     return account
 
 
-def _run(path: str) -> Run:
+def _run(path: str) -> ReportedRun:
     """The run that a stored report tells of."""
     file = Path(path)
     try:

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 from btdiag.logs import times
 from btdiag.logs.ages import BINS_PER_S
-from btdiag.logs.result import Result
-from btdiag.logs.rows import Row
+from btdiag.logs.result import LogsResult
+from btdiag.logs.rows import KindRow
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 900, 220, 60, 40, 26
 _BARS = 90
 _COLORS = ("#b00020", "#00539b", "#7a4b00", "#5b2a86", "#00561b", "#5f5f5f")
 
 
-def pictures(result: Result) -> list[tuple[str, str]]:
+def pictures(result: LogsResult) -> list[tuple[str, str]]:
     """(title, SVG) of what there is to draw."""
     rows = [row for group in result.groups for row in group.rows]
     found = []
@@ -27,7 +27,7 @@ def pictures(result: Result) -> list[tuple[str, str]]:
     return found
 
 
-def _over_time(rows: Sequence[Row]) -> str:
+def _over_time(rows: Sequence[KindRow]) -> str:
     since, until = min(row.since for row in rows), max(row.until for row in rows)
     span = max(until - since, 1.0)
     kinds = [kind for kind, _ in _totals(rows).most_common(len(_COLORS) - 1)]
@@ -43,7 +43,7 @@ def _over_time(rows: Sequence[Row]) -> str:
                    "Number of failed requests over time, by kind")  # fmt: skip
 
 
-def _totals(rows: Sequence[Row]) -> Counter[str]:
+def _totals(rows: Sequence[KindRow]) -> Counter[str]:
     totals = Counter[str]()
     for row in rows:
         totals[row.kind] += row.count
@@ -95,7 +95,7 @@ def _framed(content: str, most: int, left: str, right: str, title: str) -> str:
     )
 
 
-def _ages(result: Result, rows: Sequence[Row]) -> str:
+def _ages(result: LogsResult, rows: Sequence[KindRow]) -> str:
     """Lost requests above good ones, by idle age; lines where the backend closes and where the load balancer would."""
     lost = [age for row in rows if row.fits[0] in ("race", "race_retried") for age in row.ages]
     good: Counter[int] = sum((group.speaker.account.good_ages for group in result.groups), Counter())

@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.logs import advice, times
-from btdiag.logs.claims import CLAIM_OF, CLAIMS, HIDDEN, RACE, READ, SAMPLED, SHOWN_BY, Claim, Told
+from btdiag.logs.claims import CLAIM_OF, CLAIMS, HIDDEN, RACE, READ, SAMPLED, SHOWN_BY, Claim, ToldTimeouts
 from btdiag.logs.event import KINDS
-from btdiag.logs.groups import Group, also, fits_within, words
+from btdiag.logs.groups import BalancerGroup, also, fits_within, words
 from btdiag.logs.house import CheckResult, Remedy, Verdict
-from btdiag.logs.judging import Judged
+from btdiag.logs.judging import JudgedFile
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.race import race_result
 from btdiag.logs.results import added, proofs, result, totals
-from btdiag.logs.rows import Row
+from btdiag.logs.rows import KindRow
 
 _MANY = 1_000  # requests from which on a share says more than two numbers
 
 
-def checks(groups: Sequence[Group], files: Sequence[Judged], told: Told, quoter: Quoter) -> tuple[CheckResult, ...]:
+def checks(
+    groups: Sequence[BalancerGroup], files: Sequence[JudgedFile], told: ToldTimeouts, quoter: Quoter
+) -> tuple[CheckResult, ...]:
     """One result for each claim, in the order of the claims."""
     found = [
         race_result(groups, claim, told, quoter) if claim.id == RACE else _result(groups, claim, quoter)
@@ -29,7 +31,7 @@ def checks(groups: Sequence[Group], files: Sequence[Judged], told: Told, quoter:
     return (*_caused(found, groups), _lines(files))
 
 
-def _result(groups: Sequence[Group], claim: Claim, quoter: Quoter) -> CheckResult:
+def _result(groups: Sequence[BalancerGroup], claim: Claim, quoter: Quoter) -> CheckResult:
     rows = [(group, row) for group in groups for row in group.rows if row.fits[0] in claim.kinds]
     sure = [(group, row) for group, row in rows if fits_within(row, claim.kinds)]
     unsure = [(group, row) for group, row in rows if not fits_within(row, claim.kinds)]
@@ -41,7 +43,7 @@ def _result(groups: Sequence[Group], claim: Claim, quoter: Quoter) -> CheckResul
 
 
 def _broken(
-    claim: Claim, sure: list[tuple[Group, Row]], unsure: list[tuple[Group, Row]], quoter: Quoter
+    claim: Claim, sure: list[tuple[BalancerGroup, KindRow]], unsure: list[tuple[BalancerGroup, KindRow]], quoter: Quoter
 ) -> CheckResult:
     lost = sum(row.count for _, row in sure)
     total = totals([group for group, _ in sure])
@@ -62,7 +64,7 @@ def _broken(
     )  # fmt: skip
 
 
-def _undecided(claim: Claim, unsure: list[tuple[Group, Row]], quoter: Quoter) -> CheckResult:
+def _undecided(claim: Claim, unsure: list[tuple[BalancerGroup, KindRow]], quoter: Quoter) -> CheckResult:
     lost = sum(row.count for _, row in unsure)
     total = totals([group for group, _ in unsure])
     widest = max((row for _, row in unsure), key=lambda row: row.count)
@@ -77,7 +79,7 @@ def _undecided(claim: Claim, unsure: list[tuple[Group, Row]], quoter: Quoter) ->
     )  # fmt: skip
 
 
-def _held(groups: Sequence[Group], claim: Claim) -> CheckResult:
+def _held(groups: Sequence[BalancerGroup], claim: Claim) -> CheckResult:
     blind = [group for group in groups if all(_hides(group, kind) for kind in claim.kinds)]
     if groups and len(blind) == len(groups):
         where = SHOWN_BY.get(groups[0].product, "another log")
@@ -93,11 +95,11 @@ def _held(groups: Sequence[Group], claim: Claim) -> CheckResult:
     return result(claim, Verdict.PASS, f"{asked[0].upper()}{asked[1:]} tells of it")
 
 
-def _hides(group: Group, kind: str) -> bool:
+def _hides(group: BalancerGroup, kind: str) -> bool:
     return all(kind in HIDDEN.get(name, ()) for name in group.shown)
 
 
-def _caused(found: list[CheckResult], groups: Sequence[Group]) -> list[CheckResult]:
+def _caused(found: list[CheckResult], groups: Sequence[BalancerGroup]) -> list[CheckResult]:
     """Backends set aside after a race are the race's doing: one cause, one failure."""
     race = next(one for one in found if one.id == RACE)
     if race.verdict is not Verdict.FAIL:
@@ -114,7 +116,7 @@ def _follows(one: CheckResult, race: CheckResult) -> CheckResult:
     return replace(one, verdict=Verdict.SKIP, because=race.id, summary=said, answer="")
 
 
-def _lines(files: Sequence[Judged]) -> CheckResult:
+def _lines(files: Sequence[JudgedFile]) -> CheckResult:
     cut = sum(one.account.malformed for one in files)
     total = sum(one.account.lines for one in files)
     if not cut:
@@ -136,7 +138,7 @@ def _entries(lost: int, total: int | None) -> str:
     )
 
 
-def _sampled(groups: Sequence[Group]) -> str:
+def _sampled(groups: Sequence[BalancerGroup]) -> str:
     """For logs that may hold a part of the requests only: the share is what counts."""
     if not any(group.shown & SAMPLED for group in groups):
         return ""
@@ -147,18 +149,18 @@ def _was(count: int) -> str:
     return "was" if count == 1 else "were"
 
 
-def _moments(rows: Sequence[Row]) -> str:
+def _moments(rows: Sequence[KindRow]) -> str:
     since, until = min(row.since for row in rows), max(row.until for row in rows)
     begun, ended = times.shown(float(int(since))), times.shown(float(int(until)))
     return f" at {begun}" if begun == ended else f" between {begun} and {ended}"
 
 
-def _whom(rows: Sequence[Row]) -> str:
+def _whom(rows: Sequence[KindRow]) -> str:
     """By method and upstream where one stands out."""
     methods = added(row.methods for row in rows)
     return f" ({', '.join(f'{count:,} {name}' for name, count in methods.most_common(3))})" if methods else ""
 
 
-def _seen(rows: Sequence[tuple[Group, Row]]) -> str:
+def _seen(rows: Sequence[tuple[BalancerGroup, KindRow]]) -> str:
     upstreams = added(row.upstreams for _, row in rows)
     return ", ".join(f"{name}: {count:,}" for name, count in upstreams.most_common(4))

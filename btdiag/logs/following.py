@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from btdiag.logs import judging, reading, times
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.event import KINDS
 from btdiag.logs.house import UsageError, plain
-from btdiag.logs.rows import Row, rows_of
+from btdiag.logs.rows import KindRow, rows_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -40,7 +40,7 @@ class Live:
         self._seen = -1
         self._next = 0.0
 
-    def read(self, account: Account, since: float | None, until: float | None) -> Account:
+    def read(self, account: FileAccount, since: float | None, until: float | None) -> FileAccount:
         """Read to the end, or to Ctrl-C; the account of what was read by then."""
         try:
             if account.path == "-" and _descriptor() is None:
@@ -55,7 +55,7 @@ class Live:
             return account.snapshot()
         return account
 
-    def _source(self, account: Account) -> io.RawIOBase:
+    def _source(self, account: FileAccount) -> io.RawIOBase:
         descriptor = _descriptor() if account.path == "-" else None
         if descriptor is not None:
             return _Piped(descriptor, self._pause_s, lambda paused: self._look(account, paused))
@@ -65,7 +65,7 @@ class Live:
             pass
         return _Followed(account.path, self._pause_s, lambda paused: self._look(account, paused))
 
-    def _look(self, account: Account, paused: bool) -> None:
+    def _look(self, account: FileAccount, paused: bool) -> None:
         """Say what has become sure, where the log pauses, or is written without a pause."""
         now = time.monotonic()
         size = account.requests + account.quick + account.entries
@@ -88,7 +88,7 @@ def _descriptor() -> int | None:
         return None
 
 
-def _line(row: Row) -> str:
+def _line(row: KindRow) -> str:
     first = min(row.events, key=lambda event: event.line)
     of = f" of {row.of:,} requests" if row.of else ""
     said = f"{row.count:,}{of} {'was' if row.count == 1 else 'were'} {KINDS[row.kind]}"

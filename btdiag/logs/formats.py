@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 from btdiag import __version__
 from btdiag.logs import page, times
 from btdiag.logs.house import CheckResult, Verdict, block, counts_at, details, plain
-from btdiag.logs.judging import Judged
-from btdiag.logs.result import Result
-from btdiag.logs.rows import MOST_LINES, Row, quantiles
+from btdiag.logs.judging import JudgedFile
+from btdiag.logs.result import LogsResult
+from btdiag.logs.rows import MOST_LINES, KindRow, quantiles
 
 _GLYPHS = {Verdict.FAIL: "✗", Verdict.WARN: "!", Verdict.INCONCLUSIVE: "?", Verdict.PASS: "✓", Verdict.SKIP: "-"}
 _COLORS = {
@@ -28,7 +28,7 @@ _LEVEL = {Verdict.FAIL: "error", Verdict.WARN: "warning", Verdict.INCONCLUSIVE: 
 _SNIPPETS = 2
 
 
-def render(result: Result, name: str, *, color: bool = False) -> str:
+def render(result: LogsResult, name: str, *, color: bool = False) -> str:
     """The result as text, json, markdown, junit, html, sarif or openmetrics."""
     if name == "text":
         return _text(result, color)
@@ -37,12 +37,12 @@ def render(result: Result, name: str, *, color: bool = False) -> str:
     return formats[name](result)
 
 
-def told(result: Result) -> list[CheckResult]:
+def told(result: LogsResult) -> list[CheckResult]:
     """The checks that say something: all but passes and what was not asked for."""
     return [check for check in result.checks if check.verdict not in (Verdict.PASS, Verdict.SKIP)]
 
 
-def _text(result: Result, color: bool) -> str:
+def _text(result: LogsResult, color: bool) -> str:
     paint = _COLORS.get(result.verdict, "") if color else ""
     lines = [f"{paint}{result.verdict.upper()}{paint and chr(27) + '[0m'}  {plain(result.headline)}", ""]
     for check in told(result):
@@ -57,7 +57,7 @@ def _text(result: Result, color: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check_lines(check: CheckResult, result: Result, color: bool) -> list[str]:
+def _check_lines(check: CheckResult, result: LogsResult, color: bool) -> list[str]:
     tint = _COLORS.get(check.verdict, "") if color else ""
     lines = [f"{tint}{_GLYPHS[check.verdict]}{tint and chr(27) + '[0m'} {check.id}", f"    {plain(check.summary)}"]
     if check.seen:
@@ -73,14 +73,14 @@ def _check_lines(check: CheckResult, result: Result, color: bool) -> list[str]:
     return lines
 
 
-def _file_line(one: Judged, result: Result) -> str:
+def _file_line(one: JudgedFile, result: LogsResult) -> str:
     account = one.account
     cut = f", {account.malformed:,} not read" if account.malformed else ""
     name = account.format or "no known format"
     return f"{plain(account.path)}: {name}, {account.lines:,} lines, {account.requests:,} requests{cut}"
 
 
-def _json(result: Result) -> str:
+def _json(result: LogsResult) -> str:
     document = {
         "schema_version": 1,
         "kind": "logs",
@@ -95,7 +95,7 @@ def _json(result: Result) -> str:
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
 
-def _check(check: CheckResult, result: Result) -> dict[str, Any]:
+def _check(check: CheckResult, result: LogsResult) -> dict[str, Any]:
     names = ("id", "family", "title", "why", "summary", "answer", "hop", "because", "expected")
     remedy = check.remedy
     return {
@@ -117,7 +117,7 @@ def _check(check: CheckResult, result: Result) -> dict[str, Any]:
     }
 
 
-def _shown(data: object, result: Result) -> object:
+def _shown(data: object, result: LogsResult) -> object:
     if isinstance(data, str):
         return result.quoter.name(data)
     if isinstance(data, list):
@@ -127,7 +127,7 @@ def _shown(data: object, result: Result) -> object:
     return data
 
 
-def _file(one: Judged) -> dict[str, Any]:
+def _file(one: JudgedFile) -> dict[str, Any]:
     account = one.account
     return {
         "path": plain(account.path),
@@ -145,7 +145,7 @@ def _file(one: Judged) -> dict[str, Any]:
     }
 
 
-def _kind(row: Row, result: Result) -> dict[str, Any]:
+def _kind(row: KindRow, result: LogsResult) -> dict[str, Any]:
     numbers = [event.line for event in row.events]
     return {
         "kind": row.kind,
@@ -170,7 +170,7 @@ def _cell(text: str) -> str:
     return "".join(f"\\{one}" if one in "*_`[]" else one for one in escaped)
 
 
-def _markdown(result: Result) -> str:
+def _markdown(result: LogsResult) -> str:
     lines = [
         f"## {result.verdict.upper()}: {_cell(result.headline)}",
         "",
@@ -187,7 +187,7 @@ def _markdown(result: Result) -> str:
     return "\n".join([*lines, "", *(_cell(_file_line(one, result)) + "  " for one in result.files)]) + "\n"
 
 
-def _junit(result: Result) -> str:
+def _junit(result: LogsResult) -> str:
     suite = ElementTree.Element("testsuite", name="btdiag logs")
     tags = Counter[str]()
     for check in result.checks:
@@ -217,7 +217,7 @@ def _tag(check: CheckResult, fail_on: str) -> str:
     return "skipped" if check.verdict in (Verdict.SKIP, Verdict.INCONCLUSIVE) else ""
 
 
-def _sarif(result: Result) -> str:
+def _sarif(result: LogsResult) -> str:
     shown = told(result)
     rules = [
         {
@@ -238,7 +238,7 @@ def _sarif(result: Result) -> str:
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _sarif_result(check: CheckResult, index: int, result: Result) -> Mapping[str, Any]:
+def _sarif_result(check: CheckResult, index: int, result: LogsResult) -> Mapping[str, Any]:
     from btdiag.logs.claims import CLAIM_OF
 
     rows = [row for group in result.groups for row in group.rows
@@ -266,7 +266,7 @@ def _sarif_result(check: CheckResult, index: int, result: Result) -> Mapping[str
     }
 
 
-def _openmetrics(result: Result) -> str:
+def _openmetrics(result: LogsResult) -> str:
     kinds = Counter[tuple[str, str, str]]()
     for group in result.groups:
         for row in group.rows:

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 
 from btdiag.logs import judging
 from btdiag.logs.event import Event, Fits
-from btdiag.logs.judging import Judged
+from btdiag.logs.judging import JudgedFile
 
 _SLACK_S = 0.3  # between an error log's line and the access log's, which comes when the answer is out
 _MOST = 64  # neighbours that are looked at
 
 
-def join(files: Sequence[Judged]) -> None:
+def join(files: Sequence[JudgedFile]) -> None:
     """Let files of one case settle what each alone leaves open; changes `joined` of their events."""
     for group in _groups(files):
         if len(group) < 2:
@@ -36,11 +36,11 @@ def join(files: Sequence[Judged]) -> None:
                     _settle(one, other)
 
 
-def _groups(files: Sequence[Judged]) -> Iterable[list[Judged]]:
+def _groups(files: Sequence[JudgedFile]) -> Iterable[list[JudgedFile]]:
     """Files that can tell of the same requests: of one product and node. The combined format may be Apache's too."""
     apache = any(one.account.product == "apache" for one in files)
     nginx = any(one.account.product == "nginx" and one.account.format not in _PLAIN for one in files)
-    groups: dict[tuple[str, str], list[Judged]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[JudgedFile]] = defaultdict(list)
     for one in files:
         account = one.account
         if account.format in _PLAIN and apache and not nginx:
@@ -60,7 +60,7 @@ def told(event: Event) -> Fits:
 class _Index:
     """The failing and retried requests of one file, found by what names them."""
 
-    def __init__(self, judged: Judged) -> None:
+    def __init__(self, judged: JudgedFile) -> None:
         self._by_name: dict[bytes, list[tuple[float, int, Event]]] = defaultdict(list)
         self.slack = judged.account.resolution_s + _SLACK_S
         for number, event in enumerate((*judged.account.failures, *judged.account.retried)):
@@ -100,7 +100,7 @@ def _names(event: Event) -> list[bytes]:
     return names
 
 
-def _settle(one: Judged, other: Judged) -> None:
+def _settle(one: JudgedFile, other: JudgedFile) -> None:
     """Narrow the events of one file by those of another."""
     index = _Index(other)
     for event in one.account.failures:
@@ -120,7 +120,7 @@ def _settle(one: Judged, other: Judged) -> None:
         _lend(event, near)
 
 
-def _said(event: Event, judged: Judged) -> Fits:
+def _said(event: Event, judged: JudgedFile) -> Fits:
     if event.retried and not event.fits:
         return ("race_retried", *judging.CLOSED[:-1]) if judged.proved else ("race_retried", "race")
     return told(event)

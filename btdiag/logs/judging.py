@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from btdiag.logs import clusters
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.clusters import Cluster
 from btdiag.logs.event import CLOSED, RACE_S, Event, Fits
 from btdiag.logs.products.common import path_class
@@ -27,11 +27,11 @@ _UNREACHABLE = ("refused", "no_healthy_target")
 
 
 @dataclass(slots=True, kw_only=True)
-class Judged:
+class JudgedFile:
     """One file, judged: its lines carry their kinds. `cluster` is where idle ages of lost requests gather, if they do,
     `proved` whether that proves the race; `candidates` are the lost requests that may be races."""
 
-    account: Account
+    account: FileAccount
     cluster: Cluster | None = None
     proved: bool = False
     likely: bool = False
@@ -39,9 +39,9 @@ class Judged:
     timeouts_s: dict[str, float] = field(default_factory=dict)
 
 
-def judge(account: Account) -> Judged:
+def judge(account: FileAccount) -> JudgedFile:
     """Narrow every failing line of a file, and look for the race."""
-    judged = Judged(account=account)
+    judged = JudgedFile(account=account)
     failures = account.failures
     _several_refused(failures)
     _whole_upstreams(account, failures)
@@ -87,7 +87,7 @@ def _several_refused(failures: Sequence[Event]) -> None:
             event.fits, event.sure = _UNREACHABLE, False
 
 
-def _whole_upstreams(account: Account, failures: Sequence[Event]) -> None:
+def _whole_upstreams(account: FileAccount, failures: Sequence[Event]) -> None:
     """Where every request of an upstream fails at once, it speaks another protocol or is not there: no race. Where it
     answers others, plain HTTP to a TLS port is out."""
     by_pool: dict[bytes, list[Event]] = defaultdict(list)
@@ -106,7 +106,7 @@ def _whole_upstreams(account: Account, failures: Sequence[Event]) -> None:
                 leading(event, "plain_to_tls_backend", "tls_to_backend", "refused")
 
 
-def _timeouts(judged: Judged, failures: Sequence[Event]) -> None:
+def _timeouts(judged: JudgedFile, failures: Sequence[Event]) -> None:
     """Waits of one length are a timeout's value: an answer timeout is told from a backend that hangs up by it."""
     waited = sorted(event.took for event in failures if event.took is not None and _fits(event, "upstream_timeout"))
     alike = [wait for wait in waited if _count(waited, wait * (1 - _ALIKE), wait * (1 + _ALIKE)) >= 2 and wait > 0.3]
@@ -160,7 +160,7 @@ def _crashes(failures: Sequence[Event], down: dict[bytes, list[float]], resoluti
             leading(event, *(("backend_closed", "backend_crash") if not bunched else ("backend_closed",)))
 
 
-def _race(judged: Judged, down: dict[bytes, list[float]]) -> None:
+def _race(judged: JudgedFile, down: dict[bytes, list[float]]) -> None:
     account = judged.account
     failures = [event for event in account.failures if not event.retried]
     judged.candidates = [event for event in (*failures, *account.retried) if _is_candidate(event)]
@@ -189,7 +189,7 @@ def _varied(candidates: Sequence[Event]) -> bool:
     return len(moments) >= clusters.FEWEST_COARSE and len({path_class(event.path) for event in candidates}) >= 2
 
 
-def again(judged: Judged) -> None:
+def again(judged: JudgedFile) -> None:
     """Look for the race once more where other files have narrowed what may be one."""
     if not judged.proved:
         _race(judged, _down_moments(judged.account.failures))
@@ -204,7 +204,7 @@ def _is_candidate(event: Event) -> bool:
     return event.took is None or event.took <= RACE_S
 
 
-def settle_races(judged: Judged, *, sure: bool) -> None:
+def settle_races(judged: JudgedFile, *, sure: bool) -> None:
     """Name the races where the gathering proves them, or is likely one."""
     if judged.cluster is None:
         return
@@ -220,7 +220,7 @@ def settle_races(judged: Judged, *, sure: bool) -> None:
             leading(event, "race")
 
 
-def _masked(account: Account, down: dict[bytes, list[float]]) -> None:
+def _masked(account: FileAccount, down: dict[bytes, list[float]]) -> None:
     """Retried at once on the same address, and answered: the first attempt rode a kept connection that was closed, for
     nothing else is tried twice there. Not where the backend went away just then."""
     for event in account.retried:
@@ -230,7 +230,7 @@ def _masked(account: Account, down: dict[bytes, list[float]]) -> None:
     account.failures.sort(key=lambda one: one.line)
 
 
-def _unavailable(account: Account, failures: Sequence[Event], down: dict[bytes, list[float]]) -> None:
+def _unavailable(account: FileAccount, failures: Sequence[Event], down: dict[bytes, list[float]]) -> None:
     """No backend to go to: after refusals or a race the backends were set aside; beside good answers at the same time
     it is the limit."""
     races = sorted(event.end for event in failures if event.fits[0] == "race")
@@ -253,4 +253,4 @@ def _unavailable(account: Account, failures: Sequence[Event], down: dict[bytes, 
             leading(event, "no_healthy_target")
 
 
-__all__ = ["CLOSED", "Fits", "Judged", "again", "judge", "leading", "settle_races", "without"]
+__all__ = ["CLOSED", "Fits", "JudgedFile", "again", "judge", "leading", "settle_races", "without"]

@@ -8,7 +8,7 @@ from collections import Counter
 from btdiag.logs import drawing
 from btdiag.logs.groups import words
 from btdiag.logs.house import CheckResult, Verdict, plain
-from btdiag.logs.result import Result
+from btdiag.logs.result import LogsResult
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -32,7 +32,7 @@ pre{{background:#f3f3f3;padding:.6rem;overflow-x:auto}}svg{{max-width:100%;heigh
 _MOST_ROWS = 60
 
 
-def render(result: Result) -> str:
+def render(result: LogsResult) -> str:
     """The whole page."""
     drawings = "".join(
         f"<section><h2>{html.escape(title)}</h2>{picture}</section>" for title, picture in drawing.pictures(result)
@@ -51,7 +51,7 @@ def _text(text: str) -> str:
     return html.escape(plain(text))
 
 
-def _check(check: CheckResult, result: Result) -> str:
+def _check(check: CheckResult, result: LogsResult) -> str:
     head = f'<h3><span class="{check.verdict.value}">{check.verdict.value}</span> <code>{_text(check.id)}</code></h3>'
     body = f"<p>{_text(check.summary)}</p>"
     if check.verdict in (Verdict.PASS, Verdict.SKIP):
@@ -82,7 +82,7 @@ def _table(headers: list[str], rows: list[list[str]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _kinds(result: Result) -> str:
+def _kinds(result: LogsResult) -> str:
     counts = Counter[tuple[str, str, str]]()
     for group in result.groups:
         for row in group.rows:
@@ -96,7 +96,7 @@ def _kinds(result: Result) -> str:
     return _table(["what fits", "sure", "upstream", "requests"], rows) if rows else "<p>No failure.</p>"
 
 
-def _files(result: Result) -> str:
+def _files(result: LogsResult) -> str:
     rows = [
         [one.account.path, one.account.format, f"{one.account.lines:,}", f"{one.account.requests:,}",
          f"{one.account.malformed:,}"]

@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 
 from btdiag.logs import reading
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 
 LARGE = 48 << 20
 """Bytes from which on a second process pays: it takes a quarter of a second to begin."""
@@ -34,12 +34,12 @@ def parts(path: str) -> int:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not stat.S_ISREG(about.st_mode) or about.st_size < LARGE or processors < 2 or reading.is_packed(path):
         return 1
-    account = Account(path)
+    account = FileAccount(path)
     account.prime(_first_lines(path))
     return 1 if _ALONE & set(account.reader.used) else min(processors, _MOST_PARTS)
 
 
-def read(path: str, node: str, count: int) -> Account:
+def read(path: str, node: str, count: int) -> FileAccount:
     """The account of a file read in parts."""
     edges = reading.edges(path, count)
     with ProcessPoolExecutor(count) as pool:
@@ -58,9 +58,9 @@ def _first_lines(path: str) -> Iterator[bytes]:
             yield line
 
 
-def part(path: str, node: str, begin: int, end: int) -> Account:
+def part(path: str, node: str, begin: int, end: int) -> FileAccount:
     """The account of the bytes of a file between two edges."""
-    account = Account(path, node)
+    account = FileAccount(path, node)
     if begin:
         account.prime(_first_lines(path))
     with reading.opened(path) as file, io.BufferedReader(reading.Part(file, begin, end), reading.BLOCK) as limited:

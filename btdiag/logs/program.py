@@ -9,13 +9,13 @@ from typing import TypeAlias
 from btdiag.logs import formats
 from btdiag.logs.command import examined
 from btdiag.logs.house import FAIL_ON, CheckResult, UsageError, Verdict, framed
-from btdiag.logs.result import Result
+from btdiag.logs.result import LogsResult
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LogsReport(Result):
+class LogsReport(LogsResult):
     """What a load balancer's logs prove."""
 
     def __getitem__(self, check_id: str) -> CheckResult:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from btdiag.logs.event import Event
 from btdiag.logs.house import plain, redact_text
-from btdiag.logs.rows import Row
+from btdiag.logs.rows import KindRow
 
 _QUERY = re.compile(r"\?[^\s\"'\\,}]+")
 _COOKIE = re.compile(r"((?:set-)?cookie\"?\s*[:=]\s*(?:\[\s*)?\"?)[^\"\]]+", re.IGNORECASE)
@@ -24,7 +24,7 @@ class Quoter:
         self._anonymize = anonymize
         self._names: dict[str, str] = {}
 
-    def lines(self, rows: Sequence[Row]) -> str:
+    def lines(self, rows: Sequence[KindRow]) -> str:
         """The lines that show it; of a proved race those whose age is nearest the one at which the backend closes."""
         shown: list[str] = []
         for row in rows:
@@ -51,7 +51,7 @@ class Quoter:
         return self._names.setdefault(str(address), f"address-{len(self._names) + 1}")
 
 
-def _chosen(row: Row) -> list[Event]:
+def _chosen(row: KindRow) -> list[Event]:
     """The earliest lines whose age is nearest the one at which the backend closes, else the earliest."""
     kept = [event for event in row.events if event.raw]
     if row.k_s is None:

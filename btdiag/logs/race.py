@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from btdiag.logs import advice, results
 from btdiag.logs.ages import BINS_PER_S
-from btdiag.logs.claims import CLAIM_OF, Claim, Told
+from btdiag.logs.claims import CLAIM_OF, Claim, ToldTimeouts
 from btdiag.logs.clusters import RELATIVE, Cluster
-from btdiag.logs.groups import Group, also, words
+from btdiag.logs.groups import BalancerGroup, also, words
 from btdiag.logs.house import CheckResult, Evidence, Verdict, evidence
-from btdiag.logs.judging import Judged
+from btdiag.logs.judging import JudgedFile
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.rows import Row, quantiles
+from btdiag.logs.rows import KindRow, quantiles
 from btdiag.logs.times import shown
 
 _NEAR, _BEYOND = 0.9, 1.05  # of the idle timeout; Node closes a second after its setting
@@ -25,7 +25,7 @@ _PRODUCTS = {
 }  # fmt: skip
 
 
-def race_result(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter) -> CheckResult:
+def race_result(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, quoter: Quoter) -> CheckResult:
     """The result, from the strongest evidence down."""
     proved = [(group, judged) for group in groups if (judged := _proof(group)) is not None]
     if proved:
@@ -44,25 +44,25 @@ def race_result(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quote
     return _sound(groups, claim, told)
 
 
-def _proof(group: Group) -> Judged | None:
+def _proof(group: BalancerGroup) -> JudgedFile | None:
     """The file with the finest time stamps that proves it, of these the one with the most hits."""
     files = [one for one in group.files if one.proved]
     return max(files, key=lambda one: (-one.account.resolution_s, _cluster(one).hits), default=None)
 
 
-def _cluster(judged: Judged) -> Cluster:
+def _cluster(judged: JudgedFile) -> Cluster:
     assert judged.cluster is not None
     return judged.cluster
 
 
-def _seconds(judged: Judged) -> str:
+def _seconds(judged: JudgedFile) -> str:
     """The idle age at which the backend closes, as exact as the time stamps are."""
     k = _cluster(judged).k_s
     return f"{k:.4g} s" if judged.account.resolution_s <= RELATIVE * k else f"about {round(k)} s"
 
 
-def _proved(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter, group: Group,
-            judged: Judged) -> CheckResult:  # fmt: skip
+def _proved(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, quoter: Quoter, group: BalancerGroup,
+            judged: JudgedFile) -> CheckResult:  # fmt: skip
     rows = [row for one in groups for row in one.rows if row.kind in claim.kinds and len(row.fits) == 1]
     lost = sum(row.count for row in rows if row.kind == "race")
     retried = sum(row.count for row in rows if row.kind == "race_retried")
@@ -94,7 +94,7 @@ def _proved(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter, g
     )  # fmt: skip
 
 
-def _lost(lost: int, rows: Sequence[Row], groups: Sequence[Group]) -> str:
+def _lost(lost: int, rows: Sequence[KindRow], groups: Sequence[BalancerGroup]) -> str:
     """ "134 of 41,210 POSTs" where all lost ones were of one method, else of all requests."""
     methods = results.added(row.methods for row in rows if row.kind == "race")
     if len(methods) == 1:
@@ -106,17 +106,17 @@ def _lost(lost: int, rows: Sequence[Row], groups: Sequence[Group]) -> str:
     return f"{lost:,} of {total_all:,} requests" if total_all else f"{lost:,} requests"
 
 
-def _since(rows: Sequence[Row]) -> str:
+def _since(rows: Sequence[KindRow]) -> str:
     return f" since {shown(float(int(min(row.since for row in rows))))}"
 
 
-def _ages(rows: Sequence[Row]) -> Evidence:
+def _ages(rows: Sequence[KindRow]) -> Evidence:
     table = [(row.kind.replace("_", " "), f"{row.count:,}", *quantiles(row.ages).values()) for row in rows if row.ages]
     return evidence.table("Idle age of the connection in seconds", ("kind", "count", "p10", "p50", "p90"), table)
 
 
-def _open(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
-          rows: Sequence[Row]) -> CheckResult:  # fmt: skip
+def _open(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, quoter: Quoter,
+          rows: Sequence[KindRow]) -> CheckResult:  # fmt: skip
     lost = sum(row.count for row in rows)
     widest = max(rows, key=lambda row: row.count)
     total = results.totals(groups)
@@ -146,7 +146,7 @@ def _open(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
     )  # fmt: skip
 
 
-def _elsewhere(claim: Claim, rows: Sequence[Row]) -> CheckResult:
+def _elsewhere(claim: Claim, rows: Sequence[KindRow]) -> CheckResult:
     """Requests that most likely failed otherwise, and may have been races all the same."""
     count = sum(row.count for row in rows)
     first = CLAIM_OF[max(rows, key=lambda row: row.count).kind].id
@@ -154,8 +154,8 @@ def _elsewhere(claim: Claim, rows: Sequence[Row]) -> CheckResult:
     return results.result(claim, Verdict.INCONCLUSIVE, said)
 
 
-def _masked(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
-            rows: Sequence[Row]) -> CheckResult:  # fmt: skip
+def _masked(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, quoter: Quoter,
+            rows: Sequence[KindRow]) -> CheckResult:  # fmt: skip
     count = sum(row.count for row in rows)
     summary = (
         f"{count:,} of {results.totals(groups) or count:,} requests met a connection that the backend had closed, and"
@@ -168,7 +168,7 @@ def _masked(groups: Sequence[Group], claim: Claim, told: Told, quoter: Quoter,
     )  # fmt: skip
 
 
-def _sound(groups: Sequence[Group], claim: Claim, told: Told) -> CheckResult:
+def _sound(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts) -> CheckResult:
     """No candidate: how far the log speaks for it."""
     if any(group.product == "haproxy" for group in groups):
         return results.result(
@@ -195,7 +195,7 @@ def _by_order(claim: Claim, balancer_s: float, keepalive_s: float, reused: int) 
         why = f"the load balancer lets go after {balancer_s:g} s, before the backend does after {keepalive_s:g} s"
         return results.result(claim, Verdict.PASS, f"{said}, and {why}")
     why = f"the backend closes after {keepalive_s:g} s, and the load balancer keeps connections for {balancer_s:g} s"
-    told = Told(keepalive_s=keepalive_s, balancer_s=balancer_s)
+    told = ToldTimeouts(keepalive_s=keepalive_s, balancer_s=balancer_s)
     return results.result(
         claim, Verdict.WARN, f"{said} so far, but {why}: a request that comes then is lost",
         answer="The backend closes idle connections before the load balancer lets go of them",
@@ -203,7 +203,7 @@ def _by_order(claim: Claim, balancer_s: float, keepalive_s: float, reused: int) 
     )  # fmt: skip
 
 
-def _beyond(groups: Sequence[Group], claim: Claim, reused: int) -> CheckResult:
+def _beyond(groups: Sequence[BalancerGroup], claim: Claim, reused: int) -> CheckResult:
     """No timeout is told: how far the log itself reaches."""
     exact = all(one.account.names_connections for one in _speakers(groups))
     longest = max(max(one.account.good_ages, default=0) for one in _speakers(groups)) / BINS_PER_S
@@ -217,7 +217,7 @@ def _beyond(groups: Sequence[Group], claim: Claim, reused: int) -> CheckResult:
     )  # fmt: skip
 
 
-def _near(groups: Sequence[Group], claim: Claim, reused: int, limit: float) -> CheckResult:
+def _near(groups: Sequence[BalancerGroup], claim: Claim, reused: int, limit: float) -> CheckResult:
     """One timeout is told: how many requests came when it ran out."""
     low, high = _NEAR * limit, _BEYOND * limit
     near = sum(
@@ -234,5 +234,5 @@ def _near(groups: Sequence[Group], claim: Claim, reused: int, limit: float) -> C
     )  # fmt: skip
 
 
-def _speakers(groups: Sequence[Group]) -> list[Judged]:
+def _speakers(groups: Sequence[BalancerGroup]) -> list[JudgedFile]:
     return [group.speaker for group in groups]

@@ -79,7 +79,8 @@ class _NginxJson:
 
 def _records() -> list[Records]:
     return [
-        caddy.AccessLog(), caddy.ErrorLog(), traefik.JsonLog(), envoy.JsonLog(), haproxy.JsonLog(),
+        caddy.AccessLog(), caddy.CaddyErrorLog(), traefik.TraefikJsonLog(), envoy.EnvoyJsonLog(),
+        haproxy.HaproxyJsonLog(),
         google.CloudLogging(), azure.FrontDoor(), azure.AppGateway(), cloudflare.Logpush(), aws.ApiGateway(),
         _NginxJson(), traefik.ProgramLog(),
     ]  # fmt: skip
@@ -184,8 +185,9 @@ class Reader:
 
     def _candidates(self, line: bytes) -> list[Parser]:
         found: list[Parser] = [
-            nginx.ErrorLog(), apache.ErrorLog(), haproxy.HttpLog(), envoy.TextLog(), aws.Alb(), aws.CloudFront(),
-            varnish.Backend(), varnish.Log(), varnish.Ncsa(), traefik.CommonLog(), traefik.ProgramText(), clf.ingress(),
+            nginx.NginxErrorLog(), apache.ApacheErrorLog(), haproxy.HttpLog(), envoy.TextLog(), aws.Alb(),
+            aws.CloudFront(), varnish.VarnishBackend(), varnish.Log(), varnish.Ncsa(), traefik.CommonLog(),
+            traefik.ProgramText(), clf.ingress(),
         ]  # fmt: skip
         paired = clf.with_pairs(line)
         return [*found, *([paired] if paired is not None else []), clf.combined(), clf.common()]

@@ -6,38 +6,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from btdiag.logs import findings
-from btdiag.logs.claims import CLAIM_OF, Told
-from btdiag.logs.groups import Group, groups_of
+from btdiag.logs.claims import CLAIM_OF, ToldTimeouts
+from btdiag.logs.groups import BalancerGroup, groups_of
 from btdiag.logs.house import CheckResult, Verdict, action_of, answer_of, exit_code_of, leading
-from btdiag.logs.judging import Judged
+from btdiag.logs.judging import JudgedFile
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.rows import Row, rows_of
+from btdiag.logs.rows import KindRow, rows_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class LogsResult:
     """Verdict and headline, the checks, and behind them the files, their rows and the groups that were counted."""
 
     verdict: Verdict
     headline: str
     exit_code: int
     checks: tuple[CheckResult, ...]
-    files: tuple[Judged, ...]
-    rows: tuple[Row, ...]
-    groups: tuple[Group, ...]
-    told: Told
+    files: tuple[JudgedFile, ...]
+    rows: tuple[KindRow, ...]
+    groups: tuple[BalancerGroup, ...]
+    told: ToldTimeouts
     quoter: Quoter
     all_lines: bool = False
     fail_on: str = "fail"
 
 
-def conclude(files: Sequence[Judged], told: Told, quoter: Quoter, *, fail_on: str, all_lines: bool,
-             more: Sequence[CheckResult] = ()) -> Result:  # fmt: skip
+def conclude(files: Sequence[JudgedFile], told: ToldTimeouts, quoter: Quoter, *, fail_on: str, all_lines: bool,
+             more: Sequence[CheckResult] = ()) -> LogsResult:  # fmt: skip
     """The result for files that are judged and joined; `more` are checks of what else was asked for."""
     groups = groups_of(files)
     checks = ordered((*findings.checks(groups, files, told, quoter), *more))
     verdict = leading(check.verdict for check in checks)
-    return Result(
+    return LogsResult(
         verdict=verdict,
         headline=_headline(checks, verdict, files, groups),
         exit_code=exit_code_of(checks, fail_on),
@@ -60,7 +60,9 @@ def ordered(checks: Sequence[CheckResult]) -> list[CheckResult]:
     return sorted(checks, key=lambda check: (check.verdict.place, _ORDER.get(check.id, len(_ORDER))))
 
 
-def _headline(checks: Sequence[CheckResult], verdict: Verdict, files: Sequence[Judged], groups: Sequence[Group]) -> str:
+def _headline(
+    checks: Sequence[CheckResult], verdict: Verdict, files: Sequence[JudgedFile], groups: Sequence[BalancerGroup]
+) -> str:
     first = checks[0]
     if verdict in (Verdict.FAIL, Verdict.WARN):
         return " ".join(filter(None, (f"{answer_of(first)}.", action_of(first))))

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from btdiag.logs.claims import Claim
-from btdiag.logs.groups import Group, words
+from btdiag.logs.groups import BalancerGroup, words
 from btdiag.logs.house import CheckResult, Evidence, Remedy, Verdict, evidence
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.rows import Row
+from btdiag.logs.rows import KindRow
 
 _FAMILY = "logs"
 _SHOWN_ROWS = 12
@@ -39,7 +39,7 @@ def result(claim: Claim, verdict: Verdict, summary: str, *, evidence: Sequence[E
     )
 
 
-def totals(groups: Sequence[Group]) -> int | None:
+def totals(groups: Sequence[BalancerGroup]) -> int | None:
     """The requests of groups, each counted once; None where only error logs were given."""
     known = {id(group): group.requests for group in groups if group.requests is not None}
     return sum(known.values()) if known else None
@@ -53,7 +53,7 @@ def added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
     return total
 
 
-def proofs(rows: Sequence[Row], quoter: Quoter) -> list[Evidence]:
+def proofs(rows: Sequence[KindRow], quoter: Quoter) -> list[Evidence]:
     """What a reader can check: by upstream, by path, and the lines themselves."""
     table = [
         (words(row.fits), f"{row.count:,}", "yes" if row.sure else "no", name or "-", row.file)

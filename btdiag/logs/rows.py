@@ -10,14 +10,14 @@ from math import inf
 from btdiag.logs.event import Event, Fits
 from btdiag.logs.house import plain, redact_text
 from btdiag.logs.joining import told
-from btdiag.logs.judging import Judged
+from btdiag.logs.judging import JudgedFile
 from btdiag.logs.products.common import path_class
 
 MOST_LINES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class KindRow:
     """One file's lines that fit the same kinds. `of` counts the file's requests (None in an error log), `sure` says
     that the file alone settles it; `k_s` is the idle age at which the backend closes, where it is proved."""
 
@@ -50,7 +50,7 @@ class Row:
         return sorted(event.age for event in self.events if event.age is not None)
 
 
-def rows_of(judged: Judged) -> list[Row]:
+def rows_of(judged: JudgedFile) -> list[KindRow]:
     """The rows of one file, most lines first."""
     groups: dict[tuple[Fits, bool], list[Event]] = {}
     for event in judged.account.failures:
@@ -60,7 +60,7 @@ def rows_of(judged: Judged) -> list[Row]:
     return sorted(rows, key=lambda row: (-row.count, row.kind))
 
 
-def _more(judged: Judged, groups: Mapping[tuple[Fits, bool], Sequence[Event]]) -> dict[tuple[Fits, bool], int]:
+def _more(judged: JudgedFile, groups: Mapping[tuple[Fits, bool], Sequence[Event]]) -> dict[tuple[Fits, bool], int]:
     """The lines that were too many to be kept, counted where most of their like went."""
     found = Counter[tuple[Fits, bool]]()
     for (fits, sure), count in judged.account.unkept.items():
@@ -69,10 +69,10 @@ def _more(judged: Judged, groups: Mapping[tuple[Fits, bool], Sequence[Event]]) -
     return dict(found)
 
 
-def _row(judged: Judged, fits: Fits, sure: bool, events: Sequence[Event], more: int) -> Row:
+def _row(judged: JudgedFile, fits: Fits, sure: bool, events: Sequence[Event], more: int) -> KindRow:
     account = judged.account
     proved = judged.proved and judged.cluster is not None and fits[0] in ("race", "race_retried")
-    return Row(
+    return KindRow(
         kind=fits[0],
         fits=fits,
         sure=sure,

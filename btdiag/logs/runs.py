@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from btdiag.logs import times
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.claims import ARRIVED, SAMPLED
 from btdiag.logs.event import Event
 from btdiag.logs.groups import words
@@ -29,7 +29,7 @@ _NO_ANSWER = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ReportedRun:
     """What a report tells of the run's requests. `begin` and `end` are seconds since 1970; `path` is that of the
     volleys, empty where there were none; `sent` counts their POSTs by the status of the answer, 0 for none."""
 
@@ -45,7 +45,7 @@ class Run:
         return sum(count for status, count in self.sent.items() if _is_failure(status))
 
 
-def run_of(report: Report, place: str) -> Run:
+def run_of(report: Report, place: str) -> ReportedRun:
     """The run of a report. UsageError where its values are not those that btdiag writes."""
     begin = times.iso(report.run.started_at.encode("utf-8", "replace"))
     if begin is None or not _ID.fullmatch(report.run.id):
@@ -54,7 +54,7 @@ def run_of(report: Report, place: str) -> Run:
     path = fact.get("path") if isinstance(fact, dict) else None
     own = isinstance(path, str) and _OWN_PATH.fullmatch(path) is not None
     sent = Counter(_statuses(fact)) if own else Counter[int]()
-    return Run(id=report.run.id, begin=begin, end=begin + report.run.duration_s, path=str(path) if sent else "",
+    return ReportedRun(id=report.run.id, begin=begin, end=begin + report.run.duration_s, path=str(path) if sent else "",
                sent=sent)  # fmt: skip
 
 
@@ -77,10 +77,10 @@ def _is_failure(status: int) -> bool:
     return status == _NO_ANSWER or status >= 500
 
 
-class Watch:
+class RunSearch:
     """Looks for the requests of one run in one log. Memory is bounded."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: ReportedRun) -> None:
         self._mark, self._path = f"({run.id})".encode(), run.path.encode()
         self.agents = self.found = 0
         self.seen = Counter[int]()
@@ -102,7 +102,7 @@ class Watch:
             self.lost.append(event)
 
 
-def arrived(run: Run, accounts: Sequence[Account], quoter: Quoter) -> CheckResult:
+def arrived(run: ReportedRun, accounts: Sequence[FileAccount], quoter: Quoter) -> CheckResult:
     """Whether the run's requests are in the logs."""
     watched = _one_view(accounts)
     found = sum(watch.found for _, watch in watched)
@@ -117,9 +117,9 @@ def arrived(run: Run, accounts: Sequence[Account], quoter: Quoter) -> CheckResul
     return _compared(run, watched, shown)
 
 
-def _one_view(accounts: Sequence[Account]) -> list[tuple[Account, Watch]]:
+def _one_view(accounts: Sequence[FileAccount]) -> list[tuple[FileAccount, RunSearch]]:
     """The accounts of that format which shows most of the run: files in two formats tell of the same requests twice."""
-    views: dict[tuple[str, str], list[tuple[Account, Watch]]] = {}
+    views: dict[tuple[str, str], list[tuple[FileAccount, RunSearch]]] = {}
     for account in accounts:
         if account.watch is not None:
             views.setdefault((account.product, account.format), []).append((account, account.watch))
@@ -129,7 +129,7 @@ def _one_view(accounts: Sequence[Account]) -> list[tuple[Account, Watch]]:
     )  # fmt: skip
 
 
-def _none(run: Run, accounts: Sequence[Account]) -> CheckResult:
+def _none(run: ReportedRun, accounts: Sequence[FileAccount]) -> CheckResult:
     moments = f"{times.shown(run.begin)} to {times.shown(run.end)}"
     whole = [one for one in accounts if one.first is not None and one.last is not None]
     if not any(one.first <= run.begin and one.last >= run.end for one in whole if one.first and one.last):
@@ -141,7 +141,7 @@ def _none(run: Run, accounts: Sequence[Account]) -> CheckResult:
     return _said(Verdict.INCONCLUSIVE, said)
 
 
-def _compared(run: Run, watched: list[tuple[Account, Watch]], shown: Sequence[Evidence]) -> CheckResult:
+def _compared(run: ReportedRun, watched: list[tuple[FileAccount, RunSearch]], shown: Sequence[Evidence]) -> CheckResult:
     """Answered requests that the log does not hold speak against the log; lost ones alone, against the way to it. The
     run sends some POSTs to the path outside of its volleys, so that fewer may seem to be missing than are."""
     seen = Counter[int]()
@@ -168,7 +168,7 @@ def _compared(run: Run, watched: list[tuple[Account, Watch]], shown: Sequence[Ev
     return _said(Verdict.FAIL, f"{said}, though all {answered:,} answered ones are", shown)
 
 
-def _blind(accounts: Sequence[Account]) -> str:
+def _blind(accounts: Sequence[FileAccount]) -> str:
     """Why a request may have arrived without a line, if so."""
     if any(account.product == "haproxy" for account in accounts):
         return "HAProxy logs no line for some lost requests, so that they may have arrived"
@@ -179,12 +179,12 @@ def _blind(accounts: Sequence[Account]) -> str:
     return ""
 
 
-def _kinds(watched: list[tuple[Account, Watch]]) -> str:
+def _kinds(watched: list[tuple[FileAccount, RunSearch]]) -> str:
     kinds = Counter(words(event.joined or event.fits) for _, watch in watched for event in watch.lost if event.fits)
     return f": {', '.join(f'{count:,} {name}' for name, count in kinds.most_common(3))}" if kinds else ""
 
 
-def _lines(watched: list[tuple[Account, Watch]], quoter: Quoter) -> list[Evidence]:
+def _lines(watched: list[tuple[FileAccount, RunSearch]], quoter: Quoter) -> list[Evidence]:
     """The log's lines of the volleys' lost requests."""
     lost = [(account.path, event) for account, watch in watched for event in watch.lost]
     text = "\n".join(

@@ -28,7 +28,7 @@ _EXCHANGE_KEYS = frozenset({"method", "url", "request_headers", "started_at"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class BundledFile:
     """One file of a bundle."""
 
     name: str
@@ -42,7 +42,7 @@ def bundle(
     secrets: Iterable[Secret] = (),
     anonymize: bool = False,
     environment: Mapping[str, Json] | None = None,
-) -> tuple[Entry, ...]:
+) -> tuple[BundledFile, ...]:
     """The files of a bundle, manifest first: the report in several formats, all exchanges, and `environment` (facts
     about the machine, which must hold no secrets of its own). Redacted again; with `anonymize` under pseudonyms too."""
     document = redact(document, secrets)
@@ -52,7 +52,7 @@ def bundle(
     context = Context(verbose=2, width=100)
     files = [
         *(
-            Entry(
+            BundledFile(
                 name=f"report.{FORMATS[name].extension}",
                 content=render(document, name, context).encode(),
                 about=f"the report as {name}",
@@ -66,13 +66,13 @@ def bundle(
     return (_manifest(document, files, pseudonyms if anonymize else None), *files)
 
 
-def preview(entries: Iterable[Entry]) -> str:
+def preview(entries: Iterable[BundledFile]) -> str:
     """What would be written, as a table of names and sizes."""
     rows = [(entry.name, len(entry.content), entry.about) for entry in entries]
     return tabulate(rows, ("file", "bytes", "what it holds"), tablefmt="simple") + "\n"
 
 
-def pack(entries: Iterable[Entry]) -> bytes:
+def pack(entries: Iterable[BundledFile]) -> bytes:
     """The zip file; the same entries always give the same bytes."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -111,11 +111,11 @@ def _cut(exchange: dict[str, Json]) -> Json:
     return {**exchange, "body": body[:LONGEST_BODY]} if isinstance(body, str) else dict(exchange)
 
 
-def _json_entry(name: str, data: Json | dict[str, Json], about: str) -> Entry:
-    return Entry(name=name, content=json_.dumps(data).encode(), about=about)
+def _json_entry(name: str, data: Json | dict[str, Json], about: str) -> BundledFile:
+    return BundledFile(name=name, content=json_.dumps(data).encode(), about=about)
 
 
-def _manifest(document: Document, files: Iterable[Entry], pseudonyms: Mapping[str, int] | None) -> Entry:
+def _manifest(document: Document, files: Iterable[BundledFile], pseudonyms: Mapping[str, int] | None) -> BundledFile:
     redactions: Counter[str] = Counter()
     for report in reports_of(document):
         redactions.update(report.redactions)

@@ -12,7 +12,7 @@ from btdiag.report.headline import action_of, answer_of, leading_finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class SharedCause:
     """What the first words of several reports say alike. `check` is "" where nothing could be decided; `what` is the
     answer, `action` what to do ("" without a remedy), `targets` their URLs in the order of the reports."""
 
@@ -23,7 +23,7 @@ class Cause:
     targets: tuple[str, ...]
 
 
-def causes(reports: Sequence[Report]) -> tuple[Cause, ...]:
+def causes(reports: Sequence[Report]) -> tuple[SharedCause, ...]:
     """The causes for which targets need attention."""
     groups: dict[tuple[Verdict, str, str], list[tuple[Report, CheckResult | None]]] = {}
     for report in reports:
@@ -36,9 +36,11 @@ def causes(reports: Sequence[Report]) -> tuple[Cause, ...]:
     return tuple(sorted(found, key=lambda cause: (cause.verdict.place, -len(cause.targets))))
 
 
-def _cause(verdict: Verdict, check: str, what: str, members: Sequence[tuple[Report, CheckResult | None]]) -> Cause:
+def _cause(
+    verdict: Verdict, check: str, what: str, members: Sequence[tuple[Report, CheckResult | None]]
+) -> SharedCause:
     actions = {action_of(finding) if finding else "" for _, finding in members}
-    return Cause(
+    return SharedCause(
         check=check,
         verdict=verdict,
         what=what,
@@ -68,7 +70,7 @@ def headline_of_many(reports: Sequence[Report]) -> str:
     return " ".join(filter(None, (f"{bad:,} of {of} need attention. {share(first, len(reports))}.", first.action)))
 
 
-def share(cause: Cause, of: int) -> str:
+def share(cause: SharedCause, of: int) -> str:
     """ "37 of 1,000: Certificate expires within two weeks"."""
     return f"{len(cause.targets):,} of {of:,}: {cause.what}"
 

@@ -22,7 +22,7 @@ _SETTLED = frozenset({"pass", "warn", "fail"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class PastRun:
     """One run: when, from where, what it came to, and the verdict of each check ("fail, accepted" for a waived one)."""
 
     at: datetime
@@ -75,7 +75,7 @@ class History:
         return f"{since}{unsettled if self.flapping else ''}"
 
 
-def history(target: str, entries: Sequence[Entry]) -> History:
+def history(target: str, entries: Sequence[PastRun]) -> History:
     """The history that runs tell, given newest first."""
     return History(
         target=target,
@@ -86,8 +86,8 @@ def history(target: str, entries: Sequence[Entry]) -> History:
     )
 
 
-def _stretches(entries: Sequence[Entry]) -> list[Stretch]:
-    found: list[list[Entry]] = []
+def _stretches(entries: Sequence[PastRun]) -> list[Stretch]:
+    found: list[list[PastRun]] = []
     for entry in entries:
         if found and found[-1][-1].verdict is entry.verdict:
             found[-1].append(entry)
@@ -105,11 +105,11 @@ def _stretches(entries: Sequence[Entry]) -> list[Stretch]:
     ]
 
 
-def _turns(entries: Sequence[Entry]) -> list[Turn]:
+def _turns(entries: Sequence[PastRun]) -> list[Turn]:
     return [turn for new, old in pairwise(entries) for turn in changed(old, new)]
 
 
-def changed(old: Entry, new: Entry) -> list[Turn]:
+def changed(old: PastRun, new: PastRun) -> list[Turn]:
     """The checks that have another verdict in the new run than in the old one."""
     found = []
     for check in {**old.verdicts, **new.verdicts}:
@@ -119,7 +119,7 @@ def changed(old: Entry, new: Entry) -> list[Turn]:
     return found
 
 
-def _flapping(entries: Sequence[Entry]) -> list[str]:
+def _flapping(entries: Sequence[PastRun]) -> list[str]:
     """Checks that went from one decided verdict to another too often; what was skipped or undecided in between does not
     count."""
     turned: Counter[str] = Counter()

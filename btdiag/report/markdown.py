@@ -13,7 +13,7 @@ from tabulate import tabulate
 from btdiag.core.finding import Evidence, Verdict
 from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
-from btdiag.report.causes import Cause, causes, share, worst_first
+from btdiag.report.causes import SharedCause, causes, share, worst_first
 from btdiag.report.documents import MOST_WHOLE, Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_lines import lines as evidence_lines
@@ -83,11 +83,11 @@ def _summary(document: Document) -> list[str]:
     return [*lines, "", *table(targets, ("verdict", "target", "headline"))]
 
 
-def _cause(cause: Cause, of: int) -> str:
+def _cause(cause: SharedCause, of: int) -> str:
     return prose(f"{share(cause, of)}. {cause.action}")
 
 
-def _named(cause: Cause) -> str:
+def _named(cause: SharedCause) -> str:
     more = len(cause.targets) - _NAMED
     return prose(", ".join(cause.targets[:_NAMED]) + (f" and {more:,} more" if more > 0 else ""))
 

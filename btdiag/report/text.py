@@ -11,7 +11,7 @@ from tabulate import tabulate
 from btdiag.core.finding import Remedy, Verdict
 from btdiag.core.report import CheckResult, Hop, Report
 from btdiag.report import verdicts
-from btdiag.report.causes import Cause, causes, share, worst_first
+from btdiag.report.causes import SharedCause, causes, share, worst_first
 from btdiag.report.documents import MOST_WHOLE, Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
 from btdiag.report.evidence_lines import lines as evidence_lines
@@ -101,7 +101,7 @@ class _Page:
             blocks.append(self._table(each, ("verdict", "target", "headline")))
         return blocks
 
-    def _cause_of_many(self, cause: Cause, of: int) -> str:
+    def _cause_of_many(self, cause: SharedCause, of: int) -> str:
         shown = cause.targets if self._verbose > 0 else cause.targets[:_NAMED]
         more = (
             f" and {len(cause.targets) - len(shown):,} more (-v names all)" if len(cause.targets) > len(shown) else ""

@@ -22,8 +22,8 @@ from btdiag.serve.engine import BusyError, Engine
 from btdiag.serve.guard import Guard
 from btdiag.serve.metrics import exposition, of_all, of_probe
 from btdiag.serve.modules import Modules
-from btdiag.serve.pages import STYLE, Asked, Pages
-from btdiag.serve.watch import Known
+from btdiag.serve.pages import STYLE, Pages, Selection
+from btdiag.serve.watch import NewestReports
 
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 """How long Prometheus waits for an answer: a probe has to come before that."""
@@ -42,7 +42,7 @@ class Served:
 
     engine: Engine
     modules: Modules
-    known: Known
+    known: NewestReports
     pages: Pages
     default_module: str
 
@@ -110,7 +110,7 @@ class _Answers:
 
     async def overview(self, request: Request) -> Response:
         """All targets."""
-        return await self._page(lambda: self._served.pages.overview(Asked.of(request.query_params)))
+        return await self._page(lambda: self._served.pages.overview(Selection.of(request.query_params)))
 
     async def target(self, request: Request) -> Response:
         """One target over time."""

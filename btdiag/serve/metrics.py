@@ -17,7 +17,7 @@ from btdiag import __version__
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report
 from btdiag.report.escape import plain
-from btdiag.serve.watch import Known
+from btdiag.serve.watch import NewestReports
 
 _LONGEST = 300  # characters of a label's value: Prometheus keeps each of them for as long as its series
 _QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
@@ -53,7 +53,7 @@ def of_probe(report: Report, fail_on: str) -> Iterator[Metric]:
     yield _checks_of({(): report}, (), everything=True)
 
 
-def of_all(known: Known, waiting: int) -> Iterator[Metric]:
+def of_all(known: NewestReports, waiting: int) -> Iterator[Metric]:
     """The metrics of the newest runs of all targets, and of the serving process itself."""
     reports: dict[tuple[str, ...], Report] = dict(sorted(known.reports.items()))
     yield from _of_reports(reports, ("target", "module"))

@@ -19,7 +19,7 @@ from btdiag.report import words
 from btdiag.report.escape import plain
 from btdiag.report.history import Turn, changed, history, stamp
 from btdiag.serve.modules import Modules
-from btdiag.serve.watch import Known
+from btdiag.serve.watch import NewestReports
 from btdiag.store.store import Store, Stored
 
 PAGE_ROWS = 100  # targets of one page
@@ -33,7 +33,7 @@ STYLE = files("btdiag.report").joinpath("templates/report.css").read_text("utf-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Selection:
     """What a reader wants to see: targets whose URL holds `text`, those of one verdict, and which page of them."""
 
     text: str = ""
@@ -41,7 +41,7 @@ class Asked:
     page: int = 1
 
     @classmethod
-    def of(cls, query: Mapping[str, str]) -> Asked:
+    def of(cls, query: Mapping[str, str]) -> Selection:
         """What the query says; what it should not say is left out."""
         verdict, page = query.get("verdict", ""), query.get("page", "")
         return cls(
@@ -58,7 +58,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TargetRow:
     """One target of the overview. `runs` are its newest, the oldest of them first; `turns` what is so since the last
     run that passed."""
 
@@ -77,14 +77,14 @@ class Row:
 class Pages:
     """Makes pages from the store, whose connection it has to itself, one at a time."""
 
-    def __init__(self, store: Store, modules: Modules, known: Known, module: str) -> None:
+    def __init__(self, store: Store, modules: Modules, known: NewestReports, module: str) -> None:
         self._store = store
         self._modules = modules
         self._known = known
         self._module = module
         self._lock = threading.Lock()
 
-    def overview(self, asked: Asked) -> str:
+    def overview(self, asked: Selection) -> str:
         """All targets that are asked for, the worst first."""
         with self._lock:
             newest = self._store.newest(self._module)
@@ -105,13 +105,13 @@ class Pages:
             any_target=self._modules.any_target,
         )
 
-    def _row(self, url: str) -> Row:
+    def _row(self, url: str) -> TargetRow:
         with self._lock:
             runs = self._store.runs(url, self._module, STRIP)
             good = self._store.last_pass(url, self._module)
         now = runs[0] if runs else None
         turns = changed(good.entry, now.entry) if good and now and now.entry.verdict is not Verdict.PASS else ()
-        return Row(
+        return TargetRow(
             url=url,
             verdict=now.entry.verdict.value if now else "",
             headline=now.entry.headline if now else "No run yet",

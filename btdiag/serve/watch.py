@@ -21,7 +21,7 @@ PRUNE_EVERY_S = 3600.0
 
 
 @dataclass(slots=True)
-class Known:
+class NewestReports:
     """The newest reports, without evidence and facts, by URL and module; how many runs ended since the start."""
 
     reports: dict[tuple[str, str], Report] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Keeper:
     """Takes finished reports: into the store first, so that what is shown is not lost."""
 
     def __init__(self, store: Store, keep_s: float, listed: Sequence[str], say: Callable[[str], None]) -> None:
-        self.known = Known()
+        self.known = NewestReports()
         self._listed = frozenset(listed)
         self._store = store
         self._keep_s = keep_s
@@ -62,7 +62,9 @@ class Sweeper:
     """Runs a module on all targets at an interval (seconds), the first time at once. A target that is still on from the
     sweep before is left to it."""
 
-    def __init__(self, engine: Engine, modules: Modules, names: Sequence[str], every_s: float, known: Known) -> None:
+    def __init__(
+        self, engine: Engine, modules: Modules, names: Sequence[str], every_s: float, known: NewestReports
+    ) -> None:
         self._engine = engine
         self._modules = modules
         self._names = tuple(names)

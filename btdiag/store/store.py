@@ -20,7 +20,7 @@ from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
 from btdiag.report import json_
 from btdiag.report.documents import ReportFileError, url_of
-from btdiag.report.history import Entry
+from btdiag.report.history import PastRun
 from btdiag.store.schema import APPLICATION_ID, STEPS
 
 BUSY_S = 10.0  # another process may be writing; a transaction of ours takes milliseconds
@@ -36,7 +36,7 @@ class Stored:
     number: int
     target: str
     module: str
-    entry: Entry
+    entry: PastRun
     whole: bool
 
 
@@ -209,7 +209,7 @@ def _stored(
     verdicts: str,
     whole: int,
 ) -> Stored:
-    entry = Entry(
+    entry = PastRun(
         at=datetime.fromtimestamp(started, UTC),
         verdict=Verdict(verdict),
         headline=headline,

@@ -7,7 +7,7 @@ from typing import Any
 
 from btdiag.lint import inputs, judging
 from btdiag.lint.reading import Source
-from btdiag.lint.subjects import Options
+from btdiag.lint.subjects import LintOptions
 
 BASE = """global:
   orgName: globex
@@ -21,10 +21,10 @@ objectStorage:
 """Sound values, eight lines long."""
 
 
-def judged(files: Mapping[str, str], fail_on: str = "fail", **options: Any) -> judging.Result:
+def judged(files: Mapping[str, str], fail_on: str = "fail", **options: Any) -> judging.LintResult:
     """The result for files that were named one by one."""
     sources = [Source(name=name, folder="", text=text, named=True) for name, text in files.items()]
-    return judging.judge(inputs.subjects(sources, Options(**options)), fail_on=fail_on)
+    return judging.judge(inputs.subjects(sources, LintOptions(**options)), fail_on=fail_on)
 
 
 def found(files: Mapping[str, str], **options: Any) -> list[tuple[str, str, int]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from btdiag.logs import joining, judging, reading
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.event import Event
-from btdiag.logs.judging import Judged
+from btdiag.logs.judging import JudgedFile
 
 ARCHIVE = Path(__file__).with_name("cases.tar.xz")
 
@@ -24,7 +24,7 @@ class Case:
     truth: Mapping[str, Any]
     alone: Mapping[int, tuple[tuple[str, ...], bool]]
     proved_alone: bool
-    judged: Judged
+    judged: JudgedFile
 
     @property
     def kinds(self) -> dict[int, str]:
@@ -49,9 +49,9 @@ def unpack(folder: Path) -> Path:
     return folder
 
 
-def read(path: Path, name: str = "") -> Account:
+def read(path: Path, name: str = "") -> FileAccount:
     """One file, taken in."""
-    account = Account(name or str(path))
+    account = FileAccount(name or str(path))
     with reading.opened(str(path)) as file:
         account.read(reading.lines(file))
     return account
@@ -59,7 +59,7 @@ def read(path: Path, name: str = "") -> Account:
 
 def judged_cases(folder: Path) -> list[Case]:
     """Every file of every case, judged alone and then together with the others of its case."""
-    by_case: dict[str, list[tuple[dict[str, Any], Judged]]] = {}
+    by_case: dict[str, list[tuple[dict[str, Any], JudgedFile]]] = {}
     for line in (folder / "truth.jsonl").read_text("utf-8").splitlines():
         truth = json.loads(line)
         judged = judging.judge(read(folder / truth["file"], truth["file"]))

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from btdiag.logs import reading
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.joining import told
 from tests.logs.cases import Case
 
@@ -81,7 +81,7 @@ def test_quick_reading_and_full_reading_agree(case_folder: Path, cases: list[Cas
         one = case.judged.account
         if not one.quick:
             continue
-        full = Account(one.path)
+        full = FileAccount(one.path)
         with reading.opened(str(case_folder / case.truth["file"])) as file:
             full.read(reading.lines(file), since=0.0)
         assert full.quick == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from btdiag.config.values import UsageError
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.claims import RACE
 from btdiag.logs.command import logs
 from btdiag.logs.following import Live
@@ -42,9 +42,9 @@ class Screen:
             assert self._more.wait_for(lambda: len(self.lines) >= count, MOST_S), self.lines
 
 
-def reading(live: Live, path: str) -> tuple[threading.Thread, list[Account]]:
-    found: list[Account] = []
-    thread = threading.Thread(target=lambda: found.append(live.read(Account(path), None, None)), daemon=True)
+def reading(live: Live, path: str) -> tuple[threading.Thread, list[FileAccount]]:
+    found: list[FileAccount] = []
+    thread = threading.Thread(target=lambda: found.append(live.read(FileAccount(path), None, None)), daemon=True)
     thread.start()
     return thread, found
 
@@ -112,7 +112,7 @@ def test_what_is_written_without_a_pause_is_told_as_well(
     (tmp_path / "alb.log").write_text(content)
     monkeypatch.setattr("btdiag.logs.following.reading.BLOCK", 4096)
     screen = Screen()
-    account = Account(str(tmp_path / "alb.log"))
+    account = FileAccount(str(tmp_path / "alb.log"))
     live = Live(screen.tell, pause_s=0.0)
     monkeypatch.setattr(account, "reaches", lambda moment: True)
     monkeypatch.setattr("btdiag.logs.following._SHARE", 0)
@@ -127,7 +127,7 @@ def test_what_is_written_without_a_pause_is_told_as_well(
 
 def test_a_snapshot_leaves_the_account_as_it_is(case_folder: Path) -> None:
     lines = (case_folder / "ss01" / "alb-synthetic.log").read_bytes().splitlines()
-    plain, looked_at = Account("x"), Account("x")
+    plain, looked_at = FileAccount("x"), FileAccount("x")
     plain.read(enumerate(lines, 1))
 
     def numbered() -> object:

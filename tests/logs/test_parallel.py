@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from btdiag.logs import parallel, reading
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from tests.logs.cases import read
 
 SAME = ("lines", "requests", "good", "malformed", "malformed_lines", "methods", "good_by_upstream", "first", "last",
@@ -36,7 +36,7 @@ def test_parts_add_up_to_the_whole(case_folder: Path, tmp_path: Path, name: str,
     path = enlarged(tmp_path, case_folder / name, end)
     whole = read(path)
     edges = reading.edges(str(path), 3)
-    merged: Account | None = None
+    merged: FileAccount | None = None
     for begin, stop in pairwise(edges):
         part = parallel.part(str(path), "", begin, stop)
         if merged is None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag.logs import judging, reading
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.event import KINDS, UNRELATED
 from btdiag.logs.recognition import LONGEST, Reader
 
@@ -53,7 +53,7 @@ def mutated(record: bytes, chance: random.Random) -> bytes:
 def test_mutated_logs_neither_crash_nor_invent_kinds(case_folder: Path) -> None:
     chance = random.Random(7)
     for name, records in samples(case_folder):
-        account = Account(name)
+        account = FileAccount(name)
         spoiled = [
             mutated(chance.choice(records), chance) if chance.random() < 0.5 else record for record in records * 6
         ]
@@ -65,7 +65,7 @@ def test_mutated_logs_neither_crash_nor_invent_kinds(case_folder: Path) -> None:
 
 def test_all_formats_in_one_stream_are_read(case_folder: Path) -> None:
     mixed = [records for _, records in samples(case_folder)]
-    account = Account("mixed")
+    account = FileAccount("mixed")
     account.read((number, records[number % len(records)]) for number in range(FIRST) for records in mixed)
     assert account.malformed == 0
     assert len(account.formats) >= 20

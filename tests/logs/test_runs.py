@@ -13,13 +13,13 @@ import pytest
 from btdiag.config.values import UsageError
 from btdiag.core.finding import Json, Verdict
 from btdiag.core.report import MeasurementRecord, Report, RunInfo, Vantage
-from btdiag.logs.account import Account
+from btdiag.logs.account import FileAccount
 from btdiag.logs.claims import ARRIVED, explain
 from btdiag.logs.command import examined, logs
 from btdiag.logs.event import Event
 from btdiag.logs.house import CheckResult
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.runs import Watch, arrived, run_of
+from btdiag.logs.runs import RunSearch, arrived, run_of
 from btdiag.report.json_ import render
 
 BEGIN = datetime(2026, 11, 26, 8, 0, tzinfo=UTC).timestamp()
@@ -110,7 +110,7 @@ def test_a_line_that_cannot_be_read_may_be_the_missing_one(tmp_path: Path) -> No
 )
 def test_logs_without_a_line_for_each_request_accuse_nobody(product: str, format_: str, words: str) -> None:
     run = run_of(report(*SHOTS), "report.json")
-    account = Account("x", watch=Watch(run))
+    account = FileAccount("x", watch=RunSearch(run))
     account.product, account.format = product, format_
     for _ in range(5):
         event = Event()

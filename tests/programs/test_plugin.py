@@ -13,7 +13,7 @@ import pytest
 
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult
-from btdiag.pytest_items import Told, _outcome
+from btdiag.pytest_items import ToldFinding, _outcome
 from tests.support.cli import CLEAN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text("utf-8")
@@ -133,7 +133,7 @@ def test_a_mistake_is_one_line(suite: Path, arguments: tuple[str, ...], code: in
 
 
 def test_a_failure_is_the_finding_with_its_first_line_in_summaries() -> None:
-    failed = Told(replace(result(Verdict.FAIL), answer="The door is shut", owner="janitor"))
+    failed = ToldFinding(replace(result(Verdict.FAIL), answer="The door is shut", owner="janitor"))
     assert failed.reprcrash.message == "The door is shut"
     assert str(failed).splitlines() == ["s", "Claim: t", "Hop: api", "Owner: janitor"]
 

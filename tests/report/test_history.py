@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from btdiag.core.finding import Verdict
-from btdiag.report.history import Entry, history, render
+from btdiag.report.history import PastRun, history, render
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def entries(*verdicts: str, check: str = "dns.resolves") -> list[Entry]:
+def entries(*verdicts: str, check: str = "dns.resolves") -> list[PastRun]:
     """One run a day with one check, given oldest first; the newest comes first."""
     made = [
-        Entry(
+        PastRun(
             at=DAY + timedelta(days=day),
             verdict=Verdict(verdict.partition(",")[0]),
             headline=f"run {day}",
@@ -92,7 +92,7 @@ def test_long_tables_are_cut() -> None:
 
 def test_a_headline_of_a_stranger_stays_on_its_line() -> None:
     entry = entries("pass")[0]
-    hostile = Entry(
+    hostile = PastRun(
         at=entry.at,
         verdict=entry.verdict,
         headline="a\nb\x1b[31m",

@@ -31,7 +31,7 @@ from btdiag.serve.app import TIMEOUT_HEADER, Served, application
 from btdiag.serve.command import Serving, lasting, listened, print_for
 from btdiag.serve.engine import Engine
 from btdiag.serve.modules import Modules, modules
-from btdiag.serve.pages import PAGE_ROWS, Asked, Pages
+from btdiag.serve.pages import PAGE_ROWS, Pages, Selection
 from btdiag.serve.printed import PRINTS
 from btdiag.serve.watch import Keeper, Sweeper
 from btdiag.store.store import Store
@@ -336,7 +336,7 @@ def test_many_targets_are_shown_page_by_page(stage: Stage, tmp_path: Path) -> No
     urls = tuple(f"http://dp-{number}.example" for number in range(2 * PAGE_ROWS + 1))
     many = replace(stage.modules, targets=urls)
     pages = Pages(Store(tmp_path / "s.sqlite"), many, stage.keeper.known, "mine")
-    first, last = pages.overview(Asked()), pages.overview(Asked.of({"page": "3"}))
+    first, last = pages.overview(Selection()), pages.overview(Selection.of({"page": "3"}))
     assert (first.count("<h2>"), last.count("<h2>")) == (PAGE_ROWS, 1)
     assert 'href="/?page=2" rel="next"' in first
     assert 'href="/?page=2" rel="prev"' in last
@@ -347,20 +347,20 @@ def test_many_targets_are_shown_page_by_page(stage: Stage, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("query", "asked"),
     [
-        ({"verdict": "<script>", "page": "-3"}, Asked()),
-        ({"page": "0"}, Asked()),
-        ({"page": "٣"}, Asked()),
-        ({"page": "9" * 50}, Asked()),
-        ({"q": "a&b", "verdict": "fail", "page": "2"}, Asked(text="a&b", verdict="fail", page=2)),
+        ({"verdict": "<script>", "page": "-3"}, Selection()),
+        ({"page": "0"}, Selection()),
+        ({"page": "٣"}, Selection()),
+        ({"page": "9" * 50}, Selection()),
+        ({"q": "a&b", "verdict": "fail", "page": "2"}, Selection(text="a&b", verdict="fail", page=2)),
     ],
 )
-def test_a_query_says_only_what_it_may(query: dict[str, str], asked: Asked) -> None:
-    assert Asked.of(query) == asked
+def test_a_query_says_only_what_it_may(query: dict[str, str], asked: Selection) -> None:
+    assert Selection.of(query) == asked
 
 
 def test_links_keep_what_was_asked() -> None:
-    assert Asked(text="a&b", verdict="fail", page=2).link(page=3) == "/?q=a%26b&verdict=fail&page=3"
-    assert Asked(page=2).link(page=1) == "/"
+    assert Selection(text="a&b", verdict="fail", page=2).link(page=3) == "/?q=a%26b&verdict=fail&page=3"
+    assert Selection(page=2).link(page=1) == "/"
 
 
 # --- sweeps and the store ---------------------------------------------------------------------------------------------

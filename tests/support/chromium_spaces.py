@@ -13,7 +13,7 @@ import sys
 
 from playwright.async_api import async_playwright
 
-from btdiag.families.lna.facts import LaunchKind, Place, Situation
+from btdiag.families.lna.facts import CalledHost, LaunchKind, Situation
 from btdiag.families.lna.plan import QUIET, WARN_ONLY
 from btdiag.families.lna.probe.chromium.page import opened, try_requests
 
@@ -42,7 +42,7 @@ async def spaces(addresses: list[str]) -> dict[str, str]:
                 trial = await try_requests(
                     frame,
                     Situation.UNGUARDED,
-                    Place(what="address", url=f"http://{host}:8080/"),
+                    CalledHost(what="address", url=f"http://{host}:8080/"),
                     (LaunchKind.SIMPLE,),
                     limit=3,
                     screenshot=False,

@@ -51,7 +51,7 @@ class Weight(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class CodeMeaning:
     """What a code means. `short` ends "The web app cannot call X: ..."; `meaning` is the sentence of proof; `text` is
     for whoever owns it, `action` the same in short, `users` and `administrators` what these can do until then. `unless`
     are the checks whose failure explains it."""
@@ -80,8 +80,8 @@ def _cause(
     unless: tuple[str, ...] = (),
     snippets: tuple[Snippet, ...] = (),
     weight: Weight = Weight.FAILS,
-) -> Cause:
-    return Cause(
+) -> CodeMeaning:
+    return CodeMeaning(
         short=short,
         meaning=meaning,
         hop=at[0],
@@ -126,7 +126,7 @@ _SUITES = (
     ),
 )
 
-CODES: Mapping[str, Cause] = {
+CODES: Mapping[str, CodeMeaning] = {
     # --- names --------------------------------------------------------------------------------------------------------
     "ERR_NAME_NOT_RESOLVED": _cause(
         "browsers do not find its name",
@@ -675,7 +675,7 @@ UNKNOWN_CODE = _cause(
 )
 
 
-def cause_of(code: str) -> Cause | None:
+def cause_of(code: str) -> CodeMeaning | None:
     """The cause behind a net error ("net::ERR_..."); None where the table does not have it."""
     bare = code.removeprefix("net::").partition(".")[0]
     bare = ALIASES.get(bare, bare)

@@ -202,7 +202,7 @@ class ManagedProxy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class CalledHost:
     """A host that the web app's page calls. `url` is read, `unknown` gets a POST to a path that does not exist ("" for
     none); `addresses` are those it has here, () where a proxy resolves the name; `guarded` tells that one of them is
     not public. `address` is the one that the browser is told, "" where it resolves the name itself; `proxy` the proxy

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
-from btdiag.families.lna.facts import ManagedProxy, Place
+from btdiag.families.lna.facts import CalledHost, ManagedProxy
 
 # What no switch turns off is sent to where nobody is: else a proxy that a policy sets is asked for hosts of Google's
 # (seen with Chromium 156).
@@ -38,7 +38,7 @@ class BrowserPlan:
     `patience` is how long a person may take to answer a prompt, 0 for no person at all. Times in seconds."""
 
     executable: str
-    places: tuple[Place, ...]
+    places: tuple[CalledHost, ...]
     origins: tuple[str, ...]
     switches: tuple[str, ...]
     user_agent: str
@@ -58,13 +58,13 @@ class BrowserPlan:
         """From one line of JSON."""
         given = json.loads(line)
         lists = {name: tuple(given[name]) for name in ("origins", "switches", "authorities")}
-        places = tuple(Place(**place | {"addresses": tuple(place["addresses"])}) for place in given["places"])
+        places = tuple(CalledHost(**place | {"addresses": tuple(place["addresses"])}) for place in given["places"])
         proxy = tuple(given["proxy"]) if given["proxy"] else None
         return cls(**given | lists | {"places": places, "proxy": proxy})
 
 
 def switches(
-    target: Target, places: Sequence[Place], spki: tuple[str, ...], managed: Sequence[ManagedProxy] | None = ()
+    target: Target, places: Sequence[CalledHost], spki: tuple[str, ...], managed: Sequence[ManagedProxy] | None = ()
 ) -> tuple[str, ...]:
     """Chromium's command line for what its pages may call. `spki` are the keys that are trusted whatever their
     certificate, base64 of SHA-256; `managed` are the policies that win over the switches on proxies, None where
@@ -78,7 +78,7 @@ def switches(
     return (*QUIET, *more)
 
 
-def _resolver_rules(places: Sequence[Place], managed: Sequence[ManagedProxy] | None) -> str:
+def _resolver_rules(places: Sequence[CalledHost], managed: Sequence[ManagedProxy] | None) -> str:
     """The places and the proxies can be reached, every other host does not exist: Chromium looks up some of its own.
 
     Where a policy lets a script or the network choose proxies, or may do so, nobody knows their names beforehand: there
@@ -96,7 +96,7 @@ def _resolver_rules(places: Sequence[Place], managed: Sequence[ManagedProxy] | N
     return " , ".join(dict.fromkeys((*rules, *rest)))
 
 
-def _proxy_switches(places: Sequence[Place]) -> tuple[str, ...]:
+def _proxy_switches(places: Sequence[CalledHost]) -> tuple[str, ...]:
     """Only what goes to a place is sent to its proxy; anything else would be direct, and so to nowhere."""
     through = {place.host: _pac_way(place.proxy) for place in places if place.proxy}
     if not through:

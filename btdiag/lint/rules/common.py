@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Node, Place
+from btdiag.lint.nodes import Node, Position
 from btdiag.lint.subjects import Call, Hit, Release
 
 ROLES = ("reader", "fastreader", "writer")
@@ -17,11 +17,11 @@ _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "
 _UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)}
 
 
-def place_of(release: Release, *path: str) -> Place:
+def place_of(release: Release, *path: str) -> Position:
     """The line of a key, or of the deepest key above it that the user's files have."""
     place = release.user.nearest(*path).place if path else None  # what a null takes away is found there, too
     fallback = next((node.place for node in release.files if node.place is not None), None)
-    return place or fallback or Place(file="-", line=1)
+    return place or fallback or Position(file="-", line=1)
 
 
 def roles(release: Release) -> tuple[str, ...]:

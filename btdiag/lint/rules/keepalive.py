@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.balancers import USUAL_S
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Place
+from btdiag.lint.nodes import Position
 from btdiag.lint.rules.variables import KEEPALIVE
 from btdiag.lint.subjects import DeclaredBalancer, Hit, Setting, Subjects
 
@@ -88,7 +88,7 @@ def _value(setting: Setting) -> Iterator[Hit]:
     )
 
 
-def _milliseconds(setting: Setting, place: Place, seconds: float) -> Hit:
+def _milliseconds(setting: Setting, place: Position, seconds: float) -> Hit:
     return Hit(
         rule="keepalive.is-a-number",
         verdict=Verdict.WARN,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import HclBlock, Node, NotEvaluated, Place
+from btdiag.lint.nodes import HclBlock, Node, NotEvaluated, Position
 from btdiag.lint.subjects import Call, Hit, Subjects
 
 _BRAINSTORE = re.compile(r"brainstore", re.IGNORECASE)
@@ -33,7 +33,7 @@ def check(subjects: Subjects) -> Iterator[Hit]:
         yield from _module(call)
 
 
-def _hit(place: Place, key: str, days: str) -> Hit:
+def _hit(place: Position, key: str, days: str) -> Hit:
     after = f" after {days} days" if days else ""
     return Hit(
         rule="retention.buckets-keep-live-data",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Node, Place
+from btdiag.lint.nodes import Node, Position
 from btdiag.lint.rules.common import ROLES, place_of
 from btdiag.lint.subjects import Container, Hit, Release, Subjects
 
@@ -50,7 +50,7 @@ def _is_status(text: str | None) -> bool:
     return (text or "").rstrip("/") in ("/status", "status", "/apiserver/status")
 
 
-def _handlers(place: Place, key: str, present: list[str]) -> Hit:
+def _handlers(place: Position, key: str, present: list[str]) -> Hit:
     what = " and ".join(present) if present else "no handler"
     return Hit(
         rule="brainstore.probes-have-one-handler",

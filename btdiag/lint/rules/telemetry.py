@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Place
+from btdiag.lint.nodes import Position
 from btdiag.lint.rules.common import place_of
 from btdiag.lint.subjects import Call, Hit, Release, Subjects
 
@@ -78,7 +78,7 @@ def _call(call: Call) -> Iterator[Hit]:
     yield from _gateway(call, words, node.place)
 
 
-def _gateway(call: Call, words: str, place: Place) -> Iterator[Hit]:
+def _gateway(call: Call, words: str, place: Position) -> Iterator[Hit]:
     """The gateway on ECS sends to its fixed endpoint whatever this variable says (modules/gateway-ecs/main.tf); with
     the vendor's own observability it sends to an agent beside it, since v5.6.0."""
     observed = call.value("internal_observability_api_key") != "" and call.module.since("5.6.0")
@@ -94,7 +94,7 @@ def _gateway(call: Call, words: str, place: Place) -> Iterator[Hit]:
         )
 
 
-def _types(text: str, place: Place, key: str, unknown: Verdict) -> Iterator[Hit]:
+def _types(text: str, place: Position, key: str, unknown: Verdict) -> Iterator[Hit]:
     if text.strip() == "":
         yield Hit(
             rule="telemetry.support-sees-the-deployment",
@@ -126,7 +126,7 @@ def _types(text: str, place: Place, key: str, unknown: Verdict) -> Iterator[Hit]
     yield from _leaks(words, text, place, key)
 
 
-def _leaks(words: list[str], text: str, place: Place, key: str) -> Iterator[Hit]:
+def _leaks(words: list[str], text: str, place: Position, key: str) -> Iterator[Hit]:
     for word in dict.fromkeys(word.strip().lower() for word in words):
         if word in _LEAKS:
             yield Hit(
@@ -146,7 +146,7 @@ def _said(words: list[str]) -> str:
     return f"{shown} is" if len(words) == 1 else f"{shown} are"
 
 
-def _sysadmin(text: str | None, place: Place, key: str) -> Iterator[Hit]:
+def _sysadmin(text: str | None, place: Position, key: str) -> Iterator[Hit]:
     if text is not None and text not in ("true", "false", ""):
         yield Hit(
             rule="telemetry.sysadmin-value",

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.nodes import Node, Place
+from btdiag.lint.nodes import Node, Position
 from btdiag.lint.subjects import Call, Hit, Release, Setting, Subjects, Variables
 
 KEEPALIVE = "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS"
@@ -101,7 +101,7 @@ def _limits(variables: Variables) -> Iterator[Hit]:
             yield from _limit(name, setting.text, setting.place, setting.key)
 
 
-def _limit(name: str, text: str | None, place: Place, key: str) -> Iterator[Hit]:
+def _limit(name: str, text: str | None, place: Position, key: str) -> Iterator[Hit]:
     if text is None:
         return
     number = float(text) if re.fullmatch(r"[-+]?\d{1,9}(\.\d{1,9})?", text.strip()) else None
@@ -153,7 +153,7 @@ def _urls(variables: Variables) -> Iterator[Hit]:
         yield from _public(app.text, public, public.place)
 
 
-def _public(app: str, public: Setting, place: Place) -> Iterator[Hit]:
+def _public(app: str, public: Setting, place: Position) -> Iterator[Hit]:
     text = public.text or ""
     if not text:
         yield _no_public(place, public.key, f"an empty {_PUBLIC} gives links without a host")
@@ -163,7 +163,7 @@ def _public(app: str, public: Setting, place: Place) -> Iterator[Hit]:
         yield _no_public(place, public.key, "both name the data plane: links will point at it, and it has no pages")
 
 
-def _no_public(place: Place, key: str, summary: str) -> Hit:
+def _no_public(place: Position, key: str, summary: str) -> Hit:
     return Hit(
         rule="appurl.links-lead-to-the-app",
         verdict=Verdict.WARN,
@@ -175,7 +175,7 @@ def _no_public(place: Place, key: str, summary: str) -> Hit:
     )
 
 
-def _not_a_url(setting: Setting, place: Place) -> Hit:
+def _not_a_url(setting: Setting, place: Position) -> Hit:
     return Hit(
         rule="appurl.is-a-url",
         verdict=Verdict.FAIL,
@@ -207,7 +207,7 @@ def _origins(variables: Variables) -> Iterator[Hit]:
             yield from origin_hits(origin.strip(), setting.place, setting.key)
 
 
-def origin_hits(origin: str, place: Place, key: str) -> Iterator[Hit]:
+def origin_hits(origin: str, place: Position, key: str) -> Iterator[Hit]:
     """An origin is compared as a whole: scheme, host and port, nothing behind them (Fetch standard, 3.2)."""
     if not origin or re.fullmatch(r"https?://[^/\s?#*]+", origin):
         return
@@ -260,13 +260,13 @@ def _replaced(release: Release, path: tuple[str, ...]) -> Iterator[Hit]:
         )
 
 
-def _at(item: Node, node: Node) -> Place:
+def _at(item: Node, node: Node) -> Position:
     place = item.place or node.place
     assert place is not None
     return place
 
 
-def _shape(place: Place, key: str, what: str) -> Hit:
+def _shape(place: Position, key: str, what: str) -> Hit:
     return Hit(
         rule="config.variables-are-a-list",
         verdict=Verdict.FAIL,

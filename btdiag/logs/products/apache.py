@@ -109,7 +109,7 @@ _CODES: tuple[tuple[bytes, Fits, bool], ...] = (
 )
 
 
-class ErrorLog:
+class ApacheErrorLog:
     """Apache's error log. A failure has two or three lines; the later ones mean what the first of their thread did."""
 
     product, format = "apache", "apache-error"

@@ -69,7 +69,7 @@ def _empty_502(took: float) -> tuple[str, ...]:
     return (*closed_after(took), "refused", *more)
 
 
-class ErrorLog:
+class CaddyErrorLog:
     """`http.log.error` and the reverse proxy's own words."""
 
     product, format = "caddy", "caddy-error-json"

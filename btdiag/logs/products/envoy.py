@@ -180,7 +180,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class JsonLog:
+class EnvoyJsonLog:
     """JSON with Envoy's or Istio's keys."""
 
     product, format = "envoy", "envoy-json"

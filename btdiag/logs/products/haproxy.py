@@ -127,7 +127,7 @@ class HttpLog:
         return UNRELATED if _TALK.match(line[:2000]) else None
 
 
-class JsonLog:
+class HaproxyJsonLog:
     """A `log-format` that writes JSON with the letters of the manual for its keys."""
 
     product, format = "haproxy", "haproxy-json"

@@ -239,7 +239,7 @@ _WORDS: tuple[tuple[bytes, bytes, Fits, bool], ...] = (
 )
 
 
-class ErrorLog:
+class NginxErrorLog:
     """nginx's error log."""
 
     product, format = "nginx", "nginx-error"

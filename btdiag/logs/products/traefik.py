@@ -46,7 +46,7 @@ def _without_service(found: Event, status: int) -> Event:
     return found
 
 
-class JsonLog:
+class TraefikJsonLog:
     """The access log as JSON."""
 
     product, format = "traefik", "traefik-json"

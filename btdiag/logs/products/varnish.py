@@ -80,7 +80,7 @@ _BACKEND = re.compile(
 )
 
 
-class Backend:
+class VarnishBackend:
     """`varnishncsa -b` with FetchError and BackendOpen: the exact connection, and whether it was reused."""
 
     product, format = "varnish", "varnish-ncsa-backend"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.families.browser import causes
-from btdiag.families.browser.causes import Cause
+from btdiag.families.browser.causes import CodeMeaning
 from btdiag.families.browser.judge.answers import page_gets_its_answers
 from btdiag.families.lna.facts import (
     BUCKET,
@@ -152,11 +152,11 @@ def test_who_can_help_is_told_apart() -> None:
     assert "Administrators of browsers: " in found.remedy.text
 
 
-ALL = [*causes.CODES.values(), *(one for one in vars(causes).values() if isinstance(one, Cause))]
+ALL = [*causes.CODES.values(), *(one for one in vars(causes).values() if isinstance(one, CodeMeaning))]
 
 
 @pytest.mark.parametrize("cause", ALL, ids=lambda one: one.short)
-def test_each_cause_can_be_read_aloud(cause: Cause) -> None:
+def test_each_cause_can_be_read_aloud(cause: CodeMeaning) -> None:
     """The longest place is the AI gateway; a host of 35 characters is a long one."""
     assert len(f"The web app cannot call the AI gateway: {cause.short}") <= 90
     assert len(cause.action.replace("{host}", "x" * 35).replace("{port}", "65535")) <= 140

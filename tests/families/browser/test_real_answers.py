@@ -30,7 +30,7 @@ from btdiag.core.evidence import to_json
 from btdiag.core.finding import Finding, Owner, Verdict
 from btdiag.core.target import Target
 from btdiag.families.browser.judge.answers import page_gets_its_answers
-from btdiag.families.lna.facts import TARGET_ITSELF, Browser, BrowserSurvey, PageVisit, Place
+from btdiag.families.lna.facts import TARGET_ITSELF, Browser, BrowserSurvey, CalledHost, PageVisit
 from btdiag.families.lna.plan import BrowserPlan, switches
 from btdiag.families.lna.probe.chromium.survey import survey
 from btdiag.families.lna.probe.find import find_browser
@@ -214,7 +214,7 @@ def await_port(port: int) -> None:
 
 def told(folder: Path, executable: str, ports: Mapping[str, int]) -> dict[str, Finding]:
     places = tuple(
-        Place(
+        CalledHost(
             what=TARGET_ITSELF,
             url=f"https://{HOST}:{port}/version",
             unknown=f"https://{HOST}:{port}/v1/none",

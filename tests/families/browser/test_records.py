@@ -17,7 +17,7 @@ from btdiag.core.target import Mode, Resolver, Target
 from btdiag.families.browser.facts import BrowserHandshake, HttpsRecord, PlaceRecords
 from btdiag.families.browser.judge.records import https_record_agrees
 from btdiag.families.browser.probe import records as probe
-from btdiag.families.lna.facts import BUCKET, TARGET_ITSELF, Place
+from btdiag.families.lna.facts import BUCKET, TARGET_ITSELF, CalledHost
 from btdiag.net.nameserver import NameServer
 
 TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
@@ -106,11 +106,11 @@ def test_what_is_no_record_is_left_out(text: str) -> None:
     assert found is None or found.priority >= 0
 
 
-PLACE = Place(what=TARGET_ITSELF, url="https://api.corp.example/version", addresses=("203.0.113.5",))
+PLACE = CalledHost(what=TARGET_ITSELF, url="https://api.corp.example/version", addresses=("203.0.113.5",))
 
 
 def measured(
-    monkeypatch: pytest.MonkeyPatch, answers: dict[str, DnsAnswer], *places: Place, **more: object
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, DnsAnswer], *places: CalledHost, **more: object
 ) -> tuple[tuple[PlaceRecords, ...], list[str]]:
     asked = []
 
@@ -130,7 +130,7 @@ def test_the_next_server_is_asked_where_the_first_is_silent(monkeypatch: pytest.
         "192.0.2.1:53": DnsAnswer(qtype="HTTPS", outcome=LookupOutcome.TIMEOUT),
         "192.0.2.2:53": said,
     }
-    bucket = Place(what=BUCKET, url="https://bucket.corp.example:8443/a?X=1")
+    bucket = CalledHost(what=BUCKET, url="https://bucket.corp.example:8443/a?X=1")
     ((own, other), asked) = measured(monkeypatch, answers, PLACE, bucket)
     assert (own.server, own.answered, len(own.records)) == ("192.0.2.2:53", True, 1)
     assert "_8443._https.bucket.corp.example HTTPS at 192.0.2.2:53" in asked
@@ -138,7 +138,7 @@ def test_the_next_server_is_asked_where_the_first_is_silent(monkeypatch: pytest.
 
 
 def test_what_nobody_looks_up_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    literal = Place(what=TARGET_ITSELF, url="https://203.0.113.5/version")
+    literal = CalledHost(what=TARGET_ITSELF, url="https://203.0.113.5/version")
     for place, more in (
         (literal, {}),
         (replace(PLACE, url="https://localhost/version"), {}),

@@ -22,9 +22,9 @@ from btdiag.families.lna.facts import (
     GATEWAY,
     REFUSED,
     TARGET_ITSELF,
+    CalledHost,
     LaunchKind,
     ManagedProxy,
-    Place,
     SeenRequest,
     StoredDecision,
 )
@@ -43,8 +43,8 @@ ORIGIN = "https://www.braintrust.dev"
 URL = "https://api.corp.example/version"
 TARGET = Target(url="https://api.corp.example", scheme="https", host="api.corp.example", port=443)
 PRIVATE = Resolution(name=TARGET.host, source=AddressSource.RESOLVER, addresses=("10.0.0.5",))
-PLACE = Place(what=TARGET_ITSELF, url=URL, unknown="https://api.corp.example/v1/none", guarded=True)
-BUCKET_PLACE = Place(what=BUCKET, url="https://bucket.corp.example/a?X-Amz-Signature=secret")
+PLACE = CalledHost(what=TARGET_ITSELF, url=URL, unknown="https://api.corp.example/v1/none", guarded=True)
+BUCKET_PLACE = CalledHost(what=BUCKET, url="https://bucket.corp.example/a?X-Amz-Signature=secret")
 PLAN = BrowserPlan(
     executable="/usr/bin/chromium", places=(PLACE,), origins=(ORIGIN,), switches=("--a",), user_agent="btdiag/0"
 )
@@ -81,7 +81,7 @@ def test_no_browser_is_none(tmp_path: Path) -> None:
 # --- what it is started with ------------------------------------------------------------------------------------------
 
 
-def rules(*places: Place, managed: tuple[ManagedProxy, ...] | None = ()) -> str:
+def rules(*places: CalledHost, managed: tuple[ManagedProxy, ...] | None = ()) -> str:
     words = switches(TARGET, places, (), managed)
     return next(word for word in words if word.startswith("--host-resolver-rules="))
 
@@ -377,7 +377,7 @@ def test_a_whole_trust_store_is_not_imported(tmp_path: Path, monkeypatch: pytest
 # --- when it is asked at all ------------------------------------------------------------------------------------------
 
 
-def called(*places: Place, mode: Mode | None = None, **target: Any) -> tuple[Place, ...]:
+def called(*places: CalledHost, mode: Mode | None = None, **target: Any) -> tuple[CalledHost, ...]:
     return survey._called(replace(TARGET, **target), mode or Mode(), places)
 
 

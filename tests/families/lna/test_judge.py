@@ -22,11 +22,11 @@ from btdiag.families.lna.facts import (
     TARGET_ITSELF,
     Browser,
     BrowserSurvey,
+    CalledHost,
     LaunchKind,
     PageTrial,
     PageVisit,
     Permissions,
-    Place,
     SeenRequest,
     Situation,
     StoredDecision,
@@ -307,7 +307,7 @@ def test_where_nothing_is_private_nobody_is_asked_and_no_browser_is_needed() -> 
     def claim(seen: BrowserSurvey) -> Finding:
         return no_prompt_needed(seen, TARGET)
 
-    near = Place(what=TARGET_ITSELF, url=TARGET.url, guarded=True)
+    near = CalledHost(what=TARGET_ITSELF, url=TARGET.url, guarded=True)
     none = NotMeasured(reason="no browser was found", skipped=True)
     assert where_guarded((replace(near, guarded=False),), none, claim, TARGET.host).summary.startswith(TARGET.host)
     assert where_guarded((near,), none, claim, TARGET.host).verdict is Verdict.SKIP
@@ -352,8 +352,8 @@ def test_one_space_for_everybody(resolution: Resolution, verdict: str) -> None:
 
 
 def test_the_spaces_of_every_host_count() -> None:
-    itself = Place(what=TARGET_ITSELF, url=TARGET.url, addresses=("10.0.0.5",), guarded=True)
-    bucket = Place(what=BUCKET, url="https://bucket.corp.example/a", addresses=("10.0.0.9", "203.0.113.9"))
+    itself = CalledHost(what=TARGET_ITSELF, url=TARGET.url, addresses=("10.0.0.5",), guarded=True)
+    bucket = CalledHost(what=BUCKET, url="https://bucket.corp.example/a", addresses=("10.0.0.9", "203.0.113.9"))
     mixed = address_space_is_stable(asked(), resolved("10.0.0.5"), TARGET, (itself, bucket))
     assert mixed.verdict is Verdict.WARN
     assert "bucket.corp.example" in mixed.summary

@@ -14,7 +14,7 @@ from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, Remedy, Snippet, Verdict
 from btdiag.core.urls import port_of
 from btdiag.families.browser import causes
-from btdiag.families.browser.causes import Cause, Weight
+from btdiag.families.browser.causes import CodeMeaning, Weight
 from btdiag.families.lna.facts import BUCKET, GATEWAY, BrowserSurvey, PageVisit, SeenRequest
 from btdiag.families.lna.judge.reading import about
 
@@ -28,7 +28,7 @@ class _Refusal:
 
     visit: PageVisit
     request: SeenRequest
-    cause: Cause
+    cause: CodeMeaning
 
     @property
     def verdict(self) -> Verdict:
@@ -67,7 +67,7 @@ def hidden_only(visit: PageVisit, request: SeenRequest) -> bool:
     return visit.what == GATEWAY and bool(request.cors_error) and not request.refused
 
 
-def _cause(visit: PageVisit, request: SeenRequest, hosts: set[str | None]) -> Cause:
+def _cause(visit: PageVisit, request: SeenRequest, hosts: set[str | None]) -> CodeMeaning:
     if request.refused:
         return causes.PERMISSION
     if request.blocked_reason == "mixed-content":
@@ -133,7 +133,7 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
     return text
 
 
-def _remedy(cause: Cause, words: Mapping[str, str]) -> Remedy:
+def _remedy(cause: CodeMeaning, words: Mapping[str, str]) -> Remedy:
     parts = [cause.text]
     parts += [f"Users: {cause.users}"] if cause.users else []
     parts += [f"Administrators of browsers: {cause.administrators}"] if cause.administrators else []

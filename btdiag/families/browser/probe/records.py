@@ -15,7 +15,7 @@ from btdiag.core.resolution import DnsAnswer, LookupOutcome, is_local_name
 from btdiag.core.target import Mode, Target
 from btdiag.core.urls import default_port
 from btdiag.families.browser.facts import HttpsRecord, PlaceRecords
-from btdiag.families.lna.facts import Place
+from btdiag.families.lna.facts import CalledHost
 from btdiag.net.names import configured_servers
 from btdiag.net.nameserver import NameServer, ask
 
@@ -28,7 +28,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 
 
 @measurement(budget=6, why="one question for each place, side by side, 3 s each at most", sends=_planned)
-async def https_records(target: Target, page_places: tuple[Place, ...]) -> tuple[PlaceRecords, ...]:
+async def https_records(target: Target, page_places: tuple[CalledHost, ...]) -> tuple[PlaceRecords, ...]:
     """What the name servers say of each https place beside its addresses."""
     servers = _servers(target)
     asked = [place for place in page_places if _has_record(place, target)]
@@ -45,13 +45,13 @@ def _servers(target: Target) -> Sequence[NameServer]:
     return (NameServer.parse(first),) if first else configured_servers()[0]
 
 
-def _has_record(place: Place, target: Target) -> bool:
+def _has_record(place: CalledHost, target: Target) -> bool:
     literal = parse(place.host) is not None or is_local_name(place.host)
     given = bool(target.resolve) and place.host == target.host
     return place.url.startswith("https:") and not (literal or given or place.proxy)
 
 
-async def _records(place: Place, servers: Sequence[NameServer]) -> PlaceRecords:
+async def _records(place: CalledHost, servers: Sequence[NameServer]) -> PlaceRecords:
     """Of the first server that answers. Another port than 443 has a name of its own (RFC 9460 section 9.1)."""
     own = place.port == default_port("https")
     name = place.host if own else f"_{place.port}._https.{place.host}"

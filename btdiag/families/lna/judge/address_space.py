@@ -13,12 +13,12 @@ from btdiag.core.target import Target
 from btdiag.families.dns.judge.addresses import unusable
 from btdiag.families.dns.judge.resolves import answers
 from btdiag.families.lna import remedy
-from btdiag.families.lna.facts import TARGET_ITSELF, BrowserSurvey, Place
+from btdiag.families.lna.facts import TARGET_ITSELF, BrowserSurvey, CalledHost
 from btdiag.families.lna.judge.reading import proof, readings
 
 
 def address_space_is_stable(
-    survey: BrowserSurvey, resolution: Resolution, target: Target, places: Sequence[Place] = ()
+    survey: BrowserSurvey, resolution: Resolution, target: Target, places: Sequence[CalledHost] = ()
 ) -> Finding:
     """The claim of lna.address-space-is-stable: every address of every resolver is in one space, the browser's too; so
     are those that the system's resolver gives for the AI gateway and the bucket."""
@@ -52,7 +52,7 @@ def address_space_is_stable(
     )
 
 
-def _rows(places: Sequence[Place], target: Target) -> list[tuple[str, str, str]]:
+def _rows(places: Sequence[CalledHost], target: Target) -> list[tuple[str, str, str]]:
     told = [(place, [describe(one, target.address_spaces) for one in place.addresses]) for place in places]
     return [(place.what, place.host, "; ".join(all_) or place.proxy or "no address") for place, all_ in told]
 

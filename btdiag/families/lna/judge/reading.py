@@ -21,10 +21,10 @@ from btdiag.core.target import Target
 from btdiag.families.lna.facts import (
     TARGET_ITSELF,
     BrowserSurvey,
+    CalledHost,
     LaunchKind,
     PageTrial,
     PageVisit,
-    Place,
     SeenRequest,
     Situation,
 )
@@ -79,7 +79,10 @@ def readings(survey: BrowserSurvey, target: Target) -> tuple[PageReading, ...]:
 
 
 def where_guarded(
-    places: Sequence[Place], survey: BrowserSurvey | NotMeasured, claim: Callable[[BrowserSurvey], Finding], host: str
+    places: Sequence[CalledHost],
+    survey: BrowserSurvey | NotMeasured,
+    claim: Callable[[BrowserSurvey], Finding],
+    host: str,
 ) -> Finding:
     """The claim where something that is not public was looked at; else why it was not."""
     if not any(place.guarded for place in places):

@@ -12,7 +12,7 @@ from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.resolution import AddressSource, Resolution, is_local_name
 from btdiag.core.target import Route, Target, Way
 from btdiag.families.egress.ways import proxy_for
-from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF, Place
+from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF, CalledHost
 from btdiag.net.endpoint import routes_to
 
 PATH = "/version"
@@ -22,7 +22,7 @@ GATEWAY_PATH = "/health"
 @measurement(budget=14, why="two names are looked up side by side, 12 s each at worst")
 async def page_places(
     target: Target, resolution: Resolution, routes: tuple[Route, ...], way: PerAddress[Way]
-) -> tuple[Place, ...]:
+) -> tuple[CalledHost, ...]:
     """The target, and the AI gateway and the bucket where they are named, each with its addresses."""
     itself = _itself(target, resolution, way_for(target, routes, way))
     others = [
@@ -45,9 +45,9 @@ def _is_public(address: str | None, target: Target) -> bool:
     return address is not None and space(address, target.address_spaces) is Space.PUBLIC
 
 
-def _itself(target: Target, resolution: Resolution, used: Way) -> Place:
+def _itself(target: Target, resolution: Resolution, used: Way) -> CalledHost:
     spaces = {space(address, target.address_spaces) for address in resolution.addresses}
-    return Place(
+    return CalledHost(
         what=TARGET_ITSELF,
         url=target.url_for(PATH),
         unknown=target.url_for(UNKNOWN_PATH),
@@ -64,9 +64,9 @@ def _pinned(target: Target, resolution: Resolution, used: Way) -> str:
     return "" if own or resolution.source is AddressSource.LITERAL or target.proxy else used.route.address or ""
 
 
-async def _other(what: str, url: str, unknown: str, target: Target) -> Place:
+async def _other(what: str, url: str, unknown: str, target: Target) -> CalledHost:
     """A place beside the target; one whose name does not resolve here has no addresses, and the browser tells."""
-    place = Place(what=what, url=url, unknown=unknown)
+    place = CalledHost(what=what, url=url, unknown=unknown)
     proxy, _ = proxy_for(place.shown, target)
     if proxy is not None:
         return replace(place, proxy=proxy.url)

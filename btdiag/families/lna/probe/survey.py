@@ -19,11 +19,11 @@ from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.families.lna.facts import (
     Browser,
     BrowserSurvey,
+    CalledHost,
     LaunchKind,
     PageTrial,
     PageVisit,
     Permissions,
-    Place,
     SeenRequest,
     Situation,
     StoredDecision,
@@ -69,7 +69,7 @@ async def browser_survey(
     mode: Mode,
     wire: Wire,
     waits: Waits,
-    page_places: tuple[Place, ...],
+    page_places: tuple[CalledHost, ...],
     routes: tuple[Route, ...],
     way: PerAddress[Way],
 ) -> BrowserSurvey:
@@ -89,7 +89,7 @@ async def browser_survey(
     return _read(answer, plan, target, verified=used.verify, stored=stored)
 
 
-def _called(target: Target, mode: Mode, places: Sequence[Place]) -> tuple[Place, ...]:
+def _called(target: Target, mode: Mode, places: Sequence[CalledHost]) -> tuple[CalledHost, ...]:
     """The places that pages are to call: over https, or not public. Raises where no browser may be asked."""
     called = tuple(
         place for place in places if place.url.startswith("https:") or (place is places[0] and place.guarded)
@@ -104,7 +104,7 @@ def _called(target: Target, mode: Mode, places: Sequence[Place]) -> tuple[Place,
 
 
 async def _plan(
-    target: Target, mode: Mode, wire: Wire, places: tuple[Place, ...], used: Way, executable: Path
+    target: Target, mode: Mode, wire: Wire, places: tuple[CalledHost, ...], used: Way, executable: Path
 ) -> BrowserPlan:
     importable = target.ca_file is not None and can_import(target.ca_file)
     keys = () if target.ca_file is None or importable else await verified_keys([used], wire)

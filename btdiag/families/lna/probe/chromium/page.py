@@ -17,7 +17,7 @@ from typing import Any
 from playwright.async_api import BrowserContext, CDPSession, Frame, Page, Route
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.families.lna.facts import LaunchKind, PageTrial, Permissions, Place, SeenRequest, Situation
+from btdiag.families.lna.facts import CalledHost, LaunchKind, PageTrial, Permissions, SeenRequest, Situation
 from btdiag.families.lna.probe.chromium.events import TEXT_LIMIT, Event, ended, page_space, read_events
 
 REQUEST_LIMIT = 6.0  # seconds; as long as the other probes wait for an answer
@@ -173,7 +173,13 @@ async def permissions(frame: Frame) -> Permissions:
 
 
 async def try_requests(
-    frame: Frame, situation: Situation, place: Place, kinds: Sequence[LaunchKind], *, limit: float, screenshot: bool
+    frame: Frame,
+    situation: Situation,
+    place: CalledHost,
+    kinds: Sequence[LaunchKind],
+    *,
+    limit: float,
+    screenshot: bool,
 ) -> PageTrial:
     """Make the requests one after the other. Where no permission stands in the way: none after one that took all its
     time, or when this page has had enough; else none after a first one that failed, two if that one was slow."""

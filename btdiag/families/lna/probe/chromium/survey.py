@@ -15,7 +15,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from btdiag.families.lna.facts import TARGET_ITSELF, LaunchKind, PageTrial, Place, Situation
+from btdiag.families.lna.facts import TARGET_ITSELF, CalledHost, LaunchKind, PageTrial, Situation
 from btdiag.families.lna.plan import WARN_ONLY, BrowserPlan
 from btdiag.families.lna.probe.chromium.page import REQUEST_LIMIT, opened, try_requests
 from btdiag.families.lna.probe.trust import import_authorities
@@ -55,7 +55,7 @@ async def _visits(plan: BrowserPlan, as_users: Browser, beneath: Browser) -> lis
     """The target from each origin, one after the other; the other places beside the first one."""
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def visit(origin: str, place: Place) -> list[PageTrial]:
+    async def visit(origin: str, place: CalledHost) -> list[PageTrial]:
         async with turns:
             return await _visit(plan, origin, place, as_users, beneath)
 
@@ -111,7 +111,9 @@ def _proxy(plan: BrowserPlan) -> ProxySettings | None:
     return {"server": server, "username": user, "password": password} if user else {"server": server}
 
 
-async def _visit(plan: BrowserPlan, origin: str, place: Place, as_users: Browser, beneath: Browser) -> list[PageTrial]:
+async def _visit(
+    plan: BrowserPlan, origin: str, place: CalledHost, as_users: Browser, beneath: Browser
+) -> list[PageTrial]:
     calls = _CALLS if place.unknown else (LaunchKind.SIMPLE,)
     if not place.guarded:
         return [await _trial(beneath, plan, origin, place, Situation.CALLS, calls)]
@@ -123,7 +125,7 @@ async def _visit(plan: BrowserPlan, origin: str, place: Place, as_users: Browser
     return [unguarded, *guarded]
 
 
-async def _as_users(browser: Browser, plan: BrowserPlan, origin: str, place: Place) -> list[PageTrial]:
+async def _as_users(browser: Browser, plan: BrowserPlan, origin: str, place: CalledHost) -> list[PageTrial]:
     """A new profile, and where that is refused: after Allow, and (the target) in another site's frame."""
     itself = place.what == TARGET_ITSELF
     kinds = _ALL_KINDS if itself else (LaunchKind.SIMPLE,)
@@ -139,13 +141,13 @@ async def _as_users(browser: Browser, plan: BrowserPlan, origin: str, place: Pla
 
 
 async def _allowed(
-    browser: Browser, plan: BrowserPlan, origin: str, place: Place, kinds: Sequence[LaunchKind]
+    browser: Browser, plan: BrowserPlan, origin: str, place: CalledHost, kinds: Sequence[LaunchKind]
 ) -> list[PageTrial]:
     """The page after Allow."""
     return [await _trial(browser, plan, origin, place, Situation.ALLOWED, kinds)]
 
 
-async def _framed(browser: Browser, plan: BrowserPlan, origin: str, place: Place) -> list[PageTrial]:
+async def _framed(browser: Browser, plan: BrowserPlan, origin: str, place: CalledHost) -> list[PageTrial]:
     """The page in another site's frame, without permission first: that refusal uses nothing up, so one context does."""
     async with _context(browser, plan) as context:
         situations = (Situation.FRAMED, Situation.FRAMED_WITH_ALLOW)
@@ -156,7 +158,7 @@ async def _trial(
     browser: Browser,
     plan: BrowserPlan,
     origin: str,
-    place: Place,
+    place: CalledHost,
     situation: Situation,
     kinds: Sequence[LaunchKind],
     limit: float = REQUEST_LIMIT,
@@ -181,7 +183,7 @@ async def _page(
     context: BrowserContext,
     plan: BrowserPlan,
     origin: str,
-    place: Place,
+    place: CalledHost,
     situation: Situation,
     kinds: Sequence[LaunchKind],
     limit: float = REQUEST_LIMIT,
@@ -192,7 +194,7 @@ async def _page(
         return await try_requests(frame, situation, place, kinds, limit=limit, screenshot=shown)
 
 
-async def _ask_a_person(machine: _Machine, plan: BrowserPlan, place: Place) -> PageTrial:
+async def _ask_a_person(machine: _Machine, plan: BrowserPlan, place: CalledHost) -> PageTrial:
     """A browser with a window: the request waits until somebody answers the prompt, or as long as patience lasts."""
     browser = await machine.launched(headed=True)
     try:
