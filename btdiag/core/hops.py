@@ -91,7 +91,7 @@ ADVICE: dict[HopFault, HopAdvice] = {
         cause="the hop before {who} speaks HTTP/1.0 to it, which it refuses (426 Upgrade Required)",
         text="Let the hop before {who} speak HTTP/1.1 (nginx speaks 1.0 to its upstreams unless it is told), or let "
         "{who} accept HTTP/1.0.",
-        action="Set HTTP/1.1 at the hop before {who} (nginx: proxy_http_version 1.1), or let it accept HTTP/1.0",
+        action="Set HTTP/1.1 at the hop before {who} (nginx speaks 1.0 unless told), or let it accept HTTP/1.0",
         snippets=(
             Snippet(product="nginx", code='proxy_http_version 1.1;\nproxy_set_header Connection "";'),
             Snippet(product="Envoy", code="http_protocol_options: {accept_http_10: true}"),

@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from btdiag.config import Settings, Waiver, settings
 from btdiag.core.report import Report, ReportSet
+from btdiag.core.target import Target
 from btdiag.engine import labhost
 from btdiag.engine.interrupt import EXIT_CODE, Interrupt
+
+if TYPE_CHECKING:
+    from btdiag.engine.progress import PlainProgress
 
 
 def run_command(
@@ -29,23 +33,16 @@ def run_command(
         # pytest, the probes and the formats are loaded while the labs start
         from btdiag.engine import delivery, repeat
         from btdiag.engine.dryrun import plan
-        from btdiag.engine.progress import progress
         from btdiag.engine.run import execute, resolve_targets
-        from btdiag.engine.shown import secrets_of
         from btdiag.engine.spool import Spool
         from btdiag.engine.stage import hushed
-        from btdiag.report.escape import plain
-        from btdiag.report.redact import redact_text
 
-        for note in (*chosen.notes, *expired(chosen.waivers, date.today())):
-            print(f"btdiag: {plain(note)}", file=stderr)
+        _say(chosen, stderr)
         targets = resolve_targets(chosen, labs)
         if chosen.dry_run:
             print(plan(chosen, targets), file=stdout)
             return 0
-        secrets = [secret for target in targets for secret in secrets_of(target)]
-        wanted = chosen.output.progress and not chosen.output.quiet
-        display = progress(stderr, lambda text: plain(redact_text(text, secrets)), wanted=wanted)
+        display = _display(chosen, targets, stderr)
 
         def attempt(changed: Settings, ended: Callable[[Report], None] | None = None) -> Report | ReportSet:
             with hushed():  # what a user's measurements print
@@ -60,6 +57,26 @@ def run_command(
             stopped = interrupt.requested
     code = delivery.deliver(document, chosen, place, environment, stdout, stderr, spool.place, spool.written)
     return EXIT_CODE if stopped else code
+
+
+def _say(chosen: Settings, stderr: TextIO) -> None:
+    """What the user should know of the settings before anything is sent."""
+    from btdiag.report.escape import plain
+
+    for note in (*chosen.notes, *expired(chosen.waivers, date.today())):
+        print(f"btdiag: {plain(note)}", file=stderr)
+
+
+def _display(chosen: Settings, targets: Sequence[Target], stderr: TextIO) -> PlainProgress:
+    """What is shown while the run lasts, without a secret in it."""
+    from btdiag.engine.progress import progress
+    from btdiag.engine.shown import secrets_of
+    from btdiag.report.escape import plain
+    from btdiag.report.redact import redact_text
+
+    secrets = [secret for target in targets for secret in secrets_of(target)]
+    wanted = chosen.output.progress and not chosen.output.quiet
+    return progress(stderr, lambda text: plain(redact_text(text, secrets)), wanted=wanted)
 
 
 def expired(waivers: Sequence[Waiver], today: date) -> list[str]:

@@ -111,6 +111,27 @@ def _exporter(wanted: Wanted) -> list[dict[str, Any]]:
         "metadata": _metadata(wanted),
         "data": {"targets": "".join(f"{target}\n" for target in wanted.targets)},
     }
+    pod = _pod(wanted, _serving(wanted), restart="Always")
+    pod["spec"]["volumes"] += [
+        {"name": "targets", "configMap": {"name": wanted.name}},
+        {"name": "history", "emptyDir": {"sizeLimit": "2Gi"}},
+    ]
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(wanted),
+        "spec": {
+            "replicas": 1,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": _selector(wanted)},
+            "template": pod,
+        },
+    }
+    return [listed, deployment, _service(wanted), _network_policy(wanted)]
+
+
+def _serving(wanted: Wanted) -> dict[str, Any]:
+    """The container of `btdiag serve`."""
     service_name = wanted.name + (f".{wanted.namespace}" if wanted.namespace else "")
     arguments = [
         *("serve", "--targets", "/etc/btdiag/targets", "--listen", f"0.0.0.0:{PORT}", "--every", "15m"),
@@ -128,23 +149,7 @@ def _exporter(wanted: Wanted) -> list[dict[str, Any]]:
         {"name": "targets", "mountPath": "/etc/btdiag", "readOnly": True},
         {"name": "history", "mountPath": "/var/lib/btdiag"},
     ]
-    pod = _pod(wanted, container, restart="Always")
-    pod["spec"]["volumes"] += [
-        {"name": "targets", "configMap": {"name": wanted.name}},
-        {"name": "history", "emptyDir": {"sizeLimit": "2Gi"}},
-    ]
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": _metadata(wanted),
-        "spec": {
-            "replicas": 1,
-            "strategy": {"type": "Recreate"},
-            "selector": {"matchLabels": _selector(wanted)},
-            "template": pod,
-        },
-    }
-    return [listed, deployment, _service(wanted), _network_policy(wanted)]
+    return container
 
 
 def _probe(path: str) -> dict[str, Any]:

@@ -103,6 +103,15 @@ class Scenario:
         }
 
 
+_NEEDS = {
+    "api_key": ("readiness.key-is-accepted", "sdk.login-points-here", "audit.*"),
+    "backend": ("readiness.backend-agrees", "gateway.paths-arrive-unchanged"),
+    "brainstore": ("readiness.brainstore-answers", "brainstore.status-is-not-latched"),
+    "plain_port": ("connection.plain-http-redirects",),
+}
+"""The checks that need what a run is not told of."""
+
+
 def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
     """The checks that need what the target does not have."""
     told = plan.told
@@ -130,19 +139,7 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
         skips.append("egress.blocked-hosts-stay-blocked")
     if told.constrained:
         skips += ["egress.required-hosts-reachable", "egress.tls-not-intercepted"]
-    if "brainstore" in told.omits:
-        skips.append("brainstore.status-is-not-latched")
-    if "api_key" in told.omits:
-        skips += ["sdk.login-points-here", "audit.*"]
-    if "backend" in told.omits:
-        skips.append("gateway.paths-arrive-unchanged")
-    needs = {
-        "api_key": "readiness.key-is-accepted",
-        "backend": "readiness.backend-agrees",
-        "brainstore": "readiness.brainstore-answers",
-        "plain_port": "connection.plain-http-redirects",
-    }
-    skips.extend(check for key, check in needs.items() if key in told.omits)
+    skips += [check for key, checks in _NEEDS.items() if key in told.omits for check in checks]
     return (*skips, *_without_race(plan))
 
 

@@ -142,6 +142,9 @@ def test_a_run_that_is_cancelled_ends_before_its_time() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        for thread in threading.enumerate():
+            if thread.name.startswith("btdiag"):
+                await asyncio.to_thread(thread.join, 5)
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("btdiag")]
 
     asyncio.run(cancelled())

@@ -88,6 +88,11 @@ def parses_as_sarif(document: Document, shown: str) -> None:
         assert all(result["ruleId"] == rules[result["ruleIndex"]]["id"] for result in run["results"])
 
 
+def parses_as_lines(document: Document, shown: str) -> None:
+    reports = document.reports if isinstance(document, ReportSet) else (document,)
+    assert len([json.loads(line) for line in shown.splitlines()]) == len(reports)
+
+
 def parses_as_openmetrics(document: Document, shown: str) -> None:
     metrics = list(text_string_to_metric_families(shown))
     assert [family.name for family in metrics] == [line.split()[2] for line in shown.splitlines() if "# TYPE" in line]
@@ -102,6 +107,7 @@ def sarif_schema() -> dict[str, object]:
 
 HTML_BLOCK = re.compile(r"<details><summary>([^<>]|<!-- -->)*</summary>\n|</details>\n?")
 PARSERS = {
+    "ndjson": parses_as_lines,
     "text": leads_with_the_verdict,
     "json": parses_as_json,
     "junit": parses_as_junit,

@@ -148,6 +148,7 @@ PLANES = (
     Plane(
         name="api-url-localhost",
         told_by="sdk.login-points-here",
+        told_as="warn",  # another name of the same server, with the same certificate
         hurts=False,
         organisations=org("https://localhost:{port}"),
     ),

@@ -27,7 +27,7 @@ def test_no_browser_is_no_failure() -> None:
     assert done.code == 3
     assert set(done.verdicts.values()) == {"skip"}
     assert {check["summary"] for check in done.report["checks"]} == {
-        "--browser none: whether users are asked for a permission was not tried"
+        "--browser none: what the web app's page meets in a browser was not tried"
     }
 
 
@@ -59,9 +59,8 @@ def test_a_profile_that_is_none_leaves_it_undecided(tmp_path: Path) -> None:
 
 def test_a_dry_run_tells_what_the_browser_would_ask_for() -> None:
     done = btdiag("run", "--target", "https://api.corp.example", "--only", "lna", "--dry-run")
-    assert "GET and OPTIONS https://api.corp.example/version from pages of https://www.braintrust.dev" in " ".join(
-        done.out.split()
-    )
+    asked = "GET, OPTIONS and POST (an unknown path) https://api.corp.example/version from pages of"
+    assert f"{asked} https://www.braintrust.dev in a browser" in " ".join(done.out.split())
 
 
 def test_the_labs_profile_reads_as_a_real_one(tmp_path: Path) -> None:
