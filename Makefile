@@ -6,17 +6,21 @@ TARGET ?= lab:healthy
 ARGS   ?=
 PYTHONS ?= $(shell command -v python3.11 python3.12 python3.13 python3.14)
 
-.PHONY: attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel image clean
+.PHONY: coverage attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel image clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
 
 test: system-packages $(VENV)/.tested sdks lint types  ## everything that CI runs
+	$(BIN)/pytest -q -m 'not alone' -n 3 --dist loadscope
+	$(BIN)/pytest -q -m alone
+	$(BIN)/python tests/docs.py --check
+	$(BIN)/python tests/examples.py --check
+
+coverage: system-packages $(VENV)/.tested sdks  ## the same tests, counting what they cover, and the floors
 	$(BIN)/pytest -q -m 'not alone' -n 3 --dist loadscope --cov --cov-report=
 	$(BIN)/pytest -q -m alone --cov --cov-append --cov-report=term:skip-covered
 	$(BIN)/python tests/coverage_floor.py
-	$(BIN)/python tests/docs.py --check
-	$(BIN)/python tests/examples.py --check
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
@@ -32,7 +36,7 @@ unit: $(VENV)/.tested  ## without real servers and browsers
 system-packages:
 	@sh tests/system-packages.sh
 
-sdks: $(VENV)/.tested
+sdks: system-packages $(VENV)/.tested
 	@PYTHON=$(BIN)/python sh tests/sdks.sh
 
 examples: $(VENV)/.tested  ## render reports/examples anew from the lab

@@ -58,7 +58,7 @@ class Example:
 EXAMPLES = {
     "healthy": Example(
         shows="A sound data plane: one line that says so, and what this run could not see.",
-        formats=("text", "html", "markdown", "openmetrics"),
+        formats=("text", "markdown", "openmetrics"),
     ),
     "tls-missing-intermediate": Example(
         shows="A certificate without its intermediate: browsers work, SDKs do not. All formats.",
@@ -66,11 +66,11 @@ EXAMPLES = {
     ),
     "root-502": Example(
         shows="The load balancer answers 502. What follows from that is skipped, not reported as more failures.",
-        formats=("text", "html", "junit"),
+        formats=("text", "junit"),
     ),
     "cors-stale-headers": Example(
         shows='"Failed to fetch" in the web app: the header that preflights refuse, the hop, its settings.',
-        formats=("text", "html", "sarif"),
+        formats=("text", "html"),
     ),
     "keepalive-race": Example(
         shows="A 502 now and then: the race is provoked and drawn, with its controls, instead of guessed.",

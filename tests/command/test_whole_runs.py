@@ -11,7 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.support.cli import Done, btdiag, run_json
+from tests.support.cli import TRACED, Done, btdiag, run_json
+
+if not TRACED:
+    pytest.skip("without coverage they show nothing that the scenarios' own tests do not", allow_module_level=True)
 
 AT_ONCE = 3
 RUNS: dict[str, tuple[str, ...]] = {

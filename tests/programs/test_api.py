@@ -137,15 +137,16 @@ def test_another_thread_prints_while_pytest_works(capsys: pytest.CaptureFixture[
 
 def test_a_run_that_is_cancelled_ends_before_its_time() -> None:
     async def cancelled() -> None:
+        before = set(threading.enumerate())
         task = asyncio.create_task(btdiag.arun("lab:healthy", only="keepalive.backend-*"))
         await asyncio.sleep(0.3)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        for thread in threading.enumerate():
-            if thread.name.startswith("btdiag"):
-                await asyncio.to_thread(thread.join, 5)
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith("btdiag")]
+        own = [thread for thread in threading.enumerate() if thread.name.startswith("btdiag") and thread not in before]
+        for thread in own:
+            await asyncio.to_thread(thread.join, 10)
+        assert not [thread for thread in own if thread.is_alive()]
 
     asyncio.run(cancelled())
 

@@ -89,8 +89,8 @@ def parses_as_sarif(document: Document, shown: str) -> None:
 
 
 def parses_as_lines(document: Document, shown: str) -> None:
-    reports = document.reports if isinstance(document, ReportSet) else (document,)
-    assert len([json.loads(line) for line in shown.splitlines()]) == len(reports)
+    lines = [json.loads(line) for line in shown.splitlines()]
+    assert len(lines) == len(reports_of(document))
 
 
 def parses_as_openmetrics(document: Document, shown: str) -> None:
