@@ -18,7 +18,8 @@ from tests.support.loaded import Loaded
 
 SCENARIOS = {entry["name"]: entry for entry in json.loads(btdiag("lab", "--list", "--format", "json").out)}
 CHECKS = {entry["id"] for entry in json.loads(btdiag("checks", "--format", "json").out)}
-WORKERS = 6
+WORKERS = 4
+BROWSER_WORKERS = 1  # a browser is a dozen processes that want the processor at once
 CAREFUL_WORKERS = 3
 MOST_RETRIED = 0.01  # of all scenarios; more is no busy machine but a fault
 TWO_FAULTS = {
@@ -67,11 +68,14 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Done]]]:
     wanted = dict.fromkeys(str(item.callspec.params["name"]) for item in items if hasattr(item, "callspec"))
     light_ones = [name for name in wanted if not is_about_time(name)]
     with (
-        Loaded(min(WORKERS, len(light_ones))) as loaded,
+        Loaded(WORKERS + BROWSER_WORKERS) as loaded,
         ThreadPoolExecutor(WORKERS) as many,
+        ThreadPoolExecutor(BROWSER_WORKERS) as browsers,
         ThreadPoolExecutor(CAREFUL_WORKERS) as few,
     ):
-        light = {name: many.submit(loaded.run, *arguments(name)) for name in light_ones}
+        light = {
+            name: (browsers if with_browser(name) else many).submit(loaded.run, *arguments(name)) for name in light_ones
+        }
         heavy = {name: few.submit(run_after, list(light.values()), name) for name in wanted if is_about_time(name)}
         yield {**light, **heavy}
 
