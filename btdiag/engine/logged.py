@@ -48,8 +48,7 @@ def with_logs(
     duration_s: float,
     records: Sequence[MeasurementRecord],
 ) -> list[CheckResult]:
-    """The results of a run, and those of its logs. A race that the run induced is one cause: its check shows the log's
-    lines, and the log's own check follows from it."""
+    """The results of a run, and those of its logs."""
     if not ends:
         return list(entries)
     from btdiag.logs.claims import ToldTimeouts
@@ -61,14 +60,19 @@ def with_logs(
     measured = run_measured(run.id, run.started_at.timestamp(), duration_s, records)
     found = told_of_run(ends, measured, told, late_s=0.0 if run.interrupt.requested else LATE_S)
     again = shlex.join(["btdiag", "logs", *(end.path for end in ends)])
-    results = [replace(one, rerun=again) for one in found]
-    traces = [one for one in results if one.id in FOLLOWS and one.verdict not in (Verdict.PASS, Verdict.SKIP)]
-    lines = tuple(piece for one in traces for piece in one.evidence)
+    return follow_from_induced(entries, [replace(one, rerun=again) for one in found])
+
+
+def follow_from_induced(entries: Sequence[CheckResult], logged: Sequence[CheckResult]) -> list[CheckResult]:
+    """The results of both. A race that the run induced is one cause: its check shows the log's lines, and what the log
+    calls it follows from that."""
     if not any(entry.id == INDUCED and entry.verdict is Verdict.FAIL for entry in entries):
-        return [*entries, *results]
+        return [*entries, *logged]
+    traces = [one for one in logged if one.id in FOLLOWS and one.verdict not in (Verdict.PASS, Verdict.SKIP)]
+    lines = tuple(piece for one in traces for piece in one.evidence)
     return [
         *(replace(one, evidence=(*one.evidence, *lines)) if one.id == INDUCED else one for one in entries),
-        *(_follows(one) if one in traces else one for one in results),
+        *(_follows(one) if one in traces else one for one in logged),
     ]
 
 
