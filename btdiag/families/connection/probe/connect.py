@@ -125,12 +125,11 @@ async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, v
     try:
         stream = await wire.dial(route, tls=True, verify=verify)
     except DialError as error:
-        broken = _unmade(route, error, now)
-        if not (verify and error.failure.trouble is Trouble.UNTRUSTED and error.failure.phase is Phase.TLS):
-            return broken
-        return replace(
-            await _secured(route, wire, target, now, verify=False), distrust=_distrust(error), timing=error.timing
-        )
+        cause = error.__cause__
+        if not (verify and isinstance(cause, ssl.SSLCertVerificationError) and error.failure.phase is Phase.TLS):
+            return _unmade(route, error, now)
+        distrust = Distrust(code=cause.verify_code, message=cause.verify_message)
+        return replace(await _secured(route, wire, target, now, verify=False), distrust=distrust, timing=error.timing)
     try:
         return await _greeted(route, wire, target, now, stream)
     finally:
@@ -283,13 +282,6 @@ def _unmade(route: Route, error: DialError, now: datetime) -> Connection:
         proxied=route.proxy is not None,
         proxy_reply=_reply(error.proxy_answer),
     )
-
-
-def _distrust(error: DialError) -> Distrust:
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Distrust(code=cause.verify_code, message=cause.verify_message)
-    return Distrust(code=0, message=error.failure.detail)
 
 
 def _reply(answer: ProxyAnswer | None) -> ProxyReply | None:
