@@ -110,15 +110,7 @@ async def connect(route: Route, wire: Wire, target: Target, timeout: float) -> C
     except DialError as error:
         return _unmade(route, error, now)
     await stream.close()
-    return Connection(
-        label=route.label,
-        port=route.port,
-        tls=target.scheme == "https",
-        started_at=now,
-        timing=stream.timing,
-        proxied=route.proxy is not None,
-        proxy_reply=_reply(stream.proxy_answer),
-    )
+    return _made(route, stream, now, tls=target.scheme == "https")
 
 
 async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, verify: bool) -> Connection:
@@ -137,17 +129,10 @@ async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, v
 
 
 async def _greeted(route: Route, wire: Wire, target: Target, now: datetime, stream: Stream) -> Connection:
-    agreed = handshake_of(stream.ssl_object) if stream.ssl_object else None
-    return Connection(
-        label=route.label,
-        port=route.port,
-        tls=True,
-        started_at=now,
-        timing=stream.timing,
-        handshake=agreed,
+    return replace(
+        _made(route, stream, now, tls=True),
+        handshake=handshake_of(stream.ssl_object) if stream.ssl_object else None,
         greeting=await in_time(wire.send_on(stream, "HEAD", target.url_for("/"), limits=GREETING)),
-        proxied=route.proxy is not None,
-        proxy_reply=_reply(stream.proxy_answer),
     )
 
 
@@ -269,6 +254,18 @@ async def _lax(wire: Wire, route: Route, target: Target) -> Handshake | None:
     agreed = handshake_of(stream.ssl_object) if stream.ssl_object else None
     await stream.close()
     return agreed
+
+
+def _made(route: Route, stream: Stream, now: datetime, *, tls: bool) -> Connection:
+    return Connection(
+        label=route.label,
+        port=route.port,
+        tls=tls,
+        started_at=now,
+        timing=stream.timing,
+        proxied=route.proxy is not None,
+        proxy_reply=_reply(stream.proxy_answer),
+    )
 
 
 def _unmade(route: Route, error: DialError, now: datetime) -> Connection:
