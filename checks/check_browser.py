@@ -9,10 +9,15 @@ from btdiag.core.target import Target
 from btdiag.families.browser.facts import BrowserHandshake, PlaceRecords
 from btdiag.families.browser.judge import answers, caches, records, rules
 from btdiag.families.cors.facts import CorsSurvey
+from btdiag.families.gateway.facts.streams import StreamSeen
 from btdiag.families.lna.facts import BrowserSurvey
 
 
-def check_page_gets_its_answers(browser_survey: BrowserSurvey) -> Finding:
+def check_page_gets_its_answers(
+    browser_survey: BrowserSurvey | NotMeasured,
+    browser_handshake: BrowserHandshake | NotMeasured,
+    stream_seen: StreamSeen | NotMeasured,
+) -> Finding:
     """The web app's page in a real browser gets an answer to each kind of call that it makes.
 
     Browsers keep rules that curl and SDKs do not: certificates, cipher suites, HTTP/2, HTTPS records, ports, redirects,
@@ -22,14 +27,15 @@ def check_page_gets_its_answers(browser_survey: BrowserSurvey) -> Finding:
     Measured: a page of the web app's origin, made up locally, in an installed Chrome, Edge or Chromium, calls the
     target, --gateway and --bucket where they are https: a simple read, one with a preflight, a POST to a path that does
     not exist, an event stream. Redirects are followed as `fetch` does, but to no other host. What fails at once is
-    tried three times. No key goes to the browser. What another check fails for is told there.
+    tried three times. No key goes to the browser. What another check fails for is told there. Without a browser too: a
+    target that offers browsers HTTP/1.1 only, and keeps event streams open, warns, for they open six connections to it.
 
     Remedy: the finding names the code, what it means, the hop and who can change it.
 
     Sources: https://chromium.googlesource.com/chromium/src/+/main/net/base/net_error_list.h;
-    https://fetch.spec.whatwg.org/#fetching
+    https://fetch.spec.whatwg.org/#fetching; https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
-    return conclude(answers.page_gets_its_answers(browser_survey))
+    return conclude(answers.page_gets_its_answers(browser_survey, browser_handshake, stream_seen))
 
 
 def check_https_record_agrees(

@@ -39,6 +39,10 @@ CURVES = frozenset({"secp256r1", "secp384r1"})
 """Elliptic curves that Chromium takes in a certificate: of P-521, and of Ed25519, it says
 ERR_SSL_VERSION_OR_CIPHER_MISMATCH (seen with Chromium 156)."""
 
+CONNECTIONS = 6
+"""Connections that a browser opens to one host over HTTP/1.1, for all its tabs together (seen with Chromium 156; the
+HTML standard's notes on server-sent events warn of it)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserHandshake:

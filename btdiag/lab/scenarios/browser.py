@@ -1,7 +1,7 @@
 """What only browsers refuse: http:// beside https, bad ports, certificates and suites that programs take."""
 
 from btdiag.lab.faults.connection import ShowsCertificate
-from btdiag.lab.faults.gateway import Mislabels
+from btdiag.lab.faults.gateway import KeepsStreams, Mislabels
 from btdiag.lab.faults.http import Headers
 from btdiag.lab.faults.names import DnsAnswers
 from btdiag.lab.plan import Balancer, Tls
@@ -62,4 +62,12 @@ GATEWAY_WITHOUT_A_NAME = Scenario(
     summary="The AI gateway that the web app's page calls has a name that DNS does not know.",
     options=("--gateway", "https://gateway.lab.example"),
     fails=(PAGE,),
+)
+
+STREAMS_TAKE_ALL_CONNECTIONS = Scenario(
+    name="streams-over-http1",
+    summary="The listener offers HTTP/1.1 only, and event streams stay open: six of them are all that a browser opens.",
+    faults=(KeepsStreams(),),
+    options=("--browser", "none"),
+    warns=(PAGE,),
 )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.families.browser import causes
 from btdiag.families.browser.causes import CodeMeaning
 from btdiag.families.browser.judge.answers import page_gets_its_answers
@@ -28,6 +29,7 @@ from btdiag.families.lna.facts import (
     Situation,
 )
 
+UNSEEN = NotMeasured(reason="not looked at", skipped=True)
 ORIGIN = "https://www.braintrust.dev"
 URLS = {
     TARGET_ITSELF: "https://api.corp.example/version",
@@ -56,9 +58,8 @@ def visit(*requests: SeenRequest, what: str = TARGET_ITSELF, situation: Situatio
 
 
 def judged(*visits: PageVisit, managed: tuple[ManagedProxy, ...] = ()) -> Finding:
-    return page_gets_its_answers(
-        BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=visits, managed=managed)
-    )
+    survey = BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=visits, managed=managed)
+    return page_gets_its_answers(survey, UNSEEN, UNSEEN)
 
 
 def net(code: str, **more: object) -> SeenRequest:

@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.urls import port_of
 from btdiag.families.browser import causes
 from btdiag.families.browser.causes import CodeMeaning, Weight
+from btdiag.families.browser.facts import BrowserHandshake
+from btdiag.families.browser.judge.connections import streams_crowd_out
+from btdiag.families.gateway.facts.streams import StreamSeen
 from btdiag.families.lna.facts import BUCKET, GATEWAY, BrowserSurvey, PageVisit, SeenRequest
-from btdiag.families.lna.judge.reading import about
+from btdiag.families.lna.judge.reading import about, without_survey
 
 WAITED_S = 6
 _VERDICTS = {Weight.FAILS: Verdict.FAIL, Weight.ASKS: Verdict.WARN, Weight.UNKNOWN: Verdict.INCONCLUSIVE}
@@ -38,8 +42,20 @@ class _Refusal:
         return Verdict.WARN if self.request.passed and found is Verdict.FAIL else found
 
 
-def page_gets_its_answers(survey: BrowserSurvey) -> Finding:
-    """The claim of browser.page-gets-its-answers: every call of every page got an answer that the page may read."""
+def page_gets_its_answers(
+    survey: BrowserSurvey | NotMeasured,
+    tried: BrowserHandshake | NotMeasured,
+    stream: StreamSeen | NotMeasured,
+) -> Finding:
+    """The claim of browser.page-gets-its-answers: every call of every page got an answer that the page may read, and
+    its event streams leave room for others. That is judged without a browser too."""
+    found = without_survey(survey) if isinstance(survey, NotMeasured) else _of_the_page(survey)
+    if found.verdict in {Verdict.FAIL, Verdict.WARN}:
+        return found
+    return streams_crowd_out(tried, stream) or found
+
+
+def _of_the_page(survey: BrowserSurvey) -> Finding:
     hosts = {urlsplit(visit.url).hostname for visit in survey.visits}
     refusals = [
         _Refusal(visit, request, _cause(visit, request, hosts)) for visit, request in _failed(survey) if visit.calls

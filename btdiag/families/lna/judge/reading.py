@@ -90,10 +90,13 @@ def where_guarded(
             verdict=Verdict.SKIP,
             summary=f"{host} has public addresses only, and browsers ask no permission for those",
         )
-    if isinstance(survey, NotMeasured):
-        verdict = Verdict.SKIP if survey.skipped or survey.by else Verdict.INCONCLUSIVE
-        return Finding(verdict=verdict, summary=survey.reason, because=survey.by)
-    return claim(survey)
+    return without_survey(survey) if isinstance(survey, NotMeasured) else claim(survey)
+
+
+def without_survey(missing: NotMeasured) -> Finding:
+    """What is said where no browser was asked: why not."""
+    verdict = Verdict.SKIP if missing.skipped or missing.by else Verdict.INCONCLUSIVE
+    return Finding(verdict=verdict, summary=missing.reason, because=missing.by, unless=missing.also_by)
 
 
 def worst(
