@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from btdiag.core.answers import Roots
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.browser.facts import BrowserHandshake, PlaceRecords
-from btdiag.families.browser.judge import answers, caches, records, rules
+from btdiag.families.browser.judge import answers, caches, records, rules, scheme
 from btdiag.families.cors.facts import CorsSurvey
 from btdiag.families.gateway.facts.streams import StreamSeen
 from btdiag.families.lna.facts import BrowserSurvey
@@ -73,21 +74,22 @@ def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey]) -> Find
     return conclude(caches.caches_keep_origins_apart(cors_survey.facts))
 
 
-def check_scheme_is_secure(target: Target) -> Finding:
+def check_scheme_is_secure(target: Target, roots: PerAddress[Roots] | NotMeasured) -> Finding:
     """The web app's page calls https:// URLs only, or this machine itself.
 
     A page that came over https may not call http:// ones: browsers block such calls as mixed content, without a word
-    to the server. curl and SDKs have no such rule.
+    to the server. A host that browsers know for https alone (HSTS: it sent Strict-Transport-Security, or its whole
+    top-level domain is in their list) they never call over http. curl and SDKs have no such rules.
 
-    Measured: nothing is sent. The URLs of the target, --gateway and --bucket are held against the standards: loopback
-    addresses, localhost and *.localhost count as secure; of literal private addresses and names in .local, Chrome and
-    Edge ask their users since 142.
+    Measured: the URLs of the target, --gateway and --bucket are held against the standards: loopback addresses,
+    localhost and *.localhost count as secure; of literal private addresses and names in .local, Chrome and Edge ask
+    their users since 142. Strict-Transport-Security is read from the target's answers to GET /.
 
     Remedy: bind a certificate to the listener, and name the https:// URL in the web app's settings.
 
-    Sources: https://www.w3.org/TR/mixed-content/; https://www.w3.org/TR/secure-contexts/
+    Sources: https://www.w3.org/TR/mixed-content/; https://www.w3.org/TR/secure-contexts/; RFC 6797
     """
-    return conclude(rules.scheme_is_secure(target))
+    return conclude(scheme.scheme_is_secure(target, roots))
 
 
 def check_port_is_allowed(target: Target) -> Finding:

@@ -3,14 +3,24 @@
 from btdiag.lab.faults.connection import ShowsCertificate
 from btdiag.lab.faults.gateway import KeepsStreams, Mislabels
 from btdiag.lab.faults.http import Headers
-from btdiag.lab.faults.names import DnsAnswers
-from btdiag.lab.plan import Balancer, Tls
+from btdiag.lab.faults.names import DnsAnswers, Tells
+from btdiag.lab.plan import Backend, Balancer, Tls
 from btdiag.lab.scenario import PAGE, Scenario
+
+OWN_PAGE = "http://localhost:3000"
 
 GATEWAY_OVER_HTTP = Scenario(
     name="gateway-over-http",
     summary="The AI gateway has an http:// URL, which the web app's https page may not call.",
     options=("--gateway", "http://gateway.lab.example"),
+    fails=("browser.scheme-is-secure",),
+)
+
+GATEWAY_KNOWN_FOR_HTTPS = Scenario(
+    name="gateway-known-for-https",
+    summary="The web app is served over http, and calls a gateway over http that browsers know for https alone (HSTS).",
+    faults=(Backend(origins=(OWN_PAGE,)), Tells("origin", [OWN_PAGE])),
+    options=("--gateway", "http://gateway.lab.dev", "--browser", "none"),
     fails=("browser.scheme-is-secure",),
 )
 
