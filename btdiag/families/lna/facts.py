@@ -202,6 +202,26 @@ class ManagedProxy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedPolicy:
+    """An enterprise policy on local networks: its name, its value as JSON, cut short, and where it stands."""
+
+    policy: str
+    value: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserPolicies:
+    """The enterprise policies of this machine that decide on what pages may call. `known` tells that they could be
+    looked for, `complete` that they hardly stand elsewhere: Windows and macOS are often managed from a cloud."""
+
+    proxies: tuple[ManagedProxy, ...] = ()
+    networks: tuple[ManagedPolicy, ...] = ()
+    known: bool = True
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalledHost:
     """A host that the web app's page calls. `url` is read, `unknown` gets a POST to a path that does not exist ("" for
     none); `addresses` are those it has here, () where a proxy resolves the name; `guarded` tells that one of them is
@@ -237,7 +257,7 @@ class BrowserSurvey:
     """Everything that the browser saw. `pinned` is the address it was told to use (of a lab, --resolve, --nameserver),
     "" where it resolved the name itself; `proxy` the proxy it used; `trust` how it came to trust a private CA;
     `certificate_verified` whether btdiag itself verified the target's certificate on that way; `managed` are the proxy
-    settings that enterprise policies of this machine give the browser."""
+    settings that enterprise policies of this machine give the browser, `policies` those on local networks."""
 
     browser: Browser
     url: str
@@ -247,6 +267,7 @@ class BrowserSurvey:
     trust: str = ""
     certificate_verified: bool = True
     managed: tuple[ManagedProxy, ...] = ()
+    policies: tuple[ManagedPolicy, ...] = ()
     stored: tuple[StoredDecision, ...] = ()
 
     def decision(self, origin: str) -> StoredDecision | None:
