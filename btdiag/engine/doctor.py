@@ -80,8 +80,7 @@ def _policies(environment: Mapping[str, str]) -> Condition:
             detail=f"where {sys.platform} keeps them is not known",
             advice="chrome://policy shows them",
         )
-    named = [f"{one.policy} ({one.where})" for one in (*given.proxies, *given.networks)]
-    if named:
+    if named := [f"{one.policy} ({one.where})" for one in given.decisive]:
         advice = "they decide what the web app's page may call here; users without them may fare otherwise"
         return Condition(name="browser policies", state="note", detail=", ".join(named), advice=advice)
     beyond = "" if given.complete else "; what a cloud manages is not seen (chrome://policy)"

@@ -191,23 +191,19 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ManagedProxy:
-    """A proxy setting of an enterprise policy: its name, its value in short, and the file it stands in. `hosts` are the
-    hosts that it names, () where a script or the network chooses them."""
+class ManagedPolicy:
+    """An enterprise policy: its name, its value in short, and where it stands."""
 
     policy: str
     value: str
     where: str
-    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ManagedPolicy:
-    """An enterprise policy on local networks: its name, its value as JSON, cut short, and where it stands."""
+class ManagedProxy(ManagedPolicy):
+    """One that sets a proxy. `hosts` are the hosts that it names, () where a script or the network chooses them."""
 
-    policy: str
-    value: str
-    where: str
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +215,11 @@ class BrowserPolicies:
     networks: tuple[ManagedPolicy, ...] = ()
     known: bool = True
     complete: bool = True
+
+    @property
+    def decisive(self) -> tuple[ManagedPolicy, ...]:
+        """All of them."""
+        return (*self.proxies, *self.networks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from btdiag.families.lna.facts import (
     BrowserSurvey,
     CalledHost,
     LaunchKind,
+    ManagedPolicy,
     PageTrial,
     PageVisit,
     SeenRequest,
@@ -214,5 +215,6 @@ def about(survey: BrowserSurvey) -> Evidence:
     found = [("browser", f"{browser.name} {browser.version}"), ("path", browser.path), ("sandbox", sandbox)]
     optional = (("address given to it", survey.pinned), ("proxy", survey.proxy), ("trusts", survey.trust))
     found += [(name, value) for name, value in optional if value]
-    found += [(f"policy {one.policy}", f"{one.value} ({one.where})") for one in (*survey.managed, *survey.policies)]
+    policies: tuple[ManagedPolicy, ...] = (*survey.managed, *survey.policies)
+    found += [(f"policy {one.policy}", f"{one.value} ({one.where})") for one in policies]
     return evidence.table("The browser", ("what", "value"), found)
