@@ -227,7 +227,7 @@ class CalledHost:
     """A host that the web app's page calls. `url` is read, `unknown` gets a POST to a path that does not exist ("" for
     none); `addresses` are those it has here, () where a proxy resolves the name; `guarded` tells that one of them is
     not public. `address` is the one that the browser is told, "" where it resolves the name itself; `proxy` the proxy
-    it goes through."""
+    it goes through; `bearer` the Authorization header that its page sends, as the web app does, "" for none."""
 
     what: str
     url: str
@@ -236,6 +236,7 @@ class CalledHost:
     guarded: bool = False
     address: str = ""
     proxy: str = ""
+    bearer: str = ""
 
     @property
     def host(self) -> str:
@@ -258,7 +259,8 @@ class BrowserSurvey:
     """Everything that the browser saw. `pinned` is the address it was told to use (of a lab, --resolve, --nameserver),
     "" where it resolved the name itself; `proxy` the proxy it used; `trust` how it came to trust a private CA;
     `certificate_verified` whether btdiag itself verified the target's certificate on that way; `managed` are the proxy
-    settings that enterprise policies of this machine give the browser, `policies` those on local networks."""
+    settings that enterprise policies of this machine give the browser, `policies` those on local networks;
+    `behind_login` that a login stands in front of the target, and its pages came with a made-up key."""
 
     browser: Browser
     url: str
@@ -269,6 +271,7 @@ class BrowserSurvey:
     certificate_verified: bool = True
     managed: tuple[ManagedProxy, ...] = ()
     policies: tuple[ManagedPolicy, ...] = ()
+    behind_login: bool = False
     stored: tuple[StoredDecision, ...] = ()
 
     def decision(self, origin: str) -> StoredDecision | None:

@@ -136,6 +136,13 @@ def test_a_gateway_whose_answers_cors_hides_was_reached() -> None:
     assert "whose answers CORS hides" in found.summary
 
 
+@pytest.mark.parametrize(("status", "verdict"), [(302, "inconclusive"), (401, "inconclusive"), (200, "fail")])
+def test_a_login_that_takes_valid_keys_only_hides_what_a_page_would_get(status: int, verdict: str) -> None:
+    hidden = net("ERR_FAILED", cors_error="MissingAllowOriginHeader", status=status)
+    survey = BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=(visit(hidden),), behind_login=True)
+    assert page_gets_its_answers(survey, UNSEEN, UNSEEN).verdict == verdict
+
+
 def test_the_policy_that_sets_the_proxy_is_named() -> None:
     policy = ManagedProxy(policy="ProxySettings", value="proxy.corp.example:3128", where="/etc/x.json", hosts=("p",))
     found = judged(visit(net("ERR_TUNNEL_CONNECTION_FAILED")), managed=(policy,))

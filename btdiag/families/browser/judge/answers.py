@@ -19,7 +19,7 @@ from btdiag.families.browser.causes import CodeMeaning, Weight
 from btdiag.families.browser.facts import BrowserHandshake
 from btdiag.families.browser.judge.connections import streams_crowd_out
 from btdiag.families.gateway.facts.streams import StreamSeen
-from btdiag.families.lna.facts import BUCKET, GATEWAY, BrowserSurvey, PageVisit, SeenRequest
+from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF, BrowserSurvey, PageVisit, SeenRequest
 from btdiag.families.lna.judge.reading import about, without_survey
 
 WAITED_S = 6
@@ -58,7 +58,9 @@ def page_gets_its_answers(
 def _of_the_page(survey: BrowserSurvey) -> Finding:
     hosts = {urlsplit(visit.url).hostname for visit in survey.visits}
     refusals = [
-        _Refusal(visit, request, _cause(visit, request, hosts)) for visit, request in _failed(survey) if visit.calls
+        _Refusal(visit, request, _cause(visit, request, survey, hosts))
+        for visit, request in _failed(survey)
+        if visit.calls
     ]
     if not refusals:
         return Finding(verdict=Verdict.PASS, summary=_all_well(survey), evidence=_proof(survey), sources=causes.SOURCES)
@@ -83,13 +85,25 @@ def hidden_only(visit: PageVisit, request: SeenRequest) -> bool:
     return visit.what == GATEWAY and bool(request.cors_error) and not request.refused
 
 
-def _cause(visit: PageVisit, request: SeenRequest, hosts: set[str | None]) -> CodeMeaning:
+def _turned_away(request: SeenRequest) -> bool:
+    """The answer to the request itself, not to its preflight, is a login's, which knows no CORS."""
+    status = request.status or 0
+    return (
+        bool(request.cors_error)
+        and "Preflight" not in request.cors_error
+        and (status in {401, 403} or 300 < status < 309)
+    )
+
+
+def _cause(visit: PageVisit, request: SeenRequest, survey: BrowserSurvey, hosts: set[str | None]) -> CodeMeaning:
     if request.refused:
         return causes.PERMISSION
     if request.blocked_reason == "mixed-content":
         return causes.TO_HTTP if request.ended_at.startswith("http:") else causes.MIXED
     if request.ended_at and urlsplit(request.ended_at).hostname not in hosts and not request.cors_error:
         return causes.ELSEWHERE
+    if survey.behind_login and visit.what == TARGET_ITSELF and _turned_away(request):
+        return causes.LOGIN
     if request.cors_error and (_status(request) or 0) >= 500:
         return causes.ERROR_PAGE
     if request.cors_error:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from btdiag.core.address import Space, space
+from btdiag.core.credential import MADE_UP
 from btdiag.core.measurement import PerAddress, Unknown, measurement
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.resolution import AddressSource, Resolution, is_local_name
@@ -55,6 +56,7 @@ def _itself(target: Target, resolution: Resolution, used: Way) -> CalledHost:
         guarded=spaces != {Space.PUBLIC},
         address=_pinned(target, resolution, used),
         proxy=target.proxy.url if target.proxy else "",
+        bearer=MADE_UP if used.behind_login else "",
     )
 
 

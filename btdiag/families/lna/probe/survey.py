@@ -185,6 +185,7 @@ def _read(
         certificate_verified=verified,
         managed=managed.proxies,
         policies=managed.networks,
+        behind_login=any(place.bearer for place in plan.places),
         stored=stored,
     )
 
