@@ -11,13 +11,14 @@ from btdiag.families.browser.facts import BrowserHandshake, PlaceRecords
 from btdiag.families.browser.judge import answers, caches, records, rules, scheme
 from btdiag.families.cors.facts import CorsSurvey
 from btdiag.families.gateway.facts.streams import StreamSeen
-from btdiag.families.lna.facts import BrowserSurvey
+from btdiag.families.lna.facts import BrowserSurvey, CalledHost
 
 
 def check_page_gets_its_answers(
     browser_survey: BrowserSurvey | NotMeasured,
     browser_handshake: BrowserHandshake | NotMeasured,
     stream_seen: StreamSeen | NotMeasured,
+    page_places: tuple[CalledHost, ...] | NotMeasured,
 ) -> Finding:
     """The web app's page in a real browser gets an answer to each kind of call that it makes.
 
@@ -29,14 +30,15 @@ def check_page_gets_its_answers(
     target, --gateway and --bucket where they are https: a simple read, one with a preflight, a POST to a path that does
     not exist, an event stream. Redirects are followed as `fetch` does, but to no other host. What fails at once is
     tried three times. No key goes to the browser. What another check fails for is told there. Without a browser too: a
-    target that offers browsers HTTP/1.1 only, and keeps event streams open, warns, for they open six connections to it.
+    target that offers browsers HTTP/1.1 only, and keeps event streams open, warns, for they open six connections to it;
+    a gateway or bucket whose name has no address fails.
 
     Remedy: the finding names the code, what it means, the hop and who can change it.
 
     Sources: https://chromium.googlesource.com/chromium/src/+/main/net/base/net_error_list.h;
     https://fetch.spec.whatwg.org/#fetching; https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
-    return conclude(answers.page_gets_its_answers(browser_survey, browser_handshake, stream_seen))
+    return conclude(answers.page_gets_its_answers(browser_survey, browser_handshake, stream_seen, page_places))
 
 
 def check_https_record_agrees(

@@ -227,7 +227,8 @@ class CalledHost:
     """A host that the web app's page calls. `url` is read, `unknown` gets a POST to a path that does not exist ("" for
     none); `addresses` are those it has here, () where a proxy resolves the name; `guarded` tells that one of them is
     not public. `address` is the one that the browser is told, "" where it resolves the name itself; `proxy` the proxy
-    it goes through; `bearer` the Authorization header that its page sends, as the web app does, "" for none."""
+    it goes through; `bearer` the Authorization header that its page sends, as the web app does, "" for none.
+    `nameless` tells that all name servers asked say that its host has no address."""
 
     what: str
     url: str
@@ -237,6 +238,7 @@ class CalledHost:
     address: str = ""
     proxy: str = ""
     bearer: str = ""
+    nameless: bool = False
 
     @property
     def host(self) -> str:

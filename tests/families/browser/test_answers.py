@@ -59,7 +59,7 @@ def visit(*requests: SeenRequest, what: str = TARGET_ITSELF, situation: Situatio
 
 def judged(*visits: PageVisit, managed: tuple[ManagedProxy, ...] = ()) -> Finding:
     survey = BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=visits, managed=managed)
-    return page_gets_its_answers(survey, UNSEEN, UNSEEN)
+    return page_gets_its_answers(survey, UNSEEN, UNSEEN, UNSEEN)
 
 
 def net(code: str, **more: object) -> SeenRequest:
@@ -140,7 +140,7 @@ def test_a_gateway_whose_answers_cors_hides_was_reached() -> None:
 def test_a_login_that_takes_valid_keys_only_hides_what_a_page_would_get(status: int, verdict: str) -> None:
     hidden = net("ERR_FAILED", cors_error="MissingAllowOriginHeader", status=status)
     survey = BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=(visit(hidden),), behind_login=True)
-    assert page_gets_its_answers(survey, UNSEEN, UNSEEN).verdict == verdict
+    assert page_gets_its_answers(survey, UNSEEN, UNSEEN, UNSEEN).verdict == verdict
 
 
 def test_the_policy_that_sets_the_proxy_is_named() -> None:

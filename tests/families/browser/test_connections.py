@@ -12,6 +12,7 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.families.browser.facts import BrowserHandshake
 from btdiag.families.browser.judge.answers import page_gets_its_answers
 from btdiag.families.gateway.facts.streams import StreamSeen
+from btdiag.families.lna.facts import GATEWAY, CalledHost
 
 HUNG_UP = Failure(phase=Phase.BODY, trouble=Trouble.TIMEOUT, detail="no end within 4 s")
 HELD = StreamSeen(
@@ -59,7 +60,7 @@ BROKEN_OFF = replace(HTTP1, alpn=None, failure=Failure(phase=Phase.TLS, trouble=
 def test_streams_take_all_connections(
     tried: BrowserHandshake | NotMeasured, stream: StreamSeen | NotMeasured, verdict: Verdict
 ) -> None:
-    found = page_gets_its_answers(NO_BROWSER, tried, stream)
+    found = page_gets_its_answers(NO_BROWSER, tried, stream, ())
     assert found.verdict is verdict
     if verdict is Verdict.WARN:
         assert found.owner is Owner.LOAD_BALANCER
@@ -72,5 +73,18 @@ def test_streams_take_all_connections(
 
 def test_what_blocks_the_browser_is_named_with_what_blocks_it_elsewhere() -> None:
     blocked = NotMeasured(reason="no address accepts TCP", by="connection.tcp-connects", also_by=("dns.resolves",))
-    found = page_gets_its_answers(blocked, HTTP1, NO_BROWSER)
+    found = page_gets_its_answers(blocked, HTTP1, NO_BROWSER, NO_BROWSER)
     assert (found.verdict, found.because, found.unless) == (Verdict.SKIP, blocked.by, blocked.also_by)
+
+
+NO_ADDRESS = CalledHost(what=GATEWAY, url="https://gateway.corp.test/health", nameless=True)
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict"), [(NO_ADDRESS, Verdict.FAIL), (replace(NO_ADDRESS, nameless=False), Verdict.SKIP)]
+)
+def test_a_name_without_an_address_needs_no_browser(place: CalledHost, verdict: Verdict) -> None:
+    found = page_gets_its_answers(NO_BROWSER, NO_BROWSER, NO_BROWSER, (place,))
+    assert found.verdict is verdict
+    assert "gateway.corp.test" in found.summary or verdict is Verdict.SKIP
+    assert len(found.answer) <= 90

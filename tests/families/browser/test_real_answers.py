@@ -245,7 +245,9 @@ def told(folder: Path, executable: str, ports: Mapping[str, int]) -> dict[str, F
     browser = Browser(name="Chromium", version=answer["version"], path=executable)
     visits = [PageVisit(**visit | {"trials": tuple(map(read_trial, visit["trials"]))}) for visit in answer["visits"]]
     return {
-        name: page_gets_its_answers(BrowserSurvey(browser=browser, url=visit.url, visits=(visit,)), UNSEEN, UNSEEN)
+        name: page_gets_its_answers(
+            BrowserSurvey(browser=browser, url=visit.url, visits=(visit,)), UNSEEN, UNSEEN, UNSEEN
+        )
         for name, visit in zip(ports, visits, strict=True)
     }
 

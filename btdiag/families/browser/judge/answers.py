@@ -19,7 +19,7 @@ from btdiag.families.browser.causes import CodeMeaning, Weight
 from btdiag.families.browser.facts import BrowserHandshake
 from btdiag.families.browser.judge.connections import streams_crowd_out
 from btdiag.families.gateway.facts.streams import StreamSeen
-from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF, BrowserSurvey, PageVisit, SeenRequest
+from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF, BrowserSurvey, CalledHost, PageVisit, SeenRequest
 from btdiag.families.lna.judge.reading import about, without_survey
 
 WAITED_S = 6
@@ -46,13 +46,39 @@ def page_gets_its_answers(
     survey: BrowserSurvey | NotMeasured,
     tried: BrowserHandshake | NotMeasured,
     stream: StreamSeen | NotMeasured,
+    places: Sequence[CalledHost] | NotMeasured,
 ) -> Finding:
     """The claim of browser.page-gets-its-answers: every call of every page got an answer that the page may read, and
-    its event streams leave room for others. That is judged without a browser too."""
-    found = without_survey(survey) if isinstance(survey, NotMeasured) else _of_the_page(survey)
+    its event streams leave room for others. That, and a name without an address, is judged without a browser too."""
+    if isinstance(survey, NotMeasured):
+        found = _without_a_name(() if isinstance(places, NotMeasured) else places) or without_survey(survey)
+    else:
+        found = _of_the_page(survey)
     if found.verdict in {Verdict.FAIL, Verdict.WARN}:
         return found
     return streams_crowd_out(tried, stream) or found
+
+
+def _without_a_name(places: Sequence[CalledHost]) -> Finding | None:
+    """The failure that a gateway or a bucket has no address; the target's own name is for the family dns."""
+    lost = next((place for place in places if place.nameless), None)
+    if lost is None:
+        return None
+    cause = causes.CODES["ERR_NAME_NOT_RESOLVED"]
+    words = {"host": lost.host, "port": str(lost.port)}
+    rows = [(place.what, place.host, ", ".join(place.addresses) or "none") for place in places]
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{lost.what} ({lost.host}) has no address, say the name servers of this machine: no page gets there",
+        answer=f"The web app cannot call {lost.what}: {cause.short}",
+        hop=cause.hop,
+        owner=cause.owner,
+        expected="an address for every host that the page calls",
+        seen="no address",
+        evidence=(evidence.table("What the page calls", ("what", "host", "addresses"), rows),),
+        remedy=_remedy(cause, words),
+        sources=causes.SOURCES,
+    )
 
 
 def _of_the_page(survey: BrowserSurvey) -> Finding:
