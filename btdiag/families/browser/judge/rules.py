@@ -16,9 +16,10 @@ from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.core.urls import port_of
+from btdiag.core.wording import enumerated
 from btdiag.families.browser import remedy
 from btdiag.families.browser.facts import BAD_PORTS, CURVES, BrowserHandshake
-from btdiag.families.browser.judge.scheme import called, listed, places
+from btdiag.families.browser.judge.scheme import called, places
 
 TRUSTED = "connection.tls-is-trusted"
 _PORTS = ("https://fetch.spec.whatwg.org/#port-blocking",)
@@ -41,13 +42,13 @@ def port_is_allowed(target: Target) -> Finding:
     if not bad:
         return Finding(
             verdict=Verdict.PASS,
-            summary=f"ports that browsers call: {listed([str(port) for _, port in ports.values()])}",
+            summary=f"ports that browsers call: {enumerated(str(port) for _, port in ports.values())}",
         )
     name = next(iter(bad))
     port = ports[name][1]
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{listed([f'{name} ({url})' for name, url in bad.items()])}: browsers send nothing to port {port} "
+        summary=f"{enumerated(f'{name} ({url})' for name, url in bad.items())}: browsers send nothing to port {port} "
         "(net::ERR_UNSAFE_PORT), for another protocol has it; programs do",
         answer=f"The web app cannot call {name}: browsers refuse port {port}",
         hop=HopName.LOAD_BALANCER,

@@ -6,16 +6,17 @@ the host for https alone (HSTS), and so is a redirect to it; an http page's call
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.address import AddressKind, kind, parse
+from btdiag.core.address import AddressKind, kind, parsed_address
 from btdiag.core.answers import Roots
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.product import origins
 from btdiag.core.target import Target
+from btdiag.core.wording import enumerated
 from btdiag.families.browser import remedy
 from btdiag.families.browser.facts import PRELOADED, strict_transport
 from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF
@@ -53,7 +54,7 @@ def scheme_is_secure(target: Target, roots: PerAddress[Roots] | NotMeasured) -> 
         how = "Chrome and Edge since 142 let users allow it, other browsers block it as mixed content"
         return _mixed(Verdict.WARN, asked, how)
     here = f" ({', '.join(plain)} is this machine itself, which counts as secure)" if plain else ""
-    return Finding(verdict=Verdict.PASS, summary=f"{listed(list(places(target)))}: https throughout{here}")
+    return Finding(verdict=Verdict.PASS, summary=f"{enumerated(places(target))}: https throughout{here}")
 
 
 def _is_here(url: str) -> bool:
@@ -62,18 +63,18 @@ def _is_here(url: str) -> bool:
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    return parse(host) is not None and kind(host) in {AddressKind.LOOPBACK, AddressKind.UNSPECIFIED}
+    return parsed_address(host) is not None and kind(host) in {AddressKind.LOOPBACK, AddressKind.UNSPECIFIED}
 
 
 def _may_be_asked(url: str) -> bool:
     """Is it of those http URLs that Local Network Access takes out of mixed content, once a user has allowed it: a
     literal address that is not public, or a name in .local?"""
     host = (urlsplit(url).hostname or "").rstrip(".")
-    return host.endswith(".local") or (parse(host) is not None and kind(host) in _NEAR)
+    return host.endswith(".local") or (parsed_address(host) is not None and kind(host) in _NEAR)
 
 
 def _mixed(verdict: Verdict, plain: Mapping[str, str], how: str) -> Finding:
-    shown = listed([f"{name} ({url})" for name, url in plain.items()])
+    shown = enumerated([f"{name} ({url})" for name, url in plain.items()])
     who = next(iter(plain))
     return Finding(
         verdict=verdict,
@@ -96,11 +97,6 @@ def called(places: Mapping[str, str]) -> Evidence:
     return evidence.table("What the page calls", ["what", "URL"], [[name, url] for name, url in places.items()])
 
 
-def listed(words: Sequence[str]) -> str:
-    """ "a, b and c"."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
 # --- HSTS -------------------------------------------------------------------------------------------------------------
 
 
@@ -108,7 +104,7 @@ def _known_for_https(url: str, target: Target, roots: PerAddress[Roots] | NotMea
     """How browsers know that its host takes https alone; "" where they do not. Addresses and this machine's own names
     are exempt, and a header counts only where it came over https (RFC 6797 sections 8.1 and 8.3)."""
     host = (urlsplit(url).hostname or "").rstrip(".")
-    if parse(host) is not None or _is_here(url):
+    if parsed_address(host) is not None or _is_here(url):
         return ""
     ending = host.rpartition(".")[2]
     if ending in PRELOADED:
@@ -125,7 +121,7 @@ def _known_for_https(url: str, target: Target, roots: PerAddress[Roots] | NotMea
 
 
 def _sent_to_https(plain: Mapping[str, str], known: str) -> Finding:
-    shown = listed([f"{name} ({url})" for name, url in plain.items()])
+    shown = enumerated([f"{name} ({url})" for name, url in plain.items()])
     who = next(iter(plain))
     return Finding(
         verdict=Verdict.FAIL,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from btdiag.core.address import AddressKind, kind, parse
+from btdiag.core.address import AddressKind, kind, parsed_address
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.product import origins
 from btdiag.core.target import Target
 from btdiag.families.lna import remedy
 from btdiag.families.lna.facts import BrowserSurvey, CalledHost, Situation
-from btdiag.families.lna.judge.reading import PageReading, Standing, place, proof, worst
+from btdiag.families.lna.judge.reading import PageReading, Standing, page_proofs, place, worst
 
 
 def page_context_allows(survey: BrowserSurvey, target: Target) -> Finding:
@@ -45,7 +45,7 @@ def _is_insecure(origin: str) -> bool:
     """It came over http from another machine than the user's own (Secure Contexts, section 3.1)."""
     parts = urlsplit(origin)
     host = parts.hostname or ""
-    loopback = parse(host) is not None and kind(host) is AddressKind.LOOPBACK
+    loopback = parsed_address(host) is not None and kind(host) is AddressKind.LOOPBACK
     return parts.scheme == "http" and not (loopback or host == "localhost" or host.endswith(".localhost"))
 
 
@@ -59,7 +59,7 @@ def _context_allows(reading: PageReading, survey: BrowserSurvey, target: Target)
             summary=f"a page of {origin} is a secure context and may ask for local networks{note}"
             if fresh.secure
             else f"a page of {origin} needs no secure context for this target",
-            evidence=proof(reading, survey),
+            evidence=page_proofs(reading, survey),
         )
     if fresh.first.blocked_reason == "mixed-content":
         summary = f"the page is https and {target.url} is not: the browser blocked the request as mixed content"
@@ -86,7 +86,7 @@ def _shut_out(reading: PageReading, survey: BrowserSurvey, summary: str, expecte
         expected=expected,
         seen=f"{fresh.first.what}; secure context: {'yes' if fresh.secure else 'no'}, permission "
         f"{fresh.before.of(reading.space)} before the request",
-        evidence=proof(reading, survey),
+        evidence=page_proofs(reading, survey),
         remedy=advice,
         sources=remedy.SOURCES,
     )
