@@ -8,6 +8,7 @@ import pytest
 from btdiag.core.answers import asks_for_login, turned_away
 from btdiag.core.credential import MADE_UP
 from btdiag.core.exchange import Exchange, Header
+from btdiag.core.sender import sent_on
 from btdiag.net.request import USUAL, Asked, Shape
 
 OWN = ("Authorization", "Bearer own")
@@ -63,3 +64,23 @@ def answer(status: int, *sent: Header, location: str = "") -> Exchange:
 )
 def test_who_asks_for_a_login(seen: Exchange, login: bool, away: bool) -> None:
     assert (asks_for_login(seen), turned_away(seen)) == (login, away)
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "onward"),
+    [
+        (307, "https://api.corp.test/v1/", "https://api.corp.test/v1/"),
+        (308, "/v1/", "https://api.corp.test/v1/"),
+        (307, "https://api.corp.test:443/v1/", "https://api.corp.test:443/v1/"),
+        (302, "/v1/", None),  # a POST becomes a GET there
+        (307, "http://api.corp.test/v1/", None),
+        (307, "https://api.corp.test:8443/v1/", None),
+        (307, "https://other.corp.test/v1/", None),
+        (307, "/login", None),
+        (307, "/", None),
+        (307, "https://api.corp.test:odd/", None),
+        (200, "", None),
+    ],
+)
+def test_who_is_sent_on_within_the_same_place(status: int, location: str, onward: str | None) -> None:
+    assert sent_on(answer(status, location=location)) == onward
