@@ -158,6 +158,8 @@ def test_who_can_help_is_told_apart() -> None:
     assert found.remedy is not None
     assert "Users: " in found.remedy.text
     assert "Administrators of browsers: " in found.remedy.text
+    assert found.evidence[-1].title == "Who can help"
+    assert all(who in str(found.evidence[-1].data) for who in (str(found.owner), "users", "administrators"))
 
 
 ALL = [*causes.CODES.values(), *(one for one in vars(causes).values() if isinstance(one, CodeMeaning))]

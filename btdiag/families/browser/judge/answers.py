@@ -156,7 +156,7 @@ def _refused(one: _Refusal, survey: BrowserSurvey, count: int) -> Finding:
         owner=cause.owner,
         expected="an answer that the web app's page may read",
         seen=f"{shown}{status}{often}",
-        evidence=_proof(survey),
+        evidence=(*_proof(survey), *_who_can_help(cause, words)),
         remedy=_remedy(cause, words),
         sources=causes.SOURCES,
         unless=cause.unless,
@@ -198,6 +198,13 @@ def _remedy(cause: CodeMeaning, words: Mapping[str, str]) -> Remedy:
         action=_filled(cause.action, words),
         snippets=tuple(Snippet(product=one.product, code=_filled(one.code, words)) for one in cause.snippets),
     )
+
+
+def _who_can_help(cause: CodeMeaning, words: Mapping[str, str]) -> tuple[Evidence, ...]:
+    """What each of them can do, where it is not the owner alone."""
+    advice = {cause.owner: cause.text, "users": cause.users, "administrators of browsers": cause.administrators}
+    rows = [(str(who), _filled(text, words)) for who, text in advice.items() if text]
+    return (evidence.table("Who can help", ("who", "what to do"), rows),) if len(rows) > 1 else ()
 
 
 def _all_well(survey: BrowserSurvey) -> str:
