@@ -34,7 +34,7 @@ def run_command(
         from btdiag.engine import delivery, repeat
         from btdiag.engine.dryrun import plan
         from btdiag.engine.run import execute, resolve_targets
-        from btdiag.engine.spool import Spool
+        from btdiag.engine.spool import Spool, keeper
         from btdiag.engine.stage import hushed
 
         _say(chosen, stderr)
@@ -49,13 +49,16 @@ def run_command(
                 return execute(changed, targets, display.events, interrupt, ended)
 
         if chosen.watch is not None:
-            return repeat.watch(chosen, attempt, interrupt, stdout)
+            with keeper(chosen.output, stderr) as keep:
+                return repeat.watch(chosen, lambda changed: attempt(changed, keep), interrupt, stdout)
         with delivery.writable(chosen) as place, display.live():
             spool = Spool(chosen, place, stdout)
             with closing(spool):
                 document = repeat.until_healthy(chosen, lambda changed: attempt(changed, spool.taker), interrupt)
             stopped = interrupt.requested
     code = delivery.deliver(document, chosen, place, environment, stdout, stderr, spool.place, spool.written)
+    if spool.not_stored is not None:
+        raise spool.not_stored
     return EXIT_CODE if stopped else code
 
 

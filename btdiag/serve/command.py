@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from btdiag.config import UsageError
+from btdiag.config.settings import KEEP_S
 from btdiag.config.values import duration, printable
+from btdiag.core.database import StorePlace
 from btdiag.core.urls import bracketed
 from btdiag.engine.interrupt import Interrupt
 from btdiag.report.escape import plain
@@ -39,8 +41,8 @@ class Serving:
     port: int = 9115
     module: str = "quick"
     every_s: float | None = None
-    store: Path = Path("reports/history.sqlite")
-    keep_s: float = 90 * 86_400.0
+    store: StorePlace = Path("reports/history.sqlite")
+    keep_s: float = KEEP_S
     any_target: bool = False
     names: tuple[str, ...] = ()
 
@@ -93,7 +95,6 @@ def serve(
     except ImportError:
         raise UsageError("btdiag serve needs more packages: pip install 'btdiag[serve]'") from None
     interrupt.patient = True
-    serving.store.parent.mkdir(parents=True, exist_ok=True)
     return _serve(serving, known, say)
 
 
@@ -102,10 +103,11 @@ def _serve(serving: Serving, known: Modules, say: Callable[[str], None]) -> int:
     from btdiag.serve.engine import Engine
     from btdiag.serve.pages import Pages
     from btdiag.serve.watch import Keeper, Sweeper
+    from btdiag.store.keeping import keeping
     from btdiag.store.store import opened
 
-    with opened(serving.store) as writing, opened(serving.store) as reading:
-        keeper = Keeper(writing, serving.keep_s, known.targets, say)
+    with keeping(serving.store, serving.keep_s) as writing, opened(serving.store) as reading:
+        keeper = Keeper(writing, known.targets, say)
         chosen = known.by_name[serving.module]
         engine = Engine(chosen.parallel, MOST_WAITING, keeper.take)
         names = (serving.module,) if serving.every_s else ()

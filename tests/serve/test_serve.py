@@ -34,6 +34,7 @@ from btdiag.serve.modules import Modules, modules
 from btdiag.serve.pages import PAGE_ROWS, Pages, Selection
 from btdiag.serve.printed import PRINTS
 from btdiag.serve.watch import Keeper, Sweeper
+from btdiag.store.keeping import Keeping
 from btdiag.store.store import Store
 from tests.support.cli import CLEAN
 
@@ -121,7 +122,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     }
     known = modules(flags, {"BRAINTRUST_API_KEY": "sk-serve-canary-0123456789"}, folder)
     store, told = Store(folder / "s.sqlite"), list[str]()
-    keeper = Keeper(store, 1e9, known.targets, told.append)
+    keeper = Keeper(Keeping(store, 1e9), known.targets, told.append)
     engine = Engine(5, 3, keeper.take)
     engine.start((checks,))
     pages = Pages(Store(folder / "s.sqlite"), known, keeper.known, "mine")
@@ -386,7 +387,7 @@ def test_a_store_that_takes_nothing_ends_nothing(tmp_path: Path, monkeypatch: py
     assert isinstance(report, Report)
     told: list[str] = []
     store = Store(tmp_path / "s.sqlite")
-    keeper = Keeper(store, 1e9, (str(report.target["url"]),), told.append)
+    keeper = Keeper(Keeping(store, 1e9), (str(report.target["url"]),), told.append)
 
     def full(report: Report, module: str) -> None:
         raise UsageError("store: database or disk is full")
