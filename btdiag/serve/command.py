@@ -68,7 +68,8 @@ def print_for(
 ) -> str:
     """What Prometheus or Grafana needs to know; rules and dashboard are the same for all targets."""
     listed = modules(flags, environment, folder).targets if what == "scrape-config" else ()
-    return printed(what, f"{bracketed(serving.host)}:{serving.port}", serving.module, listed)
+    name = next(iter(serving.names), bracketed(serving.host))
+    return printed(what, f"{name}:{serving.port}", serving.module, listed)
 
 
 def serve(
@@ -181,7 +182,8 @@ def _announce(serving: Serving, known: Modules, port: int, say: Callable[[str], 
         say("WARNING: others can reach this address: nobody is asked for a password; put a proxy that does before it")
     if serving.any_target:
         say("WARNING: --any-target: whoever reaches this address can have any host probed from this machine")
-    say(f"serving {len(known.targets):,} targets on http://{bracketed(serving.host)}:{port}/ (Ctrl-C ends it)")
+    count = f"{len(known.targets):,} target{'s' if len(known.targets) != 1 else ''}"
+    say(f"serving {count} on http://{bracketed(serving.host)}:{port}/ (Ctrl-C ends it)")
 
 
 def _is_loopback(host: str) -> bool:

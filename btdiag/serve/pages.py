@@ -129,6 +129,12 @@ class Pages:
         told = {name: history(url, [run.entry for run in of_it]) for name, of_it in by_module.items()}
         return self._page("target.html", url=url, told=told, runs=by_module, most_turns=MOST_TURNS)
 
+    def newest(self, url: str) -> int | None:
+        """The number of the newest run of a target, if its report is kept."""
+        with self._lock:
+            found = self._store.newest_whole(url)
+        return found.number if found else None
+
     def report(self, number: int) -> Report | None:
         """The whole report of a run, if it is kept."""
         with self._lock:

@@ -128,6 +128,10 @@ class Store:
         """The newest run of a target with that module that passed."""
         return next(iter(self._listed("url = ? AND module = ? AND verdict = 'pass'", (target, module), 1)), None)
 
+    def newest_whole(self, target: str) -> Stored | None:
+        """The newest run of a target, with any module, whose report is kept."""
+        return next(iter(self._listed("url = ? AND report IS NOT NULL", (target,), 1)), None)
+
     def run(self, number: int) -> Stored | None:
         """The run of that number."""
         return next(iter(self._listed("runs.id = ?", (number,), 1)), None)

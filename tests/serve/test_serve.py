@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from btdiag.serve.watch import Keeper, Sweeper
 from btdiag.store.keeping import Keeping
 from btdiag.store.store import Store
 from tests.support.cli import CLEAN
+from tests.support.watching import watcher
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "report" / "golden" / "failing.ndjson"
@@ -304,6 +305,27 @@ def test_the_pages_tell_what_became_of_each(stage: Stage) -> None:
     assert stage.client.get("/style.css").headers["content-type"].startswith("text/css")
 
 
+def test_an_alert_leads_to_the_newest_report(stage: Stage) -> None:
+    stage.probe("broken")
+    (newest, *_) = stage.store.runs("http://broken.example")
+    answer = stage.client.get("/report", params={"url": "http://broken.example"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/report/{newest.number}")
+    for url in ("http://other.example", "", "//evil.example", "\0"):
+        assert stage.client.get("/report", params={"url": url}).status_code == 404
+    assert stage.client.get("/target", params={"url": "\0"}).status_code == 404
+
+
+def test_a_store_that_fails_is_one_line(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*given: object) -> None:
+        raise UsageError("store: is gone")
+
+    for method in ("newest", "runs", "report", "newest_whole"):
+        monkeypatch.setattr(Store, method, failing)
+    for path in ("/", "/target?url=x", "/report/1", "/report?url=x"):
+        answer = stage.client.get(path)
+        assert (answer.status_code, answer.text) == (500, "store: is gone\n")
+
+
 def hostile(report: Report, text: str) -> Report:
     """A report that says the text wherever it can."""
     check = replace(report.checks[0], id=f"x.{text}", summary=text, answer=text, title=text, hop=text, owner=text)
@@ -469,6 +491,9 @@ def test_what_prometheus_needs_names_what_is_served(stage: Stage) -> None:
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
     assert jobs["btdiag-probe"]["metrics_path"] == "/probe"
     assert len(jobs["btdiag-probe"]["static_configs"][0]["targets"]) == 1
+    assert "http://btdiag.example:9115/report?url=" in print_for(
+        "rules", Serving(names=("btdiag.example",)), flags, {}, ROOT
+    )
     rules = YAML(typ="safe").load(printed["rules"])["groups"][0]["rules"]
     expressions = [rule["expr"] for rule in rules]
     expressions += [panel["targets"][0]["expr"] for panel in json.loads(printed["dashboard"])["panels"]]
@@ -476,44 +501,14 @@ def test_what_prometheus_needs_names_what_is_served(stage: Stage) -> None:
         assert f"\n{name}{{" in served, name
 
 
-Start = Callable[..., tuple[subprocess.Popen[str], int, str]]
-
-
-@pytest.fixture
-def process(tmp_path: Path) -> Iterator[Start]:
-    """Starts `btdiag serve` and gives its process, its port and what it said."""
-    running: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> tuple[subprocess.Popen[str], int, str]:
-        listen = ("--listen", "127.0.0.1:0", "--store", "s.sqlite")
-        command = [sys.executable, "-m", "btdiag", "serve", *listen, *arguments]
-        environment = CLEAN | {"PYTHONPATH": str(ROOT.parent)}
-        running.append(subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, stderr=subprocess.PIPE))
-        assert running[-1].stderr is not None
-        said = ""
-        for line in running[-1].stderr:
-            said += line
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
-                return running[-1], int(found[1]), said
-        raise AssertionError(said)
-
-    yield start
-    for one in running:
-        one.kill()
-        one.communicate()
-
-
-def test_a_process_serves_and_ends_when_asked(process: Start) -> None:
-    running, port, said = process("--target", "http://127.0.0.1:9", "--any-target", "--every", "1h")
-    url = f"http://127.0.0.1:{port}/probe?target=http://127.0.0.1:9"
-    with subprocess.Popen(["curl", "-s", "-m", "30", url], stdout=subprocess.PIPE, text=True) as curl:
-        out, _ = curl.communicate(timeout=40)
-    assert "probe_success 0.0" in out
-    running.send_signal(signal.SIGTERM)
-    _, err = running.communicate(timeout=20)
-    assert running.returncode == 0, err
-    assert "WARNING: --any-target" in said
-    assert err == ""
+def test_a_process_serves_and_ends_when_asked(tmp_path: Path) -> None:
+    with watcher(tmp_path, "--target", "http://127.0.0.1:9", "--any-target", "--every", "1h") as serving:
+        assert "probe_success 0.0" in serving.text("/probe?target=http://127.0.0.1:9")
+        serving.process.send_signal(signal.SIGTERM)
+        _, err = serving.process.communicate(timeout=60)
+        assert serving.process.returncode == 0, err
+        assert "WARNING: --any-target" in serving.said
+        assert err == ""
 
 
 @pytest.mark.parametrize(
