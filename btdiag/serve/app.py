@@ -45,6 +45,7 @@ class Served:
     known: NewestReports
     pages: Pages
     default_module: str
+    say: Callable[[str], None] = lambda text: None
 
 
 def application(served: Served, names: Sequence[str]) -> Starlette:
@@ -61,8 +62,11 @@ def application(served: Served, names: Sequence[str]) -> Starlette:
         Route("/-/healthy", answers.healthy),
         Route("/-/ready", answers.ready),
     ]
-    middleware = [Middleware(Guard, names=names)]
-    return Starlette(routes=routes, middleware=middleware, exception_handlers={UsageError: _failed})
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, names=names)],
+        exception_handlers={UsageError: _failed, Exception: answers.crashed},
+    )
 
 
 class _Answers:
@@ -137,6 +141,11 @@ class _Answers:
             return _said("there is no report of this run", 404)
         page = await run_in_threadpool(html.render, found)
         return HTMLResponse(page, headers={"content-security-policy": _REPORT_POLICY})
+
+    def crashed(self, request: Request, error: Exception) -> Response:
+        """A fault of btdiag itself, which ends nothing but this answer."""
+        self._served.say(f"btdiag itself failed: {type(error).__name__}: {error}")
+        return _said("btdiag itself failed", 500)
 
     def style(self, request: Request) -> Response:
         """How the pages look."""

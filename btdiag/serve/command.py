@@ -30,7 +30,6 @@ MOST_WAITING = (
 MOST_CONNECTIONS = 512  # of clients: Prometheus has one a target that it asks at the moment
 IDLE_S = 5  # a client's connection without a request
 STOPPING_S = 5  # for answers that are on their way
-MOST_HEADERS = 16 * 1024  # bytes of a request's head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +113,14 @@ def _serve(serving: Serving, known: Modules, say: Callable[[str], None]) -> int:
         names = (serving.module,) if serving.every_s else ()
         sweeper = Sweeper(engine, known, names, serving.every_s or 1e9, keeper.known)
         pages = Pages(reading, known, keeper.known, serving.module)
-        served = Served(engine=engine, modules=known, known=keeper.known, pages=pages, default_module=serving.module)
+        served = Served(
+            engine=engine,
+            modules=known,
+            known=keeper.known,
+            pages=pages,
+            default_module=serving.module,
+            say=say,
+        )
         server = _server(serving, application(served, _names(serving)))
         sockets = [_bound(serving)]
         engine.start(chosen.checks)
@@ -136,20 +142,24 @@ def _end(engine: Engine, sweeper: Sweeper) -> None:
 def _server(serving: Serving, app: Any) -> Any:
     import uvicorn
 
+    from btdiag.serve.connections import Connection
+    from btdiag.serve.guard import LONGEST_TARGET, MOST_HEADERS
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
             log_config=None,
+            log_level="critical",  # what others send wrong is no news
             access_log=False,
             lifespan="off",
-            http="h11",
+            http=Connection,
             ws="none",
             server_header=False,
             proxy_headers=False,
             limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=STOPPING_S,
-            h11_max_incomplete_event_size=MOST_HEADERS,
+            h11_max_incomplete_event_size=LONGEST_TARGET + MOST_HEADERS,
         )
     )
 

@@ -43,7 +43,7 @@ class Watcher:
 def watcher(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Watcher]:
     """`btdiag serve` with these arguments, with its files in the folder; killed at the end."""
     command = [sys.executable, "-m", "btdiag", "serve", "--listen", "127.0.0.1:0", *arguments]
-    environment = CLEAN | {"PYTHONPATH": str(ROOT), "BTDIAG_STORE": str(folder / "s.sqlite")} | (env or {})
+    environment = CLEAN | {"PYTHONPATH": str(ROOT), "BTDIAG_STORE": str(folder / "s.sqlite"), **(env or {})}
     process = subprocess.Popen(command, cwd=folder, env=environment, text=True, stderr=subprocess.PIPE)
     try:
         yield _announced(process)
