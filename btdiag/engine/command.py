@@ -29,12 +29,12 @@ def run_command(
     """Do what `btdiag run` with these flags is to do; returns the exit code, raises UsageError."""
     interrupt.patient = True
     chosen = settings(flags, environment, folder)
-    with labhost.labs_of(chosen.urls) as labs:
+    with labhost.labs_of(chosen.urls, chosen.values.get("logs", ())) as labs:
         # pytest, the probes and the formats are loaded while the labs start
         from btdiag.engine import delivery, repeat
         from btdiag.engine.dryrun import plan
         from btdiag.engine.run import execute, resolve_targets
-        from btdiag.engine.spool import Spool, keeper
+        from btdiag.engine.spool import Spool
         from btdiag.engine.stage import hushed
 
         _say(chosen, stderr)
@@ -49,17 +49,26 @@ def run_command(
                 return execute(changed, targets, display.events, interrupt, ended)
 
         if chosen.watch is not None:
-            with keeper(chosen.output, stderr) as keep:
-                return repeat.watch(chosen, lambda changed: attempt(changed, keep), interrupt, stdout)
+            return _watched(chosen, attempt, interrupt, stdout, stderr)
         with delivery.writable(chosen) as place, display.live():
             spool = Spool(chosen, place, stdout)
             with closing(spool):
                 document = repeat.until_healthy(chosen, lambda changed: attempt(changed, spool.taker), interrupt)
             stopped = interrupt.requested
     code = delivery.deliver(document, chosen, place, environment, stdout, stderr, spool.place, spool.written)
-    if spool.not_stored is not None:
-        raise spool.not_stored
+    spool.complain()
     return EXIT_CODE if stopped else code
+
+
+def _watched(
+    chosen: Settings, attempt: Callable[..., Report | ReportSet], interrupt: Interrupt, stdout: TextIO, stderr: TextIO
+) -> int:
+    """Run again and again; each run is kept."""
+    from btdiag.engine import repeat
+    from btdiag.engine.spool import keeper
+
+    with keeper(chosen.output, stderr) as keep:
+        return repeat.watch_target(chosen, lambda changed: attempt(changed, keep), interrupt, stdout)
 
 
 def _say(chosen: Settings, stderr: TextIO) -> None:

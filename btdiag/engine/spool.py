@@ -14,7 +14,7 @@ from typing import TextIO
 from btdiag.config import Output, Settings, UsageError
 from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
-from btdiag.engine.delivery import host_of, new_folder, write
+from btdiag.engine.delivery import file_host, new_folder, write
 from btdiag.report import json_
 from btdiag.report.documents import MOST_WHOLE, Context
 from btdiag.report.escape import plain
@@ -35,7 +35,7 @@ class Spool:
         self._open = ExitStack()
         output = chosen.output
         self._store = self._open.enter_context(keeping(output.store, output.keep_s)) if output.store else None
-        self.not_stored: UsageError | None = None
+        self._not_stored: UsageError | None = None
         self._files: list[TextIO] = []
         self._number = 0
         self.place = new_folder(folder, f"{len(chosen.urls)}-targets") if self._many and folder else None
@@ -60,25 +60,30 @@ class Spool:
         if self._store and not report.run.interrupted:
             self._keep(self._store, report)
         if self._stdout or self._files:
-            line = json_.lines(report)
+            line = json_.json_lines(report)
             for stream in [*([self._stdout] if self._stdout else []), *self._files]:
                 stream.write(line)
                 stream.flush()
         if self.place and report.verdict not in (Verdict.PASS, Verdict.SKIP):
             pages = self.place / PAGES
             pages.mkdir(exist_ok=True)
-            write(pages / f"{self._number:06}-{host_of(report)}.html", render(report, "html", Context()))
+            write(pages / f"{self._number:06}-{file_host(report)}.html", render(report, "html", Context()))
 
     def _keep(self, store: Keeping, report: Report) -> None:
         """A store that fails meanwhile costs nobody the run: that is told at the end."""
         try:
             store.add(report)
         except UsageError as error:
-            self.not_stored = error
+            self._not_stored = error
 
     def close(self) -> None:
         """No more will come."""
         self._open.close()
+
+    def complain(self) -> None:
+        """Raise what the store had against a run, once all else is done."""
+        if self._not_stored is not None:
+            raise self._not_stored
 
     @property
     def written(self) -> list[Path]:

@@ -71,7 +71,7 @@ def print_for(
     return printed(what, f"{name}:{serving.port}", serving.module, listed)
 
 
-def serve(
+def serve_targets(
     serving: Serving,
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -104,9 +104,9 @@ def _serve(serving: Serving, known: Modules, say: Callable[[str], None]) -> int:
     from btdiag.serve.pages import Pages
     from btdiag.serve.watch import Keeper, Sweeper
     from btdiag.store.keeping import keeping
-    from btdiag.store.store import opened
+    from btdiag.store.store import opened_store
 
-    with keeping(serving.store, serving.keep_s) as writing, opened(serving.store) as reading:
+    with keeping(serving.store, serving.keep_s) as writing, opened_store(serving.store) as reading:
         keeper = Keeper(writing, known.targets, say)
         chosen = known.by_name[serving.module]
         engine = Engine(chosen.parallel, MOST_WAITING, keeper.take)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from btdiag.core.database import StorePlace
 from btdiag.core.report import Report
-from btdiag.store.store import Store, opened
+from btdiag.store.store import Store, opened_store
 
 FORGET_EVERY_S = 3600.0
 
@@ -32,5 +32,5 @@ class Keeping:
 @contextmanager
 def keeping(place: StorePlace, keep_s: float) -> Iterator[Keeping]:
     """A store to write to, for as long as it is needed."""
-    with opened(place) as store:
+    with opened_store(place) as store:
         yield Keeping(store, keep_s)

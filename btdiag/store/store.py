@@ -233,7 +233,7 @@ def moment(text: str) -> float:
 
 
 @contextmanager
-def opened(place: StorePlace, *, must_exist: bool = False) -> Iterator[Store]:
+def opened_store(place: StorePlace, *, must_exist: bool = False) -> Iterator[Store]:
     """A store for as long as it is needed; one that must exist is not made by looking."""
     with closing(Store(place, must_exist=must_exist)) as store:
         yield store

@@ -26,7 +26,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 from btdiag.config.values import store_place
-from btdiag.store.store import opened
+from btdiag.store.store import opened_store
 from tests.attack.shots import Shot, get, shots, thorough
 from tests.support.postgres import postgres
 from tests.support.watching import Daemonic, Healthy, Watcher, healthy, watcher
@@ -269,7 +269,7 @@ def _killed(folder: Path, target: str, after_s: float, env: Mapping[str, str] | 
 
 def _missing(folder: Path, target: str, seen: set[float], env: Mapping[str, str] | None) -> list[str]:
     place = store_place((env or {}).get("BTDIAG_STORE", str(folder / "s.sqlite")))
-    with opened(place) as store:
+    with opened_store(place) as store:
         kept = {run.entry.at.timestamp() for run in store.runs(target, limit=1_000_000)}
         whole = all(store.report(run.number) is not None for run in store.runs(target, limit=5))
     wrong = [f"a run of {when} is lost" for when in seen if not any(abs(when - one) < 0.001 for one in kept)]

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
 from btdiag.report.json_ import load
-from btdiag.store.store import opened
+from btdiag.store.store import opened_store
 from tests.report.test_real_browser import ARGUMENTS
 from tests.support.tools import need
 from tests.support.watching import Watcher, watcher
@@ -49,7 +49,7 @@ def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
     folder = tmp_path_factory.mktemp("page")
     report = load(GOLDEN.read_text())
     assert isinstance(report, Report)
-    with opened(folder / "s.sqlite") as store:
+    with opened_store(folder / "s.sqlite") as store:
         for url, story in STORIES.items():
             for minute, letter in enumerate(story):
                 store.add(told(report, url, minute, VERDICTS[letter]), "quick")

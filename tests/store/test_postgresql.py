@@ -13,7 +13,7 @@ from btdiag.config.values import store_place
 from btdiag.core.report import Report
 from btdiag.store import postgresql
 from btdiag.store.keeping import Keeping
-from btdiag.store.store import Store, opened
+from btdiag.store.store import Store, opened_store
 from tests.support.cli import btdiag
 from tests.support.postgres import PASSWORD, Server
 
@@ -24,7 +24,7 @@ URL = "https://braintrust.example.com"
 
 
 def test_a_lost_connection_is_made_anew(server: Server, report: Report) -> None:
-    with opened(store_place(server.new_database())) as store:
+    with opened_store(store_place(server.new_database())) as store:
         store.add(report)
         with psycopg.connect(server.url, autocommit=True) as other:
             other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'btdiag'")
@@ -35,7 +35,7 @@ def test_a_lost_connection_is_made_anew(server: Server, report: Report) -> None:
 def test_a_server_that_is_gone_holds_up_nobody_twice(
     server: Server, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(store_place(server.new_database())) as store:
+    with opened_store(store_place(server.new_database())) as store:
         keeping = Keeping(store, 1e9)
         keeping.add(report)
         server.control("stop")
@@ -55,7 +55,7 @@ def test_what_is_there_of_others_is_left_alone(server: Server) -> None:
     url = server.new_database()
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("CREATE TABLE runs (it TEXT)")
-    with opened(store_place(url)) as store:
+    with opened_store(store_place(url)) as store:
         assert store.targets() == []
     url = server.new_database()
     with psycopg.connect(url, autocommit=True) as other:
@@ -70,14 +70,14 @@ def test_a_schema_that_an_administrator_made_is_used(server: Server, report: Rep
         admin.execute("CREATE ROLE writer LOGIN PASSWORD 'other'")
         admin.execute("CREATE SCHEMA btdiag AUTHORIZATION writer")
         admin.execute("REVOKE CREATE ON DATABASE " + url.rpartition("/")[2] + " FROM PUBLIC")
-    with opened(store_place(url.replace(f"keeper:{PASSWORD}", "writer:other"))) as store:
+    with opened_store(store_place(url.replace(f"keeper:{PASSWORD}", "writer:other"))) as store:
         store.add(report)
 
 
 def test_whoever_writes_waits_for_the_other(server: Server, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "_BEGIN", postgresql._BEGIN.replace("'10s'", "'50ms'"))
     place = store_place(server.new_database())
-    with opened(place) as one, opened(place) as other:
+    with opened_store(place) as one, opened_store(place) as other:
         with one._database.writing(), pytest.raises(UsageError, match="lock timeout"):
             other.add(report)
         other.add(report)
@@ -123,7 +123,7 @@ def test_runs_are_kept_and_nothing_of_the_password(server: Server, tmp_path: Pat
     assert compared.code == 0, compared.err
     shown = "".join(one.out + one.err for one in (looking, *runs, history, compared))
     files = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
-    with opened(store_place(url)) as kept:
+    with opened_store(store_place(url)) as kept:
         reports = str([kept.report(run.number) for run in kept.runs(target)])
     assert "postgresql://127.0.0.1" in files
     for text in (shown, files, reports):

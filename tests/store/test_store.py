@@ -20,7 +20,7 @@ from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
 from btdiag.report.verdicts import counts, overall
 from btdiag.store import schema
-from btdiag.store.store import DAY_S, Store, opened
+from btdiag.store.store import DAY_S, Store, opened_store
 
 GOLDEN = Path(__file__).parent.parent / "report" / "golden" / "failing.ndjson"
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def at(report: Report, day: float, *, passes: bool = True, url: str = "https://d
 
 
 def test_what_is_added_comes_back(place: StorePlace, report: Report) -> None:
-    with opened(place) as store:
+    with opened_store(place) as store:
         store.add(at(report, 1))
         store.add(at(report, 2, passes=False), "quick")
         store.add(at(report, 2, url="https://other.example"))
@@ -70,21 +70,21 @@ def test_what_is_added_comes_back(place: StorePlace, report: Report) -> None:
 
 
 def test_runs_of_a_lab_are_of_one_target(place: StorePlace, report: Report) -> None:
-    with opened(place) as store:
+    with opened_store(place) as store:
         for port in (1, 2):
             store.add(replace(report, target={"url": f"https://api.lab.example:{port}", "lab": "healthy"}))
         assert store.targets() == ["lab:healthy"]
 
 
 def test_accepted_findings_are_told_apart(place: StorePlace, report: Report) -> None:
-    with opened(place) as store:
+    with opened_store(place) as store:
         store.add(report)
         (run,) = store.runs(str(report.target["url"]))
         assert "fail, accepted" in run.entry.verdicts.values()
 
 
 def test_old_runs_are_forgotten_and_dull_reports_before(place: StorePlace, report: Report) -> None:
-    with opened(place) as store:
+    with opened_store(place) as store:
         for day, passes in ((0, True), (50, True), (51, True), (52, False), (53, False), (99, False)):
             store.add(at(report, day, passes=passes))
         store.add(at(report, 0, url="https://alone.example"))
@@ -98,7 +98,7 @@ def test_old_runs_are_forgotten_and_dull_reports_before(place: StorePlace, repor
 
 
 def test_verdicts_that_repeat_are_kept_once(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         for day in range(5):
             store.add(at(report, day))
     with sqlite3.connect(tmp_path / "s.sqlite") as database:
@@ -108,7 +108,7 @@ def test_verdicts_that_repeat_are_kept_once(tmp_path: Path, report: Report) -> N
 
 
 def test_two_processes_may_write(place: StorePlace, report: Report) -> None:
-    with opened(place) as one, opened(place) as other:
+    with opened_store(place) as one, opened_store(place) as other:
         one.add(at(report, 1))
         other.add(at(report, 2))
         assert len(one.runs("https://dp.example")) == 2
@@ -119,11 +119,11 @@ def test_an_earlier_one_is_brought_up_to_date(
 ) -> None:
     steps = schema.STEPS
     monkeypatch.setattr("btdiag.store.store.STEPS", steps[:1])
-    with opened(place) as store:
+    with opened_store(place) as store:
         store.add(at(report, 1))
     later = "ALTER TABLE runs ADD COLUMN note TEXT; UPDATE runs SET note = 'x'"
     monkeypatch.setattr("btdiag.store.store.STEPS", (*steps, later))
-    with opened(place) as store:
+    with opened_store(place) as store:
         store.add(at(report, 2))
         assert len(store.runs("https://dp.example")) == 2
     with closing(Store(place)) as store, store._database.reading() as execute:
@@ -156,13 +156,13 @@ def test_what_is_no_store_is_left_alone(tmp_path: Path, make: Callable[[Path], N
 
 
 def test_a_missing_store_is_not_made_by_looking(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not exist"), opened(tmp_path / "s.sqlite", must_exist=True):
+    with pytest.raises(UsageError, match="does not exist"), opened_store(tmp_path / "s.sqlite", must_exist=True):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_is_damaged_is_none(place: StorePlace, report: Report) -> None:
-    with opened(place) as store:
+    with opened_store(place) as store:
         store.add(at(report, 1))
         (run,) = store.runs("https://dp.example")
         for blob in (b"no zlib", zlib.compress(b"{}"), zlib.compress(b"\xff")):
@@ -174,7 +174,7 @@ def test_a_report_that_is_damaged_is_none(place: StorePlace, report: Report) -> 
 def test_a_transaction_that_breaks_leaves_nothing(
     place: StorePlace, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(place) as store:
+    with opened_store(place) as store:
         monkeypatch.setattr("btdiag.store.store.moment", lambda text: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.add(at(report, 1))
@@ -184,7 +184,7 @@ def test_a_transaction_that_breaks_leaves_nothing(
 def test_texts_of_any_kind_and_length_are_kept(place: StorePlace, report: Report) -> None:
     odd = replace(at(report, 1), headline="a\0b\ud800 ? %s " + "x" * 100_000)
     many = replace(odd, checks=tuple(replace(report.checks[0], id=f"own.{number:05}") for number in range(5_000)))
-    with opened(place) as store:
+    with opened_store(place) as store:
         for _ in range(2):
             store.add(many, "quick")
         newest = store.newest("quick")["https://dp.example"]
@@ -194,7 +194,7 @@ def test_texts_of_any_kind_and_length_are_kept(place: StorePlace, report: Report
 
 
 def test_the_newest_is_the_one_that_began_last(place: StorePlace, report: Report) -> None:
-    with opened(place) as store:
+    with opened_store(place) as store:
         for day, module in ((3, "quick"), (2, "quick"), (4, "full")):
             store.add(at(report, day), module)
         store.add(at(report, 1, url="https://other.example"), "quick")
@@ -227,7 +227,7 @@ def test_a_killed_process_has_lost_no_finished_run(place: StorePlace, report: Re
         assert writer.stdout is not None
         told = [int(writer.stdout.readline()) for _ in range(lines)]
         writer.kill()
-    with opened(place) as store:
+    with opened_store(place) as store:
         runs = store.runs(str(report.target["url"]), limit=100_000)
         assert len(runs) > told[-1]
         assert store.report(runs[0].number) == report
