@@ -110,7 +110,7 @@ def _believed(answer: DnsAnswer, system: SystemLookup | None) -> str:
         took = f" ({system.duration_s:.1f} s here)" if system is not None else ""
         return f"programs that ask for both wait for their timeout at every lookup{took}"
     if answer.outcome is LookupOutcome.NXDOMAIN:
-        return "programs that believe it find no address at all"
+        return "glibc takes the address of the other family, musl (Alpine images) the name for one that does not exist"
     return "not every program goes on in spite of it"
 
 
