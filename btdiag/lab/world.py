@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from btdiag.lab import brainstore
+from btdiag.lab.accesslog import AccessLog
 from btdiag.lab.backend import ApiServer, api_error
 from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.client import Relay
@@ -32,14 +33,17 @@ from btdiag.lab.styles import vendor_page
 from btdiag.lab.target import LOCAL, Files, Ports, commands, describe
 from btdiag.lab.tls import Certificates
 
+LOG = "access.log"
+
 
 class World:
     """The running stage: `async with World(plan, folder) as target` serves until the block ends.
 
-    `folder` takes certificates and keys; `port` fixes the load balancer's https port.
+    `folder` takes certificates and keys; `port` fixes the load balancer's https port; `log` is where its log goes.
     """
 
-    def __init__(self, plan: LabPlan, folder: Path, port: int = 0) -> None:
+    def __init__(self, plan: LabPlan, folder: Path, port: int = 0, log: Path | None = None) -> None:
+        self._log_file = log
         self._plan = plan
         self._folder = folder
         self._port = port
@@ -48,6 +52,7 @@ class World:
         self._listeners = Listeners()
         self._pools: list[Pool] = []
         self._crashing: list[Crashing] = []
+        self._log: AccessLog | None = None
 
     async def __aenter__(self) -> dict[str, object]:
         try:
@@ -68,6 +73,8 @@ class World:
         for pool in self._pools:
             pool.close()
         await self._listeners.close()
+        if self._log is not None:
+            self._log.close()
 
     async def _staged(self) -> dict[str, object]:
         https, fronts = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses], self._port)
@@ -115,6 +122,8 @@ class World:
             target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
         if roles:
             target["brainstore"] = roles
+        if self._log is not None:
+            target["logs"] = [str(self._log_file or self._folder / LOG)]
         if self._plan.config:
             file = self._folder / "values.yaml"
             file.write_text(self._plan.config, encoding="utf-8")
@@ -201,7 +210,9 @@ class World:
         plan = self._plan.balancer
         pool = Pool(LOCAL, upstream_port, idle=plan.upstream_idle, order=plan.pool_order, size=plan.pool_size)
         self._pools.append(pool)
-        balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port)
+        if file := self._log_file or (self._folder / LOG if plan.log else None):
+            self._log = AccessLog(file, plan.log or ("envoy" if plan.style == "envoy" else "nginx"))
+        balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port, log=self._log)
         server = replace(
             self._server(LabHop.BALANCER, balancer.answer, partial(vendor_page, plan.style), idle=plan.front_idle),
             forgets=plan.front_forgets,
