@@ -14,7 +14,8 @@ from btdiag.config.options import BY_KEY, OPTIONS, RUN_FORMATS, ValueKind
 from btdiag.config.profile import Profile, Waiver, load_profile
 from btdiag.config.reading import MIB, PEM_BYTES, read_bytes, read_stdin, read_text
 from btdiag.config.secretive import header_parts, proxy_parts
-from btdiag.config.values import UsageError, path, printable, read, target_name
+from btdiag.config.values import UsageError, path_or_url, printable, read, target_name
+from btdiag.core.elsewhere import Elsewhere, Place
 from btdiag.core.finding import Json
 from btdiag.core.target import DeclaredSetting, Mode
 
@@ -27,11 +28,11 @@ WITHHELD = "[withheld]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Where the results go. `reports` are (format, path); `color` None means: as the terminal allows."""
+    """Where the results go. `reports` are (format, place); `color` None means: as the terminal allows."""
 
     format: str = "text"
-    directory: Path = Path("reports")
-    reports: tuple[tuple[str, Path], ...] = ()
+    directory: Place = Path("reports")
+    reports: tuple[tuple[str, Place], ...] = ()
     files: bool = True
     store: Path | None = None
     fail_on: str = "fail"
@@ -221,9 +222,9 @@ def _output(values: Mapping[str, Any]) -> Output:
         if name not in RUN_FORMATS or not file:
             raise UsageError(f"--report {printable(entry)}: write FORMAT=PATH with one of {', '.join(RUN_FORMATS)}")
         try:
-            reports.append((name, path(file)))
+            reports.append((name, path_or_url(file)))
         except ValueError as error:
-            raise UsageError(f"--report {printable(entry)}: {error}") from None
+            raise UsageError(f"--report {name}=: {error}") from None
     return Output(
         format=values.get("format", "text"),
         directory=values.get("output", Path("reports")),
@@ -252,7 +253,7 @@ def _shown(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         elif isinstance(value, tuple):
             shown[key] = [str(item) for item in value]
         else:
-            shown[key] = str(value) if isinstance(value, Path) else value
+            shown[key] = str(value) if isinstance(value, Path | Elsewhere) else value
     return shown
 
 

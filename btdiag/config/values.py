@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from btdiag.config.options import BRAINSTORE_ROLES, Option, ValueKind
+from btdiag.core.elsewhere import Place, elsewhere
 from btdiag.core.urls import url
 
 
@@ -62,6 +63,8 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                 return raw
             case ValueKind.PATH:
                 return path(_text(raw))
+            case ValueKind.PLACE:
+                return path_or_url(_text(raw))
             case ValueKind.URL:
                 return url(_text(raw))
             case ValueKind.ANY_URL:
@@ -84,6 +87,11 @@ def path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError("~ stands for a home folder that is not known here: write the path in full") from None
+
+
+def path_or_url(text: str) -> Place:
+    """A path as above, or what a URL names; ValueError for one with a secret in it."""
+    return elsewhere(text) or path(text)
 
 
 def any_url(text: str) -> str:
