@@ -93,10 +93,10 @@ class _Within(AbstractAsyncContextManager[None]):
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         for deadline in self._deadline._chain():
             deadline._open.discard(self._timeout)
-        return await self._timeout.__aexit__(kind, error, trace)
+        await self._timeout.__aexit__(kind, error, trace)
 
 
 async def in_time(asked: Awaitable[Seen]) -> Seen | None:

@@ -332,7 +332,8 @@ def test_openmetrics_shows_the_slowest_answer_of_each_bucket(failing: Report) ->
 @pytest.mark.real
 def test_prometheus_takes_our_openmetrics(failing: Report, tmp_path: Path) -> None:
     several = ReportSet(verdict=failing.verdict, headline="", reports=(failing, failing))
-    for number, document in enumerate((failing, several)):
+    documents: tuple[Document, ...] = (failing, several)
+    for number, document in enumerate(documents):
         file = tmp_path / f"{number}.prom"
         file.write_text(render(document, "openmetrics", Context()))
         command = [need("promtool"), "tsdb", "create-blocks-from", "openmetrics", str(file), str(tmp_path / "blocks")]
