@@ -73,7 +73,9 @@ def test_hops_are_named_as_people_do(hop: str, words: str, make_report: Make) ->
 def test_what_is_undecided_is_not_said_to_work(make_report: Make) -> None:
     places = {"a": FAIL, "b": Verdict.INCONCLUSIVE, "c": PASS, "d": WARN}
     reports = [seen_from(make_report(checks(verdict)), host) for host, verdict in places.items()]
-    assert merge(reports).headline.startswith("Works from c, d; undecided from b; breaks at the proxy from a: It did fail")
+    assert merge(reports).headline.startswith(
+        "Works from c, d; undecided from b; breaks at the proxy from a: It did fail"
+    )
     assert merge(reports[:2]).headline.startswith("Undecided from b; breaks at the proxy from a: ")
 
 
