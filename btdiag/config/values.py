@@ -35,7 +35,7 @@ def duration(text: str) -> float:
     return seconds
 
 
-def read(option: Option, raw: Any, where: str) -> Any:
+def value_of(option: Option, raw: Any, where: str) -> Any:
     """One value of an option, from whatever source, checked. UsageError, which begins with `where` and repeats nothing
     of the value: it may hold a secret."""
     if option.repeatable:
@@ -62,7 +62,7 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                     raise ValueError(f"is one of {', '.join(option.choices)}")
                 return raw
             case ValueKind.PATH:
-                return path(_text(raw))
+                return path_of_text(_text(raw))
             case ValueKind.PLACE:
                 return path_or_url(_text(raw))
             case ValueKind.URL:
@@ -81,7 +81,7 @@ def _own_words(error: ValueError) -> str:
     return "has more digits than any number here" if "integer string conversion" in str(error) else str(error)
 
 
-def path(text: str) -> Path:
+def path_of_text(text: str) -> Path:
     """A path with ~ put in; ValueError where nobody knows whose home that is."""
     try:
         return Path(text).expanduser()
@@ -91,7 +91,7 @@ def path(text: str) -> Path:
 
 def path_or_url(text: str) -> Place:
     """A path as above, or what a URL names; ValueError for one with a secret in it."""
-    return elsewhere(text) or path(text)
+    return elsewhere(text) or path_of_text(text)
 
 
 def any_url(text: str) -> str:

@@ -56,7 +56,7 @@ def _statuses(evidence: Sequence[Evidence]) -> Iterator[int]:
             yield status
 
 
-def judge(
+def judge_check(
     run: Run, found: Collected, check: Check, schedule: Schedule, number: int, judged: Judged, within_s: float
 ) -> None:
     """Run one check on one target's facts and keep what became of it."""
@@ -75,7 +75,7 @@ def judge(
     names = tuple(spec.name for spec in found.registry.needs(check.parameters))
     again = judged.again = judged.again or command(run.settings, run.targets[number], ())
     rerun = f"{again} {shlex.join(['--only', check.id])}"
-    entry = outcome.result(check, attempt, measurements=names, rerun=rerun, again=again)
+    entry = outcome.check_result(check, attempt, measurements=names, rerun=rerun, again=again)
     if entry.verdict is Verdict.INCONCLUSIVE and (crashes := _crashes(schedule, names, number)):
         entry = replace(entry, evidence=(*entry.evidence, *crashes))
     judged.results[check.id] = entry

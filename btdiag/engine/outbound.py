@@ -35,7 +35,7 @@ def look(output: Output) -> None:
 
 def _reach(option: str, place: Elsewhere) -> bool:
     try:
-        return uploads.reach(place)
+        return uploads.is_there(place)
     except uploads.UploadError as error:
         raise UsageError(f"{option}{_told(error)}") from None
 
@@ -86,7 +86,7 @@ def _send_all(directory: Elsewhere, run: Path) -> list[Elsewhere]:
     for number in range(1, 100):
         there = directory.below(run.name if number == 1 else f"{run.name}-{number}")
         try:
-            if uploads.reach(there):
+            if uploads.is_there(there):
                 continue
             sent = uploads.send_folder(there, run)
         except uploads.TakenError:

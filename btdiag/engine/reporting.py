@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from btdiag import __version__
 from btdiag.core.address import Space, space
@@ -19,6 +20,7 @@ from btdiag.engine import outcome
 from btdiag.engine.interrupt import EXIT_CODE as INTERRUPTED
 from btdiag.engine.job import Run
 from btdiag.engine.judging import Judged
+from btdiag.engine.logged import with_logs
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
 from btdiag.net.cluster import pod
@@ -26,8 +28,11 @@ from btdiag.report import verdicts
 from btdiag.report.causes import headline_of_many
 from btdiag.report.documents import MOST_WHOLE
 from btdiag.report.headline import headline, headline_of_set
-from btdiag.report.path import path
+from btdiag.report.path import path_of
 from btdiag.report.redact import redact
+
+if TYPE_CHECKING:
+    from btdiag.logs.during import LogEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,7 @@ def set_of(reports: Sequence[Report], *, left_out: int = 0) -> ReportSet:
     )
 
 
-def slim(report: Report) -> Report:
+def slim_report(report: Report) -> Report:
     """What is kept of a report where there are many: verdicts, summaries, and what to do; no evidence and no facts."""
     return replace(
         report, measurements=(), not_seen=(), path=(), checks=tuple(_slim_check(check) for check in report.checks)
@@ -93,14 +98,17 @@ def _slim_check(check: CheckResult) -> CheckResult:
     return replace(check, evidence=(), measurements=(), sources=(), why="", remedy=remedy)
 
 
-def report_of(run: Run, number: int, judged: Judged, facts: Facts, *, whole: bool = True) -> Report:
-    """The finished report of one target, with every secret removed; only what `slim` leaves of it unless `whole`."""
+def report_of(
+    run: Run, number: int, judged: Judged, facts: Facts, *, whole: bool = True, logs: Sequence[LogEnd] = ()
+) -> Report:
+    """The finished report of one target, with every secret removed; only what `slim_report` leaves of it unless
+    `whole`. `logs` is where its load balancer's logs ended when the run began."""
     target = run.targets[number]
     resolved = outcome.with_root_causes(judged.results, judged.also, judged.unless)
     today = run.started_at.date()
-    entries = [outcome.waive(entry, run.settings.waivers, today) for entry in resolved.values()]
-    checks = tuple(verdicts.by_path(entries))
     records = facts.records(number) if whole else ()
+    results = with_logs(tuple(resolved.values()), logs, run, facts.measured_s, records)
+    checks = tuple(verdicts.by_path([outcome.waive(entry, run.settings.waivers, today) for entry in results]))
     code = INTERRUPTED if run.interrupt.requested else verdicts.exit_code_of(checks, run.settings.output.fail_on)
     report = Report(
         tool_version=__version__,
@@ -117,12 +125,12 @@ def report_of(run: Run, number: int, judged: Judged, facts: Facts, *, whole: boo
             interrupted_after_s=facts.measured_s if run.interrupt.requested else None,
         ),
         counts=verdicts.counts(checks),
-        path=path(checks),
+        path=path_of(checks),
         checks=checks,
         not_seen=(*outcome.not_seen(resolved), *withheld_keys(target, records)),
         measurements=records,
     )
-    return redact(report if whole else slim(report), secrets_of(target))
+    return redact(report if whole else slim_report(report), secrets_of(target))
 
 
 def _run_info(run: Run, target: Target, facts: Facts, code: int) -> RunInfo:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from btdiag.lab.accesslog import AccessLog, Passage
 from btdiag.lab.http import (
     HOP_BY_HOP,
     Headers,
@@ -28,7 +29,7 @@ from btdiag.lab.net import splice
 from btdiag.lab.plan import Balancer
 from btdiag.lab.pool import Pool, Upstream
 from btdiag.lab.rules import Answer, Raw, Visit
-from btdiag.lab.styles import page, signature
+from btdiag.lab.styles import signature, vendor_page
 
 BODY_LIMIT = 64 * 1024 * 1024
 SMALL = 64 * 1024
@@ -58,23 +59,34 @@ class LoadBalancer:
     pool: Pool
     https_port: int
     outage: Downtime = field(default_factory=Downtime)
+    log: AccessLog | None = None
 
     async def answer(self, request: Request, visit: Visit) -> Answer:
-        """The backend's response, or what the load balancer says in its place."""
+        """The backend's response, or what the load balancer says in its place; written to its log, if it has one."""
+        passage = Passage()
+        answer: Answer | None = None
+        try:
+            answer = await self._answer(request, visit, passage)
+            return answer
+        finally:
+            if self.log is not None:
+                self.log.write(request, visit, answer, passage)
+
+    async def _answer(self, request: Request, visit: Visit, passage: Passage) -> Answer:
         if visit.plain_port and self.plan.plain == "redirects":
             return self._to_https(request)
         payload = await request.body.read(BODY_LIMIT) if self.plan.buffers else None
         if time.monotonic() < self.outage.until:
             return self._broken()
         try:
-            response = await self._forward(request, _passed_on(request, visit), payload)
+            response = await self._forward(request, _passed_on(request, visit), payload, passage)
         except BrokenUpstream:
             self.outage.until = time.monotonic() + self.plan.takes_out_for
             return self._broken()
         except TimeoutError:
-            return page(self.plan.style, 504)
+            return vendor_page(self.plan.style, 504)
         except OSError:
-            return page(self.plan.style, 503 if self.plan.style in ("envoy", "haproxy", "awselb") else 502)
+            return vendor_page(self.plan.style, 503 if self.plan.style in ("envoy", "haproxy", "awselb") else 502)
         if isinstance(response, Raw):
             return response
         return replace(response, headers=_signed(response.headers, signature(self.plan.style)))
@@ -82,27 +94,35 @@ class LoadBalancer:
     def _to_https(self, request: Request) -> Response:
         host = (request.header("host") or "").rpartition(":")[0] or request.header("host") or ""
         location = f"https://{host}:{self.https_port}{request.target}"
-        return page(self.plan.style, 301).adding(("Location", location))
+        return vendor_page(self.plan.style, 301).adding(("Location", location))
 
     def _broken(self) -> Answer:
         if self.plan.on_broken == "close":
             return Raw(_say_nothing)
-        return page(self.plan.style, self.plan.on_broken)
+        return vendor_page(self.plan.style, self.plan.on_broken)
 
-    async def _forward(self, request: Request, headers: Headers, payload: bytes | None) -> Answer:
-        upstream = await self.pool.take()
+    async def _forward(self, request: Request, headers: Headers, payload: bytes | None, passage: Passage) -> Answer:
+        upstream = await self._connected(self.pool.take(), passage)
         try:
-            return await self._exchange(upstream, request, headers, payload)
+            return await self._exchange(upstream, request, headers, payload, passage)
         except _DEAD as error:
+            passage.lost()
             upstream.writer.close()
             if not (upstream.reused and self._may_repeat(request, payload)):
                 raise BrokenUpstream from error
-        upstream = await self.pool.connect()
+        upstream = await self._connected(self.pool.connect(), passage)
         try:
-            return await self._exchange(upstream, request, headers, payload)
+            return await self._exchange(upstream, request, headers, payload, passage)
         except _DEAD as error:
+            passage.lost()
             upstream.writer.close()
             raise BrokenUpstream from error
+
+    async def _connected(self, connecting: Awaitable[Upstream], passage: Passage) -> Upstream:
+        began = time.monotonic()
+        upstream = await connecting
+        passage.passed_on(0.0 if upstream.reused else time.monotonic() - began)
+        return upstream
 
     def _may_repeat(self, request: Request, payload: bytes | None) -> bool:
         whole = payload is not None or request.body.length == 0
@@ -110,11 +130,14 @@ class LoadBalancer:
             self.plan.retry == "all" or (self.plan.retry == "idempotent" and request.method in IDEMPOTENT)
         )
 
-    async def _exchange(self, upstream: Upstream, request: Request, headers: Headers, payload: bytes | None) -> Answer:
+    async def _exchange(
+        self, upstream: Upstream, request: Request, headers: Headers, payload: bytes | None, passage: Passage
+    ) -> Answer:
         try:
             await _send(upstream.writer, request, headers, payload)
             async with asyncio.timeout(self.plan.upstream_timeout):
                 head = await read_response(upstream.reader, request.method)
+                passage.answered(head.status)
                 if head.status == 101:
                     return Raw(partial(_switch, upstream, head))
                 return await self._received(upstream, head)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from btdiag.lab import brainstore
+from btdiag.lab.accesslog import AccessLog
 from btdiag.lab.backend import ApiServer, api_error
 from btdiag.lab.browser_profile import write_profile
 from btdiag.lab.client import Relay
@@ -28,7 +29,7 @@ from btdiag.lab.pool import Pool
 from btdiag.lab.proxy import ForwardProxy
 from btdiag.lab.rules import Memory
 from btdiag.lab.server import Handler, HttpServer
-from btdiag.lab.styles import page
+from btdiag.lab.styles import vendor_page
 from btdiag.lab.target import LOCAL, Files, Ports, commands, describe
 from btdiag.lab.tls import Certificates
 
@@ -36,10 +37,11 @@ from btdiag.lab.tls import Certificates
 class World:
     """The running stage: `async with World(plan, folder) as target` serves until the block ends.
 
-    `folder` takes certificates and keys; `port` fixes the load balancer's https port.
+    `folder` takes certificates and keys; `port` fixes the load balancer's https port; `log` is where its log goes.
     """
 
-    def __init__(self, plan: LabPlan, folder: Path, port: int = 0) -> None:
+    def __init__(self, plan: LabPlan, folder: Path, port: int = 0, log: Path | None = None) -> None:
+        self._log = None if log is None else AccessLog(log, plan.balancer.style, f"{LOCAL}:8000")
         self._plan = plan
         self._folder = folder
         self._port = port
@@ -68,6 +70,8 @@ class World:
         for pool in self._pools:
             pool.close()
         await self._listeners.close()
+        if self._log is not None:
+            self._log.close()
 
     async def _staged(self) -> dict[str, object]:
         https, fronts = on_one_port([(address, socket.SOCK_STREAM) for address in self._addresses], self._port)
@@ -201,9 +205,9 @@ class World:
         plan = self._plan.balancer
         pool = Pool(LOCAL, upstream_port, idle=plan.upstream_idle, order=plan.pool_order, size=plan.pool_size)
         self._pools.append(pool)
-        balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port)
+        balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port, log=self._log)
         server = replace(
-            self._server(LabHop.BALANCER, balancer.answer, partial(page, plan.style), idle=plan.front_idle),
+            self._server(LabHop.BALANCER, balancer.answer, partial(vendor_page, plan.style), idle=plan.front_idle),
             forgets=plan.front_forgets,
             hangs_up=plan.front_hangs_up,
         )

@@ -35,7 +35,7 @@ class TakenError(UploadError):
     """Something of that name is there already."""
 
 
-def reach(place: Elsewhere) -> bool:
+def is_there(place: Elsewhere) -> bool:
     """Whether something is there; UploadError where that cannot be told. Where one may only write, nothing is."""
 
     def look() -> bool:

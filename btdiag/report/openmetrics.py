@@ -44,12 +44,12 @@ def render(document: Document) -> str:
     return text.decode()
 
 
-def label(text: str) -> str:
+def metric_label(text: str) -> str:
     """A label's value: one line of bounded length."""
     return plain(text)[:LONGEST]
 
 
-def moment(text: str) -> float:
+def unix_seconds(text: str) -> float:
     """A report's time in Unix seconds; ValueError or OverflowError where it is none."""
     found = datetime.fromisoformat(text)
     return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
@@ -128,7 +128,7 @@ def _example(report: Report, asked: Asked) -> dict[str, str]:
 
 def _at(asked: Asked) -> float | None:
     try:
-        return moment(asked.started_at)
+        return unix_seconds(asked.started_at)
     except (ValueError, OverflowError):
         return None
 
@@ -140,13 +140,13 @@ def _unlike(reports: Sequence[Report]) -> Iterable[Report]:
 
 def _labels(report: Report, **more: str) -> dict[str, str]:
     named = {"target": url_of(report), "vantage": report.run.vantage.hostname, **more}
-    return {key: label(value) for key, value in named.items()}
+    return {key: metric_label(value) for key, value in named.items()}
 
 
 def _end(report: Report) -> float | None:
     """When the run ended, in Unix seconds; None where its start is no time."""
     try:
-        return round(moment(report.run.started_at) + report.run.duration_s, 3)
+        return round(unix_seconds(report.run.started_at) + report.run.duration_s, 3)
     except (ValueError, OverflowError):
         return None
 

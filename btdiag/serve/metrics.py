@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from btdiag import __version__
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report
-from btdiag.report.openmetrics import Fixed, label, moment
+from btdiag.report.openmetrics import Fixed, metric_label, unix_seconds
 from btdiag.serve.watch import NewestReports
 
 _QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
@@ -62,15 +62,15 @@ def _of_reports(reports: Mapping[tuple[str, ...], Report], labels: Sequence[str]
         "btdiag_root_cause", "1 for the failed check that explains most", labels=[*labels, "check"]
     )
     for key, report in reports.items():
-        given = [label(value) for value in key]
+        given = [metric_label(value) for value in key]
         for one in Verdict:
             verdict.add_metric([*given, one.value], float(report.verdict is one))
         for name, count in report.counts.items():
             checks.add_metric([*given, name], count)
         took.add_metric(given, report.run.duration_s)
-        ended.add_metric(given, moment(report.run.started_at))
+        ended.add_metric(given, unix_seconds(report.run.started_at))
         if report.root_cause:
-            cause.add_metric([*given, label(report.root_cause)], 1)
+            cause.add_metric([*given, metric_label(report.root_cause)], 1)
     yield from (verdict, checks, took, ended, cause)
 
 
@@ -81,10 +81,10 @@ def _checks_of(reports: Mapping[tuple[str, ...], Report], labels: Sequence[str],
     for key, report in reports.items():
         for check in report.checks:
             if everything or check.verdict not in _QUIET:
-                family.add_metric([*map(label, key), *_described(check)], 1)
+                family.add_metric([*map(metric_label, key), *_described(check)], 1)
     return family
 
 
 def _described(check: CheckResult) -> list[str]:
     accepted = "no" if check.waived is None else "yes"
-    return [label(check.id), label(check.family), label(check.hop), check.verdict.value, accepted]
+    return [metric_label(check.id), metric_label(check.family), metric_label(check.hop), check.verdict.value, accepted]

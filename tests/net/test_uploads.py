@@ -40,11 +40,11 @@ def content(place: Elsewhere) -> bytes:
 
 
 def test_a_folder_goes_as_it_is(there: Elsewhere, folder: Path) -> None:
-    assert not uploads.reach(there)
+    assert not uploads.is_there(there)
     sent = uploads.send_folder(there, folder)
     assert sent == [there.below("report.json"), there.below("targets/one.html")]
     assert [content(file) for file in sent] == [b"{}", b"<p>"]
-    assert uploads.reach(there)
+    assert uploads.is_there(there)
 
 
 def test_nothing_is_written_over(there: Elsewhere, folder: Path) -> None:
@@ -60,7 +60,7 @@ def test_nobody_waits_for_a_storage_that_is_silent(there: Elsewhere, monkeypatch
     monkeypatch.setattr(uploads, "LOOK_S", 0.05)
     monkeypatch.setattr(uploads, "_opened", lambda place: silent.wait(20))
     with pytest.raises(uploads.UploadError, match=r"memory://\w+: not done within 0\.05 s"):
-        uploads.reach(there)
+        uploads.is_there(there)
     silent.set()
 
 
@@ -81,7 +81,7 @@ def test_what_is_lacking_is_named(url: str, module: str, why: str, monkeypatch: 
     if module:
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(uploads.UploadError, match=why):
-        uploads.reach(Elsewhere(url))
+        uploads.is_there(Elsewhere(url))
 
 
 @pytest.mark.parametrize("url", ["sftp://me:pa55@host/x", "s3://bucket/x?X-Amz-Signature=pa55", "ftp://pa55:@host/#x"])

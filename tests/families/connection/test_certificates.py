@@ -117,7 +117,7 @@ def test_the_public_way_to_the_chain_is_preferred() -> None:
     assert [entry.subject for entry in agreed.chain] == ["CN=leaf", "CN=issuer"]
 
 
-@pytest.mark.parametrize(("leaf", "count"), [(der(), 1), (None, 0)])
+@pytest.mark.parametrize(("leaf", "count"), [(der(), 1), (None, 0)], ids=["a-leaf", "none"])
 def test_without_a_way_to_the_chain_there_is_the_leaf(leaf: bytes | None, count: int) -> None:
     agreed = handshake_of(cast(ssl.SSLObject, Connected(leaf)))
     assert not agreed.whole_chain

@@ -12,7 +12,7 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotMeasured, OutOfTime, Scope, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.readiness.facts import Repeats
-from btdiag.families.readiness.plan import ALONE, bad, fails_at_once, fine_alone, good
+from btdiag.families.readiness.plan import ALONE, bad_answers, fails_at_once, fine_alone, good
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.wire import Wire
 
@@ -43,7 +43,7 @@ async def repeats(
     steady = not isinstance(version, NotMeasured) and version.failure is None
     ask = _asking(wire, way, target.url_for("/version"))
     seen = Repeats(versions=await one_at_a_time(ask, AGAIN_DEEP if mode.deep else AGAIN) if steady else ())
-    if not bad(roots.exchanges[1:]):
+    if not bad_answers(roots.exchanges[1:]):
         return seen
     ask = _asking(wire, way, target.url_for("/"))
     seen = replace(seen, alone=await one_at_a_time(ask, ALONE, PAUSE_S))
