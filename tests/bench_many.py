@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.bench import show  # noqa: E402
 from tests.support.cli import CLEAN  # noqa: E402
-from tests.support.plant import Plant, answers, free_ports, plant  # noqa: E402
+from tests.support.plant import Plant, await_nginx, free_ports, plant  # noqa: E402
 
 MANY = ["--only", "connection", "--only", "readiness", "--quick", "--no-files", "-q", "--no-progress"]
 MOST = 1_000
@@ -79,7 +79,7 @@ def _probed_s(program: str, served: Plant) -> float:
     options = [f"--config.file={served.folder / 'blackbox.yml'}", f"--web.listen-address=127.0.0.1:{port}"]
     process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        answers(port, process)
+        await_nginx(port, process)
         begun = _processor_s(process.pid)
         probes = served.folder / "probes.conf"
         urls = [f"http://127.0.0.1:{port}/probe?module=one&target={url}" for url in served.urls]

@@ -19,6 +19,7 @@ class ValueKind(StrEnum):
     ROLE_URL = "role-url"  # [ROLE=]URL, the role of one of Brainstore's servers
     PATH = "path"
     PLACE = "place"  # a path, or a URL such as s3://bucket/reports
+    STORE = "store"  # a path, or a PostgreSQL URL
     NUMBER = "number"
     SECONDS = "seconds"
     DURATION = "duration"
@@ -281,11 +282,19 @@ OPTIONS: tuple[Option, ...] = (
     _option("no-files", ValueKind.FLAG, OUTPUT, "write no report files"),
     _option(
         "store",
-        ValueKind.PATH,
+        ValueKind.STORE,
         OUTPUT,
-        "keep every finished run in this file (SQLite) for btdiag history",
-        metavar="FILE",
+        "keep every finished run for btdiag history: in this file (SQLite), or in postgresql://...",
+        metavar="FILE|URL",
         env="BTDIAG_STORE",
+    ),
+    _option(
+        "keep",
+        ValueKind.DURATION,
+        OUTPUT,
+        "how long --store keeps a run (default 90d)",
+        metavar="DURATION",
+        env="BTDIAG_KEEP",
     ),
     _option(
         "fail-on",

@@ -15,7 +15,8 @@ from btdiag.config.profile import Profile, Waiver, load_profile
 from btdiag.config.reading import MIB, PEM_BYTES, read_bytes, read_stdin, read_text
 from btdiag.config.secretive import header_parts, proxy_parts
 from btdiag.config.values import UsageError, path_or_url, printable, target_name, value_of
-from btdiag.core.elsewhere import Elsewhere, Place
+from btdiag.core.database import DatabaseUrl, StorePlace
+from btdiag.core.elsewhere import Elsewhere, ReportPlace
 from btdiag.core.finding import Json
 from btdiag.core.target import DeclaredSetting, Mode
 
@@ -24,6 +25,8 @@ PARALLEL = 50
 MOST_REPEATED = 50
 TARGETS_BYTES = 64 * MIB  # a million of them
 WITHHELD = "[withheld]"
+KEEP_S = 90 * 86_400.0
+"""So long a store keeps a run, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +34,11 @@ class Output:
     """Where the results go. `reports` are (format, place); `color` None means: as the terminal allows."""
 
     format: str = "text"
-    directory: Place = Path("reports")
-    reports: tuple[tuple[str, Place], ...] = ()
+    directory: ReportPlace = Path("reports")
+    reports: tuple[tuple[str, ReportPlace], ...] = ()
     files: bool = True
-    store: Path | None = None
+    store: StorePlace | None = None
+    keep_s: float = KEEP_S
     fail_on: str = "fail"
     quiet: bool = False
     verbose: bool = False
@@ -231,6 +235,7 @@ def _output(values: Mapping[str, Any]) -> Output:
         reports=tuple(reports),
         files=not values.get("no_files", False),
         store=values.get("store"),
+        keep_s=values.get("keep", KEEP_S),
         fail_on=values.get("fail_on", "fail"),
         quiet=values.get("quiet", False),
         verbose=values.get("verbose", False),
@@ -253,7 +258,7 @@ def _shown(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         elif isinstance(value, tuple):
             shown[key] = [str(item) for item in value]
         else:
-            shown[key] = str(value) if isinstance(value, Path | Elsewhere) else value
+            shown[key] = str(value) if isinstance(value, Path | Elsewhere | DatabaseUrl) else value
     return shown
 
 

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from btdiag.config.options import BRAINSTORE_ROLES, Option, ValueKind
-from btdiag.core.elsewhere import Place, elsewhere
+from btdiag.config.options import BRAINSTORE_ROLES, BY_KEY, Option, ValueKind
+from btdiag.core.database import StorePlace, database_url
+from btdiag.core.elsewhere import ReportPlace, elsewhere
 from btdiag.core.urls import url
 
 
@@ -65,6 +66,8 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                 return path_of_text(_text(raw))
             case ValueKind.PLACE:
                 return path_or_url(_text(raw))
+            case ValueKind.STORE:
+                return database_url(_text(raw)) or path_of_text(_text(raw))
             case ValueKind.URL:
                 return url(_text(raw))
             case ValueKind.ANY_URL:
@@ -89,7 +92,7 @@ def path_of_text(text: str) -> Path:
         raise ValueError("~ stands for a home folder that is not known here: write the path in full") from None
 
 
-def path_or_url(text: str) -> Place:
+def path_or_url(text: str) -> ReportPlace:
     """A path as above, or what a URL names; ValueError for one with a secret in it."""
     return elsewhere(text) or path_of_text(text)
 
@@ -101,6 +104,12 @@ def any_url(text: str) -> str:
         return url(text)
     secure = "s" if match[1] else ""
     return f"ws{secure}{url(f'http{secure}://{text[match.end() :]}').removeprefix(f'http{secure}')}"
+
+
+def store_place(text: str) -> StorePlace:
+    """The file or database that --store of another command than `run` names."""
+    found: StorePlace = value_of(BY_KEY["store"], text, "--store")
+    return found
 
 
 def role_url(text: str) -> str:

@@ -30,10 +30,10 @@ class Elsewhere:
         return Elsewhere(f"{self.url.rstrip('/')}/{name}")
 
 
-Place: TypeAlias = Path | Elsewhere
+ReportPlace: TypeAlias = Path | Elsewhere
 
 
-def elsewhere(text: str) -> Place | None:
+def elsewhere(text: str) -> ReportPlace | None:
     """The place that a URL names, a path where it is file://; None for what is no URL. ValueError where a secret may
     stand in it, which it does not repeat: others can read what a process was called with."""
     found = _URL.fullmatch(text)

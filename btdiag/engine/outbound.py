@@ -15,7 +15,7 @@ from pathlib import Path
 from btdiag.config import UsageError
 from btdiag.config.settings import Output
 from btdiag.core.credential import is_secret_name
-from btdiag.core.elsewhere import Elsewhere, Place
+from btdiag.core.elsewhere import Elsewhere, ReportPlace
 from btdiag.core.target import Secret
 from btdiag.net import uploads
 from btdiag.report.redact import redact_text
@@ -49,7 +49,7 @@ class Outbox:
     directory: Elsewhere | None = None
     _bound: dict[Elsewhere, Path] = field(default_factory=dict)
 
-    def path(self, place: Place) -> Path:
+    def path(self, place: ReportPlace) -> Path:
         """Where a report is written that is bound for this place."""
         if isinstance(place, Path):
             return place
@@ -57,10 +57,10 @@ class Outbox:
             self._bound[place] = staging() / place.name
         return self._bound[place]
 
-    def send(self, written: Sequence[Path]) -> tuple[list[Place], UsageError | None]:
+    def send(self, written: Sequence[Path]) -> tuple[list[ReportPlace], UsageError | None]:
         """Send what is bound elsewhere; gives all files where they are now, and why one could not be sent."""
-        sending: list[Callable[[], Sequence[Place]]] = []
-        found: list[Place] = [path for path in written if path not in self._bound.values()]
+        sending: list[Callable[[], Sequence[ReportPlace]]] = []
+        found: list[ReportPlace] = [path for path in written if path not in self._bound.values()]
         if self.folder is not None and self.directory is not None:
             mine = [path for path in written if path.is_relative_to(self.folder)]
             found = [path for path in found if path not in mine]

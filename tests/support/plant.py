@@ -55,7 +55,7 @@ def plant(number: int) -> Iterator[Plant]:
             ["nginx", "-c", str(folder / "nginx.conf"), "-p", name, "-g", "daemon off;"], stderr=subprocess.DEVNULL
         )
         try:
-            answers(ports[-1], nginx)
+            await_nginx(ports[-1], nginx)
             yield Plant(urls=tuple(f"https://127.0.0.1:{port}" for port in ports), ca=folder / "ca.pem", folder=folder)
         finally:
             nginx.terminate()
@@ -88,7 +88,7 @@ def free_ports(number: int) -> list[int]:
             one.close()
 
 
-def answers(port: int, server: subprocess.Popen[bytes]) -> None:
+def await_nginx(port: int, server: subprocess.Popen[bytes]) -> None:
     """Wait until a server takes connections."""
     for _ in range(500):
         try:
