@@ -6,7 +6,7 @@ TARGET ?= lab:healthy
 ARGS   ?=
 PYTHONS ?= $(shell command -v python3.11 python3.12 python3.13 python3.14)
 
-.PHONY: coverage attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel image clean
+.PHONY: coverage attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel sbom image clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
@@ -47,6 +47,7 @@ docs: $(VENV)/.tested  ## write docs/checks anew from the docstrings
 
 bench: $(VENV)/.tested  ## speed and memory, as ratios measured side by side
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_many.py
 	$(BIN)/python tests/bench_race.py
 
 MINUTES ?= 10
@@ -64,13 +65,22 @@ pythons:  ## the same on other Pythons: make pythons PYTHONS="python3.12 python3
 wheel: $(VENV)/.tested
 	$(BIN)/python -m build --wheel
 
+sbom: wheel  ## what the wheel brings along, in CycloneDX, beside it; the image has its own in /opt/btdiag
+	$(PYTHON) -m venv --clear build/sbom
+	build/sbom/bin/pip install -q --disable-pip-version-check "$$(ls -t dist/btdiag-*.whl | head -1)[serve,remote]"
+	$(PYTHON) -m venv --clear build/cyclonedx
+	build/cyclonedx/bin/pip install -q --disable-pip-version-check 'cyclonedx-bom>=7'
+	build/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible \
+	  -o dist/btdiag-$(VERSION).cdx.json build/sbom/bin/python
+
 BUILDER ?= $(firstword $(foreach one,podman buildah docker,$(if $(shell command -v $(one) 2>/dev/null),$(one))))
 VERSION  = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' btdiag/__init__.py)
 IMAGE   ?= btdiag:$(VERSION)
+BUILD_FLAGS ?=
 
-image:  ## a container image with podman, buildah or docker; BASE=... names another base image
+image:  ## a container image with podman, buildah or docker; BASE=... names another base image, RUNTIME=... a smaller one
 	@test -n "$(BUILDER)" || { echo "make: podman, buildah or docker is missing: apt-get install buildah" >&2; exit 1; }
-	$(BUILDER) build $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) -f Containerfile .
+	$(BUILDER) build $(BUILD_FLAGS) $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(RUNTIME),--build-arg RUNTIME=$(RUNTIME)) -t $(IMAGE) -f Containerfile .
 
 clean:
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache

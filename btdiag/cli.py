@@ -253,6 +253,7 @@ def serve(
 @click.option("--image", default=f"btdiag:{__version__}", metavar="IMAGE", help="as make image built it")
 @click.option("--schedule", default="*/30 * * * *", metavar="CRON", help="of a cronjob (default: every half hour)")
 @click.option("--secret", default="", metavar="NAME", help="a Secret whose BRAINTRUST_API_KEY is the API key")
+@click.option("--service-account", default="", metavar="NAME", help="whose rights in a cloud the pod has")
 @click.argument("arguments", nargs=-1, metavar="[-- OPTIONS]")
 def kubernetes(kind: str, **wanted: Any) -> int:
     """Print manifests that run btdiag in a cluster: kubectl apply -f -. Options after -- go to btdiag itself."""

@@ -27,7 +27,6 @@ sys.path.insert(0, str(ROOT))
 
 from btdiag.engine import labhost  # noqa: E402
 from tests.support.cli import CLEAN, run_json  # noqa: E402
-from tests.support.plant import Plant, plant  # noqa: E402
 
 ROUNDS = 7
 
@@ -214,71 +213,6 @@ def lint_of_a_folder() -> tuple[float, float, float]:
         )
 
 
-MANY = ["--only", "connection", "--only", "readiness", "--quick", "--no-files", "-q", "--no-progress"]
-MOST = 1_000
-_ASKED = [("HEAD", "/"), *[("GET", "/")] * 6, *[("GET", "/version")] * 4, ("GET", "/status")]
-
-
-def many_targets() -> list[list[str]]:
-    """A quick look at 1,000 data planes: targets per second against those of one curl process that makes the same
-    exchanges, processor time against processor time, and the memory of 1,000 against that of 10."""
-    with plant(MOST) as served:
-        curl = ["curl", "-s", "-Z", "--parallel-max", "50", "-K", str(_many_config(served))]
-        pairs = [(_used(_many(served, MOST), served.ca), _used(curl, served.ca)) for _ in range(3)]
-        few = _used(_many(served, 10), served.ca)
-    ours, theirs = ([statistics.median(one[side][n] for one in pairs) for n in range(3)] for side in (0, 1))
-    speed = statistics.median(one[1][0] / one[0][0] for one in pairs)
-    effort = statistics.median(one[0][1] / one[1][1] for one in pairs)
-    name = f"{MOST:,} targets"
-    return [
-        [
-            f"{name} a second ÷ those of curl",
-            f"{MOST / ours[0]:.1f}",
-            f"{MOST / theirs[0]:.1f}",
-            f"{speed:.2f}",
-            ">= 0.5",
-        ],
-        [
-            f"processor time of {name} ÷ that of curl",
-            f"{1000 * ours[1] / MOST:.1f} ms each",
-            f"{1000 * theirs[1] / MOST:.1f} ms each",
-            f"{effort:.2f}",
-            "",
-        ],
-        [f"memory of {name} ÷ of 10", f"{ours[2]:.0f} MB", f"{few[2]:.0f} MB", f"{ours[2] / few[2]:.2f}", "<= 3"],
-    ]
-
-
-def _many(served: Plant, number: int) -> list[str]:
-    return [sys.executable, "-m", "btdiag", "run", "--targets", str(served.listed(number)), *MANY]
-
-
-def _many_config(served: Plant) -> Path:
-    """The requests that a quick look sends to each target, each on a connection of its own; the handshakes by which it
-    tries TLS 1.2 and 1.3 are requests here."""
-    lines: list[str] = []
-    for url in served.urls:
-        for method, path in [*_ASKED, ("HEAD", "/#1.2"), ("HEAD", "/#1.3")]:
-            path, _, version = path.partition("#")
-            lines += ["next"] if lines else []
-            lines += [f'url = "{url}{path}"', f'cacert = "{served.ca}"', 'output = "/dev/null"', "silent"]
-            lines += ['header = "Connection: close"', *(["head"] if method == "HEAD" else [])]
-            lines += [f"tlsv{version}", f"tls-max = {version}"] if version else []
-    config = served.folder / "many.conf"
-    config.write_text("\n".join(lines))
-    return config
-
-
-def _used(command: Sequence[str], ca: Path) -> tuple[float, float, float]:
-    """Seconds of the wall clock and of the processor, and MB of memory at most, of one process."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=CLEAN | {"SSL_CERT_FILE": str(ca)}
-    )
-    _, _, usage = os.wait4(process.pid, 0)
-    return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 LOG_LINES = 300_000  # about 100 MB, from which on the second of a process's start does not count
 
 
@@ -346,26 +280,33 @@ def _peak_mb(path: str) -> float:
 
 def main() -> None:
     """Measure everything and print the table."""
-    rows = []
-    for name, allowed, measure in (
-        ("start-up: btdiag --version ÷ python -c 'import httpx'", 1.0, start_up),
-        ("pytest with the plugin and no target ÷ without it, and 10 ms", 1.0, uninvolved_pytest),
-        ("quick run, first byte to last verdict ÷ the same exchanges by curl", 3.0, quick_run),
-        ("whole quick command ÷ 1.5 s", 1.0, whole_command),
-        ("full run ÷ its longest wait", 1.05, full_run),
-        ("lint of 1,000 files ÷ parsing them with ruamel.yaml", 2.0, lint_of_files),
-        ("lint of a folder of 10,000 files ÷ walking it", 20.0, lint_of_a_folder),
-        ("logs, 100 MB ÷ grep -c ' 502 '", 14.6, logs_plain),
-        ("logs, the same as gzip ÷ zgrep -c ' 502 '", 10.0, logs_packed),
-        ("logs, peak memory of 100 MB ÷ that of 10 MB", 1.1, logs_memory),
-    ):
+    rows: list[list[str]] = []
+    for name, allowed, measure in _FIGURES:
         figures = measure()
         if figures is not None:
             ours, theirs, found = figures
             rows.append([name, f"{ours * 1000:.0f} ms", f"{theirs * 1000:.0f} ms", f"{found:.2f}", f"<= {allowed:g}"])
-    rows += many_targets()
+    show(rows)
+
+
+def show(rows: Sequence[Sequence[str]]) -> None:
+    """Print figures as a table, and on what machine they were measured."""
     print(f"{platform.platform()}, Python {platform.python_version()}, {json.dumps(_cpus())} processors\n")
     print(tabulate(rows, headers=("what", "btdiag", "other", "ratio", "aim"), tablefmt="github"))
+
+
+_FIGURES: tuple[tuple[str, float, Callable[[], tuple[float, float, float] | None]], ...] = (
+    ("start-up: btdiag --version ÷ python -c 'import httpx'", 1.0, start_up),
+    ("pytest with the plugin and no target ÷ without it, and 10 ms", 1.0, uninvolved_pytest),
+    ("quick run, first byte to last verdict ÷ the same exchanges by curl", 3.0, quick_run),
+    ("whole quick command ÷ 1.5 s", 1.0, whole_command),
+    ("full run ÷ its longest wait", 1.05, full_run),
+    ("lint of 1,000 files ÷ parsing them with ruamel.yaml", 2.0, lint_of_files),
+    ("lint of a folder of 10,000 files ÷ walking it", 20.0, lint_of_a_folder),
+    ("logs, 100 MB ÷ grep -c ' 502 '", 14.6, logs_plain),
+    ("logs, the same as gzip ÷ zgrep -c ' 502 '", 10.0, logs_packed),
+    ("logs, peak memory of 100 MB ÷ that of 10 MB", 1.1, logs_memory),
+)
 
 
 def _cpus() -> int:

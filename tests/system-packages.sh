@@ -8,6 +8,7 @@ need() { # command, package
 }
 need nginx nginx-light
 need haproxy haproxy
+need promtool prometheus
 need caddy caddy
 need node nodejs
 need npm npm

@@ -18,6 +18,7 @@ class ValueKind(StrEnum):
     ANY_URL = "any-url"  # http, https, ws or wss
     ROLE_URL = "role-url"  # [ROLE=]URL, the role of one of Brainstore's servers
     PATH = "path"
+    PLACE = "place"  # a path, or a URL such as s3://bucket/reports
     STORE = "store"  # a path, or a PostgreSQL URL
     NUMBER = "number"
     SECONDS = "seconds"
@@ -262,8 +263,22 @@ OPTIONS: tuple[Option, ...] = (
     _option("screenshots", ValueKind.FLAG, BROWSER, "keep pictures of the pages"),
     _option("browser-profile", ValueKind.PATH, BROWSER, "read stored permissions from this profile", metavar="DIR"),
     _option("format", ValueKind.CHOICE, OUTPUT, "what goes to stdout (default text)", choices=RUN_FORMATS),
-    _option("output", ValueKind.PATH, OUTPUT, "where report files go (default reports/)", metavar="DIR", short="o"),
-    _option("report", ValueKind.TEXT, OUTPUT, "write this format to this file", metavar="FORMAT=PATH", repeatable=True),
+    _option(
+        "output",
+        ValueKind.PLACE,
+        OUTPUT,
+        "where report files go: a folder, or a URL as s3://bucket/reports (default reports/)",
+        metavar="DIR",
+        short="o",
+    ),
+    _option(
+        "report",
+        ValueKind.TEXT,
+        OUTPUT,
+        "write this format to this file or URL",
+        metavar="FORMAT=PATH",
+        repeatable=True,
+    ),
     _option("no-files", ValueKind.FLAG, OUTPUT, "write no report files"),
     _option(
         "store",

@@ -14,8 +14,9 @@ from btdiag.config.options import BY_KEY, OPTIONS, RUN_FORMATS, ValueKind
 from btdiag.config.profile import Profile, Waiver, load_profile
 from btdiag.config.reading import MIB, PEM_BYTES, read_bytes, read_stdin, read_text
 from btdiag.config.secretive import header_parts, proxy_parts
-from btdiag.config.values import UsageError, path_of_text, printable, target_name, value_of
+from btdiag.config.values import UsageError, path_or_url, printable, target_name, value_of
 from btdiag.core.database import DatabaseUrl, StorePlace
+from btdiag.core.elsewhere import Elsewhere, ReportPlace
 from btdiag.core.finding import Json
 from btdiag.core.target import DeclaredSetting, Mode
 
@@ -30,11 +31,11 @@ KEEP_S = 90 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Where the results go. `reports` are (format, path); `color` None means: as the terminal allows."""
+    """Where the results go. `reports` are (format, place); `color` None means: as the terminal allows."""
 
     format: str = "text"
-    directory: Path = Path("reports")
-    reports: tuple[tuple[str, Path], ...] = ()
+    directory: ReportPlace = Path("reports")
+    reports: tuple[tuple[str, ReportPlace], ...] = ()
     files: bool = True
     store: StorePlace | None = None
     keep_s: float = KEEP_S
@@ -225,9 +226,9 @@ def _output(values: Mapping[str, Any]) -> Output:
         if name not in RUN_FORMATS or not file:
             raise UsageError(f"--report {printable(entry)}: write FORMAT=PATH with one of {', '.join(RUN_FORMATS)}")
         try:
-            reports.append((name, path_of_text(file)))
+            reports.append((name, path_or_url(file)))
         except ValueError as error:
-            raise UsageError(f"--report {printable(entry)}: {error}") from None
+            raise UsageError(f"--report {name}=: {error}") from None
     return Output(
         format=values.get("format", "text"),
         directory=values.get("output", Path("reports")),
@@ -257,7 +258,7 @@ def _shown(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         elif isinstance(value, tuple):
             shown[key] = [str(item) for item in value]
         else:
-            shown[key] = str(value) if isinstance(value, Path | DatabaseUrl) else value
+            shown[key] = str(value) if isinstance(value, Path | Elsewhere | DatabaseUrl) else value
     return shown
 
 

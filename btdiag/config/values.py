@@ -9,6 +9,7 @@ from typing import Any
 
 from btdiag.config.options import BRAINSTORE_ROLES, BY_KEY, Option, ValueKind
 from btdiag.core.database import StorePlace, database_url
+from btdiag.core.elsewhere import ReportPlace, elsewhere
 from btdiag.core.urls import url
 
 
@@ -63,6 +64,8 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                 return raw
             case ValueKind.PATH:
                 return path_of_text(_text(raw))
+            case ValueKind.PLACE:
+                return path_or_url(_text(raw))
             case ValueKind.STORE:
                 return database_url(_text(raw)) or path_of_text(_text(raw))
             case ValueKind.URL:
@@ -87,6 +90,11 @@ def path_of_text(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError("~ stands for a home folder that is not known here: write the path in full") from None
+
+
+def path_or_url(text: str) -> ReportPlace:
+    """A path as above, or what a URL names; ValueError for one with a secret in it."""
+    return elsewhere(text) or path_of_text(text)
 
 
 def any_url(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from btdiag.core.address import AddressKind, kind
@@ -45,7 +46,12 @@ _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 def is_secret_name(name: str) -> bool:
     """Does the name of a header, a parameter or a JSON member say that its value is a secret?"""
-    return len(name) <= 80 and SECRET_NAME.fullmatch(_HUMPS.sub("-", name).strip("_-")) is not None
+    return len(name) <= 80 and _is_secret(name)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
+    return SECRET_NAME.fullmatch(_HUMPS.sub("-", name).strip("_-")) is not None
 
 
 def key_withheld(target: Target, url: str, tls_verified: bool | None, peer: str | None = None) -> str | None:

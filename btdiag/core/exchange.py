@@ -181,4 +181,5 @@ class Exchange:
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """Each value of a header as received, in order."""
-        return tuple(value for key, value in self.headers if key.lower() == name.lower())
+        wanted = name.lower()
+        return tuple([value for key, value in self.headers if key.lower() == wanted])

@@ -57,13 +57,27 @@ class MeasurementRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """What a pod of Kubernetes shows of itself to a process in it. `namespace` and `mesh` (whose sidecar listens: Istio
+    or Linkerd) are "" where nothing tells; `service_account` says that a token of one is mounted; `search` and `ndots`
+    (None: the system's 1) complete the names that programs here look up."""
+
+    namespace: str = ""
+    service_account: bool = False
+    search: tuple[str, ...] = ()
+    ndots: int | None = None
+    mesh: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vantage:
-    """From where the run looked. `proxies` has no credentials."""
+    """From where the run looked. `proxies` has no credentials, `pod` is None outside of a cluster."""
 
     hostname: str
     platform: str
     python: str
     proxies: Mapping[str, str] = field(default_factory=dict)
+    pod: Pod | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

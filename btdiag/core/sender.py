@@ -230,7 +230,7 @@ _ESCAPED = re.compile(r"\\x(?:0[0-8bcef]|1[0-9a-f]|7f)")
 def has_control_characters(seen: Exchange) -> bool:
     """Control characters in the reason phrase, a header (invalid there, RFC 9110 section 5.5) or the body of an answer:
     terminal escapes, or binary data. They were escaped on arrival."""
-    return any(_ESCAPED.search(text) for text in (seen.reason, seen.body, *(value for _, value in seen.headers)))
+    return _ESCAPED.search("\0".join([seen.reason, seen.body, *[value for _, value in seen.headers]])) is not None
 
 
 def retry_after(seen: Exchange) -> str:

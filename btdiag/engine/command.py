@@ -50,12 +50,12 @@ def run_command(
 
         if chosen.watch is not None:
             return _watched(chosen, attempt, interrupt, stdout, stderr)
-        with delivery.writable(chosen) as place, display.live():
-            spool = Spool(chosen, place, stdout)
+        with delivery.writable(chosen) as outbox, display.live():
+            spool = Spool(chosen, outbox, stdout)
             with closing(spool):
                 document = repeat.until_healthy(chosen, lambda changed: attempt(changed, spool.taker), interrupt)
             stopped = interrupt.requested
-    code = delivery.deliver(document, chosen, place, environment, stdout, stderr, spool.place, spool.written)
+    code = delivery.deliver(document, chosen, outbox, environment, stdout, stderr, spool.place, spool.written)
     spool.complain()
     return EXIT_CODE if stopped else code
 

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TextIO
 
 from btdiag.config import Settings, UsageError
+from btdiag.core.elsewhere import Elsewhere
 from btdiag.core.report import Report, ReportSet
+from btdiag.engine import outbound
 from btdiag.engine.mouth import painted
+from btdiag.engine.outbound import Outbox
 from btdiag.report.documents import MOST_WHOLE, Context, reports_of
 from btdiag.report.escape import plain
 from btdiag.report.formats import render
@@ -25,35 +28,40 @@ FILES = {"json": "report.json", "html": "report.html", "junit": "report.xml", "m
 def deliver(
     document: Report | ReportSet,
     chosen: Settings,
-    folder: Path | None,
+    outbox: Outbox,
     environment: Mapping[str, str],
     stdout: TextIO,
     stderr: TextIO,
     place: Path | None = None,
     before: Sequence[Path] = (),
 ) -> int:
-    """Write the files (into `place` where the reports have a folder already, beside those written `before`), print the
-    chosen format, return the exit code: that of the report, whatever the format. Lines of JSON were printed before."""
+    """Write the files (into `place` where the reports have a folder already, beside those written `before`) and send
+    what is bound elsewhere, print the chosen format, return the exit code: that of the report, whatever the format.
+    Lines of JSON were printed before. That something could not be sent is told last, for the report is worth more."""
     output = chosen.output
     color = output.color if output.color is not None else color_fits(stdout, environment)
     context = Context(
         fail_on=output.fail_on, width=width_of(stdout), verbose=-1 if output.quiet else 2 if output.verbose else 0
     )
     written: list[Path] = [*before]
-    if folder is not None:
-        place = place or new_folder(folder, _named_after(document))
+    if outbox.folder is not None:
+        place = place or new_folder(outbox.folder, _named_after(document))
         written += _write_files(place, lambda name: render(document, name, context))
-    for name, path in output.reports:
+    for name, there in output.reports:
+        path = outbox.path(there)
         if name != "ndjson" or len(reports_of(document)) <= MOST_WHOLE:
             write(path, render(document, name, context))
         written.append(path)
-    shown = replace(context, color=color, files=tuple(str(path) for path in written))
+    sent, trouble = outbox.send(written)
+    shown = replace(context, color=color, files=tuple(map(str, sent)))
     if output.format != "ndjson":
         print(render(document, output.format, shown).rstrip("\n"), file=painted(stdout) if color else stdout)
     elif not output.quiet:
         print(f"btdiag: {document.verdict}: {plain(document.headline)}", file=stderr)
-    if output.format != "text" and written and not output.quiet:
-        print(f"btdiag: wrote {plain(', '.join(map(str, written)))}", file=stderr)
+    if output.format != "text" and sent and not output.quiet:
+        print(f"btdiag: wrote {plain(', '.join(map(str, sent)))}", file=stderr)
+    if trouble is not None:
+        raise trouble
     if any(report.run.interrupted for report in reports_of(document)):
         return 130
     return exit_code(document, output.fail_on)
@@ -73,16 +81,20 @@ def width_of(stdout: TextIO) -> int:
 
 
 @contextmanager
-def writable(chosen: Settings) -> Iterator[Path | None]:
-    """Where the report files will go, checked before anything is measured; None for --no-files. Leaves no empty folder
-    behind if the run does not come about."""
+def writable(chosen: Settings) -> Iterator[Outbox]:
+    """Where the report files will go, checked before anything is measured. Leaves no empty folder behind if the run
+    does not come about."""
     for _, path in chosen.output.reports:
-        if not path.parent.is_dir():
+        if isinstance(path, Path) and not path.parent.is_dir():
             raise UsageError(f"--report: the folder {path.parent} does not exist")
-    if not chosen.output.files:
-        yield None
-        return
+    outbound.look(chosen.output)
     folder = chosen.output.directory
+    if not chosen.output.files:
+        yield Outbox()
+        return
+    if isinstance(folder, Elsewhere):
+        yield Outbox(folder=outbound.staging(), directory=folder)
+        return
     new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +103,7 @@ def writable(chosen: Settings) -> Iterator[Path | None]:
     if not os.access(folder, os.W_OK):
         raise UsageError(f"--output {folder}: may not be written to: choose another folder, or --no-files")
     try:
-        yield folder
+        yield Outbox(folder=folder)
     except BaseException:
         if new:
             with suppress(OSError):

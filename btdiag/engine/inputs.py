@@ -6,11 +6,13 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from btdiag.core.measurement import NotMeasured, PerAddress
 
 
+@cache
 def admits(function: Callable[..., Any], parameter: str) -> bool:
     """Does the annotation of this parameter include NotMeasured?"""
     try:

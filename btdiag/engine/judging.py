@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,12 +24,13 @@ LAST = "closing"
 @dataclass(slots=True)
 class Judged:
     """The results on one target so far, by check id; `also` names further checks that may explain one that lacks its
-    facts, `unless` those whose failure explains a finding."""
+    facts, `unless` those whose failure explains a finding, `again` is the command that repeats the run."""
 
     results: dict[str, CheckResult] = field(default_factory=dict)
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unless: dict[str, tuple[str, ...]] = field(default_factory=dict)
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    again: str = ""
 
     @property
     def explanations(self) -> tuple[Explainer, ...]:
@@ -71,8 +73,8 @@ def judge_check(
 
     attempt = found.judge(check, fact, within_s)
     names = tuple(spec.name for spec in found.registry.needs(check.parameters))
-    rerun = command(run.settings, run.targets[number], (check.id,))
-    again = command(run.settings, run.targets[number], ())
+    again = judged.again = judged.again or command(run.settings, run.targets[number], ())
+    rerun = f"{again} {shlex.join(['--only', check.id])}"
     entry = outcome.check_result(check, attempt, measurements=names, rerun=rerun, again=again)
     if entry.verdict is Verdict.INCONCLUSIVE and (crashes := _crashes(schedule, names, number)):
         entry = replace(entry, evidence=(*entry.evidence, *crashes))

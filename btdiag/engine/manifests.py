@@ -33,7 +33,8 @@ _FLAG = re.compile(r"--?[a-z][a-z-]*(=.*)?", re.DOTALL)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What is to run where. `secret` is the name of a Secret whose key BRAINTRUST_API_KEY holds the API key, "" without
-    one; `arguments` are further options of btdiag."""
+    one; `service_account` is whose rights in a cloud the pod has, never a token of the cluster's API; `arguments` are
+    further options of btdiag."""
 
     targets: tuple[str, ...]
     name: str = "btdiag"
@@ -41,6 +42,7 @@ class Wanted:
     image: str = f"btdiag:{__version__}"
     schedule: str = "*/30 * * * *"
     secret: str = ""
+    service_account: str = ""
     arguments: tuple[str, ...] = ()
 
 
@@ -61,6 +63,7 @@ def _checked(kind: str, wanted: Wanted) -> Wanted:
         ("--name", wanted.name, _NAME, "is made of small letters, digits and -"),
         ("--namespace", wanted.namespace or "default", _NAME, "is made of small letters, digits and -"),
         ("--secret", wanted.secret or "none", _NAME, "is made of small letters, digits and -"),
+        ("--service-account", wanted.service_account or "none", _NAME, "is made of small letters, digits and -"),
         ("--image", wanted.image, _IMAGE, "is a name of an image, as in registry.example/btdiag:1.0"),
         ("--schedule", wanted.schedule, _SCHEDULE, 'has five fields, as in "*/30 * * * *"'),
     )
@@ -95,7 +98,8 @@ def _cronjob(wanted: Wanted) -> list[dict[str, Any]]:
 def _job_spec(wanted: Wanted) -> dict[str, Any]:
     """One try: what a run finds is its result, not a reason to try again. The report goes to the log, whole."""
     targets = [word for target in wanted.targets for word in ("--target", target)]
-    arguments = ["run", *targets, "--browser", "none", "--format", "ndjson", "--no-files", *wanted.arguments]
+    files = [] if any(word.startswith(("-o", "--output")) for word in wanted.arguments) else ["--no-files"]
+    arguments = ["run", *targets, "--browser", "none", "--format", "ndjson", *files, *wanted.arguments]
     return {
         "backoffLimit": 0,
         "activeDeadlineSeconds": MOST_SECONDS,
@@ -186,6 +190,7 @@ def _pod(wanted: Wanted, container: Mapping[str, Any], *, restart: str) -> dict[
         "metadata": {"labels": _labels(wanted)},
         "spec": {
             "restartPolicy": restart,
+            **({"serviceAccountName": wanted.service_account} if wanted.service_account else {}),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": {

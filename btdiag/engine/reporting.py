@@ -14,7 +14,7 @@ from btdiag.core.address import Space, space
 from btdiag.core.evidence import to_json
 from btdiag.core.finding import Verdict, leading
 from btdiag.core.measurement import NotMeasured
-from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet, RunInfo, Vantage
+from btdiag.core.report import CheckResult, MeasurementRecord, Pod, Report, ReportSet, RunInfo, Vantage
 from btdiag.core.target import Route, Target
 from btdiag.engine import outcome
 from btdiag.engine.interrupt import EXIT_CODE as INTERRUPTED
@@ -23,6 +23,7 @@ from btdiag.engine.judging import Judged
 from btdiag.engine.logged import with_logs
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
+from btdiag.net.cluster import pod
 from btdiag.report import verdicts
 from btdiag.report.causes import headline_of_many
 from btdiag.report.documents import MOST_WHOLE
@@ -148,6 +149,7 @@ def _run_info(run: Run, target: Target, facts: Facts, code: int) -> RunInfo:
             platform=_platform(),
             python=platform.python_version(),
             proxies={target.proxy.source: target.proxy.url} if target.proxy else {},
+            pod=_pod(),
         ),
     )
 
@@ -155,3 +157,8 @@ def _run_info(run: Run, target: Target, facts: Facts, code: int) -> RunInfo:
 @cache
 def _platform() -> str:
     return platform.platform()
+
+
+@cache
+def _pod() -> Pod | None:
+    return pod()

@@ -56,7 +56,7 @@ def _run(run: Run, found: Collected, ended: Callable[[Report], None] | None) -> 
         nonlocal bad
         if ended is not None:
             ended(report)
-        kept[number] = slim_report(report) if many else report
+        kept[number] = slim_report(report) if many and ended is not None else report
         bad += report.verdict.severity >= Verdict.WARN.severity
         run.events.targets(len(kept), len(run.targets), bad)
 

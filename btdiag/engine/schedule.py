@@ -34,6 +34,11 @@ TICK_S = 0.25
 GRACE_S = 0.2
 
 
+async def _outcome(task: asyncio.Task[TaskOutcome]) -> TaskOutcome:
+    """What a task comes to, waited for; a dependent that is cancelled does not cancel what others share."""
+    return task.result() if task.done() else await asyncio.shield(task)
+
+
 @dataclass(slots=True)
 class Schedule:
     """The measurements of one run, or of some of its targets: `common` is what those share with the others."""
@@ -52,6 +57,8 @@ class Schedule:
     _left_alone: bool = False
     _deadline: Deadline = field(default_factory=Deadline)
     _tasks: dict[Key, asyncio.Task[TaskOutcome]] = field(default_factory=dict)
+    _pending: set[asyncio.Task[TaskOutcome]] = field(default_factory=set)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _places: list[Place] = field(default_factory=list)
     _begun: float = 0.0
 
@@ -93,18 +100,23 @@ class Schedule:
 
     async def _wait_for_all(self) -> None:
         """Wait for every task, those that start meanwhile too; after the deadline only for what is handed over."""
-        while (pending := self._unfinished()) and (left := self._deadline.left()) > 0:
-            await asyncio.wait(pending, timeout=min(TICK_S, left), return_when=asyncio.FIRST_COMPLETED)
-            self.events.tick(len(self._tasks) - len(self._unfinished()), len(self._tasks))
-        if pending := self._unfinished():
-            await asyncio.wait(pending, timeout=HAND_OVER_S)
-        for task in self._unfinished():
+        while self._pending and (left := self._deadline.left()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(TICK_S, left)):
+                    await self._changed.wait()
+            self.events.tick(len(self._tasks) - len(self._pending), len(self._tasks))
+        if self._pending:
+            await asyncio.wait(self._pending, timeout=HAND_OVER_S)
+        for task in self._pending:
             task.cancel()
-        if pending := self._unfinished():
-            await asyncio.wait(pending, timeout=GRACE_S)
+        if self._pending:
+            await asyncio.wait(self._pending, timeout=GRACE_S)
 
-    def _unfinished(self) -> set[asyncio.Task[TaskOutcome]]:
-        return {task for task in self._tasks.values() if not task.done()}
+    def _has_ended(self, task: asyncio.Task[TaskOutcome]) -> None:
+        """A task is done. Whoever waits is woken by the last one alone: there are some fifty for each target."""
+        self._pending.discard(task)
+        if not self._pending:
+            self._changed.set()
 
     def leave(self, stuck: tuple[str, str]) -> None:
         """Settle from outside of a loop that does not come back; `stuck` names the task in its way, and where."""
@@ -154,29 +166,31 @@ class Schedule:
             if key not in known:
                 known[key] = asyncio.ensure_future(make())
             self._tasks[key] = known[key]
+            if not known[key].done():
+                self._pending.add(known[key])
+                self._changed.clear()  # it is set from an earlier round
+                known[key].add_done_callback(self._has_ended)
         return self._tasks[key]
 
-    async def _outcome(self, name: str, number: int | None, route: Route | None) -> TaskOutcome:
-        """The outcome of an input, waited for; a dependent that is cancelled does not cancel what others share."""
+    def _input(self, name: str, number: int | None, route: Route | None) -> asyncio.Task[TaskOutcome]:
+        """The task whose outcome is an input, begun if nobody needed it before."""
         spec = self.registry[name]
         number = None if spec.scope is Scope.RUN else number
         if spec.scope is Scope.ADDRESS and route is None:
-            task = self._task(Key(name=f"{name}@*", target_number=number), lambda: self._fan_out(spec, number))
-        else:
-            label = route.label if route is not None and spec.scope is Scope.ADDRESS else None
-            at = route if label else None
-            key = Key(name=name, target_number=number, label=label)
-            task = self._task(key, lambda: self._run(spec, number, at))
-        return await asyncio.shield(task)
+            return self._task(Key(name=f"{name}@*", target_number=number), lambda: self._fan_out(spec, number))
+        label = route.label if route is not None and spec.scope is Scope.ADDRESS else None
+        at = route if label else None
+        return self._task(Key(name=name, target_number=number, label=label), lambda: self._run(spec, number, at))
 
     async def _fan_out(self, spec: MeasurementSpec, number: int | None) -> TaskOutcome:
         """One measurement for each route of the target, collected into a PerAddress."""
-        routes = await self._outcome("routes", number, None)
+        routes = await _outcome(self._input("routes", number, None))
         if isinstance(routes.value, NotMeasured):
             return TaskOutcome(value=routes.value, started_s=self._now(), duration_s=0.0, chain_s=routes.chain_s)
         started = self._now()
         assert isinstance(routes.value, tuple)
-        outcomes = await asyncio.gather(*(self._outcome(spec.name, number, route) for route in routes.value))
+        tasks = [self._input(spec.name, number, route) for route in routes.value]
+        outcomes = [await _outcome(task) for task in tasks]
         labels = [route.label for route in routes.value]
         values = PerAddress[Any](dict(zip(labels, (outcome.value for outcome in outcomes), strict=True)))
         chain = max((outcome.chain_s for outcome in outcomes), default=0.0)
@@ -187,7 +201,8 @@ class Schedule:
         if problem := self.registry.problem(spec):
             return self._gap(NotMeasured(reason=problem), crash=problem)
         names = awaited(spec)
-        outcomes = await asyncio.gather(*(self._outcome(name, number, route) for name in names))
+        tasks = [self._input(name, number, route) for name in names]
+        outcomes = [await _outcome(task) for task in tasks]
         inputs = {name: outcome.value for name, outcome in zip(names, outcomes, strict=True)}
         chain = max((outcome.chain_s for outcome in outcomes), default=0.0)
         gaps = [gap for name, value in inputs.items() if (gap := absent(value)) and not admits(spec.function, name)]

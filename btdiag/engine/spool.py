@@ -15,6 +15,7 @@ from btdiag.config import Output, Settings, UsageError
 from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
 from btdiag.engine.delivery import file_host, new_folder, write
+from btdiag.engine.outbound import Outbox
 from btdiag.report import json_
 from btdiag.report.documents import MOST_WHOLE, Context
 from btdiag.report.escape import plain
@@ -29,7 +30,7 @@ class Spool:
     """Takes the reports of one run. `place` is the folder of its files, None where they are written at the end, or not
     at all."""
 
-    def __init__(self, chosen: Settings, folder: Path | None, stdout: TextIO) -> None:
+    def __init__(self, chosen: Settings, outbox: Outbox, stdout: TextIO) -> None:
         self._stdout = stdout if chosen.output.format == "ndjson" else None
         self._many = len(chosen.urls) > MOST_WHOLE
         self._open = ExitStack()
@@ -38,8 +39,9 @@ class Spool:
         self._not_stored: UsageError | None = None
         self._files: list[TextIO] = []
         self._number = 0
-        self.place = new_folder(folder, f"{len(chosen.urls)}-targets") if self._many and folder else None
-        paths = [path for name, path in chosen.output.reports if name == "ndjson"] if self._many else []
+        folder = outbox.folder if self._many else None
+        self.place = new_folder(folder, f"{len(chosen.urls)}-targets") if folder else None
+        paths = [outbox.path(there) for name, there in chosen.output.reports if name == "ndjson"] if self._many else []
         for path in [*paths, *([self.place / LINES] if self.place else [])]:
             self._files.append(self._opened(path))
 

@@ -11,6 +11,7 @@ from btdiag.config import UsageError
 from btdiag.config.reading import read_stdin, read_text
 from btdiag.core.database import StorePlace
 from btdiag.engine.mouth import painted
+from btdiag.engine.reporting import set_of
 from btdiag.report.documents import Context, Document, ReportFileError, reports_of
 from btdiag.report.escape import plain
 from btdiag.report.formats import render
@@ -18,20 +19,34 @@ from btdiag.report.json_ import load
 from btdiag.report.verdicts import exit_code
 
 INTERRUPTED = 130
+_REPORT = '{"schema_version"'  # with which a report on one line begins
 # A report has about 1 MB, one of fifty targets 50 MB; what is larger is none of ours.
 LARGEST_FILE = 64 * 1024 * 1024
 
 
 def read_document(path: Path) -> Document:
-    """A stored report.json; "-" is stdin. UsageError if it cannot be read or is none."""
+    """A stored report.json, or a log with reports on lines of their own; "-" is stdin. UsageError if it cannot be read
+    or is none."""
     try:
         if str(path) == "-":
-            return load(read_stdin(LARGEST_FILE, ""))
-        return load(read_text(path / "report.json" if path.is_dir() else path, LARGEST_FILE, ""))
+            return _loaded(read_stdin(LARGEST_FILE, ""))
+        return _loaded(read_text(path / "report.json" if path.is_dir() else path, LARGEST_FILE, ""))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except ReportFileError as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _loaded(text: str) -> Document:
+    """`kubectl logs` has both outputs of a pod in it, and may put a time or a name before each line."""
+    try:
+        return load(text)
+    except ReportFileError:
+        lines = [line[line.index(_REPORT) :] for line in text.splitlines() if _REPORT in line]
+        if not lines:
+            raise
+    reports = [report for line in lines for report in reports_of(load(line))]
+    return reports[0] if len(reports) == 1 else set_of(reports)
 
 
 def _print(document: Document, format_: str, context: Context, stdout: TextIO) -> None:

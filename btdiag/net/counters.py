@@ -15,6 +15,7 @@ from btdiag.core.exchange import TcpCounters
 
 _SIZE = 232  # bytes; up to tcpi_rcv_ooopack (Linux 4.18) and tcpi_snd_wnd
 _U32 = {"snd_mss": 16, "rcv_mss": 20, "unacked": 24, "rtt_us": 68, "total_retrans": 100, "rcv_ooopack": 224}
+_NUMBER = struct.Struct("=I")
 _BYTES_RECEIVED = 128  # u64
 
 
@@ -26,7 +27,7 @@ def of(sock: socket.socket | None) -> TcpCounters | None:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
         if len(info) < _SIZE - 4:
             return None
-        value = {name: struct.unpack_from("=I", info, offset)[0] for name, offset in _U32.items()}
+        value = {name: _NUMBER.unpack_from(info, offset)[0] for name, offset in _U32.items()}
         return TcpCounters(
             unacknowledged=value["unacked"],
             resent=value["total_retrans"],

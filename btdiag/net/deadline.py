@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Iterator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import TypeVar
 
 from btdiag.core.measurement import OutOfTime
@@ -33,16 +34,17 @@ class Deadline:
         self._open: set[asyncio.Timeout] = set()
 
     def _chain(self) -> Iterator[Deadline]:
-        yield self
-        if self._above is not None:
-            yield from self._above._chain()
+        deadline: Deadline | None = self
+        while deadline is not None:
+            yield deadline
+            deadline = deadline._above
 
     def _nearest(self) -> Deadline:
         return min(self._chain(), key=lambda deadline: deadline._at)
 
     def left(self) -> float:
         """Seconds until the end; negative when it is over, infinite when none was set."""
-        return self._nearest()._at - asyncio.get_running_loop().time()
+        return min([deadline._at for deadline in self._chain()]) - asyncio.get_running_loop().time()
 
     def end(self, at: float, reason: str = "") -> None:
         """Let it be at this moment at the latest; what is in flight ends then."""
@@ -52,20 +54,9 @@ class Deadline:
                 if (timeout.when() or math.inf) > at:
                     timeout.reschedule(at)
 
-    @asynccontextmanager
-    async def within(self, seconds: float) -> AsyncIterator[None]:
+    def within(self, seconds: float) -> AbstractAsyncContextManager[None]:
         """As asyncio.timeout(seconds), but never beyond the deadline; OutOfTime where that has passed already."""
-        if self.left() <= 0:
-            raise self.over()
-        timeout = asyncio.timeout(min(max(seconds, 0.0), self.left()))
-        for deadline in self._chain():
-            deadline._open.add(timeout)
-        try:
-            async with timeout:
-                yield
-        finally:
-            for deadline in self._chain():
-                deadline._open.discard(timeout)
+        return _Within(self, seconds)
 
     def over(self) -> OutOfTime:
         """What to raise when there is no time left."""
@@ -80,6 +71,32 @@ class Deadline:
         if lasted_s < ENOUGH_S:
             raise self.over() from None
         return round(lasted_s, 1)
+
+
+class _Within(AbstractAsyncContextManager[None]):
+    """A time limit that every deadline above it knows of. No generator: a target is asked some fifty times so."""
+
+    __slots__ = ("_deadline", "_seconds", "_timeout")
+
+    def __init__(self, deadline: Deadline, seconds: float) -> None:
+        self._deadline = deadline
+        self._seconds = seconds
+
+    async def __aenter__(self) -> None:
+        left = self._deadline.left()
+        if left <= 0:
+            raise self._deadline.over()
+        self._timeout = asyncio.timeout(min(max(self._seconds, 0.0), left))
+        await self._timeout.__aenter__()
+        for deadline in self._deadline._chain():
+            deadline._open.add(self._timeout)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for deadline in self._deadline._chain():
+            deadline._open.discard(self._timeout)
+        await self._timeout.__aexit__(kind, error, trace)
 
 
 async def in_time(asked: Awaitable[Seen]) -> Seen | None:

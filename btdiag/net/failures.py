@@ -48,6 +48,8 @@ def legible(content: bytes | str) -> str:
     """Text without undecodable bytes and without control characters other than tab and line ends: both become
     backslash escapes, so that no answer can steer the terminal it is shown on."""
     text = content if isinstance(content, str) else content.decode("utf-8", "backslashreplace")
+    if text.isprintable():  # nearly all is, and no control character
+        return text
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
 

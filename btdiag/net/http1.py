@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import h11
 
@@ -47,25 +49,38 @@ async def converse(stream: Stream, outgoing: Outgoing, answer: Answer) -> None:
     held = body if announced or slow else b""
     go_on = asyncio.Event()
     stream.writer.write(head if held else head + body)
-    if not held and not stream.writer.transport.get_write_buffer_size():
+    unsent = False
+    if held or stream.writer.transport.get_write_buffer_size():
+        rest = _drip(stream, answer, body, outgoing.over_s) if slow else _flush(stream, answer, held, go_on)
+        unsent = await _receive_beside(rest, connection, stream, answer, go_on) and bool(held)
+    else:  # nearly always: the system has taken all of it
         answer.sent()
-    writing = asyncio.create_task(
-        _drip(stream, answer, body, outgoing.over_s) if slow else _flush(stream, answer, held, go_on)
-    )
+        await _receive(connection, stream, answer, go_on)
+    surplus = connection.trailing_data[0]
+    answer.reusable = connection.our_state is connection.their_state is h11.DONE and not surplus and not unsent
+    if outgoing.method != "HEAD":
+        answer.end(surplus)
+
+
+async def _receive_beside(
+    rest: Coroutine[Any, Any, None],
+    connection: h11.Connection,
+    stream: Stream,
+    answer: Answer,
+    go_on: asyncio.Event,
+) -> bool:
+    """Read while the rest of the request is written; gives whether some of it was left."""
+    writing = asyncio.create_task(rest)
     try:
         await _receive(connection, stream, answer, go_on)
+        return not writing.done()
     except EXPECTED as error:
         if answer.first_byte_s is None and writing.done() and (cause := writing.exception()):
             raise cause from error
         raise
     finally:
-        unsent = bool(held) and not writing.done()
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-    surplus = connection.trailing_data[0]
-    answer.reusable = connection.our_state is connection.their_state is h11.DONE and not surplus and not unsent
-    if outgoing.method != "HEAD":
-        answer.end(surplus)
 
 
 def encoded(connection: h11.Connection, outgoing: Outgoing) -> bytes:

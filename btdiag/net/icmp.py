@@ -14,19 +14,22 @@ from dataclasses import replace
 
 from btdiag.core.exchange import Icmp
 
-_OPTIONS = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+_OPTIONS: dict[int, tuple[int, int]] = {
+    socket.AF_INET: (socket.IPPROTO_IP, 11),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 25),
+}
 _ORIGINS = {2: (4, 3), 3: (6, 1)}  # SO_EE_ORIGIN_ICMP and _ICMP6: IP version, type "destination unreachable"
 _ERROR = struct.Struct("=IBBBBII")  # struct sock_extended_err; the sender's socket address follows it
 
 
-def listen(sock: socket.socket) -> None:
-    """Let the system keep ICMP errors for this socket."""
-    _switch(sock, 1)
+def listen(sock: socket.socket, family: int) -> None:
+    """Let the system keep ICMP errors for this socket of that family."""
+    _switch(sock, family, 1)
 
 
-def ignore(sock: socket.socket) -> None:
+def ignore(sock: socket.socket, family: int) -> None:
     """The connection stands: from here on errors are treated as for every other program."""
-    _switch(sock, 0)
+    _switch(sock, family, 0)
 
 
 def heard(sock: socket.socket) -> Icmp | None:
@@ -40,9 +43,9 @@ def heard(sock: socket.socket) -> Icmp | None:
     return None
 
 
-def _switch(sock: socket.socket, value: int) -> None:
-    if sys.platform == "linux" and sock.family in _OPTIONS:
-        level, option = _OPTIONS[sock.family]
+def _switch(sock: socket.socket, family: int, value: int) -> None:
+    if sys.platform == "linux" and family in _OPTIONS:
+        level, option = _OPTIONS[family]
         with contextlib.suppress(OSError):
             sock.setsockopt(level, option, value)
 

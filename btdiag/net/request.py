@@ -110,7 +110,18 @@ def without_cookie(header: Header) -> Header:
     return name, f"{cookie.partition('=')[0]}={WITHHELD}{separator}{attributes}"
 
 
-def exchange_of(asked: Asked, stream: Stream, answer: Answer, took: Timing, keep: list[bytes] | None) -> Exchange:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a report shows of a request that was sent: when, with which headers, and why without the key."""
+
+    at: str
+    headers: tuple[Header, ...]
+    key_withheld: str | None
+
+
+def exchange_of(
+    asked: Asked, said: Said, stream: Stream, answer: Answer, took: Timing, keep: list[bytes] | None
+) -> Exchange:
     """The exchange as the answer tells it."""
     content, truncated = _body(answer)
     if keep is not None:
@@ -119,8 +130,9 @@ def exchange_of(asked: Asked, stream: Stream, answer: Answer, took: Timing, keep
         method=asked.method,
         url=asked.url,
         label=stream.label,
-        started_at="",
-        request_headers=(),
+        started_at=said.at,
+        request_headers=said.headers,
+        key_withheld=said.key_withheld,
         address=stream.peer_address,
         local_port=stream.local_port,
         http_version=answer.version,

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from btdiag.core.exchange import Icmp, Phase, TcpCounters, Timing, Trouble
 from btdiag.net import counters, icmp
@@ -70,23 +71,32 @@ def counted(sock: socket.socket, progress: Progress) -> Iterator[None]:
 
 async def connected(address: str, port: int, progress: Progress, packing: Packing) -> socket.socket:
     """A socket connected to one numeric address. An ICMP error that ends the attempt is noted."""
-    family, kind, protocol, _, place = socket.getaddrinfo(
-        address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-    )[0]
-    sock = socket.socket(family, kind, protocol)
+    family, place = _numeric(address, port)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         packing.give_to(sock)
-        icmp.listen(sock)
+        icmp.listen(sock, family)
         await asyncio.get_running_loop().sock_connect(sock, place)
-        icmp.ignore(sock)
+        icmp.ignore(sock, family)
         progress.icmp = None
     except BaseException:
         progress.icmp = icmp.heard(sock)
         sock.close()
         raise
     return sock
+
+
+def _numeric(address: str, port: int) -> tuple[int, Any]:
+    """The family of an address, and what `connect` wants; the system's own reading of it where it may have a zone."""
+    try:
+        socket.inet_pton(socket.AF_INET, address)
+    except OSError:
+        flags = socket.AI_NUMERICHOST
+        family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=flags)[0]
+        return family, place
+    return socket.AF_INET, (address, port)
 
 
 async def connected_by_name(host: str, port: int, progress: Progress, packing: Packing) -> socket.socket:

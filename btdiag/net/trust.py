@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 from btdiag.core.target import Target
 
@@ -26,8 +27,12 @@ class Contexts:
         own = host == self._target.host
         shown = (self._target.client_cert, self._target.client_key) if own else None
         key = (own, self._target.ca_file, shown, verify, alpn)
+        return self.kept(key, lambda: self._build(own, verify, alpn))
+
+    def kept(self, key: tuple[object, ...], build: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        """Another context, built by whoever needs it for the first time; `key` is all that it depends on."""
         if key not in self._kept:
-            self._kept[key] = self._build(own, verify, alpn)
+            self._kept[key] = build()
         return self._kept[key]
 
     def _build(self, own: bool, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:

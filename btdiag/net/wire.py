@@ -20,7 +20,7 @@ from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, failure_of
 from btdiag.net.ledger import Counts
 from btdiag.net.limits import CONNECT_BUDGET, Limits
-from btdiag.net.request import USUAL, Asked, Shape, exchange_of, merged
+from btdiag.net.request import USUAL, Asked, Said, Shape, exchange_of, merged
 from btdiag.net.sockets import AS_IT_IS, Packing
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
@@ -93,6 +93,11 @@ class Wire:
         host = self._target.host if server_name is None else server_name
         chosen = context or self._context(host, tls, verify, tuple(alpn))
         return await self._open(route, host, chosen if tls else None, timeout, packing=packing)
+
+    def kept_context(self, key: tuple[object, ...], build: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        """A context for `dial` that all targets of a run share where `key`, all that it depends on, is the same; what
+        `build` raises is raised."""
+        return self._contexts.kept(key, build)
 
     async def dial_url(self, way: Way, url: str) -> Stream:
         """Open a connection as a URL wants it: TLS and the server's name are the URL's, whatever the way's address."""
@@ -242,19 +247,11 @@ class Wire:
             if isinstance(error, TimeoutError):
                 answer.failure = replace(answer.failure, counters=stream.counters)
         stream.reusable = stream.reusable and answer.reusable and answer.failure is None
-        took = replace(
-            connecting,
-            first_byte_s=answer.first_byte_s,
-            total_s=connecting.total_s + time.perf_counter() - started,
-        )
+        total_s = connecting.total_s + time.perf_counter() - started
+        took = replace(connecting, first_byte_s=answer.first_byte_s, total_s=total_s)
         sent = tuple(header for header in headers if header[0].lower() != "host")
-        recorded = (("Host", asked.authority), *self._recorded(sent))
-        return replace(
-            exchange_of(asked, stream, answer, took, keep),
-            started_at=started_at,
-            request_headers=recorded,
-            key_withheld=withheld,
-        )
+        said = Said(at=started_at, headers=(("Host", asked.authority), *self._recorded(sent)), key_withheld=withheld)
+        return exchange_of(asked, said, stream, answer, took, keep)
 
     def _noted(self, seen: Exchange, size: int, *, reused: bool) -> Exchange:
         """The exchange, put down where it was lost; of the target and its --backend only."""

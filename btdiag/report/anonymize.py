@@ -22,6 +22,8 @@ _PRIVATE_ENDS = (
     "internal|local|lan|corp|intranet|localdomain|home\\.arpa|svc|amazonaws\\.com|cloudfront\\.net|azure\\.com"
     "|cloudapp\\.net|windows\\.net|googleusercontent\\.com|run\\.app"
 )
+_CLUSTER = ("svc.cluster.local", "cluster.local")
+_USUAL_NAMESPACES = frozenset({"", "default", "braintrust"})
 _HOST_IN_URL = re.compile(r"(?<=://)(?:[^\s/?#@\"'<>]*@)?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)")
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:%\w+)?(?![\w:])")
@@ -46,7 +48,7 @@ class _Anonymizer(Rewriter):
 
     def numbers(self) -> dict[str, int]:
         """How many different hosts and addresses were replaced."""
-        hosts = sum(name.startswith("host-") for name in self._pseudonyms.values())
+        hosts = sum(name.startswith(("host-", "namespace-")) for name in self._pseudonyms.values())
         return {"hosts": hosts, "addresses": len(self._pseudonyms) - hosts}
 
     def string(self, text: str, key: str) -> str:
@@ -54,6 +56,8 @@ class _Anonymizer(Rewriter):
             return text
         if key == "hostname":
             return self._of_host(text)
+        if key == "namespace":
+            return self._pseudonym(text.lower(), "namespace", "") if text not in _USUAL_NAMESPACES else text
         text = _HOST_IN_URL.sub(self._of_url, text)
         text = self._host.sub(lambda found: self._of_host(found.group()), text)
         return _IPV6.sub(self._of_address, _IPV4.sub(self._of_address, text))
@@ -105,6 +109,8 @@ def _hosts(document: Document) -> set[str]:
 
 def _named(report: Report) -> Iterator[str]:
     yield report.run.vantage.hostname
+    if report.run.vantage.pod is not None:
+        yield from (name for name in report.run.vantage.pod.search if not name.endswith(_CLUSTER))
     host = report.target.get("host")
     if isinstance(host, str):
         yield host

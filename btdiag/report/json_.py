@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from btdiag.core.finding import Json, Remedy
-from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet
+from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet, RunInfo, Vantage
 from btdiag.report.causes import causes
 from btdiag.report.documents import Difference, Document, Merged, ReportFileError, reports_of
 from btdiag.report.parse_json import parsed_json
@@ -86,7 +86,7 @@ def _report(report: Report) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "kind": "run",
         "tool": {"name": "btdiag", "version": report.tool_version},
-        "run": report.run,
+        "run": _run(report.run),
         "target": report.target,
         "verdict": report.verdict,
         "root_cause": report.root_cause,
@@ -98,6 +98,12 @@ def _report(report: Report) -> dict[str, Any]:
         "redactions": dict(sorted(report.redactions.items(), key=lambda item: _text(item[0]))),
         "measurements": {record.name: _measurement(record) for record in report.measurements},
     }
+
+
+def _run(run: RunInfo) -> dict[str, Any]:
+    vantage = {field.name: getattr(run.vantage, field.name) for field in dataclasses.fields(Vantage)}
+    seen = {name: value for name, value in vantage.items() if name != "pod" or value is not None}
+    return {field.name: getattr(run, field.name) for field in dataclasses.fields(RunInfo)} | {"vantage": seen}
 
 
 _CHECK_KEYS = (

@@ -13,6 +13,9 @@ from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Difference, Document, Merged, ReportFileError, reports_of, url_of
 
+_STATIONS = {"client": "the client itself", "dns": "DNS", "tls": "TLS", "api": "the API", "brainstore": "Brainstore"}
+"""Hops that are not called "the ..." in a sentence."""
+
 Places = Mapping[str, Report]
 
 
@@ -34,9 +37,11 @@ def merged_reports(documents: Sequence[Document]) -> Merged:
 
 
 def place_in_words(report: Report) -> str:
-    """A place in words: the host's name, and its proxy where it has one."""
-    proxies = sorted(set(report.run.vantage.proxies.values()))
-    return report.run.vantage.hostname + (f" via {', '.join(proxies)}" if proxies else "")
+    """A place in words: the host's name or its pod's, and its proxy where it has one."""
+    vantage = report.run.vantage
+    proxies = sorted(set(vantage.proxies.values()))
+    name = vantage.hostname if vantage.pod is None else f"the cluster (pod {vantage.hostname})"
+    return name + (f" via {', '.join(proxies)}" if proxies else "")
 
 
 def _places(reports: Sequence[Report]) -> Places:
@@ -59,7 +64,9 @@ def _headline(places: Places) -> str:
         return f"No failure from {len(places)} places: {worst_report.headline}"
     first = places[broken[0]]
     if len(broken) < len(places):
-        return f"{_elsewhere(places)}breaks from {', '.join(broken)}: {first.headline}"
+        at = {_station(places[place]) for place in broken}
+        where = f"breaks {at.pop()}" if len(at) == 1 else "breaks"
+        return f"{_elsewhere(places)}{where.strip()} from {', '.join(broken)}: {first.headline}"
     if len({report.root_cause for report in places.values()}) == 1:
         return f"Breaks alike from all {len(places)} places: {first.headline}"
     return f"Breaks from all {len(places)} places, in different ways; from {broken[0]}: {first.headline}"
@@ -95,6 +102,12 @@ def _first_broken(report: Report) -> str:
     return next((hop.hop for hop in report.path if hop.state == "broken"), "nowhere")
 
 
+def _station(report: Report) -> str:
+    """Where the way is broken, as a part of a sentence: "at the proxy"; "" where no hop is known to be."""
+    hop = _first_broken(report)
+    return "" if hop == "nowhere" else f"at {_STATIONS.get(hop, f'the {hop}')}"
+
+
 def _addresses(report: Report) -> str:
     """The addresses that the measurement `resolution` gave, sorted; "" where there is none."""
     fact = next((record.fact for record in report.measurements if record.name == "resolution"), None)
@@ -127,6 +140,9 @@ def _meaning(results: Mapping[str, CheckResult], places: Places) -> str:
     if not failing or not passing:
         return ""
     told = f"Holds from {', '.join(passing)}, not from {', '.join(failing)}"
+    inside = {place for place, report in places.items() if report.run.vantage.pod is not None}
+    if inside.issuperset(passing) and inside.isdisjoint(failing):
+        told += ", which is outside of the cluster" if len(failing) == 1 else ", which are outside of the cluster"
     proxied = {place for place, report in places.items() if report.run.vantage.proxies}
     if proxied.issuperset(failing) and proxied.isdisjoint(passing):
         return f"{told}: only the places where it fails use a proxy."

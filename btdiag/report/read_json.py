@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from btdiag.core.finding import Remedy, Snippet, Verdict
-from btdiag.core.report import Hop, MeasurementRecord, Report, ReportSet
+from btdiag.core.report import Hop, MeasurementRecord, Report, ReportSet, Vantage
 from btdiag.report.documents import Difference, Merged, ReportFileError
 
 Made = TypeVar("Made")
@@ -19,6 +19,8 @@ LARGEST_NUMBER = 1e12
 """No count and no time (seconds) of a report comes near it; with all up to here the formats can calculate."""
 LONGEST_TEXT = 200_000
 """Characters of one text beside evidence and facts; to lay out a word without end takes the square of its length."""
+_LATER: Mapping[type, frozenset[str]] = {Vantage: frozenset({"pod"})}
+"""Fields that reports of earlier versions lack."""
 _LONGEST_QUOTE = 80
 
 
@@ -144,10 +146,10 @@ def _list(data: Any, place: str) -> list[Any]:
 
 def _build(kind: type[Made], data: Any, place: str) -> Made:
     """A dataclass of the model out of an object with exactly its fields, each of its declared type."""
-    values = _object(data, place, _names(kind))
-    return kind(
-        **{name: _value(values[name], hint, f"{place}.{name}") for name, hint in _hints(cast(Hashable, kind)).items()}
-    )
+    later = _LATER.get(kind, frozenset())
+    values = _object(data, place, _names(kind) - (later - set(data) if isinstance(data, dict) else set()))
+    hints = _hints(cast(Hashable, kind))
+    return kind(**{name: _value(value, hints[name], f"{place}.{name}") for name, value in values.items()})
 
 
 def _value(data: Any, hint: Any, place: str) -> Any:

@@ -29,6 +29,7 @@ DocumentType = TypeVar("DocumentType", bound=Document)
 PSEUDONYM = re.compile(r"redacted-[a-z]+(?:-[a-z]+)*-\d+")
 _REMEMBERED = 64
 """Texts shorter than this are looked at once: facts repeat the same keys and words thousands of times."""
+_MOST_REMEMBERED = 10_000
 _BARE_HEADERS = frozenset({"authorization", "cookie", "digest"})
 
 
@@ -55,7 +56,7 @@ class _Redactor(Rewriter):
         self._traces = Traces.of(parts_of_secret(secret) if not secret.ordinary else () for secret in given)
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._counts: Counter[str] = Counter()
-        self._harmless: set[str] = set()
+        self._harmless = _harmless_beside(frozenset((secret, secret.ordinary) for secret in given))
 
     def document(self, document: DocumentType) -> DocumentType:
         if isinstance(document, Report):
@@ -70,7 +71,7 @@ class _Redactor(Rewriter):
         if text in self._harmless:
             return text
         rewritten = foreign.without_secrets(self._without_known(text), self.replaced)
-        if rewritten == text and len(text) < _REMEMBERED:
+        if rewritten == text and len(text) < _REMEMBERED and len(self._harmless) < _MOST_REMEMBERED:
             self._harmless.add(text)
         return rewritten
 
@@ -117,6 +118,12 @@ class _Redactor(Rewriter):
             self._counts["known"] += 1
             text = f"{text[:begin]}redacted-known-{number}{text[end:]}"
         return text
+
+
+@lru_cache(maxsize=4)
+def _harmless_beside(secrets: frozenset[tuple[Secret, bool]]) -> set[str]:
+    """Texts in which none of these secrets is, nor what the rules find: the reports of many targets have most alike."""
+    return set()
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from btdiag.core.finding import Verdict
-from btdiag.core.report import Report
+from btdiag.core.report import Pod, Report
 
 GLYPHS: Mapping[str, str] = {"pass": "✓", "warn": "!", "fail": "✗", "inconclusive": "?", "skip": "-", "waived": "~"}
 """A sign for each verdict, shown beside its word and never alone."""
@@ -48,6 +48,7 @@ def run_lines(report: Report) -> list[tuple[str, str]]:
     return [
         ("Target", str(report.target.get("url", ""))),
         ("Seen from", f"{vantage.hostname}, {vantage.platform}" + (f", proxy {proxies}" if proxies else "")),
+        *([("In the cluster", pod_words(vantage.pod))] if vantage.pod else []),
         (
             "When",
             f"{run.started_at}, took {seconds(run.duration_s)}{interrupted}; "
@@ -55,6 +56,18 @@ def run_lines(report: Report) -> list[tuple[str, str]]:
         ),
         ("Run", f"{run.id}, btdiag {report.tool_version}, Python {vantage.python}"),
     ]
+
+
+def pod_words(pod: Pod) -> str:
+    """What is different in a pod, in one line."""
+    ndots = f", ndots {pod.ndots}" if pod.ndots is not None else ""
+    told = [
+        f"namespace {pod.namespace}" if pod.namespace else "",
+        f"names completed by {' '.join(pod.search)}{ndots}" if pod.search else "",
+        f"{pod.mesh}'s sidecar listens" if pod.mesh else "no sidecar of Istio or Linkerd seen",
+        "a service account's token is mounted" if pod.service_account else "no service account's token",
+    ]
+    return ", ".join(filter(None, told))
 
 
 def options_in_words(options: Mapping[str, object]) -> str:

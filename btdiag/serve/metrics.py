@@ -7,7 +7,6 @@ has it); https://prometheus.io/docs/practices/naming/.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
@@ -16,28 +15,16 @@ from prometheus_client.exposition import choose_encoder
 from btdiag import __version__
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report
-from btdiag.report.escape import plain
+from btdiag.report.openmetrics import Fixed, metric_label, unix_seconds
 from btdiag.serve.watch import NewestReports
 
-_LONGEST = 300  # characters of a label's value: Prometheus keeps each of them for as long as its series
 _QUIET = frozenset({Verdict.PASS, Verdict.SKIP})
-
-
-class _Fixed:
-    """Hands out families that were made before."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = list(families)
-
-    def collect(self) -> Iterable[Metric]:
-        """All of them."""
-        return self._families
 
 
 def exposition(families: Iterable[Metric], accept: str, *, process: bool = False) -> tuple[bytes, str]:
     """The metrics as text and its media type, in the format that the header Accept asks for."""
     registry = CollectorRegistry()
-    registry.register(_Fixed(families))
+    registry.register(Fixed(families))
     if process:
         ProcessCollector(registry=registry)
     encode, media_type = choose_encoder(accept)
@@ -75,15 +62,15 @@ def _of_reports(reports: Mapping[tuple[str, ...], Report], labels: Sequence[str]
         "btdiag_root_cause", "1 for the failed check that explains most", labels=[*labels, "check"]
     )
     for key, report in reports.items():
-        given = [_label(value) for value in key]
+        given = [metric_label(value) for value in key]
         for one in Verdict:
             verdict.add_metric([*given, one.value], float(report.verdict is one))
         for name, count in report.counts.items():
             checks.add_metric([*given, name], count)
         took.add_metric(given, report.run.duration_s)
-        ended.add_metric(given, _moment(report.run.started_at))
+        ended.add_metric(given, unix_seconds(report.run.started_at))
         if report.root_cause:
-            cause.add_metric([*given, _label(report.root_cause)], 1)
+            cause.add_metric([*given, metric_label(report.root_cause)], 1)
     yield from (verdict, checks, took, ended, cause)
 
 
@@ -94,19 +81,10 @@ def _checks_of(reports: Mapping[tuple[str, ...], Report], labels: Sequence[str],
     for key, report in reports.items():
         for check in report.checks:
             if everything or check.verdict not in _QUIET:
-                family.add_metric([*map(_label, key), *_described(check)], 1)
+                family.add_metric([*map(metric_label, key), *_described(check)], 1)
     return family
 
 
 def _described(check: CheckResult) -> list[str]:
     accepted = "no" if check.waived is None else "yes"
-    return [_label(check.id), _label(check.family), _label(check.hop), check.verdict.value, accepted]
-
-
-def _label(text: str) -> str:
-    return plain(text)[:_LONGEST]
-
-
-def _moment(text: str) -> float:
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+    return [metric_label(check.id), metric_label(check.family), metric_label(check.hop), check.verdict.value, accepted]

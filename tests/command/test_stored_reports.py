@@ -66,6 +66,22 @@ def test_compare_refuses_different_targets(stored: dict[str, Path], tmp_path: Pa
     assert len(done.err.splitlines()) == 1
 
 
+def test_a_pods_log_is_merged_as_it_comes(stored: dict[str, Path], tmp_path: Path) -> None:
+    report = json.loads((stored["healthy"] / "report.json").read_text())
+    report["run"]["vantage"] |= {
+        "hostname": "btdiag-x7k2p",
+        "pod": {"namespace": "braintrust", "service_account": False, "search": [], "ndots": 5, "mesh": ""},
+    }
+    log = tmp_path / "log"
+    log.write_text(f"2026-11-27T09:00:00Z btdiag: pass: Healthy\n2026-11-27T09:00:00Z {json.dumps(report)}\n")
+    laptop = str(stored["dns-nxdomain"])
+    done = cli.btdiag("merge", "-", laptop, prefix=["sh", "-c", f'exec "$@" <{log}', "sh"])
+    assert done.code == 1, done.err
+    assert "Works from the cluster (pod btdiag-x7k2p); breaks at DNS from " in " ".join(done.out.split())
+    log.write_text("Error from server (NotFound)\n")
+    assert cli.btdiag("merge", str(log), laptop).err.count("\n") == 1
+
+
 def test_merge_shows_where_the_path_breaks(stored: dict[str, Path]) -> None:
     done = btdiag("merge", str(stored["healthy"]), str(stored["dns-nxdomain"]), "--format", "json")
     merged = json.loads(done.out)

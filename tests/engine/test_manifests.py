@@ -73,6 +73,16 @@ def test_the_key_comes_from_a_secret_alone(kind: str) -> None:
         made(kind, arguments=("--api-key-env=OTHER",))
 
 
+def test_reports_may_go_elsewhere_by_the_rights_of_an_account() -> None:
+    (job,) = made("job", service_account="reports", arguments=("-o", "s3://bucket/btdiag"))
+    pod = job["spec"]["template"]["spec"]
+    assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("reports", False)
+    assert "--no-files" not in pod["containers"][0]["args"]
+    (job,) = made("job")
+    assert "serviceAccountName" not in job["spec"]["template"]["spec"]
+    assert "--no-files" in job["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
 def test_arguments_stay_arguments() -> None:
     hostile = 'x: {y}"\n- z # $(id)'
     (job,) = made("job", arguments=("--header", hostile))
@@ -100,6 +110,7 @@ def test_the_exporter_selects_its_own_pods() -> None:
         ({"name": "Big"}, "--name Big"),
         ({"namespace": "a b"}, "--namespace a b"),
         ({"secret": "a/b"}, "--secret a/b"),
+        ({"service_account": "A"}, "--service-account A"),
         ({"image": "a b"}, "--image a b"),
         ({"schedule": "now"}, "--schedule now"),
         ({"schedule": "* * * * *\nkind: Pod"}, "--schedule"),

@@ -15,6 +15,7 @@ from btdiag.core.finding import Verdict
 from btdiag.core.report import Report, ReportSet
 from btdiag.engine import lanes, pulse
 from btdiag.engine.interrupt import Interrupt
+from btdiag.engine.outbound import Outbox
 from btdiag.engine.run import execute, resolve_targets
 from btdiag.engine.spool import LINES, PAGES, Spool
 from btdiag.engine.tasks import Events
@@ -134,7 +135,7 @@ def test_what_blocks_the_loop_holds_up_none_that_comes_later(
 def test_reports_leave_as_lines_when_they_end(chosen: Callable[..., Settings], tmp_path: Path) -> None:
     given = chosen("broken", *(f"fine-{n}" for n in range(50)), format="ndjson")
     out = StringIO()
-    spool = Spool(given, tmp_path, out)
+    spool = Spool(given, Outbox(folder=tmp_path), out)
     _, order = made(given, spool.take)
     spool.close()
     assert spool.place is not None
@@ -150,7 +151,7 @@ def test_reports_leave_as_lines_when_they_end(chosen: Callable[..., Settings], t
 def test_a_place_that_takes_no_lines_is_one_line(chosen: Callable[..., Settings], tmp_path: Path) -> None:
     given = chosen(*(f"fine-{n}" for n in range(51)), report=(f"ndjson={tmp_path / 'missing' / 'file'}",))
     with pytest.raises(UsageError, match="cannot write"):
-        Spool(given, None, StringIO())
+        Spool(given, Outbox(), StringIO())
 
 
 @pytest.mark.parametrize("flag", ["wait", "watch"])

@@ -102,6 +102,25 @@ def test_waits_overlap_and_the_longest_chain_is_told() -> None:
     assert last == pytest.approx(70, abs=1)
 
 
+def test_a_second_round_is_waited_for_as_the_first() -> None:
+    async def later() -> int:
+        await asyncio.sleep(1)
+        return 3
+
+    ticks: list[tuple[int, int]] = []
+    plan = schedule(spec(one), spec(later))
+    plan.events = Events(tick=lambda done, of: ticks.append((done, of)))
+
+    async def both_rounds() -> None:
+        await plan.measure(["one"])
+        await plan.measure(["later"])
+
+    run(both_rounds())
+    assert (plan.value("one", 0), plan.value("later", 0)) == (1, 3)
+    assert ticks[-1] == (2, 2)
+    assert len(ticks) < 20  # one a quarter of a second, not one for each turn of the loop
+
+
 def test_a_wait_that_is_cut_short_counts_as_long_as_it_lasted() -> None:
     async def hasty(waits: Waits) -> int:
         waiting = asyncio.ensure_future(waits.idle(60, "something"))

@@ -11,6 +11,7 @@ import pytest
 
 from btdiag.config import UsageError, settings
 from btdiag.core.report import Report
+from btdiag.engine.outbound import Outbox
 from btdiag.engine.spool import Spool, keeper
 from btdiag.report.json_ import load
 from btdiag.store.keeping import Keeping
@@ -36,7 +37,7 @@ def test_finished_runs_are_kept_and_old_ones_forgotten(tmp_path: Path, report: R
     flags = {"target": (URL,), "no_files": True, "store": str(store), "keep": "30d"}
     chosen = settings(flags, {}, tmp_path)
     old = replace(report, run=replace(report.run, started_at="2020-01-01T00:00:00Z"))
-    spool = Spool(chosen, None, StringIO())
+    spool = Spool(chosen, Outbox(), StringIO())
     with closing(spool):
         for one in (old, report, cut_off(report)):
             spool.take(one)
@@ -58,7 +59,7 @@ def test_a_store_that_fails_costs_no_run(tmp_path: Path, report: Report, monkeyp
     monkeypatch.setattr(Keeping, "add", full)
     chosen = settings({"target": (URL,), "store": str(tmp_path / "s.sqlite")}, {}, tmp_path)
     out, err = StringIO(), StringIO()
-    with closing(Spool(replace(chosen, output=replace(chosen.output, format="ndjson")), None, out)) as spool:
+    with closing(Spool(replace(chosen, output=replace(chosen.output, format="ndjson")), Outbox(), out)) as spool:
         spool.take(report)
     assert out.getvalue().count("\n") == 1
     with pytest.raises(UsageError, match="disk is full"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -19,11 +20,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from btdiag.core.finding import Evidence, Remedy, Snippet, Verdict
-from btdiag.core.report import CheckResult, Report, ReportSet
+from btdiag.core.finding import Evidence, Json, Remedy, Snippet, Verdict
+from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet
 from btdiag.report import json_, verdicts
 from btdiag.report.documents import Context, Document, ReportFileError, reports_of
 from btdiag.report.formats import FORMATS, render
+from tests.support.tools import need
 
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
@@ -300,6 +302,43 @@ def test_openmetrics_carries_verdicts_and_times(failing: Report) -> None:
     (run,) = families["btdiag_run_duration_seconds"].samples
     assert (run.value, float(run.timestamp)) == (71.2, 1795510871.2)
     assert len(families["btdiag_measurement_duration_seconds"].samples) == len(failing.measurements)
+
+
+def test_openmetrics_shows_the_slowest_answer_of_each_bucket(failing: Report) -> None:
+    asked = [("/", 0.0), ("/version", 0.02), ("/ping?key=x", 0.024), ("/", 7.5)]
+    facts: list[Json] = [
+        {
+            "method": "GET",
+            "url": f"https://dp.example{path}",
+            "status": 200,
+            "started_at": "2026-11-24T09:00:00.5Z",
+            "timing": {"first_byte_s": seconds},
+        }
+        for path, seconds in asked
+    ]
+    record = MeasurementRecord(name="seen", started_s=0.0, duration_s=1.0, fact=facts)
+    report = replace(failing, measurements=(record, replace(record, name="handed-on")))
+    families = {each.name: each for each in text_string_to_metric_families(render(report, "openmetrics", Context()))}
+    samples = families["btdiag_answer_seconds"].samples
+    counts = {each.labels["le"]: each.value for each in samples if each.name.endswith("_bucket")}
+    assert [counts[bound] for bound in ("0.005", "0.01", "0.025", "5.0", "+Inf")] == [1, 1, 3, 3, 4]
+    shown = {each.labels["le"]: each.exemplar for each in samples if each.exemplar}
+    assert set(shown) == {"0.005", "0.025", "+Inf"}
+    assert shown["0.025"].labels == {"run": failing.run.id, "request": "GET /ping"}
+    assert (shown["0.025"].value, float(shown["0.025"].timestamp)) == (0.024, 1795510800.5)
+    assert {each.name: each.value for each in samples}["btdiag_answer_seconds_gsum"] == pytest.approx(7.544)
+
+
+@pytest.mark.real
+def test_prometheus_takes_our_openmetrics(failing: Report, tmp_path: Path) -> None:
+    several = ReportSet(verdict=failing.verdict, headline="", reports=(failing, failing))
+    documents: tuple[Document, ...] = (failing, several)
+    for number, document in enumerate(documents):
+        file = tmp_path / f"{number}.prom"
+        file.write_text(render(document, "openmetrics", Context()))
+        command = [need("promtool"), "tsdb", "create-blocks-from", "openmetrics", str(file), str(tmp_path / "blocks")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_format_that_is_not_there_is_an_error_of_the_caller(failing: Report) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from btdiag.core.finding import Verdict
-from btdiag.core.report import CheckResult, Report, ReportSet
+from btdiag.core.report import CheckResult, Hop, Pod, Report, ReportSet
 from btdiag.report import json_
 from btdiag.report.documents import Context, Merged, ReportFileError
 from btdiag.report.formats import FORMATS, render
@@ -36,7 +36,7 @@ def test_works_in_the_cluster_breaks_at_the_proxy(make_report: Make) -> None:
     laptop = seen_from(make_report(checks(FAIL)), "laptop", https="http://proxy:3128")
     merged = merged_reports([pod, laptop])
     assert merged.verdict is FAIL
-    assert merged.headline == ("Works from pod-1; breaks from laptop via http://proxy:3128: It did fail.")
+    assert merged.headline == ("Works from pod-1; breaks at the proxy from laptop via http://proxy:3128: It did fail.")
     assert meanings(merged) == {
         "where it breaks first": "",
         "connection.proxy-lets-through": "Holds from pod-1, not from laptop via http://proxy:3128: "
@@ -44,11 +44,39 @@ def test_works_in_the_cluster_breaks_at_the_proxy(make_report: Make) -> None:
     }
 
 
+def test_a_pod_and_a_laptop_name_the_broken_hop(make_report: Make) -> None:
+    pod, laptop = make_report(checks(PASS)), make_report(checks(FAIL))
+    inside = Pod(namespace="braintrust", search=("braintrust.svc.cluster.local",), ndots=5, mesh="Istio")
+    vantage = replace(pod.run.vantage, hostname="btdiag-x7k2p", proxies={}, pod=inside)
+    pod = replace(pod, run=replace(pod.run, vantage=vantage))
+    broken = replace(laptop, path=(Hop(hop="dns", state="ok"), Hop(hop="proxy", state="broken")))
+    merged = merged_reports([pod, seen_from(broken, "laptop", https="http://proxy:3128")])
+    assert merged.headline == (
+        "Works from the cluster (pod btdiag-x7k2p); breaks at the proxy from laptop via http://proxy:3128: It did fail."
+    )
+    assert meanings(merged)["connection.proxy-lets-through"] == (
+        "Holds from the cluster (pod btdiag-x7k2p), not from laptop via http://proxy:3128, which is outside of the "
+        "cluster: only the places where it fails use a proxy."
+    )
+    assert json_.load(json_.render(merged)) == merged
+    shown = render(pod, "markdown", Context())
+    assert "names completed by braintrust.svc.cluster.local, ndots 5, Istio's sidecar listens" in shown
+
+
+@pytest.mark.parametrize(("hop", "words"), [("tls", "at TLS"), ("load balancer", "at the load balancer")])
+def test_hops_are_named_as_people_do(hop: str, words: str, make_report: Make) -> None:
+    fine, bad = seen_from(make_report(checks(PASS)), "a"), seen_from(make_report(checks(FAIL)), "b")
+    broken = replace(bad, path=(Hop(hop=hop, state="broken"),))
+    assert merged_reports([fine, broken]).headline.startswith(f"Works from a; breaks {words} from b: ")
+
+
 def test_what_is_undecided_is_not_said_to_work(make_report: Make) -> None:
     places = {"a": FAIL, "b": Verdict.INCONCLUSIVE, "c": PASS, "d": WARN}
     reports = [seen_from(make_report(checks(verdict)), host) for host, verdict in places.items()]
-    assert merged_reports(reports).headline.startswith("Works from c, d; undecided from b; breaks from a: It did fail")
-    assert merged_reports(reports[:2]).headline.startswith("Undecided from b; breaks from a: ")
+    assert merged_reports(reports).headline.startswith(
+        "Works from c, d; undecided from b; breaks at the proxy from a: It did fail"
+    )
+    assert merged_reports(reports[:2]).headline.startswith("Undecided from b; breaks at the proxy from a: ")
 
 
 def test_accepted_findings_are_no_difference(make_report: Make) -> None:

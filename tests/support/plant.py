@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ _LOCATIONS = """
     location = /status { return 200 "ok"; }
     location / { return 404 '{"error":"Not Found"}'; }
 """
+_FIXED_PORTS = range(10_000, 32_000)
 _SCRATCH = " ".join(f"{kind}_temp_path {{0}}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 
 
@@ -71,25 +73,30 @@ def _configuration(folder: Path, ports: list[int]) -> str:
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports that nobody uses at the moment."""
-    held = []
+    """Ports that nobody uses, and that the system gives to no connection (ip(7), ip_local_port_range): one of a
+    thousand would else be taken before its server binds it."""
+    held: list[socket.socket] = []
     try:
-        for _ in range(number):
-            held.append(socket.create_server(("127.0.0.1", 0)))
+        for port in random.SystemRandom().sample(_FIXED_PORTS, len(_FIXED_PORTS)):
+            if len(held) == number:
+                break
+            with suppress(OSError):
+                held.append(socket.create_server(("127.0.0.1", port)))
         return [one.getsockname()[1] for one in held]
     finally:
         for one in held:
             one.close()
 
 
-def await_nginx(port: int, nginx: subprocess.Popen[bytes]) -> None:
+def await_nginx(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Wait until a server takes connections."""
     for _ in range(500):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
-            if nginx.poll() is not None:
+            if server.poll() is not None:
                 break
             time.sleep(0.02)
         else:
             return
-    raise RuntimeError("nginx did not begin to serve")
+    raise RuntimeError("the server did not begin to serve")

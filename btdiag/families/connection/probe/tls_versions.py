@@ -63,7 +63,8 @@ def _preference(one: Connection) -> int:
 async def _trial(wire: Wire, route: Route, target: Target, version: str) -> VersionTrial:
     """Silence and trouble of our own are no answer: only what the server says or does counts as refused."""
     try:
-        context = version_context(version, version, target)
+        key = (version, target.client_cert, target.client_key)
+        context = wire.kept_context(key, lambda: version_context(version, version, target))
         stream = await wire.dial(route, tls=True, context=context)
     except DialError as error:
         refused = error.failure.refuses_tls
