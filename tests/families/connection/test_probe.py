@@ -84,7 +84,7 @@ def connected(
 
 def wanted_way(one: Connection, resolution: Resolution = RESOLVED) -> Way:
     target = Target(url=f"https://{HOST}", scheme="https", host=HOST, port=443)
-    return asyncio.run(way(to(one.port), one, resolution, target))
+    return asyncio.run(way(to(one.port), one, resolution, target, Wire(target, user_agent="btdiag/test")))
 
 
 def test_a_sound_server(ca_file: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from btdiag.core.address import parsed_address
+from btdiag.core.answers import AnswerState, asks_for_login, state_of
 from btdiag.core.exchange import Phase, Trouble
 from btdiag.core.handshake import Astray, Connection, Distrust, Handshake, ProxyReply
 from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, measurement
@@ -30,7 +31,7 @@ from btdiag.families.connection.probe.tls_versions import (
 from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
 from btdiag.net.deadline import in_time
-from btdiag.net.limits import GREETING, PLAIN_GREETING
+from btdiag.net.limits import GREETING, HEALTH_ANSWER, PLAIN_GREETING
 from btdiag.net.sockets import Packing
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.tunnel import ProxyAnswer
@@ -87,12 +88,21 @@ async def reach(route: Route, wire: Wire, target: Target) -> Connection:
     return made
 
 
-@measurement(budget=1, scope=Scope.ADDRESS, why="no I/O")
-async def way(route: Route, connection: Connection, resolution: Resolution, target: Target) -> Way:
-    """The route, if requests can be sent on it, and whether its certificate is trusted."""
+@measurement(
+    budget=7,
+    scope=Scope.ADDRESS,
+    why="no I/O, but for one request of 6 s at most where a login answers the greeting",
+    sends=lambda target, mode: (
+        [f"HEAD {target.url_for('/')} with the API key, where a login answers"] if target.api_key else []
+    ),
+)
+async def way(route: Route, connection: Connection, resolution: Resolution, target: Target, wire: Wire) -> Way:
+    """The route, if requests can be sent on it, whether its certificate is trusted, and whether a login stands there
+    that the API key gets past."""
     failed_check = connection.blocked_by
     if failed_check is None:
-        return Way(route=route, verify=connection.distrust is None)
+        found = Way(route=route, verify=connection.distrust is None)
+        return replace(found, behind_login=await _lets_key_pass(found, connection, wire, target))
     failure = connection.trouble
     if failure is not None and excused_by_family(connection.label, failure, resolution.addresses):
         raise NotAsked(f"this machine has no route to {connection.label}: {failure.detail}")
@@ -100,6 +110,17 @@ async def way(route: Route, connection: Connection, resolution: Resolution, targ
         raise Unknown(f"from this machine: {connection.why_blocked}")
     by = "dns.addresses-are-usable" if route.address in misleading(resolution, target) else failed_check
     raise Blocked(by, connection.why_blocked)
+
+
+async def _lets_key_pass(found: Way, connection: Connection, wire: Wire, target: Target) -> bool:
+    met = connection.greeting
+    if target.api_key is None or met is None or not asks_for_login(met):
+        return False
+    keyed = await in_time(wire.exchange(found, "HEAD", target.url_for("/"), with_key=True, limits=HEALTH_ANSWER))
+    passes = keyed is not None and state_of(keyed) is AnswerState.GOOD
+    if passes:
+        wire.logins.add(found.route.label)
+    return passes
 
 
 async def connect(route: Route, wire: Wire, target: Target, timeout: float) -> Connection:

@@ -168,7 +168,7 @@ def _doubled(
     by_api = own is not None and is_doubled(own.exchange, name)
     source = _who_doubles(own, by_api)
     blocks = name == ALLOW_ORIGIN
-    effect = "browsers refuse every such response" if blocks else "browsers refuse it with credentials: 'include' only"
+    effect = "browsers refuse every such response" if blocks else "browsers refuse it with credentials only (include)"
     return Finding(
         verdict=Verdict.FAIL if blocks else Verdict.WARN,
         answer="The web app cannot call the API: answers name the allowed origin twice"
