@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
 from btdiag.core.credential import MADE_UP, WITHHELD
-from btdiag.core.exchange import Exchange, Header, Phase, Timing
-from btdiag.core.target import Secret
+from btdiag.core.exchange import Exchange, Failure, Header, Phase, Timing
+from btdiag.core.target import Route, Secret
 from btdiag.core.urls import default_port
 from btdiag.net import http1
 from btdiag.net.answer import Answer
@@ -156,3 +156,18 @@ def _body(answer: Answer) -> tuple[bytes, bool]:
     except Broken as error:
         answer.failure = answer.failure or failure_of(error, Phase.BODY)
         return b"", True
+
+
+def unconnected(asked: Asked, route: Route, started_at: str, timing: Timing, failure: Failure) -> Exchange:
+    """The exchange that no connection was made for."""
+    return Exchange(
+        method=asked.method,
+        url=asked.url,
+        label=route.label,
+        started_at=started_at,
+        request_headers=(),
+        address=route.address,
+        timing=timing,
+        failure=failure,
+        key_withheld="no connection" if asked.with_key else None,
+    )

@@ -20,7 +20,7 @@ from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, failure_of
 from btdiag.net.ledger import Counts
 from btdiag.net.limits import CONNECT_BUDGET, Limits
-from btdiag.net.request import USUAL, Asked, Said, Shape, exchange_of, merged
+from btdiag.net.request import USUAL, Asked, Said, Shape, exchange_of, merged, unconnected
 from btdiag.net.sockets import AS_IT_IS, Packing
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
@@ -135,7 +135,7 @@ class Wire:
         try:
             stream = await self._dial_for(asked, route, verify, http2, bounds)
         except DialError as error:
-            return self._unconnected(asked, route, started_at, error)
+            return unconnected(asked, route, started_at, error.timing, error.failure)
         try:
             remaining = bounds.total - (time.perf_counter() - started)
             closing = replace(asked, headers=(("Connection", "close"), *asked.headers))
@@ -258,19 +258,6 @@ class Wire:
         if self._asker and seen.url.startswith((self._target.origin, self._target.backend or self._target.origin)):
             self.counts.note(self._asker, seen, size, reused=reused)
         return seen
-
-    def _unconnected(self, asked: Asked, route: Route, started_at: str, error: DialError) -> Exchange:
-        return Exchange(
-            method=asked.method,
-            url=asked.url,
-            label=route.label,
-            started_at=started_at,
-            request_headers=(),
-            address=route.address,
-            timing=error.timing,
-            failure=error.failure,
-            key_withheld="no connection" if asked.with_key else None,
-        )
 
     def _headers(self, stream: Stream, asked: Asked) -> tuple[str | None, tuple[Header, ...]]:
         """Why the key is not sent, and all headers but Host and Content-Length."""

@@ -31,6 +31,7 @@ from btdiag.core.resolution import (
 from btdiag.core.target import Route, Target, Way
 from btdiag.families.connection.facts import PlainHttp
 from btdiag.families.connection.probe import connect as probe
+from btdiag.families.connection.probe import second_look
 from btdiag.families.connection.probe.connect import connect, reach, way
 from btdiag.families.connection.probe.plain_http import plain_http
 from btdiag.families.connection.probe.tls_versions import asks_certificate, tls_versions
@@ -251,8 +252,8 @@ def test_small_packets_are_tried_after_silence_alone(ca_file: Path, trouble: Tro
         async with serving(OK, context=context()) as port:
             target = https(port, ca_file)
             wire = Wire(target, user_agent="btdiag/test")
-            passed = await probe._in_small_packets(wire, to(port), trouble)
-        return passed, await probe._in_small_packets(wire, to(port), trouble)
+            passed = await second_look._in_small_packets(wire, to(port), trouble)
+        return passed, await second_look._in_small_packets(wire, to(port), trouble)
 
     assert asyncio.run(run()) == (trouble is Trouble.TIMEOUT, False)
 
@@ -277,8 +278,8 @@ def test_who_resets_or_refuses_every_connection_is_told_from_who_waits(ca_file: 
         for handler in (reset_at_once, silent):
             async with serving(handler) as port:
                 wire = Wire(https(port, ca_file), user_agent="btdiag/test")
-                found.append(await probe._hangs_up(wire, to(port)))
-        return [*found, await probe._hangs_up(wire, to(port))]
+                found.append(await second_look._hangs_up(wire, to(port)))
+        return [*found, await second_look._hangs_up(wire, to(port))]
 
     assert asyncio.run(run()) == [True, False, False]
 

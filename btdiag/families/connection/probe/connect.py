@@ -11,37 +11,25 @@ import ssl
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from btdiag.core.address import parsed_address
 from btdiag.core.answers import AnswerState, asks_for_login, state_of
 from btdiag.core.exchange import Phase, Trouble
-from btdiag.core.handshake import Astray, Connection, Distrust, Handshake, ProxyReply
+from btdiag.core.handshake import Astray, Connection, Distrust, ProxyReply
 from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, measurement
-from btdiag.core.packets import SMALL
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
-from btdiag.core.urls import bracketed
 from btdiag.families.connection.judge.reach import excused_by_family, lacks_route
+from btdiag.families.connection.probe.second_look import REFUSALS, SECOND_LOOK, second_look
 from btdiag.families.connection.probe.tls_versions import (
-    VERSION_NAMES,
     asks_certificate,
-    lax_context,
     speaks_tls,
-    version_context,
 )
 from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
 from btdiag.net.deadline import in_time
 from btdiag.net.limits import GREETING, HEALTH_ANSWER, PLAIN_GREETING
-from btdiag.net.sockets import Packing
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.tunnel import ProxyAnswer
 from btdiag.net.wire import Wire
-
-UNASKED = 0.5  # seconds; what resets every connection does so within a round trip
-SECOND_LOOK = 1.5  # seconds for the one further question after a failure
-SMALL_PACKETS = 3.0  # seconds; a few lost packets are sent again within that
-_REFUSALS = frozenset({Trouble.ALERT, Trouble.RESET, Trouble.CLOSED})
-_QUESTIONABLE = _REFUSALS | {Trouble.PROTOCOL, Trouble.TIMEOUT}
 
 
 @measurement(
@@ -81,9 +69,9 @@ async def reach(route: Route, wire: Wire, target: Target) -> Connection:
         return await _plain(route, wire, target, now)
     made = await _secured(route, wire, target, now, verify=True)
     if made.failure is not None and made.failure.phase is Phase.TLS:
-        return await in_time(_second_look(made, route, wire, target)) or made
+        return await in_time(second_look(made, route, wire, target)) or made
     unanswered = made.greeting.failure if made.greeting is not None else None
-    if unanswered is not None and unanswered.trouble in _REFUSALS:
+    if unanswered is not None and unanswered.trouble in REFUSALS:
         return replace(made, asks_certificate=bool(await in_time(asks_certificate(wire, route, SECOND_LOOK))))
     return made
 
@@ -176,105 +164,6 @@ async def _plain(route: Route, wire: Wire, target: Target, now: datetime) -> Con
         proxied=route.proxy is not None,
         speaks_tls=suspicious and bool(await in_time(speaks_tls(wire, route, SECOND_LOOK))),
     )
-
-
-async def _second_look(made: Connection, route: Route, wire: Wire, target: Target) -> Connection:
-    """What the failed handshake leaves open: does the port speak plain HTTP, refuse the name, know old TLS only, or
-    offer what OpenSSL refuses by itself?"""
-    trouble = made.failure.trouble if made.failure else None
-    if trouble not in _QUESTIONABLE:
-        return made
-    plain, nameless, outdated, lax, asks, hangs_up = await asyncio.gather(
-        _plain_status(wire, route, target),
-        _without_sni(wire, route, target),
-        _outdated(wire, route, target),
-        _lax(wire, route, target),
-        asks_certificate(wire, route, SECOND_LOOK),
-        _hangs_up(wire, route),
-    )
-    return replace(
-        made,
-        plain_status=plain,
-        without_sni=nameless,
-        outdated=outdated,
-        lax=lax,
-        asks_certificate=asks,
-        hangs_up=hangs_up,
-        small_packets=await _in_small_packets(wire, route, trouble),
-    )
-
-
-async def _plain_status(wire: Wire, route: Route, target: Target) -> int | None:
-    if route.proxy is not None:  # it would not tunnel plain HTTP, and answer itself
-        return None
-    host = bracketed(target.host)
-    limits = replace(GREETING, total=SECOND_LOOK)
-    answer = await wire.exchange(route, "HEAD", f"http://{host}:{target.port}/", limits=limits)
-    return answer.status
-
-
-async def _without_sni(wire: Wire, route: Route, target: Target) -> str:
-    if parsed_address(target.host) is not None:  # there was no server name in the first place
-        return ""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        stream = await wire.dial(route, tls=True, server_name="", context=context, timeout=SECOND_LOOK)
-    except DialError as error:
-        return error.failure.detail
-    await stream.close()
-    return "succeeded"
-
-
-async def _hangs_up(wire: Wire, route: Route) -> bool:
-    """Whether the other side ends a connection on which nothing has been sent."""
-    try:
-        stream = await wire.dial(route, tls=False, timeout=SECOND_LOOK)
-    except DialError as error:
-        return error.failure.trouble in {Trouble.RESET, Trouble.CLOSED}
-    try:
-        return not await asyncio.wait_for(stream.reader.read(1), UNASKED)
-    except TimeoutError:
-        return False
-    except OSError:
-        return True
-    finally:
-        stream.abort()
-
-
-async def _in_small_packets(wire: Wire, route: Route, trouble: Trouble | None) -> bool:
-    """Whether a handshake that met silence completes where no packet is longer than every path carries."""
-    if trouble is not Trouble.TIMEOUT:
-        return False
-    try:
-        stream = await wire.dial(route, tls=True, verify=False, timeout=SMALL_PACKETS, packing=Packing(segment=SMALL))
-    except DialError:
-        return False
-    await stream.close()
-    return True
-
-
-async def _outdated(wire: Wire, route: Route, target: Target) -> str:
-    try:
-        context = version_context("TLS 1.0", "TLS 1.1", target)
-        stream = await wire.dial(route, tls=True, context=context, timeout=SECOND_LOOK)
-    except (DialError, OSError):
-        return ""
-    version = VERSION_NAMES.get(stream.ssl_object.version() or "", "") if stream.ssl_object else ""
-    await stream.close()
-    return version
-
-
-async def _lax(wire: Wire, route: Route, target: Target) -> Handshake | None:
-    """What is agreed on where OpenSSL refuses nothing."""
-    try:
-        stream = await wire.dial(route, tls=True, context=lax_context(target), timeout=SECOND_LOOK)
-    except (DialError, OSError):
-        return None
-    agreed = handshake_of(stream.ssl_object) if stream.ssl_object else None
-    await stream.close()
-    return agreed
 
 
 def _made(route: Route, stream: Stream, now: datetime, *, tls: bool) -> Connection:
