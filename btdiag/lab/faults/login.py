@@ -21,7 +21,7 @@ class DescribesOrganisation(Rule):
 
     async def after(self, request: Request, response: Response, visit: Visit) -> Response:
         """The answer with that in it."""
-        if response.status != 200:
+        if response.status != 200 or not isinstance(response.body, bytes):
             return response
         told = json.loads(response.body)
         told["org_info"] = [{**one, self.key: self.value} for one in told["org_info"]]
