@@ -280,3 +280,56 @@ def test_an_error_shows_no_secret_of_the_environment() -> None:
     done = btdiag("run", "--target", "lab:healthy", "--only", f"x-{key}", env={"BRAINTRUST_API_KEY": key})
     assert done.code == 2
     assert shared_runs(done.out + done.err, key) == []
+
+
+VALUES = f"""api:
+  extraEnvVars:
+    - {{name: BRAINTRUST_API_KEY, value: "{KEY}"}}
+    - {{name: PG_URL, value: "postgres://user:{PASSWORD}@db:5432/x"}}
+    - {{name: HTTPS_PROXY, value: "http://user:{PASSWORD}#x@proxy:3128"}}
+    - {{name: TS_API_KEEP_ALIVE_TIMEOUT_SECONDS, value: "ten"}}
+  resources: {{limits: {{}}}}
+"""
+LOG = (
+    "https 2026-11-27T10:00:00.000000Z app/lb/1 192.0.2.1:4444 10.0.1.1:8000 0.000 65.0 -1 502 - 100 200 "
+    f'"POST https://api.x.test:443/logs3?api_key={KEY}&X-Amz-Signature={SIGNATURE} HTTP/1.1" "python" TLS_A TLSv1.2 '
+    'arn:tg "Root=1" "api.x.test" "arn" 0 2026-11-27T10:00:00.000000Z "forward" "-" "-" "10.0.1.1:8000" "-" "-" "-"\n'
+)
+
+
+def test_no_secret_of_a_file_reaches_any_output(tmp_path: Path) -> None:
+    """What configuration files, a load balancer's log and .netrc hold, in every format that their commands have."""
+    values, log, netrc = tmp_path / "values.yaml", tmp_path / "alb.log", tmp_path / "netrc"
+    values.write_text(VALUES)
+    log.write_text(LOG)
+    netrc.write_text(f"machine 127.0.0.1 login user password {PASSWORD}\n")
+    calls: list[tuple[str, ...]] = [("lint", str(values), "--format", one) for one in ("text", "json", "sarif")]
+    calls += [("logs", str(log), "--format", one) for one in ("text", "json")]
+    done = [btdiag(*call) for call in calls]
+    reports = [word for one in FORMAT_NAMES for word in ("--report", f"{one}={tmp_path / f'own.{one}'}")]
+    only = ("--only", "clients.variables-are-sound", "--quick", "--browser", "none", "-v")
+    done.append(btdiag("run", "--target", "http://127.0.0.1:9", *only, *reports, env={"NETRC": str(netrc)}))
+    assert "keep" in done[0].out
+    assert "/logs3" in done[3].out
+    assert str(netrc) in done[-1].out
+    texts = [text for one in done for text in (one.out, one.err)]
+    texts += [(tmp_path / f"own.{one}").read_text("utf-8") for one in FORMAT_NAMES]
+    for canary in CANARIES:
+        for form in spellings(canary):
+            assert [text for text in texts if form in text] == [], form
+
+
+REFUSED = (
+    ("kubernetes", "--target", f"https://user:{PASSWORD}@api.x.test"),
+    ("serve", "--target", f"https://user:{PASSWORD}@api.x.test"),
+    ("history", f"https://user:{PASSWORD}@api.x.test"),
+    ("run", "--target", "lab:healthy", "--proxy", f"http://user:{PASSWORD}#/?@proxy:1"),
+    ("run", "--target", "lab:healthy", "--header", PASSWORD),
+)
+
+
+@pytest.mark.parametrize("call", REFUSED)
+def test_what_is_refused_is_not_quoted(call: tuple[str, ...]) -> None:
+    done = btdiag(*call)
+    assert done.code == 2
+    assert PASSWORD not in done.out + done.err

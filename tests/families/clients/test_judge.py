@@ -11,7 +11,7 @@ import pytest
 from btdiag.core.client_kinds import ClientKind
 from btdiag.core.exchange import Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Verdict
-from btdiag.core.handshake import Connection
+from btdiag.core.handshake import Connection, Distrust
 from btdiag.core.proxy_rules import ProxyReading, ValueFault
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.stores import StoreTrial
@@ -160,6 +160,15 @@ def test_node_goes_past_the_proxy() -> None:
     assert take_the_same_way(here, open_way, WELL, PROXIED).verdict is Verdict.PASS
     alike = take_the_same_way(through(PROXY, read(PYTHON, PROXY)), ClientWays(own=PROXY), WELL, PROXIED)
     assert "read the proxy variables alike" in alike.summary
+
+
+def test_a_certificate_that_no_way_shows_trusted_is_no_matter_of_the_way() -> None:
+    here = through(PROXY, read(PYTHON, PROXY), read(NODE))
+    untrusted = Failure(phase=Phase.TLS, trouble=Trouble.UNTRUSTED, detail="certificate has expired")
+    ways = ClientWays(own=PROXY, trials=(WayTrial(proxy="", connection=replace(one(), failure=untrusted)),))
+    expired = {"192.0.2.1": replace(one(), distrust=Distrust(code=10, message="certificate has expired"))}
+    assert take_the_same_way(here, ways, expired, PROXIED).verdict is Verdict.PASS
+    assert take_the_same_way(here, ways, WELL, PROXIED).verdict is Verdict.FAIL  # another server is behind that way
 
 
 def test_of_a_way_through_a_socks_proxy_nothing_is_said() -> None:

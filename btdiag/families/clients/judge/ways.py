@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from btdiag.core import evidence
 from btdiag.core.client_kinds import ClientKind
+from btdiag.core.exchange import Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.proxy_rules import ValueFault
 from btdiag.core.target import Target
 from btdiag.core.wording import enumerated
-from btdiag.families.clients.facts import ClientReading, ClientWays, Surroundings
+from btdiag.families.clients.facts import ClientReading, ClientWays, Surroundings, WayTrial
 from btdiag.families.clients.judge.counting import severity
 from btdiag.families.clients.remedy import way_remedy
 from btdiag.families.connection.judge.reach import blocked
@@ -36,7 +37,8 @@ def take_the_same_way(
         summary = f"{socks[0].reading.variable} names a SOCKS proxy, which this run cannot ask"
         return Finding(verdict=Verdict.SKIP, summary=summary, evidence=table)
     apart = [one for one in here.readings if one.fault is None and one.proxy != ways.own]
-    stuck = [one for one in apart if (trial := ways.trial(one.proxy)) is not None and not trial.works]
+    tried = [(one, trial) for one in apart if (trial := ways.trial(one.proxy)) is not None]
+    stuck = [one for one, trial in tried if not trial.works and not _distrusted_alike(trial, connections)]
     if stuck and any(one.broke_at is None for one in connections.values()):
         return _stuck(stuck, here, ways, target, table)
     if stuck:
@@ -47,6 +49,14 @@ def take_the_same_way(
         return Finding(verdict=Verdict.PASS, summary=text, evidence=table)
     text = f"this run goes {own}; {_told(apart)}: a connection comes about on that way too"
     return Finding(verdict=Verdict.PASS, summary=text, evidence=table)
+
+
+def _distrusted_alike(trial: WayTrial, connections: Mapping[str, Connection]) -> bool:
+    """Whether the certificate is all that is in the way there, and on this run's own way too: the way is open then, and
+    connection.tls-is-trusted tells the rest."""
+    failure = trial.connection.failure if trial.connection is not None else None
+    own = [one for one in connections.values() if one.distrust is not None]
+    return failure is not None and failure.trouble is Trouble.UNTRUSTED and bool(own)
 
 
 def _unset(target: Target) -> Finding:
