@@ -116,6 +116,20 @@ class Latches(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stumbles(Rule):
+    """The first `bad` requests are answered with the page of a vendor; from then on the hop serves."""
+
+    bad: int = 1
+    status: int = 502
+    style: str = "nginx"
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The failure, or the request."""
+        stumbles = visit.memory.count(self, "") <= self.bad
+        return vendor_page(self.style, self.status) if stumbles else request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits(Rule):
     """Beyond `allowed` requests in `window` seconds the hop answers 429 with Retry-After."""
 
@@ -197,3 +211,17 @@ class BrainstoreDown:
     def apply(self, plan: LabPlan) -> LabPlan:
         """The plan without Brainstore."""
         return replace(plan, brainstore_down=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsksForLogin(Rule):
+    """A login that lets preflights and bearer tokens pass, with `prefix` at their beginning, and sends all else on."""
+
+    prefix: str = ""
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request, or the redirect to the login."""
+        token = (request.header("authorization") or "").partition("Bearer ")[2]
+        if request.method == "OPTIONS" or (token and token.startswith(self.prefix)):
+            return request
+        return Response(status=302, headers=(("Location", "https://login.lab.example/oauth2/start"),))
