@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_WAITING = (
     200  # runs that requests asked for; at a second each the last one is waited for longer than Prometheus does
 )
-MOST_CONNECTIONS = 512  # of clients: Prometheus has one a target that it asks at the moment
+BACKLOG = 512  # clients that wait to be let in
 IDLE_S = 5  # a client's connection without a request
 STOPPING_S = 5  # for answers that are on their way
 
@@ -156,7 +156,6 @@ def _server(serving: Serving, app: Any) -> Any:
             ws="none",
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=STOPPING_S,
             h11_max_incomplete_event_size=LONGEST_TARGET + MOST_HEADERS,
@@ -173,7 +172,7 @@ def _bound(serving: Serving) -> Any:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((serving.host, serving.port))
-        bound.listen(MOST_CONNECTIONS)
+        bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
         raise UsageError(f"--listen {serving.host}:{serving.port}: {error.strerror or error}") from None

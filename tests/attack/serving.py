@@ -194,7 +194,8 @@ def besiege(folder: Path, requests: int, seconds: float = 0.0, at_once: int = AT
         arguments = [word for url in listed for word in ("--target", url)]
         with watcher(folder, *arguments, "--every", "2s") as serving:
             chosen = shots(serving.port, tuple(canary.address for canary in canaries), listed)
-            asyncio.run(barrage(serving.port, thorough(serving.port, listed), siege.tally, at_once))
+            if seconds:
+                asyncio.run(barrage(serving.port, thorough(serving.port, listed), siege.tally, at_once))
             _press(serving, chosen, siege, requests, seconds, at_once)
             _still_sound(serving, siege.tally)
     for canary in canaries:

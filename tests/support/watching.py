@@ -89,6 +89,9 @@ class Daemonic(ThreadingHTTPServer):
     block_on_close = False
     allow_reuse_address = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed is no news."""
+
 
 @contextmanager
 def healthy(port: int = 0) -> Iterator[int]:
