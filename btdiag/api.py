@@ -173,7 +173,7 @@ def run_all(
 ) -> tuple[RunReport, ...]:
     """The reports of several targets of one run, in their order."""
     chosen = settings_of(urls, options)
-    with labhost.labs_of(chosen.urls) as labs:
+    with labhost.labs_of(chosen.urls, chosen.values.get("logs", ())) as labs:
         return measured(chosen, resolve_targets(chosen, labs), interrupt)
 
 

@@ -214,6 +214,15 @@ OPTIONS: tuple[Option, ...] = (
         repeatable=True,
     ),
     _option(
+        "logs",
+        ValueKind.PATH,
+        DECLARED,
+        "the load balancer's log: what it writes during the run is held against what was sent",
+        metavar="PATH",
+        repeatable=True,
+        single=True,
+    ),
+    _option(
         "sdk",
         ValueKind.TEXT,
         DECLARED,

@@ -168,6 +168,7 @@ def _declared(
         "app_url": app_url,
         "origins": tuple(_origin(entry) for entry in values.get("origin", ())),
         "settings": (*files.values(), *others),
+        "logs": values.get("logs", ()),
         "sdks": tuple(_sdk(entry) for entry in values.get("sdk", ())),
         "role": values.get("role"),
         "allow": values.get("allow", ()),

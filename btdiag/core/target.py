@@ -80,7 +80,7 @@ class Target:
     without a slash at its end. `resolvers` are asked side by side; the first one is what this machine's programs use.
     `brainstore_roles` are (role, URL) of each of Brainstore's servers, "" where no role was named; `brainstore` is the
     first URL. `settings` are what the files of --config declare, of which `lb_idle_timeout` and `backend_keepalive`
-    may come.
+    may come; `logs` is what its load balancers write.
     `resolve` holds addresses that replace DNS (`--resolve`), `pinned` those that it gives for any host and port;
     `plain_port` is where http:// would be served (80 beside
     443). `address_spaces` maps networks to "public", "local" or "loopback" where the lab says otherwise than the
@@ -119,6 +119,7 @@ class Target:
     app_url: str = "https://www.braintrust.dev"
     origins: tuple[str, ...] = ()
     settings: tuple[DeclaredSetting, ...] = ()
+    logs: tuple[Path, ...] = ()
     sdks: tuple[tuple[str, str], ...] = ()
     role: str | None = None
     allow: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ def run_command(
     """Do what `btdiag run` with these flags is to do; returns the exit code, raises UsageError."""
     interrupt.patient = True
     chosen = settings(flags, environment, folder)
-    with labhost.labs_of(chosen.urls) as labs:
+    with labhost.labs_of(chosen.urls, chosen.values.get("logs", ())) as labs:
         # pytest, the probes and the formats are loaded while the labs start
         from btdiag.engine import delivery, repeat
         from btdiag.engine.dryrun import plan

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from btdiag.config import UsageError
@@ -87,13 +88,15 @@ def start(scenario: str, *arguments: str) -> LabProcess:
 
 
 @contextmanager
-def labs_of(names: Iterable[str]) -> Iterator[dict[str, LabProcess]]:
-    """The labs of all `lab:` targets among the names, started at once, ended whatever happens."""
+def labs_of(names: Iterable[str], logs: Sequence[Path] = ()) -> Iterator[dict[str, LabProcess]]:
+    """The labs of all `lab:` targets among the names, started at once, ended whatever happens. The first of the logs
+    is the one that a lab's load balancer writes."""
+    log = ("--log", str(logs[0])) if logs else ()
     labs: dict[str, LabProcess] = {}
     try:
         for name in names:
             if name.startswith("lab:"):
-                labs[name] = start(name.removeprefix("lab:"))
+                labs[name] = start(name.removeprefix("lab:"), *log)
         yield labs
     finally:
         for lab in labs.values():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from btdiag import __version__
 from btdiag.core.report import Report
@@ -25,6 +26,9 @@ from btdiag.engine.rerun import command
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.session import Collected
 from btdiag.engine.worker import LOOK_S, Worker
+
+if TYPE_CHECKING:
+    from btdiag.logs.during import LogEnd
 
 # After the budget's end the measuring has handed over what it saw; a loop that is still not back is blocked.
 OVERDUE_S = 1.0
@@ -41,6 +45,7 @@ AT_LEAST = 4
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
     """One target to be measured and judged. `due` are the checks that were asked for, `finished` gets the report.
+    `logs` is where its load balancer's logs ended before anything was sent.
     `queued` is set where there are others before it: its time begins when its turn has come. Without `whole` the report
     has no evidence and no facts."""
 
@@ -50,6 +55,7 @@ class Job:
     common: Common = field(default_factory=Common)
     queued: bool = True
     whole: bool = True
+    logs: tuple[LogEnd, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -201,7 +207,7 @@ class Lanes:
             return
         self._active.discard(lane)
         facts = Facts(schedule=lane.schedule, measured_s=lane.measured_s)
-        lane.job.finished(report_of(lane.run, 0, lane.judged, facts, whole=lane.job.whole))
+        lane.job.finished(report_of(lane.run, 0, lane.judged, facts, whole=lane.job.whole, logs=lane.job.logs))
 
     def _patience(self, run: Run) -> float:
         """Seconds that a user's own check may take now."""

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from btdiag import __version__
 from btdiag.core.address import Space, space
@@ -19,6 +20,7 @@ from btdiag.engine import outcome
 from btdiag.engine.interrupt import EXIT_CODE as INTERRUPTED
 from btdiag.engine.job import Run
 from btdiag.engine.judging import Judged
+from btdiag.engine.logged import with_logs
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.shown import secrets_of, shown_target, withheld_keys
 from btdiag.report import verdicts
@@ -27,6 +29,9 @@ from btdiag.report.documents import MOST_WHOLE
 from btdiag.report.headline import headline, headline_of_set
 from btdiag.report.path import path_of
 from btdiag.report.redact import redact
+
+if TYPE_CHECKING:
+    from btdiag.logs.during import LogEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +97,17 @@ def _slim_check(check: CheckResult) -> CheckResult:
     return replace(check, evidence=(), measurements=(), sources=(), why="", remedy=remedy)
 
 
-def report_of(run: Run, number: int, judged: Judged, facts: Facts, *, whole: bool = True) -> Report:
+def report_of(
+    run: Run, number: int, judged: Judged, facts: Facts, *, whole: bool = True, logs: Sequence[LogEnd] = ()
+) -> Report:
     """The finished report of one target, with every secret removed; only what `slim_report` leaves of it unless
-    `whole`."""
+    `whole`. `logs` is where its load balancer's logs ended when the run began."""
     target = run.targets[number]
     resolved = outcome.with_root_causes(judged.results, judged.also, judged.unless)
     today = run.started_at.date()
-    entries = [outcome.waive(entry, run.settings.waivers, today) for entry in resolved.values()]
-    checks = tuple(verdicts.by_path(entries))
     records = facts.records(number) if whole else ()
+    results = with_logs(tuple(resolved.values()), logs, run, facts.measured_s, records)
+    checks = tuple(verdicts.by_path([outcome.waive(entry, run.settings.waivers, today) for entry in results]))
     code = INTERRUPTED if run.interrupt.requested else verdicts.exit_code_of(checks, run.settings.output.fail_on)
     report = Report(
         tool_version=__version__,

@@ -19,6 +19,7 @@ from btdiag.engine.interrupt import Interrupt
 from btdiag.engine.job import Run
 from btdiag.engine.labhost import LabProcess
 from btdiag.engine.lanes import Job, Lanes
+from btdiag.engine.logged import ids_of_logs, log_ends_of
 from btdiag.engine.packages import installed
 from btdiag.engine.registry import shipped
 from btdiag.engine.reporting import set_of, slim_report
@@ -46,7 +47,8 @@ def execute(
 def _run(run: Run, found: Collected, ended: Callable[[Report], None] | None) -> Report | ReportSet:
     """From the collected checks to the report. What others are blocked by is judged too, and measured where nobody had
     selected it."""
-    _waivers_fit(run.settings, {check.id for check in found.checks})
+    _waivers_fit(run.settings, {check.id for check in found.checks} | set(ids_of_logs(run.targets)))
+    ends = [log_ends_of(target) for target in run.targets]
     kept: dict[int, Report] = {}
     bad, many = 0, len(run.targets) > MOST_WHOLE
 
@@ -69,6 +71,7 @@ def _run(run: Run, found: Collected, ended: Callable[[Report], None] | None) -> 
                 common=common,
                 queued=several,
                 whole=ended is not None or not many,
+                logs=ends[number],
             )
         )
     lanes.close()

@@ -29,6 +29,7 @@ def shown_target(target: Target) -> dict[str, Json]:
         "bucket": target.bucket,
         "lb_idle_timeout": target.lb_idle_timeout,
         "backend_keepalive": target.backend_keepalive,
+        "logs": [str(path) for path in target.logs],
         "config": [str(setting) for setting in target.settings],
         "app_url": target.app_url,
         "origins": list(target.origins),

@@ -41,6 +41,7 @@ class Body:
     def __init__(self, reader: asyncio.StreamReader, *, length: int | None, chunked: bool) -> None:
         self._reader = reader
         self.length = length
+        self._left = length  # whoever stops in the middle leaves the rest to the next reader
         self.chunked = chunked
         self.done = length == 0 and not chunked
         self.on_first_read: asyncio.StreamWriter | None = None
@@ -75,14 +76,13 @@ class Body:
             self.on_first_read = None
 
     async def _plain(self) -> AsyncIterator[bytes]:
-        left = self.length
-        while left is None or left > 0:
-            piece = await self._reader.read(CHUNK if left is None else min(left, CHUNK))
+        while self._left is None or self._left > 0:
+            piece = await self._reader.read(CHUNK if self._left is None else min(self._left, CHUNK))
             if not piece:
-                if left is None:
+                if self._left is None:
                     return
-                raise asyncio.IncompleteReadError(b"", left)
-            left = None if left is None else left - len(piece)
+                raise asyncio.IncompleteReadError(b"", self._left)
+            self._left = None if self._left is None else self._left - len(piece)
             yield piece
 
     async def _chunks(self) -> AsyncIterator[bytes]:

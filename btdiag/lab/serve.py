@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"no such scenario: {options.scenario!r}; --list shows all\n")
         return 2
     try:
-        asyncio.run(_serve(scenario, options.port))
+        asyncio.run(_serve(scenario, options.port, options.log))
     except OSError as error:
         sys.stderr.write(f"cannot serve {scenario.name}: {error}\n")
         return 2
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m btdiag.lab", description="Serve a scenario of the embedded lab.")
     parser.add_argument("scenario", nargs="?", help="its name")
     parser.add_argument("--port", type=int, default=0, help="the load balancer's https port (default: any free one)")
+    parser.add_argument("--log", type=Path, help="where the load balancer writes its log (nginx's format, or Envoy's)")
     parser.add_argument("--list", action="store_true", help="list all scenarios instead")
     parser.add_argument("--json", action="store_true", help="the list as JSON")
     return parser
@@ -56,13 +57,13 @@ def _print_list(*, as_json: bool) -> None:
     sys.stdout.write(text + "\n")
 
 
-async def _serve(scenario: Scenario, port: int) -> None:
+async def _serve(scenario: Scenario, port: int, log: Path | None) -> None:
     from btdiag.lab.world import World
 
     stop = asyncio.Event()
     _watch(stop)
     with tempfile.TemporaryDirectory(prefix="btdiag-lab-") as folder:
-        async with World(scenario.plan, Path(folder), port) as staged:
+        async with World(scenario.plan, Path(folder), port, log) as staged:
             sys.stdout.write(json.dumps({"scenario": scenario.name, **staged}) + "\n")
             sys.stdout.flush()
             await stop.wait()

@@ -33,16 +33,15 @@ from btdiag.lab.styles import vendor_page
 from btdiag.lab.target import LOCAL, Files, Ports, commands, describe
 from btdiag.lab.tls import Certificates
 
-LOG = "access.log"
-
 
 class World:
     """The running stage: `async with World(plan, folder) as target` serves until the block ends.
 
-    `folder` takes certificates and keys; `port` fixes the load balancer's https port.
+    `folder` takes certificates and keys; `port` fixes the load balancer's https port; `log` is where its log goes.
     """
 
-    def __init__(self, plan: LabPlan, folder: Path, port: int = 0) -> None:
+    def __init__(self, plan: LabPlan, folder: Path, port: int = 0, log: Path | None = None) -> None:
+        self._log = None if log is None else AccessLog(log, plan.balancer.style)
         self._plan = plan
         self._folder = folder
         self._port = port
@@ -51,7 +50,6 @@ class World:
         self._listeners = Listeners()
         self._pools: list[Pool] = []
         self._crashing: list[Crashing] = []
-        self._log: AccessLog | None = None
 
     async def __aenter__(self) -> dict[str, object]:
         try:
@@ -121,8 +119,6 @@ class World:
             target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
         if roles:
             target["brainstore"] = roles
-        if self._log is not None:
-            target["logs"] = [str(self._folder / LOG)]
         if self._plan.config:
             file = self._folder / "values.yaml"
             file.write_text(self._plan.config, encoding="utf-8")
@@ -209,8 +205,6 @@ class World:
         plan = self._plan.balancer
         pool = Pool(LOCAL, upstream_port, idle=plan.upstream_idle, order=plan.pool_order, size=plan.pool_size)
         self._pools.append(pool)
-        if plan.log is not None:
-            self._log = AccessLog(self._folder / LOG, plan.log)
         balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port, log=self._log)
         server = replace(
             self._server(LabHop.BALANCER, balancer.answer, partial(vendor_page, plan.style), idle=plan.front_idle),

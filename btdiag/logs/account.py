@@ -135,16 +135,19 @@ class FileAccount:
             self._begin = event.start
         if end > self._end:
             self._end = end
+        counts = self.watch is None or self.watch.counts(event)
         if not event.is_request:
-            self.entries += 1
-            if event.fits:
+            self.entries += counts
+            if event.fits and counts:
                 self._failed(event)
             return
-        self.requests += 1
-        self.methods[event.method if len(event.method) <= 8 else _OTHER] += 1
         self._follow(event)
         if self.watch is not None:
             self.watch.see(event)
+        if not counts:
+            return
+        self.requests += 1
+        self.methods[event.method if len(event.method) <= 8 else _OTHER] += 1
         if event.fits:
             self._failed(event)
             return

@@ -186,11 +186,12 @@ ARRIVED = Claim(
     hop="load balancer",
     owner=Owner.NETWORK,
     why="A lost request with a line in the log was lost at or behind this load balancer; one without a line, while all"
-    " answered ones have theirs, was lost in front of it. Asked with --with REPORT.json.",
+    " answered ones have theirs, was lost in front of it. Asked with --with REPORT.json, or run --logs.",
     answer="Requests of the run were lost before they reached this load balancer",
     action="Read the log of what stands in front of this load balancer, a CDN or firewall, in the same way",
 )
 
+ALL_CLAIMS = (*CLAIMS, ARRIVED, READ)
 CLAIM_OF: Mapping[str, Claim] = {kind: claim for claim in CLAIMS for kind in claim.kinds}
 assert set(CLAIM_OF) == set(KINDS)
 
@@ -228,12 +229,12 @@ SHOWN_BY: Mapping[str, str] = {
 def claims_table() -> str:
     """The checks as a table in Markdown: id and claim."""
     rows = ["| check | claim |", "|---|---|"]
-    return "\n".join([*rows, *(f"| `{claim.id}` | {claim.title} |" for claim in (*CLAIMS, ARRIVED, READ))]) + "\n"
+    return "\n".join([*rows, *(f"| `{claim.id}` | {claim.title} |" for claim in ALL_CLAIMS)]) + "\n"
 
 
 def explain_claim(id_: str) -> str | None:
     """What `btdiag explain` prints for a check of logs; None for an id that is none."""
-    claim = next((one for one in (*CLAIMS, ARRIVED, READ) if one.id == id_), None)
+    claim = next((one for one in ALL_CLAIMS if one.id == id_), None)
     if claim is None:
         return None
     kinds = [f"  {kind}: {KINDS[kind]}" for kind in claim.kinds]

@@ -8,7 +8,7 @@ from btdiag.config.reading import MIB, read_text
 from btdiag.config.values import UsageError, duration
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, Json, Owner, Remedy, Snippet, Verdict, leading
-from btdiag.core.report import CheckResult, Report
+from btdiag.core.report import CheckResult, MeasurementRecord, Report
 from btdiag.report.documents import ReportFileError
 from btdiag.report.escape import block, framed, plain
 from btdiag.report.headline import action_of, answer_of
@@ -24,6 +24,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Json",
+    "MeasurementRecord",
     "Owner",
     "Remedy",
     "Report",

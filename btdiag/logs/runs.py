@@ -16,7 +16,18 @@ from btdiag.logs.account import FileAccount
 from btdiag.logs.claims import ARRIVED, SAMPLED
 from btdiag.logs.event import Event
 from btdiag.logs.groups import kinds_in_words
-from btdiag.logs.house import CheckResult, Evidence, Json, Remedy, Report, UsageError, Verdict, evidence, plain
+from btdiag.logs.house import (
+    CheckResult,
+    Evidence,
+    Json,
+    MeasurementRecord,
+    Remedy,
+    Report,
+    UsageError,
+    Verdict,
+    evidence,
+    plain,
+)
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.results import claim_result
 
@@ -50,12 +61,16 @@ def run_of(report: Report, place: str) -> ReportedRun:
     begin = times.iso(report.run.started_at.encode("utf-8", "replace"))
     if begin is None or not _ID.fullmatch(report.run.id):
         raise UsageError(f"--with {plain(place)}: holds no run with an id and a time")
-    fact = next((record.fact for record in report.measurements if record.name == "race"), None)
+    return run_measured(report.run.id, begin, report.run.duration_s, report.measurements)
+
+
+def run_measured(id_: str, begin: float, duration_s: float, measurements: Sequence[MeasurementRecord]) -> ReportedRun:
+    """A run whose report is being made; `begin` in seconds since 1970."""
+    fact = next((record.fact for record in measurements if record.name == "race"), None)
     path = fact.get("path") if isinstance(fact, dict) else None
     own = isinstance(path, str) and _OWN_PATH.fullmatch(path) is not None
     sent = Counter(_statuses(fact)) if own else Counter[int]()
-    return ReportedRun(id=report.run.id, begin=begin, end=begin + report.run.duration_s, path=str(path) if sent else "",
-               sent=sent)  # fmt: skip
+    return ReportedRun(id=id_, begin=begin, end=begin + duration_s, path=str(path) if sent else "", sent=sent)
 
 
 def _statuses(value: Json) -> Iterator[int]:
@@ -78,13 +93,22 @@ def _is_failure(status: int) -> bool:
 
 
 class RunSearch:
-    """Looks for the requests of one run in one log. Memory is bounded."""
+    """Looks for the requests of one run in one log; `alone`: nothing but its volleys is to be judged. Memory is
+    bounded."""
 
-    def __init__(self, run: ReportedRun) -> None:
+    def __init__(self, run: ReportedRun, *, alone: bool = False) -> None:
+        self._alone = alone
         self._mark, self._path = f"({run.id})".encode(), run.path.encode()
         self.agents = self.found = 0
         self.seen = Counter[int]()
         self.lost: list[Event] = []
+
+    def counts(self, event: Event) -> bool:
+        """Is this line to be judged?"""
+        return not self._alone or self._is_volley(event)
+
+    def _is_volley(self, event: Event) -> bool:
+        return bool(self._path) and event.method == b"POST" and event.path.partition(b"?")[0].endswith(self._path)
 
     def see(self, event: Event) -> None:
         """Take one request in."""
@@ -94,22 +118,25 @@ class RunSearch:
         if self._mark not in event.agent or b"btdiag/" not in event.agent:
             return
         self.found += 1
-        ours = self._path and event.method == b"POST" and event.path.partition(b"?")[0].endswith(self._path)
-        if not ours:
+        if not self._is_volley(event):
             return
         self.seen[event.status] += 1
         if (event.fits or _is_failure(event.status)) and len(self.lost) < _KEPT:
             self.lost.append(event)
 
 
-def arrived(run: ReportedRun, accounts: Sequence[FileAccount], quoter: Quoter) -> CheckResult:
-    """Whether the run's requests are in the logs."""
+def arrived(
+    run: ReportedRun, accounts: Sequence[FileAccount], quoter: Quoter, *, complete: bool = False
+) -> CheckResult:
+    """Whether the run's requests are in the logs; `complete`: these hold all that was written during the run."""
     watched = _one_view(accounts)
     found = sum(watch.found for _, watch in watched)
+    if complete and not any(account.lines for account in accounts):
+        return _said(Verdict.INCONCLUSIVE, f"Nothing was written while run {run.id} was on: {_ELSEWHERE}")
     if not any(watch.agents for _, watch in watched):
         return _said(Verdict.SKIP, "These logs hold no User-Agents, by which the requests of a run are known")
     if not found:
-        return _none(run, [account for account, _ in watched])
+        return _none(run, [account for account, _ in watched], complete)
     shown = _lines(watched, quoter)
     if not run.sent:
         said = f"{found:,} requests of run {run.id} are in the log; its report holds no volleys to count them against"
@@ -129,15 +156,19 @@ def _one_view(accounts: Sequence[FileAccount]) -> list[tuple[FileAccount, RunSea
     )  # fmt: skip
 
 
-def _none(run: ReportedRun, accounts: Sequence[FileAccount]) -> CheckResult:
+_ELSEWHERE = (
+    "this is not the load balancer that the run went through, it writes its log later, what is in front of it replaces"
+    " the User-Agent, or nothing arrived"
+)
+
+
+def _none(run: ReportedRun, accounts: Sequence[FileAccount], complete: bool) -> CheckResult:
     moments = f"{times.shown(run.begin)} to {times.shown(run.end)}"
     whole = [one for one in accounts if one.first is not None and one.last is not None]
-    if not any(one.first <= run.begin and one.last >= run.end for one in whole if one.first and one.last):
+    covered = any(one.first <= run.begin and one.last >= run.end for one in whole if one.first and one.last)
+    if not complete and not covered:
         return _said(Verdict.SKIP, f"The logs do not cover the time of run {run.id}, {moments}")
-    said = (
-        f"No request of run {run.id} is in the log, though it covers {moments}: this is not the load balancer that the"
-        " run went through, what is in front of it replaces the User-Agent, or nothing arrived"
-    )
+    said = f"No request of run {run.id} is in the log, though it covers {moments}: {_ELSEWHERE}"
     return _said(Verdict.INCONCLUSIVE, said)
 
 

@@ -376,7 +376,9 @@ def post_quantum_hello() -> bytes:
 def test_a_padded_hello_meets_what_a_post_quantum_one_meets(tmp_path: Path) -> None:
     """By a box that resets what does not fit into one packet, and by a TLS server."""
     made, real = chain(HOST), post_quantum_hello()
-    assert len(real) > 1_460, "cryptography is built with an OpenSSL before 3.5"
+    if SSL.OPENSSL_VERSION_NUMBER < 0x30500000:
+        pytest.skip("cryptography is built with an OpenSSL before 3.5, which sends no large ClientHello")
+    assert len(real) > 1_460
 
     async def answered(hello: bytes, limit: int) -> bool:
         async with serving(OK, context=made.server(tmp_path)) as behind, serving(boxed(behind, limit)) as port:
