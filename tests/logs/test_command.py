@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -302,3 +303,19 @@ def test_more_failures_than_are_kept_are_counted_all_the_same(
         assert sum(row["count"] for row in kinds if row["file"].endswith("access-rich.log")) == 33
     assert "33 of 188 requests" in check(part, "logs.backend-takes-connections")["summary"]
     assert check(part, "logs.backend-takes-connections")["summary"].count("08:42:13Z") == 1
+
+
+def test_a_rotated_set_proves_what_each_file_is_too_short_for(case_folder: Path, tmp_path: Path) -> None:
+    """Each file has two lost requests; a set of another load balancer's bad days would prove no more than one."""
+    path = case_folder / "ss01" / "alb-synthetic.log"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lost = [number for number, line in enumerate(lines) if b" 502 - " in line]
+    cuts = [0, *(lost[number] + 1 for number in range(1, len(lost) - 1, 2)), len(lines)]
+    for number, (begin, end) in enumerate(pairwise(cuts)):
+        (tmp_path / f"alb.log.{len(cuts) - number}").write_bytes(b"".join(lines[begin:end]))
+    name = "logs.no-request-meets-a-closing-connection"
+    assert check(report(tmp_path), name)["verdict"] == "fail"
+    whole = check(report(path), name)["summary"]
+    assert check(report(tmp_path), name)["summary"].partition(" since ")[0] == whole.partition(" since ")[0]
+    some = min(tmp_path.iterdir())
+    assert check(report(some), name)["verdict"] != "fail"
