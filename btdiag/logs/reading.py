@@ -54,6 +54,11 @@ def log_files(paths: Sequence[str]) -> list[str]:
     return sorted(found, key=_rotation) if len(named) > 1 and len(named) == len(found) else found
 
 
+def rotated_from(path: str) -> str:
+    """The name that the newest file of its set has."""
+    return _rotation(path)[0]
+
+
 def _rotation(path: str) -> tuple[str, int, str, int]:
     """Older files of a set first: `access.log.2.gz` before `access.log.1` before `access.log`; dates ascend."""
     match = _ROTATED.match(path)

@@ -319,3 +319,21 @@ def test_a_rotated_set_proves_what_each_file_is_too_short_for(case_folder: Path,
     assert check(report(tmp_path), name)["summary"].partition(" since ")[0] == whole.partition(" since ")[0]
     some = min(tmp_path.iterdir())
     assert check(report(some), name)["verdict"] != "fail"
+
+
+def test_idle_connections_outlive_the_file_they_are_logged_in(case_folder: Path, tmp_path: Path) -> None:
+    """An ALB writes a file each five minutes; the connections of its nodes live on."""
+    lines = (case_folder / "ss01" / "alb-synthetic.log").read_bytes().splitlines(keepends=True)
+    names = "1_elasticloadbalancing_r_app.api.1_20261125T07{}Z_10.0.0.{}_abc.log"
+    for part, (begin, end) in enumerate(pairwise([*range(0, len(lines), 40), len(lines)])):
+        for node in (7, 8):
+            (tmp_path / names.format(10 + part, node)).write_bytes(b"".join(lines[begin:end]))
+    name = "logs.no-request-meets-a-closing-connection"
+    found = check(report(tmp_path), name)
+    whole = re.search(
+        r"; (\d+ of \d+) closed .* (\d+ of [\d,]+) good ones", check(report(case_folder / "ss01"), name)["summary"]
+    )
+    parts = re.search(r"; (\d+ of \d+) closed .* (\d+ of [\d,]+) good ones", found["summary"])
+    assert whole is not None
+    assert parts is not None
+    assert parts.groups() == whole.groups()
