@@ -4,71 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from btdiag import __version__
-from btdiag.config.options import FORMAT_NAMES, OPTIONS, Option, ValueKind
-from btdiag.engine import mouth
-
-EXIT_CODES = """\b
-Exit codes, the same for every format:
-  0    nothing at or above --fail-on
-  1    findings
-  2    the command or its configuration is wrong
-  3    nothing is known: btdiag crashed, or no check could be decided
-  130  interrupted; the partial report was written"""
-
-
-class Grouped(click.Command):
-    """A command whose options are listed by group, as the table of options has them."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {}
-        of = {option.key: option.group for option in OPTIONS}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                groups.setdefault(of.get(parameter.name or "", "Other"), []).append(record)
-        for group, records in groups.items():
-            with formatter.section(group):
-                formatter.write_dl(records)
-
-
-def _decorator(option: Option) -> Callable[[Any], Any]:
-    """The click option for one row of the table; click checks nothing but the form, config.py the values."""
-    names = [f"-{option.short}"] if option.short else []
-    names.append(f"--{option.name}/--no-{option.name}" if option.kind is ValueKind.SWITCH else f"--{option.name}")
-    hint = f" [{option.env}]" if option.env else ""
-    more: dict[str, Any] = {"help": option.help + hint, "default": None}
-    if option.kind is ValueKind.FLAG:
-        more |= {"is_flag": True, "flag_value": True}
-    elif option.kind is not ValueKind.SWITCH:
-        more |= {"metavar": option.metavar or "|".join(option.choices) or "VALUE", "multiple": option.repeatable}
-        more |= {"shell_complete": lambda ctx, parameter, incomplete: _completing().values_of(option, incomplete)}
-    return click.option(*names, option.key, **more)
-
-
-def _completing() -> Any:
-    from btdiag.engine import completing  # only a shell that completes waits for it
-
-    return completing
-
-
-def run_options(function: Any) -> Any:
-    """Give a command all options of `run`."""
-    for option in reversed(OPTIONS):
-        function = _decorator(option)(function)
-    return function
+from btdiag.commands.files import lint, logs
+from btdiag.commands.options import (
+    EXIT_CODES,
+    FORMAT,
+    NO_COLOR,
+    VERBOSE,
+    Grouped,
+    run_options,
+    served_options,
+    suggestions,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="btdiag", message="%(prog)s %(version)s")
 def cli() -> None:
     """Finds out why a self-hosted Braintrust data plane cannot be reached, proves it, and says what to change."""
+
+
+for _command in (lint, logs):
+    cli.add_command(_command)
 
 
 @cli.command(cls=Grouped, epilog=EXIT_CODES)
@@ -100,7 +63,7 @@ def checks(format_: str, folders: Sequence[str]) -> int:
     metavar="ID|WORDS...",
     nargs=-1,
     required=True,
-    shell_complete=lambda ctx, parameter, incomplete: _completing().rules_and_checks(incomplete),
+    shell_complete=lambda ctx, parameter, incomplete: suggestions().rules_and_checks(incomplete),
 )
 @click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
 def explain(words: Sequence[str], folders: Sequence[str]) -> int:
@@ -128,7 +91,7 @@ def _folders(names: Sequence[str]) -> tuple[Path, ...]:
 @click.argument(
     "scenario",
     required=False,
-    shell_complete=lambda ctx, parameter, incomplete: _completing().scenario_names(incomplete),
+    shell_complete=lambda ctx, parameter, incomplete: suggestions().scenario_names(incomplete),
 )
 @click.option("--list", "list_", is_flag=True, help="all scenarios, with the checks they make fail")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="for --list")
@@ -150,11 +113,6 @@ def doctor() -> int:
 
     click.echo(render(examine()))
     return 0
-
-
-FORMAT = click.option("--format", "format_", type=click.Choice(FORMAT_NAMES), default="text", help="what to print")
-VERBOSE = click.option("-v", "--verbose", is_flag=True, help="passes and skips too, with evidence")
-NO_COLOR = click.option("--no-color", is_flag=True, help="no colours", envvar="NO_COLOR")
 
 
 def _context(verbose: bool, no_color: bool) -> Any:
@@ -225,23 +183,6 @@ def merge(files: Sequence[Path], format_: str, verbose: bool, no_color: bool) ->
     from btdiag.engine import stored
 
     return stored.print_merged(files, format_, _context(verbose, no_color), sys.stdout)
-
-
-SERVED = (
-    *("target", "targets", "profile", "parallel", "checks", "api_key_env", "key_over_http", "header", "ca"),
-    *("client_cert", "client_key", "proxy", "no_proxy", "nameserver", "app_url"),
-)
-"""The options of `run` that say which targets are watched, and as whom; modules say how."""
-
-
-PRINTS = ("scrape-config", "rules", "dashboard")
-
-
-def served_options(function: Any) -> Any:
-    """Give a command those options of `run` that `serve` takes."""
-    for option in reversed([option for option in OPTIONS if option.key in SERVED]):
-        function = _decorator(option)(function)
-    return function
 
 
 @cli.command()
@@ -320,54 +261,6 @@ def bundle(folder: Path, anonymize: bool, sure: bool, output: Path | None) -> in
     from btdiag.engine import stored
 
     return stored.write_bundle(folder, output, anonymize=anonymize, sure=sure, stdout=sys.stdout, stderr=sys.stderr)
-
-
-@cli.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@FORMAT
-@click.option("--chart", metavar="VERSION", default=None, help="the Helm chart's version")
-@click.option("--module", "modules", metavar="CLOUD=VERSION", multiple=True, help="a Terraform module's version")
-@click.option("--namespace", metavar="NAME", default=None, help="the namespace that is installed into")
-@click.option("--upgrade-from", metavar="VERSION", default=None, help="the chart's version that runs now")
-@click.option("--baseline", metavar="REPORT", default=None, help="a JSON report: only what is new counts")
-@click.option("--profile", metavar="FILE", default=None, help="settings file with accepted findings")
-@click.option("--fail-on", type=click.Choice(["fail", "inconclusive", "warn", "never"]), default="fail")
-@click.option("--fix", is_flag=True, help="print a diff of safe corrections; nothing is written")
-@NO_COLOR
-def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
-    """Check Helm values, manifests, Terraform, compose and env files; no network. - is stdin."""
-    from btdiag.engine.delivery import color_fits
-    from btdiag.lint.command import lint_command
-
-    color = not no_color and color_fits(sys.stdout, os.environ)
-    out = mouth.painted(sys.stdout) if color else sys.stdout
-    return lint_command(paths, out=out, format_=format_, color=color, **options)
-
-
-@cli.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@FORMAT
-@click.option("--since", metavar="TIME", default=None, help="only what ended after it: 2026-11-26T08:00:00Z")
-@click.option("--until", metavar="TIME", default=None, help="only what began before it")
-@click.option("--backend-keepalive", metavar="DURATION", default=None, help="how long the backend keeps idle ones")
-@click.option("--lb-idle-timeout", metavar="DURATION", default=None, help="how long the load balancer does")
-@click.option("--log-format", metavar="FORMAT", default=None, help="a format string of nginx, Apache or Envoy")
-@click.option("--config", metavar="FILE", default=None, help="nginx.conf: its log_format and keepalive_timeout")
-@click.option("--anonymize", is_flag=True, help="pseudonyms for addresses")
-@click.option("--follow", is_flag=True, help="read on as the file grows, until Ctrl-C; say each kind when it is sure")
-@click.option("--with", "with_report", metavar="REPORT", default=None, help="find this run's requests in the logs")
-@click.option("--sql", "sql_engine", type=click.Choice(["athena", "bigquery", "trino"]), help="print table and query")
-@click.option("--all-lines", is_flag=True, help="JSON: every line number, not the first 1,000 of a kind")
-@click.option("--fail-on", type=click.Choice(["fail", "inconclusive", "warn", "never"]), default="fail")
-@NO_COLOR
-def logs(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
-    """Say what a load balancer's own logs prove, the keep-alive race first; no network. - is stdin."""
-    from btdiag.engine.delivery import color_fits
-    from btdiag.logs.command import logs_command
-
-    color = not no_color and color_fits(sys.stdout, os.environ)
-    out = mouth.painted(sys.stdout) if color else sys.stdout
-    return logs_command(paths, out=out, format_=format_, color=color, **options)
 
 
 @cli.command()

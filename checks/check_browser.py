@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from btdiag.core.answers import Roots
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.browser.facts import BrowserHandshake, PlaceRecords
-from btdiag.families.browser.judge import answers, caches, records, rules
+from btdiag.families.browser.judge import answers, caches, records, rules, scheme
 from btdiag.families.cors.facts import CorsSurvey
-from btdiag.families.lna.facts import BrowserSurvey
+from btdiag.families.gateway.facts.streams import StreamSeen
+from btdiag.families.lna.facts import BrowserSurvey, CalledHost
 
 
-def check_page_gets_its_answers(browser_survey: BrowserSurvey) -> Finding:
+def check_page_gets_its_answers(
+    browser_survey: BrowserSurvey | NotMeasured,
+    browser_handshake: BrowserHandshake | NotMeasured,
+    stream_seen: StreamSeen | NotMeasured,
+    page_places: tuple[CalledHost, ...] | NotMeasured,
+) -> Finding:
     """The web app's page in a real browser gets an answer to each kind of call that it makes.
 
     Browsers keep rules that curl and SDKs do not: certificates, cipher suites, HTTP/2, HTTPS records, ports, redirects,
@@ -22,14 +29,16 @@ def check_page_gets_its_answers(browser_survey: BrowserSurvey) -> Finding:
     Measured: a page of the web app's origin, made up locally, in an installed Chrome, Edge or Chromium, calls the
     target, --gateway and --bucket where they are https: a simple read, one with a preflight, a POST to a path that does
     not exist, an event stream. Redirects are followed as `fetch` does, but to no other host. What fails at once is
-    tried three times. No key goes to the browser. What another check fails for is told there.
+    tried three times. No key goes to the browser. What another check fails for is told there. Without a browser too: a
+    target that offers browsers HTTP/1.1 only, and keeps event streams open, warns, for they open six connections to it;
+    a gateway or bucket whose name has no address fails.
 
     Remedy: the finding names the code, what it means, the hop and who can change it.
 
     Sources: https://chromium.googlesource.com/chromium/src/+/main/net/base/net_error_list.h;
-    https://fetch.spec.whatwg.org/#fetching
+    https://fetch.spec.whatwg.org/#fetching; https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
-    return conclude(answers.page_gets_its_answers(browser_survey))
+    return conclude(answers.page_gets_its_answers(browser_survey, browser_handshake, stream_seen, page_places))
 
 
 def check_https_record_agrees(
@@ -67,21 +76,22 @@ def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey]) -> Find
     return conclude(caches.browser_keeps_origins_apart(cors_survey.facts))
 
 
-def check_scheme_is_secure(target: Target) -> Finding:
+def check_scheme_is_secure(target: Target, roots: PerAddress[Roots] | NotMeasured) -> Finding:
     """The web app's page calls https:// URLs only, or this machine itself.
 
     A page that came over https may not call http:// ones: browsers block such calls as mixed content, without a word
-    to the server. curl and SDKs have no such rule.
+    to the server. A host that browsers know for https alone (HSTS: it sent Strict-Transport-Security, or its whole
+    top-level domain is in their list) they never call over http. curl and SDKs have no such rules.
 
-    Measured: nothing is sent. The URLs of the target, --gateway and --bucket are held against the standards: loopback
-    addresses, localhost and *.localhost count as secure; of literal private addresses and names in .local, Chrome and
-    Edge ask their users since 142.
+    Measured: the URLs of the target, --gateway and --bucket are held against the standards: loopback addresses,
+    localhost and *.localhost count as secure; of literal private addresses and names in .local, Chrome and Edge ask
+    their users since 142. Strict-Transport-Security is read from the target's answers to GET /.
 
     Remedy: bind a certificate to the listener, and name the https:// URL in the web app's settings.
 
-    Sources: https://www.w3.org/TR/mixed-content/; https://www.w3.org/TR/secure-contexts/
+    Sources: https://www.w3.org/TR/mixed-content/; https://www.w3.org/TR/secure-contexts/; RFC 6797
     """
-    return conclude(rules.scheme_is_secure(target))
+    return conclude(scheme.scheme_is_secure(target, roots))
 
 
 def check_port_is_allowed(target: Target) -> Finding:

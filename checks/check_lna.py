@@ -73,8 +73,10 @@ def check_page_context_allows(
 
     Sources: https://wicg.github.io/local-network-access/; https://www.w3.org/TR/permissions-policy/
     """
+    by_rule = page.context_by_rule(page_places, target) if isinstance(browser_survey, NotMeasured) else None
     return conclude(
-        where_guarded(page_places, browser_survey, lambda seen: page.page_context_allows(seen, target), target.host)
+        by_rule
+        or where_guarded(page_places, browser_survey, lambda seen: page.page_context_allows(seen, target), target.host)
     )
 
 

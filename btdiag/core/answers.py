@@ -12,7 +12,16 @@ from btdiag.core import evidence
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.sender import has_control_characters, json_body, page, redirect, request_ids, retry_after, sender
+from btdiag.core.sender import (
+    Confidence,
+    has_control_characters,
+    json_body,
+    page,
+    redirect,
+    request_ids,
+    retry_after,
+    sender,
+)
 
 ROOT_ANSWERS = "readiness.root-answers"
 Fact = TypeVar("Fact")
@@ -97,6 +106,22 @@ def state_of(seen: Exchange, *, page_allowed: bool = False) -> AnswerState:
         stays = leads.same_host and not (leads.to_login or leads.to_https or leads.to_itself)
         return AnswerState.GOOD if stays else AnswerState.BAD
     return AnswerState.BAD if page(seen) and not page_allowed else AnswerState.GOOD
+
+
+def asks_for_login(seen: Exchange) -> bool:
+    """Whether it sends whoever asks to a login, or refuses for want of credentials."""
+    leads = redirect(seen)
+    return seen.status in {401, 403} or (leads is not None and (leads.to_login or not leads.same_host))
+
+
+def turned_away(seen: Exchange) -> bool:
+    """Whether a login refused it, and not the API, although it carried a bearer token. For requests that are never sent
+    with the key: then it was a made-up one, and what a valid one would get is not told."""
+    who = sender(seen)
+    by_api = who.hop is HopName.API and who.confidence is not Confidence.UNKNOWN
+    return (
+        not by_api and asks_for_login(seen) and any(one.lower() == "authorization" for one, _ in seen.request_headers)
+    )
 
 
 def is_gateway_hiccup(seen: Exchange) -> bool:

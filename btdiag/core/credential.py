@@ -14,6 +14,8 @@ from btdiag.core.target import Target
 from btdiag.core.urls import port_of
 
 WITHHELD = "[withheld]"
+MADE_UP = "Bearer btdiag-made-up-key"
+"""An Authorization header that no API server takes: what is asked with it changes nothing."""
 COOKIES = frozenset({"cookie", "set-cookie"})
 _SECRET_WORDS = (
     r"api[-_]?keys?|access[-_]?keys?|account[-_]?keys?|private[-_]?keys?|secret[-_]?keys?|subscription[-_]?keys?"

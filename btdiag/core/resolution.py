@@ -187,6 +187,12 @@ class Resolution:
     proxy: str = ""
 
     @property
+    def denied(self) -> bool:
+        """There is no address, and every name server of this machine that was asked said so itself."""
+        servers = self.views[0].servers if self.views else ()
+        return not self.addresses and bool(servers) and all(server.outcome.denies for server in servers)
+
+    @property
     def detour(self) -> Detour | None:
         """What gives programs here other addresses than DNS has for the name; else a resolver that was asked for
         comparison and gives none of the same."""

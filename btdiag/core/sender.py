@@ -198,6 +198,20 @@ def redirect(seen: Exchange) -> Redirect | None:
     )
 
 
+def sent_on(seen: Exchange) -> str | None:
+    """Where the answer sends the caller on to, with method, body and key (307 and 308, RFC 9110 sections 15.4.8 and
+    15.4.9), at the same scheme, host and port: SDKs and browsers follow that, and nothing is lost."""
+    leads = redirect(seen)
+    if leads is None or seen.status not in {307, 308} or leads.to_login or leads.to_itself:
+        return None
+    try:
+        here, there = urlsplit(seen.url), urlsplit(leads.url)
+        same = (here.scheme, here.hostname, port_of(here)) == (there.scheme, there.hostname, port_of(there))
+    except ValueError:  # a port that is no number
+        return None
+    return leads.url if same else None
+
+
 def _same_place(one: SplitResult, other: SplitResult) -> bool:
     """Whether two URLs name one resource, its fragment and the port that goes without saying left out."""
 

@@ -190,7 +190,9 @@ class Route:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """A route on which a connection was seen to work. `verify` is False where the certificate is not trusted: probes
-    go on without verification there (and without the API key), for what lies behind is worth knowing."""
+    go on without verification there (and without the API key), for what lies behind is worth knowing. `behind_login`
+    tells that a login stands there which lets the API key pass, as every client of the product has one."""
 
     route: Route
     verify: bool = True
+    behind_login: bool = False

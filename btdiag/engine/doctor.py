@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
-from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser
+from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser, product_of
+from btdiag.families.lna.probe.managed import managed_settings
 from btdiag.report.escape import plain
 
 
@@ -31,6 +32,7 @@ def examine(environment: Mapping[str, str] = os.environ) -> list[Condition]:
     return [
         _python(),
         _browser(environment),
+        _policies(environment),
         _resolver(),
         _ipv6(),
         _ca(environment),
@@ -65,6 +67,26 @@ def _browser(environment: Mapping[str, str]) -> Condition:
     if found is None:
         return Condition(name="browser", state="missing", detail="no Chrome, Edge or Chromium", advice=HOW_TO_GET_ONE)
     return Condition(name="browser", state="ok", detail=str(found))
+
+
+def _policies(environment: Mapping[str, str]) -> Condition:
+    found = find_browser("auto", environment)
+    product = product_of(str(found)) if found else "Chromium"
+    given = managed_settings(product)
+    if not given.known:
+        return Condition(
+            name="browser policies",
+            state="note",
+            detail=f"where {sys.platform} keeps them is not known",
+            advice="chrome://policy shows them",
+        )
+    if named := [f"{one.policy} ({one.where})" for one in given.decisive]:
+        advice = "they decide what the web app's page may call here; users without them may fare otherwise"
+        return Condition(name="browser policies", state="note", detail=", ".join(named), advice=advice)
+    beyond = "" if given.complete else "; what a cloud manages is not seen (chrome://policy)"
+    return Condition(
+        name="browser policies", state="ok", detail=f"none of {product} on proxies or local networks{beyond}"
+    )
 
 
 def _resolver() -> Condition:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from btdiag.core.exchange import Exchange, Header, Phase, Trouble
 from btdiag.core.measurement import Blocked, NotAsked, Unknown
+from btdiag.core.resolution import Resolution
 from btdiag.core.target import Route, Target, Way
 from btdiag.core.urls import port_of
 from btdiag.net.limits import Limits
@@ -54,11 +55,18 @@ async def routes_to(url: str, target: Target) -> tuple[Route, ...]:
     """The ways to a URL's host, in the system's order; raises Unknown when its name does not resolve from here."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", port_of(parts)
-    given = target.addresses_given(host, port)
-    found = await resolve(replace(target, host=host, port=port, proxy=None, resolve=given))
+    found = await resolved(url, target)
     if not found.addresses:
         raise Unknown(f"{host} does not resolve from this machine, so {url} could not be asked")
     return tuple(Route(label=f"{host}:{port}", address=one, port=port) for one in found.addresses[:MAX_ADDRESSES])
+
+
+async def resolved(url: str, target: Target) -> Resolution:
+    """What the target's resolvers say of a URL's host."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", port_of(parts)
+    given = target.addresses_given(host, port)
+    return await resolve(replace(target, host=host, port=port, proxy=None, resolve=given))
 
 
 async def get(url: str, target: Target, wire: Wire, limits: Limits) -> Exchange:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
-from btdiag.core.credential import WITHHELD
+from btdiag.core.credential import MADE_UP, WITHHELD
 from btdiag.core.exchange import Exchange, Header, Phase, Timing
 from btdiag.core.target import Secret
 from btdiag.core.urls import default_port
@@ -20,12 +20,13 @@ from btdiag.net.streams import Stream
 class Shape:
     """What is unusual about a request on a connection of its own: HTTP/1.0 (`old_http`), another header for the key,
     bytes that go `before` it on a plain connection, such as a line of the PROXY protocol, or a body that takes `over_s`
-    seconds to send."""
+    seconds to send; `bare`: without a bearer token even where all others carry one."""
 
     key_header: str = "Authorization"
     old_http: bool = False
     before: bytes = b""
     over_s: float = 0.0
+    bare: bool = False
 
 
 USUAL = Shape()
@@ -47,6 +48,16 @@ class Asked:
         name = self.shape.key_header
         bearer = name == "Authorization"
         return name, f"Bearer {key.reveal()}" if bearer else key.reveal()
+
+    def as_clients_do(self) -> Asked:
+        """The same as every client of the product asks it, with a bearer token: the key where nothing is written, else
+        a made-up one. A preflight carries none, and what has one keeps it."""
+        given = {name.lower() for name, _ in self.headers}
+        if self.with_key or self.shape.bare or "authorization" in given or self.method == "OPTIONS":
+            return self
+        if self.method in {"GET", "HEAD"}:
+            return replace(self, with_key=True)
+        return replace(self, headers=(*self.headers, ("Authorization", MADE_UP)))
 
     @property
     def parts(self) -> SplitResult:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from btdiag.core.answers import is_gateway_hiccup
 from btdiag.core.exchange import Exchange
+from btdiag.core.sender import sent_on
 
 QUICK_ENOUGH = 2.0  # seconds; a failure that took longer is not tried again
 RETRIES = 3
@@ -17,6 +18,13 @@ Seen = TypeVar("Seen")
 async def settled(ask: Callable[[], Awaitable[Exchange]]) -> Exchange:
     """The answer, asked for again when a quick gateway hiccup came in its place."""
     return await again_while(_is_quick_hiccup, ask)
+
+
+async def followed(ask: Callable[[str], Awaitable[Exchange]], url: str) -> Exchange:
+    """The answer; where it sends every client on within the same place, what is answered there: one step of it."""
+    seen = await ask(url)
+    onward = sent_on(seen)
+    return await ask(onward) if onward else seen
 
 
 async def again_while(passing: Callable[[Seen], bool], ask: Callable[[], Awaitable[Seen]]) -> Seen:

@@ -29,9 +29,10 @@ from btdiag.net.tunnel import proxy_authorization
 
 class Wire:
     """All network I/O of one target in one run, none of it beyond `deadline`. Every request says `user_agent`;
-    `contexts` decides what is trusted, by default the target's own. `asker` is the measurement that the answers which
-    are lost are put down to; none of a wire without one is. `own` tells that the target is the run's: its connections
-    are counted."""
+    `contexts` decides what is trusted, by default the target's own. `logins` are the labels of the routes where a login
+    stands that lets the API key pass: there everything carries a bearer token, as clients do. `asker` is the
+    measurement that the answers which are lost are put down to; none of a wire without one is. `own` tells that the
+    target is the run's: its connections are counted."""
 
     def __init__(
         self,
@@ -41,12 +42,14 @@ class Wire:
         contexts: Contexts | None = None,
         deadline: Deadline | None = None,
         counts: Counts | None = None,
+        logins: set[str] | None = None,
         asker: str = "",
         own: bool = True,
     ) -> None:
         self.user_agent = user_agent
         self.deadline = deadline or Deadline()
         self.counts = counts or Counts()
+        self.logins = set[str]() if logins is None else logins
         self._asker = asker
         self._own = own
         self._target = target
@@ -60,6 +63,7 @@ class Wire:
             contexts=self._contexts,
             deadline=deadline,
             counts=self.counts,
+            logins=self.logins,
             asker=asker,
             own=self._own,
         )
@@ -223,6 +227,8 @@ class Wire:
     ) -> Exchange:
         """One request and its answer on an open stream, within `seconds`; whatever breaks becomes the failure."""
         started, started_at = time.perf_counter(), _now()
+        if stream.label in self.logins and asked.url.startswith(self._target.origin):
+            asked = asked.as_clients_do()
         withheld, headers = self._headers(stream, asked)
         answer = Answer(limits=limits)
         self.counts.requests += 1

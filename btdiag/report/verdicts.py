@@ -109,6 +109,9 @@ def counts_at(check: CheckResult, fail_on: str) -> bool:
     return check.waived is None and check.verdict.severity >= _THRESHOLDS[fail_on]
 
 
+_OF_URLS = frozenset({"browser.scheme-is-secure", "browser.port-is-allowed"})
+
+
 def nothing_known(checks: Sequence[CheckResult]) -> bool:
     """Whether the results tell nothing: not one check decided though some were asked for."""
     return bool(checks) and not any_decided(checks)
@@ -120,8 +123,8 @@ def any_decided(checks: Iterable[CheckResult]) -> bool:
 
 
 def is_about_the_url_alone(check: CheckResult) -> bool:
-    """Whether it passed without any measurement: a URL that no rule forbids is no knowledge of what answers there."""
-    return check.verdict is Verdict.PASS and check.family == "browser" and not check.measurements
+    """Whether it passed for what the URLs are: one that no rule forbids is no knowledge of what answers there."""
+    return check.verdict is Verdict.PASS and check.id in _OF_URLS
 
 
 def exit_code_of(checks: Sequence[CheckResult], fail_on: str) -> int:

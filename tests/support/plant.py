@@ -47,13 +47,13 @@ def plant(number: int) -> Iterator[Plant]:
         authority.cert_pem.write_to_path(str(folder / "ca.pem"))
         issued = authority.issue_cert("127.0.0.1", "localhost")
         issued.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-        ports = _free(number)
+        ports = free_ports(number)
         (folder / "nginx.conf").write_text(_configuration(folder, ports))
         nginx = subprocess.Popen(
             ["nginx", "-c", str(folder / "nginx.conf"), "-p", name, "-g", "daemon off;"], stderr=subprocess.DEVNULL
         )
         try:
-            _await(ports[-1], nginx)
+            await_nginx(ports[-1], nginx)
             yield Plant(urls=tuple(f"https://127.0.0.1:{port}" for port in ports), ca=folder / "ca.pem", folder=folder)
         finally:
             nginx.terminate()
@@ -70,7 +70,7 @@ def _configuration(folder: Path, ports: list[int]) -> str:
     )
 
 
-def _free(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
     """Ports that nobody uses at the moment."""
     held = []
     try:
@@ -82,7 +82,7 @@ def _free(number: int) -> list[int]:
             one.close()
 
 
-def _await(port: int, nginx: subprocess.Popen[bytes]) -> None:
+def await_nginx(port: int, nginx: subprocess.Popen[bytes]) -> None:
     for _ in range(500):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

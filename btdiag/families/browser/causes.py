@@ -641,6 +641,15 @@ CORS = _cause(
     ),
     unless=_CORS,
 )
+LOGIN = _cause(
+    "a login in front takes valid keys only",
+    "a login in front lets requests with a valid API key pass, and none goes to the browser: what the page would get "
+    "with one is not known",
+    _FRONT,
+    ("Look at the web app with a user logged in", ""),
+    unless=_CORS,
+    weight=Weight.UNKNOWN,
+)
 ERROR_PAGE = _cause(
     "it answers with a gateway's error page",
     "the answer is an error page without CORS headers, so that the page sees a CORS error; the error is the cause",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from btdiag.core.exchange import Failure
+from btdiag.core.exchange import Exchange, Failure
 
 BAD_PORTS = frozenset(
     {
@@ -38,6 +38,41 @@ some CBC suites with ECDSA too."""
 CURVES = frozenset({"secp256r1", "secp384r1"})
 """Elliptic curves that Chromium takes in a certificate: of P-521, and of Ed25519, it says
 ERR_SSL_VERSION_OR_CIPHER_MISMATCH (seen with Chromium 156)."""
+
+PRELOADED = frozenset(
+    {
+        *("amazon", "android", "app", "audible", "azure", "bank", "bing", "boo", "channel"),
+        *("chrome", "dad", "day", "dev", "eat", "esq", "fire", "fly", "foo"),
+        *("gle", "gmail", "google", "hangout", "ing", "insurance", "kindle", "meet", "meme"),
+        *("mov", "new", "nexus", "office", "page", "phd", "play", "prime", "prof"),
+        *("rsvp", "search", "silk", "skype", "windows", "xbox", "youtube", "zappos", "zip"),
+    }
+)
+"""Top-level domains all of whose hosts browsers call over https alone, without having been there: so Chromium 156 does
+(https://hstspreload.org/)."""
+
+CONNECTIONS = 6
+"""Connections that a browser opens to one host over HTTP/1.1, for all its tabs together (seen with Chromium 156; the
+HTML standard's notes on server-sent events warn of it)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictTransport:
+    """What an answer's Strict-Transport-Security asks for (RFC 6797 section 6.1); `age_s` is max-age."""
+
+    age_s: int
+    with_subdomains: bool
+
+
+def strict_transport(answer: Exchange) -> StrictTransport | None:
+    """Its first such header, as browsers read it; None without one, with a malformed one, or one that ends it."""
+    value = next(iter(answer.header_values("strict-transport-security")), "")
+    directives = [part.strip().partition("=") for part in value.lower().split(";")]
+    named = {name.strip(): given.strip().strip('"') for name, _, given in directives}
+    age = named.get("max-age", "")
+    if not age.isdecimal() or int(age) == 0:
+        return None
+    return StrictTransport(age_s=int(age), with_subdomains="includesubdomains" in named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,14 +191,35 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ManagedProxy:
-    """A proxy setting of an enterprise policy: its name, its value in short, and the file it stands in. `hosts` are the
-    hosts that it names, () where a script or the network chooses them."""
+class ManagedPolicy:
+    """An enterprise policy: its name, its value in short, and where it stands."""
 
     policy: str
     value: str
     where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedProxy(ManagedPolicy):
+    """One that sets a proxy. `hosts` are the hosts that it names, () where a script or the network chooses them."""
+
     hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserPolicies:
+    """The enterprise policies of this machine that decide on what pages may call. `known` tells that they could be
+    looked for, `complete` that they hardly stand elsewhere: Windows and macOS are often managed from a cloud."""
+
+    proxies: tuple[ManagedProxy, ...] = ()
+    networks: tuple[ManagedPolicy, ...] = ()
+    known: bool = True
+    complete: bool = True
+
+    @property
+    def decisive(self) -> tuple[ManagedPolicy, ...]:
+        """All of them."""
+        return (*self.proxies, *self.networks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +227,8 @@ class CalledHost:
     """A host that the web app's page calls. `url` is read, `unknown` gets a POST to a path that does not exist ("" for
     none); `addresses` are those it has here, () where a proxy resolves the name; `guarded` tells that one of them is
     not public. `address` is the one that the browser is told, "" where it resolves the name itself; `proxy` the proxy
-    it goes through."""
+    it goes through; `bearer` the Authorization header that its page sends, as the web app does, "" for none.
+    `nameless` tells that all name servers asked say that its host has no address."""
 
     what: str
     url: str
@@ -215,6 +237,8 @@ class CalledHost:
     guarded: bool = False
     address: str = ""
     proxy: str = ""
+    bearer: str = ""
+    nameless: bool = False
 
     @property
     def host(self) -> str:
@@ -237,7 +261,8 @@ class BrowserSurvey:
     """Everything that the browser saw. `pinned` is the address it was told to use (of a lab, --resolve, --nameserver),
     "" where it resolved the name itself; `proxy` the proxy it used; `trust` how it came to trust a private CA;
     `certificate_verified` whether btdiag itself verified the target's certificate on that way; `managed` are the proxy
-    settings that enterprise policies of this machine give the browser."""
+    settings that enterprise policies of this machine give the browser, `policies` those on local networks;
+    `behind_login` that a login stands in front of the target, and its pages came with a made-up key."""
 
     browser: Browser
     url: str
@@ -247,6 +272,8 @@ class BrowserSurvey:
     trust: str = ""
     certificate_verified: bool = True
     managed: tuple[ManagedProxy, ...] = ()
+    policies: tuple[ManagedPolicy, ...] = ()
+    behind_login: bool = False
     stored: tuple[StoredDecision, ...] = ()
 
     def decision(self, origin: str) -> StoredDecision | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from btdiag.lab.http import Body, Request, Response
@@ -63,6 +64,23 @@ class BuffersAnswers(Rule):
         if isinstance(response.body, bytes):
             return response
         return replace(response, body=b"".join([piece async for piece in response.body]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepsStreams(Rule):
+    """A stream of events gives its first one, and then stays open and silent for `seconds`, as one does that waits for
+    what happens."""
+
+    seconds: float = 30.0
+
+    async def after(self, request: Request, response: Response, visit: Visit) -> Response:
+        """The response, with little to say."""
+        content = response.header("content-type") or ""
+        return replace(response, body=self._waiting()) if content.startswith("text/event-stream") else response
+
+    async def _waiting(self) -> AsyncIterator[bytes]:
+        yield b"event: endpoint\ndata: /messages\n\n"
+        await asyncio.sleep(self.seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,3 +197,17 @@ class BrainstoreDown:
     def apply(self, plan: LabPlan) -> LabPlan:
         """The plan without Brainstore."""
         return replace(plan, brainstore_down=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsksForLogin(Rule):
+    """A login that lets preflights and bearer tokens pass, with `prefix` at their beginning, and sends all else on."""
+
+    prefix: str = ""
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The request, or the redirect to the login."""
+        token = (request.header("authorization") or "").partition("Bearer ")[2]
+        if request.method == "OPTIONS" or (token and token.startswith(self.prefix)):
+            return request
+        return Response(status=302, headers=(("Location", "https://login.lab.example/oauth2/start"),))

@@ -1,16 +1,26 @@
 """What only browsers refuse: http:// beside https, bad ports, certificates and suites that programs take."""
 
 from btdiag.lab.faults.connection import ShowsCertificate
-from btdiag.lab.faults.gateway import Mislabels
+from btdiag.lab.faults.gateway import KeepsStreams, Mislabels
 from btdiag.lab.faults.http import Headers
-from btdiag.lab.faults.names import DnsAnswers
-from btdiag.lab.plan import Balancer, Tls
+from btdiag.lab.faults.names import DnsAnswers, Tells
+from btdiag.lab.plan import Backend, Balancer, Tls
 from btdiag.lab.scenario import PAGE, Scenario
+
+OWN_PAGE = "http://localhost:3000"
 
 GATEWAY_OVER_HTTP = Scenario(
     name="gateway-over-http",
     summary="The AI gateway has an http:// URL, which the web app's https page may not call.",
     options=("--gateway", "http://gateway.lab.example"),
+    fails=("browser.scheme-is-secure",),
+)
+
+GATEWAY_KNOWN_FOR_HTTPS = Scenario(
+    name="gateway-known-for-https",
+    summary="The web app is served over http, and calls a gateway over http that browsers know for https alone (HSTS).",
+    faults=(Backend(origins=(OWN_PAGE,)), Tells("origin", [OWN_PAGE])),
+    options=("--gateway", "http://gateway.lab.dev", "--browser", "none"),
     fails=("browser.scheme-is-secure",),
 )
 
@@ -62,4 +72,12 @@ GATEWAY_WITHOUT_A_NAME = Scenario(
     summary="The AI gateway that the web app's page calls has a name that DNS does not know.",
     options=("--gateway", "https://gateway.lab.example"),
     fails=(PAGE,),
+)
+
+STREAMS_TAKE_ALL_CONNECTIONS = Scenario(
+    name="streams-over-http1",
+    summary="The listener offers HTTP/1.1 only, and event streams stay open: six of them are all that a browser opens.",
+    faults=(KeepsStreams(),),
+    options=("--browser", "none"),
+    warns=(PAGE,),
 )

@@ -4,6 +4,7 @@ from btdiag.lab.control_plane import PAGE
 from btdiag.lab.faults.connection import ShowsCertificate
 from btdiag.lab.faults.http import (
     AnswersWith,
+    AsksForLogin,
     BrainstoreDown,
     Delays,
     Latches,
@@ -327,4 +328,21 @@ CAPTIVE_PORTAL = Scenario(
     warns=("connection.plain-http-redirects",),
     skips=(*UNTRUSTED, *BEYOND_CONNECTION),
     passes=PAST_FRONT,
+)
+
+LOGIN_LETS_BEARERS_PASS = Scenario(
+    name="login-lets-bearers-pass",
+    summary="Only requests without a bearer token meet a login: all clients of the product have one.",
+    faults=(AsksForLogin(),),
+)
+
+LOGIN_LETS_VALID_KEYS_PASS = Scenario(
+    name="login-lets-valid-keys-pass",
+    summary="A login in front lets valid keys pass: what is never asked with one cannot be told.",
+    faults=(AsksForLogin(prefix="sk-"),),
+    inconclusive=(
+        "gateway.routes-reach-their-backend",
+        "sdk.data-plane-routes-answered",
+        "sdk.control-plane-routes-proxied",
+    ),
 )

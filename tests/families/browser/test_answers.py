@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.families.browser import causes
 from btdiag.families.browser.causes import CodeMeaning
 from btdiag.families.browser.judge.answers import page_gets_its_answers
@@ -28,6 +29,7 @@ from btdiag.families.lna.facts import (
     Situation,
 )
 
+UNSEEN = NotMeasured(reason="not looked at", skipped=True)
 ORIGIN = "https://www.braintrust.dev"
 URLS = {
     TARGET_ITSELF: "https://api.corp.example/version",
@@ -56,9 +58,8 @@ def visit(*requests: SeenRequest, what: str = TARGET_ITSELF, situation: Situatio
 
 
 def judged(*visits: PageVisit, managed: tuple[ManagedProxy, ...] = ()) -> Finding:
-    return page_gets_its_answers(
-        BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=visits, managed=managed)
-    )
+    survey = BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=visits, managed=managed)
+    return page_gets_its_answers(survey, UNSEEN, UNSEEN, UNSEEN)
 
 
 def net(code: str, **more: object) -> SeenRequest:
@@ -135,6 +136,13 @@ def test_a_gateway_whose_answers_cors_hides_was_reached() -> None:
     assert "whose answers CORS hides" in found.summary
 
 
+@pytest.mark.parametrize(("status", "verdict"), [(302, "inconclusive"), (401, "inconclusive"), (200, "fail")])
+def test_a_login_that_takes_valid_keys_only_hides_what_a_page_would_get(status: int, verdict: str) -> None:
+    hidden = net("ERR_FAILED", cors_error="MissingAllowOriginHeader", status=status)
+    survey = BrowserSurvey(browser=BROWSER, url=URLS[TARGET_ITSELF], visits=(visit(hidden),), behind_login=True)
+    assert page_gets_its_answers(survey, UNSEEN, UNSEEN, UNSEEN).verdict == verdict
+
+
 def test_the_policy_that_sets_the_proxy_is_named() -> None:
     policy = ManagedProxy(policy="ProxySettings", value="proxy.corp.example:3128", where="/etc/x.json", hosts=("p",))
     found = judged(visit(net("ERR_TUNNEL_CONNECTION_FAILED")), managed=(policy,))
@@ -150,6 +158,8 @@ def test_who_can_help_is_told_apart() -> None:
     assert found.remedy is not None
     assert "Users: " in found.remedy.text
     assert "Administrators of browsers: " in found.remedy.text
+    assert found.evidence[-1].title == "Who can help"
+    assert all(who in str(found.evidence[-1].data) for who in (str(found.owner), "users", "administrators"))
 
 
 ALL = [*causes.CODES.values(), *(one for one in vars(causes).values() if isinstance(one, CodeMeaning))]

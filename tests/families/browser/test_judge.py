@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from btdiag.core.exchange import Failure, Phase, Timing, Trouble
+from btdiag.core.answers import Roots
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake
-from btdiag.core.measurement import NotMeasured
+from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.families.browser.facts import BrowserHandshake
-from btdiag.families.browser.judge import rules
+from btdiag.families.browser.facts import BrowserHandshake, StrictTransport, strict_transport
+from btdiag.families.browser.judge import rules, scheme
 
 TARGET = Target(url="https://api.corp.test", scheme="https", host="api.corp.test", port=443)
+UNSEEN = NotMeasured(reason="not looked at", skipped=True)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 LEAF = Certificate(
     subject="CN=api.corp.test",
@@ -65,10 +67,77 @@ def connections(leaf: Certificate = LEAF, *, distrust: Distrust | None = None) -
     ],
 )
 def test_an_https_page_calls_no_http(target: Target, verdict: Verdict) -> None:
-    found = rules.scheme_is_secure(target)
+    found = scheme.scheme_is_secure(target, UNSEEN)
     assert found.verdict is verdict, found.summary
     assert (found.remedy is not None) is (verdict in {Verdict.FAIL, Verdict.WARN})
     assert len(found.answer) <= 90
+
+
+HTTP_PAGE = ("http://localhost:3000",)
+GATEWAY = replace(TARGET, gateway="http://gateway.api.corp.test", origins=HTTP_PAGE)
+
+
+def answered(*headers: tuple[str, str], verified: bool | None = True) -> PerAddress[Roots]:
+    one = Exchange(
+        method="GET",
+        url=TARGET.url,
+        label="192.0.2.1",
+        started_at="2026-11-01T00:00:00Z",
+        request_headers=(),
+        status=200,
+        headers=headers,
+        tls_verified=verified,
+    )
+    return PerAddress({"192.0.2.1": Roots(exchanges=(one,))})
+
+
+STRICT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+
+
+@pytest.mark.parametrize(
+    ("target", "roots", "words"),
+    [
+        (replace(at("api.corp.dev"), origins=HTTP_PAGE), UNSEEN, "all of .dev in their HSTS list"),
+        (replace(at("api.corp.test"), origins=HTTP_PAGE), UNSEEN, ""),
+        (replace(at("api.corp.test"), origins=HTTP_PAGE), answered(STRICT), ""),  # it came over http
+        (GATEWAY, answered(STRICT), "api.corp.test sends Strict-Transport-Security, with includeSubDomains"),
+        (GATEWAY, answered(("strict-transport-security", "max-age=31536000")), ""),
+        (GATEWAY, answered(STRICT, verified=False), ""),
+        (GATEWAY, answered(), ""),
+        (replace(GATEWAY, gateway="http://api.corp.test:81"), answered(STRICT), "sends Strict-Transport-Security,"),
+        (replace(GATEWAY, gateway="http://corp.test"), answered(STRICT), ""),
+        (replace(GATEWAY, gateway="http://10.0.0.1"), answered(STRICT), ""),
+    ],
+)
+def test_http_pages_reach_known_https_hosts_over_https(
+    target: Target, roots: PerAddress[Roots] | NotMeasured, words: str
+) -> None:
+    found = scheme.scheme_is_secure(target, roots)
+    assert found.verdict is (Verdict.FAIL if words else Verdict.SKIP)
+    assert words.rstrip(",") in found.summary
+    assert len(found.answer) <= 90
+
+
+def test_hsts_does_not_save_an_https_page_from_mixed_content() -> None:
+    found = scheme.scheme_is_secure(at("api.corp.dev"), UNSEEN)
+    assert found.verdict is Verdict.FAIL
+    assert "although they use https there (browsers have all of .dev" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("max-age=60", StrictTransport(age_s=60, with_subdomains=False)),
+        ('includeSubDomains; Max-Age="60"', StrictTransport(age_s=60, with_subdomains=True)),
+        ("max-age=0; includeSubDomains", None),
+        ("includeSubDomains", None),
+        ("max-age=soon", None),
+        ("", None),
+    ],
+)
+def test_strict_transport_is_read_as_browsers_do(value: str, read: StrictTransport | None) -> None:
+    answer = answered(("Strict-Transport-Security", value)).facts["192.0.2.1"].exchanges[0]
+    assert strict_transport(answer) == read
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from cryptography.x509.oid import NameOID
 
 from btdiag.core.evidence import to_json
 from btdiag.core.finding import Finding, Owner, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.browser.judge.answers import page_gets_its_answers
 from btdiag.families.lna.facts import TARGET_ITSELF, Browser, BrowserSurvey, CalledHost, PageVisit
@@ -39,6 +40,7 @@ from tests.support.tools import need
 
 pytestmark = pytest.mark.real
 HOST = "api.corp.example"
+UNSEEN = NotMeasured(reason="not looked at", skipped=True)
 ALLOW = (
     "add_header Access-Control-Allow-Origin $http_origin always; add_header Access-Control-Allow-Headers "
     "'content-type, x-bt-parent' always; add_header Vary Origin always;"
@@ -243,7 +245,9 @@ def told(folder: Path, executable: str, ports: Mapping[str, int]) -> dict[str, F
     browser = Browser(name="Chromium", version=answer["version"], path=executable)
     visits = [PageVisit(**visit | {"trials": tuple(map(read_trial, visit["trials"]))}) for visit in answer["visits"]]
     return {
-        name: page_gets_its_answers(BrowserSurvey(browser=browser, url=visit.url, visits=(visit,)))
+        name: page_gets_its_answers(
+            BrowserSurvey(browser=browser, url=visit.url, visits=(visit,)), UNSEEN, UNSEEN, UNSEEN
+        )
         for name, visit in zip(ports, visits, strict=True)
     }
 

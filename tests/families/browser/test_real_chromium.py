@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from btdiag.families.browser.facts import BAD_PORTS
+from btdiag.families.browser.facts import BAD_PORTS, PRELOADED
 from tests.support.cli import run_json
 
 pytestmark = pytest.mark.real
 EXECUTABLE = shutil.which("chromium") or shutil.which("google-chrome")
 CHECK = "browser.certificate-is-accepted"
+VERSIONS = "connection.tls-versions-suffice"
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -39,6 +41,7 @@ class Odd:
     usage: str = "digital_signature"
     suites: str = ""
     http2: bool = False
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
 
 
 SERVERS = [
@@ -47,6 +50,7 @@ SERVERS = [
     Odd("P-521", "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", "fail", key="p521"),
     Odd("Ed25519", "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", "fail", key="ed25519"),
     Odd("key usage", "ERR_SSL_KEY_USAGE_INCOMPATIBLE", "fail", usage="key_encipherment"),
+    Odd("TLS 1.2 at most", "", "pass", newest=ssl.TLSVersion.TLSv1_2),
     Odd("CBC with SHA-256", "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", "fail", suites="ECDHE-RSA-AES128-SHA256"),
     Odd(
         "old CBC first, with HTTP/2",
@@ -103,6 +107,11 @@ def context_of(odd: Odd, folder: Path) -> ssl.SSLContext:
     if odd.suites:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(odd.suites)
+    elif odd.newest is not ssl.TLSVersion.TLSv1_3:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of old versions, which are the question
+            context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, odd.newest
+        context.set_ciphers("ALL:@SECLEVEL=0")  # signatures with SHA-1 are below today's level
     context.set_alpn_protocols(["h2", "http/1.1"] if odd.http2 else ["http/1.1"])
     return context
 
@@ -126,7 +135,8 @@ def serve(context: ssl.SSLContext, listening: socket.socket) -> None:
 def chromium() -> Iterator[Browser]:
     assert EXECUTABLE, "Chromium is missing"
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--ignore-certificate-errors"]  # trust is not the question here
+        # trust is not the question here, and no name is looked up
+        arguments = ["--no-sandbox", "--ignore-certificate-errors", "--host-resolver-rules=MAP none.* 127.0.0.1"]
         browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=arguments)
         yield browser
         browser.close()
@@ -158,6 +168,41 @@ def test_chromium_and_the_judge_agree(odd: Odd, chromium: Browser, tmp_path: Pat
     assert done.verdicts["connection.tls-is-trusted"] == "pass", done.report["headline"]
     assert done.verdicts[CHECK] == odd.verdict, done.report["headline"]
     assert odd.error in next(check["summary"] for check in done.report["checks"] if check["id"] == CHECK)
+
+
+def test_chromium_refuses_old_versions_of_tls(chromium: Browser, tmp_path: Path) -> None:
+    """Whose verdict is one of the connection: what the browser would say stands there."""
+    odd = Odd("TLS 1.1", "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", "skip", newest=ssl.TLSVersion.TLSv1_1)
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"https://localhost:{listening.getsockname()[1]}"
+    threading.Thread(target=serve, args=(context_of(odd, tmp_path), listening), daemon=True).start()
+    assert error_of(chromium, url) == odd.error
+    done = run_json(
+        url,
+        *("--ca", str(tmp_path / "ca.pem"), "--resolve", url.removeprefix("https://") + ":127.0.0.1"),
+        *("--only", CHECK, "--only", VERSIONS, "--quick", "--browser", "none"),
+    )
+    found = {check["id"]: check for check in done.report["checks"]}
+    assert (found[VERSIONS]["verdict"], found[CHECK]["verdict"]) == ("fail", "skip")
+    assert odd.error in found[VERSIONS]["summary"]
+    assert found[CHECK]["because"] == VERSIONS
+
+
+def test_chromium_calls_preloaded_domains_over_https_and_no_others(chromium: Browser) -> None:
+    """The domains of the list, and some that are not in it."""
+    others = {"com", "net", "org", "io", "cloud", "internal", "corp", "local", "aws", "gov", "here", "sync"}
+    page = chromium.new_page()
+    tools = page.context.new_cdp_session(page)
+    tools.send("Network.enable")
+    asked: list[str] = []
+    tools.on("Network.requestWillBeSent", lambda event: asked.append(event["request"]["url"]))
+    with closing(page):
+        page.evaluate(
+            "(urls) => Promise.allSettled(urls.map((url) => fetch(url, {mode: 'no-cors'})))",
+            [f"http://none.{ending}:8471/" for ending in PRELOADED | others],
+        )
+    upgraded = {url.partition("none.")[2].partition(":")[0] for url in asked if url.startswith("https:")}
+    assert upgraded == PRELOADED
 
 
 def test_chromium_refuses_the_bad_ports_and_no_others(chromium: Browser) -> None:

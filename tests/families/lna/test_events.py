@@ -29,11 +29,10 @@ from btdiag.families.lna.facts import (
     StoredDecision,
 )
 from btdiag.families.lna.plan import BrowserPlan, switches
-from btdiag.families.lna.probe import managed, places, survey
+from btdiag.families.lna.probe import places, survey
 from btdiag.families.lna.probe.chromium.events import ended, read_events
 from btdiag.families.lna.probe.chromium.page import is_enough
 from btdiag.families.lna.probe.find import find_browser
-from btdiag.families.lna.probe.managed import managed_proxies, proxies_in
 from btdiag.families.lna.probe.process import BrowserProcess
 from btdiag.families.lna.probe.profile import stored_decision
 from btdiag.families.lna.probe.trust import MOST, authorities, can_import, import_authorities, own_authorities
@@ -102,38 +101,6 @@ def test_a_proxy_that_a_policy_names_is_not_hidden() -> None:
     for unknown in ((replace(fixed, hosts=()),), None):
         assert "MAP * ~NOTFOUND" not in rules(PLACE, managed=unknown)
         assert "MAP *.google.com ~NOTFOUND" in rules(PLACE, managed=unknown)
-
-
-POLICIES = [
-    ({}, []),
-    ({"ProxySettings": {"ProxyMode": "direct"}}, []),
-    (
-        {"ProxySettings": {"ProxyMode": "fixed_servers", "ProxyServer": "https=a.example:1;http=http://b.example:2"}},
-        [("ProxySettings", ("a.example", "b.example"))],
-    ),
-    ({"ProxySettings": {"ProxyServer": "a.example:1"}}, [("ProxySettings", ("a.example",))]),
-    ({"ProxySettings": {"ProxyMode": "pac_script", "ProxyPacUrl": "http://a.example/p"}}, [("ProxySettings", ())]),
-    ({"ProxyMode": "fixed_servers", "ProxyServer": "[fd00::1]:3128"}, [("ProxyMode", ("fd00::1",))]),
-    ({"ProxySettings": {"ProxyMode": "fixed_servers", "ProxyServer": "a[b"}}, [("ProxySettings", ())]),
-]
-
-
-@pytest.mark.parametrize(("values", "expected"), POLICIES)
-def test_policies_tell_which_proxies_there_are(values: dict[str, Any], expected: list[tuple[str, Any]]) -> None:
-    assert [(one.policy, one.hosts) for one in proxies_in(values, "x.json")] == expected
-
-
-def test_policies_are_read_from_the_browsers_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "managed"
-    folder.mkdir()
-    (folder / "a.json").write_text('{"ProxySettings": {"ProxyMode": "fixed_servers", "ProxyServer": "p.example:1"}}')
-    (folder / "b.json").write_text("no json")
-    (folder / "c.json").write_text("[]")
-    monkeypatch.setitem(managed._FOLDERS, "Chromium", str(tmp_path))
-    monkeypatch.setattr(managed, "can_be_read", lambda: True)
-    assert [one.hosts for one in managed_proxies("Chromium")] == [("p.example",)]
-    monkeypatch.setattr(managed, "can_be_read", lambda: False)
-    assert managed_proxies("Chromium") == ()
 
 
 @pytest.mark.parametrize(("scheme", "keyword"), [("http", "PROXY"), ("https", "HTTPS"), ("socks5", "SOCKS5")])

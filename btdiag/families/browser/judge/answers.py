@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, Remedy, Snippet, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.urls import port_of
 from btdiag.families.browser import causes
 from btdiag.families.browser.causes import CodeMeaning, Weight
-from btdiag.families.lna.facts import BUCKET, GATEWAY, BrowserSurvey, PageVisit, SeenRequest
-from btdiag.families.lna.judge.reading import about
+from btdiag.families.browser.facts import BrowserHandshake
+from btdiag.families.browser.judge.connections import streams_crowd_out
+from btdiag.families.gateway.facts.streams import StreamSeen
+from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF, BrowserSurvey, CalledHost, PageVisit, SeenRequest
+from btdiag.families.lna.judge.reading import about, without_survey
 
 WAITED_S = 6
 _VERDICTS = {Weight.FAILS: Verdict.FAIL, Weight.ASKS: Verdict.WARN, Weight.UNKNOWN: Verdict.INCONCLUSIVE}
@@ -38,11 +42,51 @@ class _Refusal:
         return Verdict.WARN if self.request.passed and found is Verdict.FAIL else found
 
 
-def page_gets_its_answers(survey: BrowserSurvey) -> Finding:
-    """The claim of browser.page-gets-its-answers: every call of every page got an answer that the page may read."""
+def page_gets_its_answers(
+    survey: BrowserSurvey | NotMeasured,
+    tried: BrowserHandshake | NotMeasured,
+    stream: StreamSeen | NotMeasured,
+    places: Sequence[CalledHost] | NotMeasured,
+) -> Finding:
+    """The claim of browser.page-gets-its-answers: every call of every page got an answer that the page may read, and
+    its event streams leave room for others. That, and a name without an address, is judged without a browser too."""
+    if isinstance(survey, NotMeasured):
+        found = _without_a_name(() if isinstance(places, NotMeasured) else places) or without_survey(survey)
+    else:
+        found = _of_the_page(survey)
+    if found.verdict in {Verdict.FAIL, Verdict.WARN}:
+        return found
+    return streams_crowd_out(tried, stream) or found
+
+
+def _without_a_name(places: Sequence[CalledHost]) -> Finding | None:
+    """The failure that a gateway or a bucket has no address; the target's own name is for the family dns."""
+    lost = next((place for place in places if place.nameless), None)
+    if lost is None:
+        return None
+    cause = causes.CODES["ERR_NAME_NOT_RESOLVED"]
+    words = {"host": lost.host, "port": str(lost.port)}
+    rows = [(place.what, place.host, ", ".join(place.addresses) or "none") for place in places]
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{lost.what} ({lost.host}) has no address, say the name servers of this machine: no page gets there",
+        answer=f"The web app cannot call {lost.what}: {cause.short}",
+        hop=cause.hop,
+        owner=cause.owner,
+        expected="an address for every host that the page calls",
+        seen="no address",
+        evidence=(evidence.table("What the page calls", ("what", "host", "addresses"), rows),),
+        remedy=_remedy(cause, words),
+        sources=causes.SOURCES,
+    )
+
+
+def _of_the_page(survey: BrowserSurvey) -> Finding:
     hosts = {urlsplit(visit.url).hostname for visit in survey.visits}
     refusals = [
-        _Refusal(visit, request, _cause(visit, request, hosts)) for visit, request in _failed(survey) if visit.calls
+        _Refusal(visit, request, _cause(visit, request, survey, hosts))
+        for visit, request in _failed(survey)
+        if visit.calls
     ]
     if not refusals:
         return Finding(verdict=Verdict.PASS, summary=_all_well(survey), evidence=_proof(survey), sources=causes.SOURCES)
@@ -67,13 +111,25 @@ def hidden_only(visit: PageVisit, request: SeenRequest) -> bool:
     return visit.what == GATEWAY and bool(request.cors_error) and not request.refused
 
 
-def _cause(visit: PageVisit, request: SeenRequest, hosts: set[str | None]) -> CodeMeaning:
+def _turned_away(request: SeenRequest) -> bool:
+    """The answer to the request itself, not to its preflight, is a login's, which knows no CORS."""
+    status = request.status or 0
+    return (
+        bool(request.cors_error)
+        and "Preflight" not in request.cors_error
+        and (status in {401, 403} or 300 < status < 309)
+    )
+
+
+def _cause(visit: PageVisit, request: SeenRequest, survey: BrowserSurvey, hosts: set[str | None]) -> CodeMeaning:
     if request.refused:
         return causes.PERMISSION
     if request.blocked_reason == "mixed-content":
         return causes.TO_HTTP if request.ended_at.startswith("http:") else causes.MIXED
     if request.ended_at and urlsplit(request.ended_at).hostname not in hosts and not request.cors_error:
         return causes.ELSEWHERE
+    if survey.behind_login and visit.what == TARGET_ITSELF and _turned_away(request):
+        return causes.LOGIN
     if request.cors_error and (_status(request) or 0) >= 500:
         return causes.ERROR_PAGE
     if request.cors_error:
@@ -100,7 +156,7 @@ def _refused(one: _Refusal, survey: BrowserSurvey, count: int) -> Finding:
         owner=cause.owner,
         expected="an answer that the web app's page may read",
         seen=f"{shown}{status}{often}",
-        evidence=_proof(survey),
+        evidence=(*_proof(survey), *_who_can_help(cause, words)),
         remedy=_remedy(cause, words),
         sources=causes.SOURCES,
         unless=cause.unless,
@@ -142,6 +198,13 @@ def _remedy(cause: CodeMeaning, words: Mapping[str, str]) -> Remedy:
         action=_filled(cause.action, words),
         snippets=tuple(Snippet(product=one.product, code=_filled(one.code, words)) for one in cause.snippets),
     )
+
+
+def _who_can_help(cause: CodeMeaning, words: Mapping[str, str]) -> tuple[Evidence, ...]:
+    """What each of them can do, where it is not the owner alone."""
+    advice = {cause.owner: cause.text, "users": cause.users, "administrators of browsers": cause.administrators}
+    rows = [(str(who), _filled(text, words)) for who, text in advice.items() if text]
+    return (evidence.table("Who can help", ("who", "what to do"), rows),) if len(rows) > 1 else ()
 
 
 def _all_well(survey: BrowserSurvey) -> str:

@@ -1,4 +1,4 @@
-"""What browsers refuse by rule: an insecure scheme, a bad port, a certificate or a cipher suite. Pure.
+"""What browsers refuse by rule: a bad port, a certificate or a cipher suite. Pure.
 
 Programs (curl, SDKs) know none of these rules, so a target that they reach is "Failed to fetch" in the web app.
 """
@@ -10,98 +10,26 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.address import AddressKind, kind, parsed_address
 from btdiag.core.certificate_names import is_public_ca, short_name
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.measurement import NotMeasured
-from btdiag.core.product import origins
 from btdiag.core.target import Target
 from btdiag.core.urls import port_of
 from btdiag.core.wording import enumerated
 from btdiag.families.browser import remedy
 from btdiag.families.browser.facts import BAD_PORTS, CURVES, BrowserHandshake
-from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF
+from btdiag.families.browser.judge.scheme import called, places
 
 TRUSTED = "connection.tls-is-trusted"
-_MIXED = (
-    "https://www.w3.org/TR/mixed-content/",
-    "https://www.w3.org/TR/secure-contexts/#is-origin-trustworthy",
-    "https://wicg.github.io/local-network-access/#mixed-content",
-)
 _PORTS = ("https://fetch.spec.whatwg.org/#port-blocking",)
 _KEYS = (
     "RFC 5280 section 4.2.1.3 (key usage)",
     "RFC 9113 section 9.2.2 and appendix A (suites for HTTP/2)",
     "https://chromium.googlesource.com/chromium/src/+/main/net/base/net_error_list.h",
 )
-_NEAR = frozenset({AddressKind.PRIVATE, AddressKind.UNIQUE_LOCAL, AddressKind.LINK_LOCAL, AddressKind.CGNAT})
 LONGEST = timedelta(days=399)  # 398, and a day for how the end is counted
 _SINCE = datetime(2020, 9, 1, tzinfo=UTC)
-
-
-def places(target: Target) -> dict[str, str]:
-    """The URLs that the web app's page calls, by what they are."""
-    named = {TARGET_ITSELF: target.url, GATEWAY: target.gateway, BUCKET: target.bucket}
-    return {name: url for name, url in named.items() if url}
-
-
-# --- Mixed content ----------------------------------------------------------------------------------------------------
-
-
-def scheme_is_secure(target: Target) -> Finding:
-    """The claim of browser.scheme-is-secure: an https page may call each of the places."""
-    if not any(origin.startswith("https:") for origin in origins(target)):
-        return Finding(verdict=Verdict.SKIP, summary="no https page was named that would call the target (--origin)")
-    plain = {name: url for name, url in places(target).items() if url.startswith("http:")}
-    refused = {name: url for name, url in plain.items() if not (_is_here(url) or _may_be_asked(url))}
-    asked = {name: url for name, url in plain.items() if not _is_here(url) and _may_be_asked(url)}
-    if refused:
-        return _mixed(Verdict.FAIL, refused, "browsers block each call as mixed content, without a question")
-    if asked:
-        how = "Chrome and Edge since 142 let users allow it, other browsers block it as mixed content"
-        return _mixed(Verdict.WARN, asked, how)
-    here = f" ({', '.join(plain)} is this machine itself, which counts as secure)" if plain else ""
-    return Finding(verdict=Verdict.PASS, summary=f"{enumerated(places(target))}: https throughout{here}")
-
-
-def _is_here(url: str) -> bool:
-    """Is it this machine, by its name? Browsers trust that without TLS (Secure Contexts, section 3.1); `0.0.0.0` works
-    as loopback in Chromium 156."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    return parsed_address(host) is not None and kind(host) in {AddressKind.LOOPBACK, AddressKind.UNSPECIFIED}
-
-
-def _may_be_asked(url: str) -> bool:
-    """Is it of those http URLs that Local Network Access takes out of mixed content, once a user has allowed it: a
-    literal address that is not public, or a name in .local?"""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    return host.endswith(".local") or (parsed_address(host) is not None and kind(host) in _NEAR)
-
-
-def _mixed(verdict: Verdict, plain: Mapping[str, str], how: str) -> Finding:
-    shown = enumerated(f"{name} ({url})" for name, url in plain.items())
-    who = next(iter(plain))
-    return Finding(
-        verdict=verdict,
-        summary=f"the web app's page is https, and {shown} {'is' if len(plain) == 1 else 'are'} http: {how}",
-        answer=f"The web app cannot call {who}: an https page may not call an http:// URL"
-        if verdict is Verdict.FAIL
-        else f"Most browsers block {who}: an https page calls an http:// URL",
-        hop=HopName.TLS,
-        owner=Owner.LOAD_BALANCER,
-        expected="https:// for everything that the web app's page calls",
-        seen="; ".join(plain.values()),
-        evidence=(_called(plain),),
-        remedy=remedy.SERVE_HTTPS,
-        sources=_MIXED,
-    )
-
-
-def _called(places: Mapping[str, str]) -> Evidence:
-    return evidence.table("What the page calls", ["what", "URL"], [[name, url] for name, url in places.items()])
 
 
 # --- Ports ------------------------------------------------------------------------------------------------------------
@@ -127,7 +55,7 @@ def port_is_allowed(target: Target) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="a port that is not on the Fetch standard's list of bad ports, best 443",
         seen=f"port {port}",
-        evidence=(_called(bad),),
+        evidence=(called(bad),),
         remedy=remedy.another_port(port),
         sources=_PORTS,
     )

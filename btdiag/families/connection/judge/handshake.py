@@ -237,7 +237,11 @@ def tls_versions_suffice(versions: TlsVersions) -> Finding:
 
 def _old_versions(versions: TlsVersions, taken: str, old: Sequence[str]) -> Finding:
     alone = not MODERN & set(versions.accepted)
-    risk = "and nothing newer, which clients of today refuse" if alone else f"though {' and '.join(old)} are deprecated"
+    risk = (
+        "and nothing newer, which clients of today refuse (Chrome: net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH)"
+        if alone
+        else f"though {' and '.join(old)} are deprecated"
+    )
     advice = (
         "Let the load balancer take TLS 1.2 and 1.3" if alone else "Switch off TLS 1.0 and 1.1 on the load balancer"
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from btdiag.core.address import parsed_address
+from btdiag.core.answers import AnswerState, asks_for_login, state_of
 from btdiag.core.exchange import Phase, Trouble
 from btdiag.core.handshake import Astray, Connection, Distrust, Handshake, ProxyReply
 from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, measurement
@@ -30,7 +31,7 @@ from btdiag.families.connection.probe.tls_versions import (
 from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
 from btdiag.net.deadline import in_time
-from btdiag.net.limits import GREETING, PLAIN_GREETING
+from btdiag.net.limits import GREETING, HEALTH_ANSWER, PLAIN_GREETING
 from btdiag.net.sockets import Packing
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.tunnel import ProxyAnswer
@@ -87,12 +88,21 @@ async def reach(route: Route, wire: Wire, target: Target) -> Connection:
     return made
 
 
-@measurement(budget=1, scope=Scope.ADDRESS, why="no I/O")
-async def way(route: Route, connection: Connection, resolution: Resolution, target: Target) -> Way:
-    """The route, if requests can be sent on it, and whether its certificate is trusted."""
+@measurement(
+    budget=7,
+    scope=Scope.ADDRESS,
+    why="no I/O, but for one request of 6 s at most where a login answers the greeting",
+    sends=lambda target, mode: (
+        [f"HEAD {target.url_for('/')} with the API key, where a login answers"] if target.api_key else []
+    ),
+)
+async def way(route: Route, connection: Connection, resolution: Resolution, target: Target, wire: Wire) -> Way:
+    """The route, if requests can be sent on it, whether its certificate is trusted, and whether a login stands there
+    that the API key gets past."""
     failed_check = connection.blocked_by
     if failed_check is None:
-        return Way(route=route, verify=connection.distrust is None)
+        found = Way(route=route, verify=connection.distrust is None)
+        return replace(found, behind_login=await _lets_key_pass(found, connection, wire, target))
     failure = connection.trouble
     if failure is not None and excused_by_family(connection.label, failure, resolution.addresses):
         raise NotAsked(f"this machine has no route to {connection.label}: {failure.detail}")
@@ -100,6 +110,17 @@ async def way(route: Route, connection: Connection, resolution: Resolution, targ
         raise Unknown(f"from this machine: {connection.why_blocked}")
     by = "dns.addresses-are-usable" if route.address in misleading(resolution, target) else failed_check
     raise Blocked(by, connection.why_blocked)
+
+
+async def _lets_key_pass(found: Way, connection: Connection, wire: Wire, target: Target) -> bool:
+    met = connection.greeting
+    if target.api_key is None or met is None or not asks_for_login(met):
+        return False
+    keyed = await in_time(wire.exchange(found, "HEAD", target.url_for("/"), with_key=True, limits=HEALTH_ANSWER))
+    passes = keyed is not None and state_of(keyed) is AnswerState.GOOD
+    if passes:
+        wire.logins.add(found.route.label)
+    return passes
 
 
 async def connect(route: Route, wire: Wire, target: Target, timeout: float) -> Connection:
@@ -110,27 +131,18 @@ async def connect(route: Route, wire: Wire, target: Target, timeout: float) -> C
     except DialError as error:
         return _unmade(route, error, now)
     await stream.close()
-    return Connection(
-        label=route.label,
-        port=route.port,
-        tls=target.scheme == "https",
-        started_at=now,
-        timing=stream.timing,
-        proxied=route.proxy is not None,
-        proxy_reply=_reply(stream.proxy_answer),
-    )
+    return _made(route, stream, now, tls=target.scheme == "https")
 
 
 async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, verify: bool) -> Connection:
     try:
         stream = await wire.dial(route, tls=True, verify=verify)
     except DialError as error:
-        broken = _unmade(route, error, now)
-        if not (verify and error.failure.trouble is Trouble.UNTRUSTED and error.failure.phase is Phase.TLS):
-            return broken
-        return replace(
-            await _secured(route, wire, target, now, verify=False), distrust=_distrust(error), timing=error.timing
-        )
+        cause = error.__cause__
+        if not (verify and isinstance(cause, ssl.SSLCertVerificationError) and error.failure.phase is Phase.TLS):
+            return _unmade(route, error, now)
+        distrust = Distrust(code=cause.verify_code, message=cause.verify_message)
+        return replace(await _secured(route, wire, target, now, verify=False), distrust=distrust, timing=error.timing)
     try:
         return await _greeted(route, wire, target, now, stream)
     finally:
@@ -138,17 +150,10 @@ async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, v
 
 
 async def _greeted(route: Route, wire: Wire, target: Target, now: datetime, stream: Stream) -> Connection:
-    agreed = handshake_of(stream.ssl_object) if stream.ssl_object else None
-    return Connection(
-        label=route.label,
-        port=route.port,
-        tls=True,
-        started_at=now,
-        timing=stream.timing,
-        handshake=agreed,
+    return replace(
+        _made(route, stream, now, tls=True),
+        handshake=handshake_of(stream.ssl_object) if stream.ssl_object else None,
         greeting=await in_time(wire.send_on(stream, "HEAD", target.url_for("/"), limits=GREETING)),
-        proxied=route.proxy is not None,
-        proxy_reply=_reply(stream.proxy_answer),
     )
 
 
@@ -272,6 +277,18 @@ async def _lax(wire: Wire, route: Route, target: Target) -> Handshake | None:
     return agreed
 
 
+def _made(route: Route, stream: Stream, now: datetime, *, tls: bool) -> Connection:
+    return Connection(
+        label=route.label,
+        port=route.port,
+        tls=tls,
+        started_at=now,
+        timing=stream.timing,
+        proxied=route.proxy is not None,
+        proxy_reply=_reply(stream.proxy_answer),
+    )
+
+
 def _unmade(route: Route, error: DialError, now: datetime) -> Connection:
     return Connection(
         label=route.label,
@@ -283,13 +300,6 @@ def _unmade(route: Route, error: DialError, now: datetime) -> Connection:
         proxied=route.proxy is not None,
         proxy_reply=_reply(error.proxy_answer),
     )
-
-
-def _distrust(error: DialError) -> Distrust:
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Distrust(code=cause.verify_code, message=cause.verify_message)
-    return Distrust(code=0, message=error.failure.detail)
 
 
 def _reply(answer: ProxyAnswer | None) -> ProxyReply | None:

@@ -237,7 +237,7 @@ def _with_credentials(group: Sequence[Problem], alive: Mapping[str, CorsSurvey],
     return Finding(
         verdict=Verdict.WARN,
         answer="Calls of the web app with cookies would be refused; without them they pass",
-        summary=f"Calls of {first.trial.page.origin} pass without credentials, but with credentials: 'include' "
+        summary=f"Calls of {first.trial.page.origin} pass without credentials, but with them (fetch's mode include) "
         f"{spoken(first.trial)} is refused ({first.refusal.error}) {extent}: {what}{_proved(guilty)}",
         hop=guilty.hop,
         owner=guilty.owner,

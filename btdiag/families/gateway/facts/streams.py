@@ -42,6 +42,12 @@ class StreamSeen:
         return seen.status == 200 and (seen.header("content-type") or "").lower().startswith("text/event-stream")
 
     @property
+    def stays_open(self) -> bool:
+        """It is a stream, and nobody had ended it when the time of watching was over."""
+        failure = self.exchange.failure
+        return self.is_stream and failure is not None and failure.trouble is Trouble.TIMEOUT
+
+    @property
     def silent(self) -> bool:
         """Not even a status line came while it was watched."""
         return self.exchange.status is None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from btdiag.core import evidence
-from btdiag.core.answers import exchange_proofs, in_words, rate_limited
+from btdiag.core.answers import exchange_proofs, in_words, rate_limited, turned_away
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
@@ -64,6 +64,8 @@ def reach_of(seen: Exchange, unknown: Exchange, own: Exchange | None) -> RouteRe
         return RouteReach.UNTOLD
     if not is_kept_from_api(seen, unknown):
         return RouteReach.REACHED
+    if turned_away(seen):
+        return RouteReach.UNTOLD
     ambiguous = own is None and sender(seen).name in ORIGINS_TOO and _same(seen, unknown) and (seen.status or 0) < 500
     return RouteReach.UNTOLD if ambiguous else RouteReach.LOST
 
@@ -147,6 +149,8 @@ def _untold(untold: Mapping[RouteClass, Exchange], found: RouteAnswers) -> Findi
     told, first = _told(untold), next(iter(untold.values()))
     if _is_silent(first):
         why = "the API may be slow there, or out of reach"
+    elif turned_away(first):
+        why = "a login lets valid keys alone pass, and none is sent where something might be written"
     else:
         why = (
             f"a gateway without a rule says it to any unknown path, and so does an API that {sender(first).name} serves"

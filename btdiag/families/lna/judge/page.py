@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from btdiag.core.address import AddressKind, kind, parsed_address
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
+from btdiag.core.product import origins
 from btdiag.core.target import Target
 from btdiag.families.lna import remedy
-from btdiag.families.lna.facts import BrowserSurvey, Situation
+from btdiag.families.lna.facts import BrowserSurvey, CalledHost, Situation
 from btdiag.families.lna.judge.reading import PageReading, Standing, page_proofs, place, worst
 
 
 def page_context_allows(survey: BrowserSurvey, target: Target) -> Finding:
     """The claim of lna.page-context-allows: the page is secure, not mixed, and not shut out by a permissions policy."""
     return worst(survey, target, _context_allows)
+
+
+def context_by_rule(places: Sequence[CalledHost], target: Target) -> Finding | None:
+    """What needs no browser to be known: a page over http is no secure context, and so may never call what is not
+    public (Local Network Access, section "secure context"; so does Chromium 156). None where a page may ask."""
+    pages = origins(target)
+    near = next((one for one in places if one.guarded and not one.proxy), None)
+    if near is None or any(not _is_insecure(origin) for origin in pages):
+        return None
+    origin = pages[0]
+    where = f"{near.host} at {', '.join(near.addresses)}"
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{origin} is not a secure context, so its pages can never reach {where}, which is not public",
+        answer="The web app's page may not use the local network, and its users are not asked",
+        hop=HopName.BROWSER,
+        owner=Owner.CLIENT,
+        expected="the web app over https",
+        seen=origin,
+        remedy=remedy.secure(origin),
+        sources=remedy.SOURCES,
+    )
+
+
+def _is_insecure(origin: str) -> bool:
+    """It came over http from another machine than the user's own (Secure Contexts, section 3.1)."""
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    loopback = parsed_address(host) is not None and kind(host) is AddressKind.LOOPBACK
+    return parts.scheme == "http" and not (loopback or host == "localhost" or host.endswith(".localhost"))
 
 
 def _context_allows(reading: PageReading, survey: BrowserSurvey, target: Target) -> Finding:

@@ -23,6 +23,7 @@ from btdiag.families.lna.facts import (
     BrowserSurvey,
     CalledHost,
     LaunchKind,
+    ManagedPolicy,
     PageTrial,
     PageVisit,
     SeenRequest,
@@ -90,10 +91,13 @@ def where_guarded(
             verdict=Verdict.SKIP,
             summary=f"{host} has public addresses only, and browsers ask no permission for those",
         )
-    if isinstance(survey, NotMeasured):
-        verdict = Verdict.SKIP if survey.skipped or survey.by else Verdict.INCONCLUSIVE
-        return Finding(verdict=verdict, summary=survey.reason, because=survey.by)
-    return claim(survey)
+    return without_survey(survey) if isinstance(survey, NotMeasured) else claim(survey)
+
+
+def without_survey(missing: NotMeasured) -> Finding:
+    """What is said where no browser was asked: why not."""
+    verdict = Verdict.SKIP if missing.skipped or missing.by else Verdict.INCONCLUSIVE
+    return Finding(verdict=verdict, summary=missing.reason, because=missing.by, unless=missing.also_by)
 
 
 def worst(
@@ -211,5 +215,6 @@ def about(survey: BrowserSurvey) -> Evidence:
     found = [("browser", f"{browser.name} {browser.version}"), ("path", browser.path), ("sandbox", sandbox)]
     optional = (("address given to it", survey.pinned), ("proxy", survey.proxy), ("trusts", survey.trust))
     found += [(name, value) for name, value in optional if value]
-    found += [(f"policy {one.policy}", f"{one.value} ({one.where})") for one in survey.managed]
+    policies: tuple[ManagedPolicy, ...] = (*survey.managed, *survey.policies)
+    found += [(f"policy {one.policy}", f"{one.value} ({one.where})") for one in policies]
     return evidence.table("The browser", ("what", "value"), found)

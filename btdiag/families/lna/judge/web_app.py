@@ -6,6 +6,7 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.target import Target
 from btdiag.families.lna import remedy
 from btdiag.families.lna.facts import TARGET_ITSELF, BrowserSurvey, LaunchKind, PageTrial, StoredDecision
+from btdiag.families.lna.judge.policies import named_policies
 from btdiag.families.lna.judge.reading import (
     FIRST_ENFORCING,
     GETS_ANSWERS,
@@ -66,7 +67,8 @@ def _blocked_by_policy(reading: PageReading, survey: BrowserSurvey) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
         summary=f"An enterprise policy of this machine forbids {reading.visit.origin} to reach "
-        f"{place(reading, survey)}: {survey.browser.words} refuses without asking",
+        f"{place(reading, survey)}: {survey.browser.words} refuses without asking"
+        f"{named_policies(survey.policies, 'Blocked')}",
         answer="The web app fails here: a browser policy of this machine forbids the local network",
         hop=HopName.BROWSER,
         owner=Owner.BROWSER,
@@ -162,8 +164,9 @@ def _allowed_before(reading: PageReading, stored: StoredDecision) -> Finding:
 
 
 def _spared(reading: PageReading, survey: BrowserSurvey) -> Finding:
+    by = named_policies(survey.policies, "Allowed")
     why = {
-        Standing.ALLOWED: "an enterprise policy of this machine allows it; users without that policy are asked",
+        Standing.ALLOWED: f"an enterprise policy of this machine allows it{by}; users without that policy are asked",
     }.get(
         reading.standing,
         f"the page reaches {place(reading, survey)}, and that needs no permission{_elsewhere(survey)}",
@@ -222,7 +225,8 @@ def _answered(reading: PageReading) -> str:
 
 def _not_enforced(reading: PageReading, survey: BrowserSurvey, target: Target) -> Finding:
     old = survey.browser.major < FIRST_ENFORCING
-    why = f"{survey.browser.words} is older than {FIRST_ENFORCING}" if old else "a policy or flag switches it off here"
+    off = f"a policy or flag switches it off here{named_policies(survey.policies, 'OptOut', 'Overrides')}"
+    why = f"{survey.browser.words} is older than {FIRST_ENFORCING}" if old else off
     return Finding(
         verdict=Verdict.WARN,
         summary=f"Nobody is asked on this machine ({why}), but users of Chrome or Edge {FIRST_ENFORCING} and later "

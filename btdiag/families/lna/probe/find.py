@@ -66,3 +66,10 @@ def _playwrights_own(environment: Mapping[str, str]) -> Iterator[Path]:
     builds = [build for build in cache.glob("chromium-*") if build.name.rpartition("-")[2].isdecimal()]
     for build in sorted(builds, key=lambda build: -int(build.name.rpartition("-")[2])):
         yield from sorted(build.glob(_OWN.get(sys.platform, _OWN["linux"])))
+
+
+def product_of(executable: str) -> str:
+    """The browser that a path leads to, by its name: "Edge", "Chrome", or else "Chromium"."""
+    lowered = executable.lower()
+    names = {"edge": "Edge", "chromium": "Chromium", "playwright": "Chromium", "chrome": "Chrome"}
+    return next((name for key, name in names.items() if key in lowered), "Chromium")

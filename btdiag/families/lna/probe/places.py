@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from btdiag.core.address import Space, space
-from btdiag.core.measurement import PerAddress, Unknown, measurement
+from btdiag.core.credential import MADE_UP
+from btdiag.core.measurement import PerAddress, measurement
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.resolution import AddressSource, Resolution, is_local_name
 from btdiag.core.target import Route, Target, Way
 from btdiag.families.egress.ways import proxy_for
 from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF, CalledHost
-from btdiag.net.endpoint import routes_to
+from btdiag.net.endpoint import MAX_ADDRESSES, resolved
 
 PATH = "/version"
 GATEWAY_PATH = "/health"
@@ -55,6 +56,7 @@ def _itself(target: Target, resolution: Resolution, used: Way) -> CalledHost:
         guarded=spaces != {Space.PUBLIC},
         address=_pinned(target, resolution, used),
         proxy=target.proxy.url if target.proxy else "",
+        bearer=MADE_UP if used.behind_login else "",
     )
 
 
@@ -70,14 +72,14 @@ async def _other(what: str, url: str, unknown: str, target: Target) -> CalledHos
     proxy, _ = proxy_for(place.shown, target)
     if proxy is not None:
         return replace(place, proxy=proxy.url)
-    try:
-        found = [route.address for route in await routes_to(url, target) if route.address]
-    except Unknown:
-        return place
+    known = await resolved(url, target)
+    found = known.addresses[:MAX_ADDRESSES]
+    if not found:
+        return replace(place, nameless=known.denied)
     by_itself = target.resolvers[0].address is None or is_local_name(place.host) or place.host in found
     return replace(
         place,
-        addresses=tuple(found),
+        addresses=found,
         guarded=any(not _is_public(address, target) for address in found),
         address="" if by_itself else found[0],
     )

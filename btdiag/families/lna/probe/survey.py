@@ -29,8 +29,8 @@ from btdiag.families.lna.facts import (
     StoredDecision,
 )
 from btdiag.families.lna.plan import BrowserPlan, switches
-from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser
-from btdiag.families.lna.probe.managed import can_be_read, managed_proxies
+from btdiag.families.lna.probe.find import HOW_TO_GET_ONE, find_browser, product_of
+from btdiag.families.lna.probe.managed import managed_settings
 from btdiag.families.lna.probe.places import PATH, way_for
 from btdiag.families.lna.probe.process import BrowserProcess
 from btdiag.families.lna.probe.profile import stored_decision
@@ -108,14 +108,14 @@ async def _plan(
 ) -> BrowserPlan:
     importable = target.ca_file is not None and can_import(target.ca_file)
     keys = () if target.ca_file is None or importable else await verified_keys([used], wire)
-    managed = managed_proxies(_product(str(executable))) if can_be_read() else None
+    managed = managed_settings(product_of(str(executable)))
     login = target.proxy.credentials.reveal() if target.proxy and target.proxy.credentials else ":"
     user, _, password = login.partition(":")
     return BrowserPlan(
         executable=str(executable),
         places=places,
         origins=origins(target)[:MOST_ORIGINS],
-        switches=switches(target, places, keys, managed),
+        switches=switches(target, places, keys, managed.proxies or (() if managed.complete else None)),
         user_agent=wire.user_agent,
         proxy=(target.proxy.url, user, password) if target.proxy else None,
         ca_file=str(target.ca_file) if importable else "",
@@ -165,10 +165,11 @@ def _read(
 ) -> BrowserSurvey:
     """The fact that the answer of the browser's process makes."""
     keys = next((word for word in plan.switches if word.startswith("--ignore-certificate-errors-spki-list=")), "")
+    managed = managed_settings(product_of(plan.executable))
     by_key = f"exactly the key of the certificate that btdiag verified with {target.ca_file}" if keys else ""
     return BrowserSurvey(
         browser=Browser(
-            name=_product(plan.executable),
+            name=product_of(plan.executable),
             version=answer["version"],
             path=plan.executable,
             sandboxed=answer["sandboxed"],
@@ -182,15 +183,11 @@ def _read(
         proxy=target.proxy.url if target.proxy else "",
         trust=answer["trust"] or by_key,
         certificate_verified=verified,
-        managed=managed_proxies(_product(plan.executable)),
+        managed=managed.proxies,
+        policies=managed.networks,
+        behind_login=any(place.bearer for place in plan.places),
         stored=stored,
     )
-
-
-def _product(executable: str) -> str:
-    lowered = executable.lower()
-    names = {"edge": "Edge", "chromium": "Chromium", "playwright": "Chromium", "chrome": "Chrome"}
-    return next((name for key, name in names.items() if key in lowered), "Chromium")
 
 
 def read_trial(given: Mapping[str, Any]) -> PageTrial:

@@ -59,8 +59,12 @@ def _root_answers(found: Mapping[str, RootReading], answering: list[str]) -> Fin
     others = len(found) - len(answering)
     note = f"; {others} not, see readiness.every-address-agrees" if others else ""
     where = answering[0] if len(found) == 1 else f"{len(answering)} of {len(found)} addresses"
+    keyed = any(name.lower() == "authorization" for name, _ in found[answering[0]].good[0].request_headers)
+    key = " with the API key, as every client sends it; without it a login answers" if keyed else ""
     return Finding(
-        verdict=Verdict.PASS, summary=f"GET / is answered {status} on {where}{note}", evidence=(roots_table(found),)
+        verdict=Verdict.PASS,
+        summary=f"GET / is answered {status} on {where}{key}{note}",
+        evidence=(roots_table(found),),
     )
 
 

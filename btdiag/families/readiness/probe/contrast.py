@@ -5,7 +5,7 @@ answers."""
 
 from __future__ import annotations
 
-from btdiag.core.credential import no_key
+from btdiag.core.credential import MADE_UP, no_key
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown, measurement
 from btdiag.core.target import Target, Way
@@ -16,9 +16,9 @@ from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.request import Shape
 from btdiag.net.wire import Wire
 
-MADE_UP = "Bearer btdiag-made-up-key"
 OTHER_HEADER = "x-bt-auth-token"  # the product's own, beside Authorization
 _IN_OTHER_HEADER = Shape(key_header=OTHER_HEADER)
+_BARE = Shape(bare=True)
 
 
 @measurement(
@@ -39,7 +39,7 @@ async def key_contrast(ping: PerAddress[Exchange], serving_way: Way, wire: Wire,
     url = target.url_for("/ping")
 
     async def ask(*headers: tuple[str, str]) -> Exchange:
-        return await wire.exchange(serving_way, "GET", url, headers=headers, limits=HEALTH_ANSWER)
+        return await wire.exchange(serving_way, "GET", url, headers=headers, shape=_BARE, limits=HEALTH_ANSWER)
 
     without, made_up = await ask(), await ask(("Authorization", MADE_UP))
     other = await wire.exchange(

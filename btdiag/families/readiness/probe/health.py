@@ -15,7 +15,7 @@ from btdiag.core.target import Mode, Target, Way
 from btdiag.net.deadline import seen_in_time
 from btdiag.net.endpoint import get
 from btdiag.net.limits import HEALTH_ANSWER
-from btdiag.net.retry import settled
+from btdiag.net.retry import followed, settled
 from btdiag.net.wire import Wire
 
 TIMES = 6  # requests for GET /: one of three backends broken stays unseen in 9 % of runs on one address
@@ -48,7 +48,11 @@ async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
 @measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/version')}"])
 async def version(way: Way, wire: Wire, target: Target) -> Exchange:
     """GET /version without the key: the API's JSON, if it is the API that answers."""
-    return await settled(lambda: wire.exchange(way, "GET", target.url_for("/version"), limits=HEALTH_ANSWER))
+
+    def ask(url: str) -> Awaitable[Exchange]:
+        return settled(lambda: wire.exchange(way, "GET", url, limits=HEALTH_ANSWER))
+
+    return await followed(ask, target.url_for("/version"))
 
 
 @measurement(budget=13, why=_WHY, scope=Scope.ADDRESS, sends=lambda target, mode: [f"GET {target.url_for('/status')}"])

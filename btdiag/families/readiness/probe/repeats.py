@@ -14,6 +14,7 @@ from btdiag.core.target import Mode, Target, Way
 from btdiag.families.readiness.facts import Repeats
 from btdiag.families.readiness.plan import ALONE, bad_answers, fails_at_once, fine_alone, good
 from btdiag.net.limits import HEALTH_ANSWER
+from btdiag.net.retry import followed
 from btdiag.net.wire import Wire
 
 AGAIN = 3  # GET /version, beside the one that is asked anyway: one of two versions stays unseen in 12 % of runs
@@ -56,7 +57,7 @@ async def repeats(
 
 
 def _asking(wire: Wire, way: Way, url: str) -> Ask:
-    return lambda: wire.exchange(way, "GET", url, limits=HEALTH_ANSWER)
+    return lambda: followed(lambda at: wire.exchange(way, "GET", at, limits=HEALTH_ANSWER), url)
 
 
 async def one_at_a_time(ask: Ask, times: int, pause_s: float = 0.0) -> tuple[Exchange, ...]:

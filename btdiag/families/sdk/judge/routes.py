@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from btdiag.core import evidence
-from btdiag.core.answers import exchange_proofs, facts_of, in_words, rate_limited
+from btdiag.core.answers import exchange_proofs, facts_of, in_words, rate_limited, turned_away
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
@@ -79,7 +79,8 @@ def sent_to_https(plane: ControlPlane, target: Target) -> Finding:
 def route_states(plane: ControlPlane, *, accepted: bool = False) -> States:
     """The state of each control-plane call; `accepted` tells that the API itself took the key."""
     states = dict.fromkeys((LOGIN, *CONTROL_ROUTES), RouteState.UNTOLD)
-    states |= {route: settled_state(plane, route, state(seen, plane.unknown)) for route, seen in plane.routes}
+    asked = [(route, seen) for route, seen in plane.routes if not turned_away(seen)]
+    states |= {route: settled_state(plane, route, state(seen, plane.unknown)) for route, seen in asked}
     states[LOGIN] = login_state(plane.login, plane.unknown, accepted=accepted)
     return states
 

@@ -19,7 +19,7 @@ from btdiag.families.sdk.needs import CONTROL_ROUTES, DATA_ROUTES, LOGIN, SdkRou
 from btdiag.net.certificates import handshake_of
 from btdiag.net.limits import HEALTH_ANSWER, LOGIN_ANSWER
 from btdiag.net.names import resolve
-from btdiag.net.retry import settled
+from btdiag.net.retry import followed, settled
 from btdiag.net.reuse import Kept, kept_way
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
@@ -107,7 +107,10 @@ async def _answers(asker: Kept, target: Target, routes: tuple[SdkRoute, ...], *,
     def ask(route: SdkRoute) -> Awaitable[Exchange]:
         body, headers = (b"{}", (JSON,)) if route.method == "POST" else (b"", ())
         keyed = with_key and _is_safe(route)
-        return asker.ask(route.method, target.url_for(route.path), headers=headers, body=body, with_key=keyed)
+        return followed(
+            lambda url: asker.ask(route.method, url, headers=headers, body=body, with_key=keyed),
+            target.url_for(route.path),
+        )
 
     found = await asyncio.gather(*(ask(route) for route in routes))
     return tuple((route, _without_body(seen)) for route, seen in zip(routes, found, strict=True))

@@ -190,7 +190,8 @@ async def try_requests(
     about, before = await asyncio.gather(frame.evaluate(_ABOUT), permissions(frame))
     requests: list[SeenRequest] = []
     for kind in kinds:
-        asking = _Asking(kind, place.unknown if kind is LaunchKind.POST else place.url, situation in _FOLLOWS, limit)
+        url = place.unknown if kind is LaunchKind.POST else place.url
+        asking = _Asking(kind, url, situation in _FOLLOWS, limit, place.bearer)
         requests.append(await _tried(frame, recorder, asking))
         if is_enough(requests, time.monotonic() - started, follows=asking.follows):
             break
@@ -233,6 +234,7 @@ class _Asking:
     url: str
     follows: bool
     limit: float
+    bearer: str
 
 
 async def _tried(frame: Frame, recorder: Recorder, asking: _Asking) -> SeenRequest:
@@ -248,6 +250,8 @@ async def _request(frame: Frame, recorder: Recorder, asking: _Asking) -> SeenReq
     kind, url = asking.kind, asking.url
     since, started = len(recorder.events), time.monotonic()
     init = _INITS.get(kind, {}) | ({"redirect": "follow"} if asking.follows else {})
+    if asking.bearer:
+        init |= {"headers": {**init.get("headers", {}), "authorization": asking.bearer}}
     asked = {"url": url, "init": init, "limit": asking.limit, "most": BODY_LIMIT}
     answer = await frame.evaluate(_SCRIPTS.get(kind, _FETCH), asked)
     took = time.monotonic() - started
