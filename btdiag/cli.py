@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from btdiag.commands.options import (
     served_options,
     suggestions,
 )
+
+if TYPE_CHECKING:
+    from btdiag.core.database import StorePlace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_CODES)
@@ -135,13 +138,19 @@ def show(file: Path, format_: str, verbose: bool, no_color: bool) -> int:
     return stored.print_report(file, format_, _context(verbose, no_color), sys.stdout)
 
 
+def _store_place(context: click.Context, parameter: click.Parameter, text: str) -> Any:
+    from btdiag.config.values import store_place
+
+    return store_place(text)
+
+
 STORE = click.option(
     "--store",
-    type=click.Path(path_type=Path),
-    default=Path("reports/history.sqlite"),
+    default="reports/history.sqlite",
     envvar="BTDIAG_STORE",
-    metavar="FILE",
-    help="what btdiag run --store and btdiag serve write (default reports/history.sqlite)",
+    metavar="FILE|URL",
+    callback=_store_place,
+    help="what btdiag run --store and btdiag serve write: a file, or postgresql://... (default reports/history.sqlite)",
 )
 
 
@@ -150,7 +159,7 @@ STORE = click.option(
 @STORE
 @click.option("--module", default=None, metavar="NAME", help="only the runs of this module of btdiag serve")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="what to print")
-def history(target: str, store: Path, module: str | None, format_: str) -> int:
+def history(target: str, store: StorePlace, module: str | None, format_: str) -> int:
     """Say what became of a target over time: its verdicts, when a check turned, and which do not settle."""
     from btdiag.engine.past import show_history
 
@@ -164,7 +173,7 @@ def history(target: str, store: Path, module: str | None, format_: str) -> int:
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", help="what to print"
 )
-def compare(old: str, new: str, store: Path, format_: str) -> int:
+def compare(old: str, new: str, store: StorePlace, format_: str) -> int:
     """Say what changed between two report.json files, or stored runs: TARGET@last-pass TARGET@now; 1 when something got
     worse. Of a stored target also @previous, @first, a time, or the id of a run."""
     from btdiag.engine import stored
@@ -191,7 +200,9 @@ def merge(files: Sequence[Path], format_: str, verbose: bool, no_color: bool) ->
 @click.option("--module", default="quick", metavar="NAME", help="set of options of scheduled runs (default quick)")
 @click.option("--every", default=None, metavar="DURATION", help="run the module on all targets at this interval")
 @STORE
-@click.option("--keep", default="90d", metavar="DURATION", help="how long runs are kept (default 90d)")
+@click.option(
+    "--keep", default="90d", envvar="BTDIAG_KEEP", metavar="DURATION", help="how long runs are kept (default 90d)"
+)
 @click.option("--any-target", is_flag=True, help="probe what no list names, without a key; whoever asks decides")
 @click.option("--allow-host", "names", multiple=True, metavar="NAME", help="answer under this host name too")
 @click.option(
@@ -205,7 +216,7 @@ def serve(
     listen: str,
     module: str,
     every: str | None,
-    store: Path,
+    store: StorePlace,
     keep: str,
     any_target: bool,
     names: Sequence[str],

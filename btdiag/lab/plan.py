@@ -215,11 +215,11 @@ class LabProxy:
 class Told:
     """What the target tells the run. `omits` are keys of the target left out; `space` is the IP address space that the
     lab's addresses count as, None for what they are; `decided` is what a user's browser profile has stored for the web
-    app and local networks; `has_bucket` names a presigned URL of an object store, which
-    Brainstore's port plays; `constrained` makes the data plane itself the app URL, `isolated` says that the API
-    server must not be reachable; `variables` are what the programs of its users are started with, in which {ca},
-    {proxy} and {netrc} stand for the lab's CA file, its proxy's HOST:PORT and a file with a login for the target's
-    host; `extra` adds or replaces keys."""
+    app and local networks; `has_bucket` names a presigned URL of an object store, which Brainstore's port plays;
+    `constrained` makes the data plane itself the app URL, `isolated` says that the API server must not be reachable,
+    `names_app` that the web app's host must be; `variables` are what the programs of its users are started with, in
+    which {ca}, {proxy} and {netrc} stand for the lab's CA file, its proxy's HOST:PORT and a file with a login for the
+    target's host; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"
@@ -229,6 +229,7 @@ class Told:
     has_bucket: bool = False
     constrained: bool = False
     isolated: bool = False
+    names_app: bool = False
     variables: tuple[tuple[str, str], ...] = ()
     extra: tuple[tuple[str, object], ...] = ()
 
