@@ -1,21 +1,26 @@
-"""The load balancer's access log: one line a request, as nginx writes it with the usual upstream variables or as Istio
-has Envoy write it. Like them it does not say that a connection was reused."""
+"""The load balancer's access log: a line for each request, as nginx writes it with the usual upstream variables or as
+Istio has Envoy write it.
+
+Like theirs it says who answered: what the backend made has its times and its status, what the load balancer made
+instead has not.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
+from typing import TypeAlias
 
 from btdiag.lab.http import Request, Response
-from btdiag.lab.plan import LogStyle
 from btdiag.lab.pool import Upstream
 from btdiag.lab.rules import Answer, Visit
 
 CLUSTER = "lab_backend"
+CLOSED_BY_CLIENT = 499  # nginx's number for it; Envoy has 0
 _REFUSED = "remote_connection_failure|delayed_connect_error:_Connection_refused"
 
 
@@ -80,15 +85,20 @@ class Entry:
         self.why = "UF", f"upstream_reset_before_response_started{{{_REFUSED}}}"
 
 
-class AccessLog:
-    """Appends to a file, a line at a time: whoever reads it finds whole lines."""
+Line: TypeAlias = Callable[[Entry, int, int, float], str]
+"""A request, the status its client got, the bytes of the body, the monotonic time at its end."""
 
-    def __init__(self, file: Path, style: LogStyle) -> None:
-        self._file = file.open("a", encoding="latin-1", errors="replace", buffering=1)
-        self._line = _STYLES[style]
+
+class AccessLog:
+    """Appends to a file, a line at a time: whoever reads it finds whole lines. `style` "envoy" has Envoy's, any other
+    nginx's."""
+
+    def __init__(self, path: Path, style: str) -> None:
+        self._file = path.open("a", encoding="ascii", errors="backslashreplace", buffering=1)
+        self._line: Line = istio_line if style == "envoy" else nginx_line
 
     def close(self) -> None:
-        """Nothing is written from now on."""
+        """No more lines will come."""
         self._file.close()
 
     def note(self, entry: Entry, answer: Answer) -> Answer:
@@ -102,6 +112,12 @@ class AccessLog:
             return answer
         return replace(answer, body=self._counted(entry, answer.status, answer.body))
 
+    def note_left(self, entry: Entry, status: int) -> None:
+        """The client has gone before there was an answer, or its request could not be read to the end."""
+        gone = status == CLOSED_BY_CLIENT
+        entry.why = ("DC", "downstream_remote_disconnect") if gone else ("DPE", "http1.codec_error")
+        self._write(entry, status, 0)
+
     async def _counted(self, entry: Entry, status: int, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         sent = 0
         try:
@@ -112,7 +128,7 @@ class AccessLog:
             self._write(entry, status, sent)
 
     def _write(self, entry: Entry, status: int, sent: int) -> None:
-        if not self._file.closed:
+        with suppress(OSError, ValueError):  # a full disk breaks no scenario; a file may be closed already
             self._file.write(self._line(entry, status, sent, time.monotonic()) + "\n")
 
 
@@ -124,6 +140,8 @@ def nginx_line(entry: Entry, status: int, sent: int, now: float) -> str:
     tries = entry.attempts
     # the status of an attempt without answer is that of nginx's own page; before the last one it was a closed one
     told = [str(one.status or (status if one is tries[-1] else 502)) for one in tries]
+    if status == CLOSED_BY_CLIENT:
+        told = ["-"] * len(tries)
     names = [CLUSTER] if entry.set_aside else [one.upstream for one in tries]
     fields = {
         "msec": f"{end.timestamp():.3f}",
@@ -145,19 +163,15 @@ def istio_line(entry: Entry, status: int, sent: int, now: float) -> str:
     start = datetime.fromtimestamp(entry.at, UTC)
     flag, details = ("UH", "no_healthy_upstream") if entry.set_aside else entry.why
     request = entry.request
+    shown = 0 if status == CLOSED_BY_CLIENT else status
     last = entry.attempts[-1] if entry.attempts else Attempt(upstream="-", began=now)
     service = "-" if last.answered is None else f"{(last.answered - last.began) * 1000:.0f}"
     return (
-        f'[{start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03}Z] "{_request_line(request)}" {status} {flag}'
+        f'[{start:%Y-%m-%dT%H:%M:%S}.{start.microsecond // 1000:03}Z] "{_request_line(request)}" {shown} {flag}'
         f' {details} - "-" {request.header("content-length") or 0} {sent} {(now - entry.began) * 1000:.0f} {service}'
         f' "{entry.client}" "{_quoted(request.header("user-agent"))}" "-" "{_quoted(request.header("host"))}"'
         f' "{last.upstream}" {CLUSTER} {last.local or "-"} - {entry.client}:0 - default'
     )
-
-
-_STYLES: MappingProxyType[LogStyle, Callable[[Entry, int, int, float], str]] = MappingProxyType(
-    {"nginx": nginx_line, "envoy": istio_line}
-)
 
 
 def begun(request: Request, visit: Visit) -> Entry:

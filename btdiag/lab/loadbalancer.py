@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from btdiag.lab.accesslog import AccessLog, Attempt, Entry, begun
+from btdiag.lab.accesslog import CLOSED_BY_CLIENT, AccessLog, Attempt, Entry, begun
 from btdiag.lab.http import (
     HOP_BY_HOP,
     Headers,
@@ -65,7 +65,12 @@ class LoadBalancer:
     async def answer(self, request: Request, visit: Visit) -> Answer:
         """The backend's response, or what the load balancer says in its place."""
         entry = begun(request, visit)
-        answer = await self._answered(request, visit, entry)
+        try:
+            answer = await self._answered(request, visit, entry)
+        except BaseException as error:
+            if self.log is not None:
+                self.log.note_left(entry, error.status if isinstance(error, Malformed) else CLOSED_BY_CLIENT)
+            raise
         return answer if self.log is None else self.log.note(entry, answer)
 
     async def _answered(self, request: Request, visit: Visit, entry: Entry) -> Answer:

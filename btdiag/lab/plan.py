@@ -20,7 +20,6 @@ Door: TypeAlias = Literal["open", "refuses", "silent"]
 Retry: TypeAlias = Literal["none", "idempotent", "all"]
 PoolOrder: TypeAlias = Literal["lifo", "fifo", "random"]
 Broken: TypeAlias = Literal[502, 503, "close"]
-LogStyle: TypeAlias = Literal["nginx", "envoy"]
 CertificateKind: TypeAlias = Literal[
     "valid",
     "expired",
@@ -104,8 +103,7 @@ class Balancer:
     `takes_out_for` answers everything with `on_broken` for so long after one broken backend connection, as nginx does
     when all servers are marked down. `front_forgets` lets a client's connection that idled for so long swallow what is
     sent on it, as a NAT does; `front_hangs_up` closes every one after its answer without saying so. `style` is the
-    vendor whose error pages and signature headers it shows. `plain` is what the http:// port does. `log` is the format
-    of its access log, None for none.
+    vendor whose error pages and signature headers it shows. `plain` is what the http:// port does.
     """
 
     doors: tuple[tuple[str, Door], ...] = ()
@@ -128,7 +126,6 @@ class Balancer:
     style: str = "nginx"
     plain: Literal["redirects", "serves", "refuses", "tls"] = "redirects"
     backend_down: bool = False
-    log: LogStyle | None = None
 
     def door(self, address: str) -> Door:
         """What a TCP connection to the address meets; the last fault that names the address, or "*", wins."""

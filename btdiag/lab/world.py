@@ -33,8 +33,6 @@ from btdiag.lab.styles import vendor_page
 from btdiag.lab.target import LOCAL, Files, Ports, commands, describe
 from btdiag.lab.tls import Certificates
 
-LOG = "access.log"
-
 
 class World:
     """The running stage: `async with World(plan, folder) as target` serves until the block ends.
@@ -43,7 +41,7 @@ class World:
     """
 
     def __init__(self, plan: LabPlan, folder: Path, port: int = 0, log: Path | None = None) -> None:
-        self._log_file = log
+        self._log = None if log is None else AccessLog(log, plan.balancer.style)
         self._plan = plan
         self._folder = folder
         self._port = port
@@ -52,7 +50,6 @@ class World:
         self._listeners = Listeners()
         self._pools: list[Pool] = []
         self._crashing: list[Crashing] = []
-        self._log: AccessLog | None = None
 
     async def __aenter__(self) -> dict[str, object]:
         try:
@@ -122,8 +119,6 @@ class World:
             target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
         if roles:
             target["brainstore"] = roles
-        if self._log is not None:
-            target["logs"] = [str(self._log_file or self._folder / LOG)]
         if self._plan.config:
             file = self._folder / "values.yaml"
             file.write_text(self._plan.config, encoding="utf-8")
@@ -210,8 +205,6 @@ class World:
         plan = self._plan.balancer
         pool = Pool(LOCAL, upstream_port, idle=plan.upstream_idle, order=plan.pool_order, size=plan.pool_size)
         self._pools.append(pool)
-        if file := self._log_file or (self._folder / LOG if plan.log else None):
-            self._log = AccessLog(file, plan.log or ("envoy" if plan.style == "envoy" else "nginx"))
         balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port, log=self._log)
         server = replace(
             self._server(LabHop.BALANCER, balancer.answer, partial(vendor_page, plan.style), idle=plan.front_idle),

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from btdiag.logs.ages import BINS_PER_S, FINEST_S, Ages, bin_of
-from btdiag.logs.event import UNRELATED, Event, Fits, Parser
+from btdiag.logs.event import UNRELATED, Event, Fits, Parser, pace_beside
 from btdiag.logs.products.common import path_class
 from btdiag.logs.quick import Quick
 from btdiag.logs.recognition import Reader
@@ -197,7 +197,7 @@ class FileAccount:
         if self._waiting:
             for failed in self._waiting.pop(upstream, ()):
                 failed.next_good = span[0]
-                failed.pace = max(failed.pace, _pace(failed, span))
+                failed.pace = max(failed.pace, pace_beside(failed, span))
         if not counts_age:
             return
         if age is None:
@@ -211,7 +211,7 @@ class FileAccount:
             self.unkept_until = max(self.unkept_until, event.end)
             return
         if (before := self._last_good.get(event.upstream)) is not None:
-            event.last_good, event.pace = before[0], _pace(event, before)
+            event.last_good, event.pace = before[0], pace_beside(event, before)
         if len(self._waiting) < _MOST_NAMES:
             self._waiting.setdefault(event.upstream, []).append(event)
         self.failures.append(event)
@@ -227,6 +227,10 @@ class FileAccount:
         found.reader.counts = dict(self.reader.counts)
         found._close()
         return found
+
+    def take_over(self, before: FileAccount) -> None:
+        """Begin with the connections that were idle when an older part of the same log ended."""
+        self._ages = before._ages
 
     def prime(self, lines: Iterable[bytes]) -> None:
         """Let the reader know the formats from a file's first lines, which are counted elsewhere."""
@@ -261,6 +265,7 @@ class FileAccount:
         if not self.product:
             self.product, self.format, self.resolution_s = later.product, later.format, later.resolution_s
         self.names_connections = self.names_connections or later.names_connections
+        self._ages = later._ages
 
     def __getstate__(self) -> dict[str, object]:
         """What another process may have: all but the readers."""
@@ -290,9 +295,3 @@ class FileAccount:
                 event.fits = ("cut_midbody",)
                 self.failures.append(event)
             self.failures.sort(key=lambda one: one.line)
-
-
-def _pace(failed: Event, span: tuple[float, float]) -> float:
-    """How long a good request took that was under way beside a failed one; 0 for one of another time."""
-    begin, end = span
-    return end - begin if begin <= failed.end and end >= failed.start else 0.0

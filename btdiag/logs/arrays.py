@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from btdiag.logs.blocks import block_of
+
 _BEGIN = re.compile(rb'^\s*(?:\{\s*"[Rr]ecords"\s*:\s*)?\[\s*\{')
 _BETWEEN = re.compile(r"[\s,]*")
 _BLOCK = 1 << 18
@@ -41,7 +43,7 @@ def records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         except (ValueError, RecursionError):
             if ended or len(text) > _LONGEST or (opened and text.startswith("]")):
                 return
-            more = file.read(_BLOCK)
+            more = block_of(file.read, _BLOCK)
             ended = not more
             text += more.decode("utf-8", "replace")
             continue

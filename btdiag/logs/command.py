@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -90,7 +90,7 @@ def examined(
         told = ToldTimeouts(keepalive_s=told.keepalive_s, balancer_s=told.balancer_s or stated.keepalive_timeout_s)
     begin, end = _moment(since, "--since"), _moment(until, "--until")
     run = _run(with_report) if with_report else None
-    accounts = [_account(path, begin, end, given, run, live) for path in _named(paths, live)]
+    accounts = list(_accounts(paths, begin, end, given, run, live))
     read = [account for account in accounts if account.product]
     if live is not None and live.interrupted and not read:
         raise KeyboardInterrupt
@@ -126,8 +126,24 @@ def _named(paths: Sequence[str], live: Live | None) -> Sequence[str]:
     return paths if live is not None else reading.log_files(paths)
 
 
+def _accounts(paths: Sequence[str], since: float | None, until: float | None, given: clf.Pattern | None,
+              run: ReportedRun | None, live: Live | None) -> Iterator[FileAccount]:  # fmt: skip
+    last: dict[str, FileAccount] = {}  # of each log, the part that was read last
+    for path in _named(paths, live):
+        log = _log_of(path)
+        last[log] = _account(path, since, until, given, run, live, last.get(log))
+        yield last[log]
+
+
+def _log_of(path: str) -> str:
+    """The log that a file is a part of: a rotated set, or what one node of an ALB wrote."""
+    node = _NODE.search(path)
+    return reading.rotated_from(path) if node is None else f"{path[: node.start()]} {node[1]}"
+
+
 def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None,
-             run: ReportedRun | None = None, live: Live | None = None) -> FileAccount:  # fmt: skip
+             run: ReportedRun | None = None, live: Live | None = None,
+             before: FileAccount | None = None) -> FileAccount:  # fmt: skip
     node = _NODE.search(path)
     name = node[1] if node else ""
     if live is not None:
@@ -137,6 +153,8 @@ def _account(path: str, since: float | None, until: float | None, given: clf.Pat
     if count > 1:
         return parallel.read_log(path, name, count)
     account = FileAccount(path, name, given, RunSearch(run) if run is not None else None)
+    if before is not None:
+        account.take_over(before)
     with reading.opened_log(path) as file:
         account.read(reading.log_lines(file), since, until)
     return account

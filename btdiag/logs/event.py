@@ -98,6 +98,13 @@ UNRELATED = Event()
 """What a parser returns for a line that it knows and that speaks of no request: a start, a stop, a health check."""
 
 
+def pace_beside(failed: Event, span: tuple[float, float]) -> float:
+    """How long a good request took, from its begin and end, that was under way beside a failed one; 0 for one of
+    another time."""
+    begin, end = span
+    return end - begin if begin <= failed.end and end >= failed.start else 0.0
+
+
 class Parser(Protocol):
     """Reads one format. `resolution_s` is that of its time stamps; `pool` says whether idle ages can be replayed."""
 

@@ -10,6 +10,7 @@ from functools import partial
 from btdiag.core.wording import enumerated
 from btdiag.logs.event import Fits
 from btdiag.logs.judging import JudgedFile
+from btdiag.logs.rotation import share_their_time
 from btdiag.logs.rows import KindRow, rows_of
 
 
@@ -69,22 +70,12 @@ def _sets(members: Sequence[JudgedFile]) -> list[list[JudgedFile]]:
     access = [one for one in members if one.account.requests] or list(members)
     sets: list[list[JudgedFile]] = []
     for one in access:
-        home = next((each for each in sets if any(_overlap(one, other) for other in each)), None)
+        home = next((each for each in sets if any(share_their_time(one, other) for other in each)), None)
         if home is None:
             sets.append([one])
         else:
             home.append(one)
     return sets
-
-
-def _overlap(one: JudgedFile, other: JudgedFile) -> bool:
-    """More than half of the shorter time in common."""
-    first, second = one.account, other.account
-    if first.first is None or second.first is None or first.last is None or second.last is None:
-        return False
-    common = min(first.last, second.last) - max(first.first, second.first)
-    shorter = min(first.last - first.first, second.last - second.first)
-    return common >= 0 and common * 2 >= shorter
 
 
 def _knowledge(judged: JudgedFile, most: int) -> tuple[bool, bool, float, float]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from btdiag.logs import judging
 from btdiag.logs.event import Event, Fits
 from btdiag.logs.judging import JudgedFile
+from btdiag.logs.rotation import race_over
 
 _SLACK_S = 0.3  # between an error log's line and the access log's, which comes when the answer is out
 _MOST = 64  # neighbours that are looked at
@@ -30,6 +31,7 @@ def join(files: Sequence[JudgedFile]) -> None:
                     _settle(one, other)
         for one in group:
             judging.again(one)
+        race_over(group)
         for one in group:
             for other in group:
                 if one is not other and other.proved and not (one.proved):

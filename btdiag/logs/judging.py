@@ -7,7 +7,7 @@ here come the connection's idle age, and what else failed and succeeded at the s
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -180,23 +180,38 @@ def _race(judged: JudgedFile, down: dict[bytes, list[float]]) -> None:
     account = judged.account
     failures = [event for event in account.failures if not event.retried]
     judged.candidates = [event for event in (*failures, *account.retried) if _is_candidate(event)]
-    after_refusals = sum(_followed(event, down) for event in judged.candidates)
-    known = [event for event in judged.candidates if event.age is not None]
-    if not judged.candidates:
-        return
-    cluster = clusters.narrowest(
-        [event.age for event in known if event.age is not None], account.good_ages, account.resolution_s, account.fresh
-    )
+    cluster = gathering_of([judged])
     if cluster is None:
         return
+    alone = refused_after(judged, down) * 2 < len(judged.candidates)
     judged.cluster = cluster
-    fine = account.resolution_s <= clusters.RELATIVE * cluster.k_s
-    coarse = cluster.strongly and account.resolution_s * 2 <= cluster.k_s and _varied(judged.candidates)
-    alone = after_refusals * 2 < len(judged.candidates)
-    judged.proved = cluster.proves and alone and (fine or coarse)
+    judged.proved = alone and suffices(cluster, judged.candidates, account.resolution_s)
     gathers = bool(cluster.known) or (cluster.proves and cluster.hits > clusters.FEWEST)
     judged.likely = not judged.proved and gathers and alone
     settle_races(judged, sure=True)
+
+
+def refused_after(judged: JudgedFile, down: dict[bytes, list[float]] | None = None) -> int:
+    """How many of its candidates were followed by refusals: a backend that went away takes what it had with it."""
+    moments = _down_moments(judged.account.failures) if down is None else down
+    return sum(_followed(event, moments) for event in judged.candidates)
+
+
+def gathering_of(parts: Sequence[JudgedFile]) -> Cluster | None:
+    """Where the idle ages of the lost requests of all these files gather, beside those of their good ones."""
+    ages = [event.age for one in parts for event in one.candidates if event.age is not None]
+    good = Counter(parts[0].account.good_ages)
+    for one in parts[1:]:
+        good.update(one.account.good_ages)
+    resolution_s = max(one.account.resolution_s for one in parts)
+    return clusters.narrowest(ages, good, resolution_s, sum(one.account.fresh for one in parts))
+
+
+def suffices(cluster: Cluster, candidates: Sequence[Event], resolution_s: float) -> bool:
+    """Whether the gathering is a proof with time stamps of this resolution."""
+    fine = resolution_s <= clusters.RELATIVE * cluster.k_s
+    coarse = cluster.strongly and resolution_s * 2 <= cluster.k_s and _varied(candidates)
+    return cluster.proves and (fine or coarse)
 
 
 def _varied(candidates: Sequence[Event]) -> bool:
@@ -269,4 +284,16 @@ def _unavailable(account: FileAccount, failures: Sequence[Event], down: dict[byt
             put_first(event, "no_healthy_target")
 
 
-__all__ = ["CLOSED", "Fits", "JudgedFile", "again", "exclude", "judge_log", "put_first", "settle_races"]
+__all__ = [
+    "CLOSED",
+    "Fits",
+    "JudgedFile",
+    "again",
+    "exclude",
+    "gathering_of",
+    "judge_log",
+    "put_first",
+    "refused_after",
+    "settle_races",
+    "suffices",
+]

@@ -12,12 +12,12 @@ import os
 import re
 import stat
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from btdiag.logs import arrays
+from btdiag.logs.blocks import block_of
 from btdiag.logs.house import UsageError, plain
 from btdiag.logs.recognition import LONGEST
 
@@ -52,6 +52,11 @@ def log_files(paths: Sequence[str]) -> list[str]:
             found.append(path)
     named = [path for path in paths if path != "-" and not os.path.isdir(path)]
     return sorted(found, key=_rotation) if len(named) > 1 and len(named) == len(found) else found
+
+
+def rotated_from(path: str) -> str:
+    """The name that the newest file of its set has."""
+    return _rotation(path)[0]
 
 
 def _rotation(path: str) -> tuple[str, int, str, int]:
@@ -111,7 +116,8 @@ def unpacking(raw: BinaryIO) -> BinaryIO:
 def _zstd(file: BinaryIO) -> BinaryIO:
     import zstandard  # only who has such a file needs it
 
-    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)
+    plain_bytes = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)
+    return io.BufferedReader(cast(io.RawIOBase, plain_bytes), BLOCK)
 
 
 def is_packed_file(path: str) -> bool:
@@ -153,15 +159,10 @@ def edges(path: str, count: int) -> list[int]:
     return [*found, size]
 
 
-BROKEN = (OSError, EOFError, zlib.error)
-"""What a cut or damaged packed file raises while it is read; what came before it counts."""
-
-
 def log_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """(line number, line without its end), a line longer than LONGEST cut; varnishlog's groups as one record each,
     under the number of their first line. Ends quietly where a packed file is damaged."""
-    head = file.peek(256)[:256] if isinstance(file, io.BufferedReader | gzip.GzipFile) else b""
-    if arrays.begins(head):
+    if arrays.begins(_head(file)):
         yield from arrays.records(file)
         return
     number = 0
@@ -188,6 +189,13 @@ def log_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield begun, b"\n".join(record)
 
 
+def _head(file: BinaryIO) -> bytes:
+    """What the file begins with, as far as that can be seen without taking it."""
+    if not isinstance(file, io.BufferedReader | gzip.GzipFile):
+        return b""
+    return block_of(file.peek, 256)[:256]
+
+
 def _is_request(line: bytes) -> bool:
     return line.startswith(b"*   <<")
 
@@ -197,14 +205,7 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
     cut = False
     read = getattr(file, "read1", file.read)
     while True:
-        try:
-            block = read(BLOCK)
-        except BROKEN:
-            break
-        except Exception as error:
-            if type(error).__module__.startswith("zstandard"):
-                break
-            raise
+        block = block_of(read, BLOCK)
         if not block:
             break
         pieces = (rest + block).split(b"\n")

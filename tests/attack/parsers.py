@@ -4,6 +4,8 @@ runs of the tests, and for a coverage-guided fuzzer (fuzz.py)."""
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +26,13 @@ from btdiag.families.audit.judge import decode_resources
 from btdiag.families.connection.judge.clock import reading_of
 from btdiag.families.cors.fetch import PageRequest, cors_preflight_fetch
 from btdiag.families.sdk.facts import organisations
+from btdiag.logs.account import FileAccount
+from btdiag.logs.claims import ToldTimeouts
+from btdiag.logs.clf import of_format
+from btdiag.logs.command import judged
+from btdiag.logs.formats import render as render_result
+from btdiag.logs.quoting import Quoter
+from btdiag.logs.reading import log_lines, unpacking
 from btdiag.net import http1, http2, nameserver, tunnel
 from btdiag.net.answer import Answer
 from btdiag.net.certificates import certificate
@@ -33,6 +42,27 @@ from btdiag.net.streams import Stream
 from btdiag.report.documents import ReportFileError
 from btdiag.report.json_ import load
 from btdiag.report.redact import redact_text
+
+LOG_LINES = tuple(
+    line.encode()
+    for line in (
+        '1.2.3.4 - - [26/Nov/2026:08:41:40 +0000] "POST /btql HTTP/1.1" 502 157 "-" "x" msec=1795682500.333 rt=0.001'
+        ' uct=0.000 uht=- urt=0.001, 0.002 ua="10.0.0.1:8000, 10.0.0.1:8000" us="502, 502" ubr="0" c=36 compl=OK',
+        "2026/11/26 08:41:42 [error] 1#1: *36 upstream prematurely closed connection while reading response header from"
+        ' upstream, client: 1.2.3.4, server: x, request: "POST /btql HTTP/1.1", upstream: "http://10.0.0.1:8000/btql"',
+        "Nov 26 08:46:17 lb01 haproxy[698]: 1.2.3.4:49682 [26/Nov/2026:08:46:17.709] in be/s1 0/0/0/-1/12 502 437 - -"
+        ' SH-- 1/1/0/0/0 0/0 "GET /a HTTP/1.1"',
+        '[2026-11-26T08:48:25.243Z] "POST /btql HTTP/1.1" 503 UC upstream_reset_before_response_started - "-" 10 95 3 -'
+        ' "-" "x" "id" "api" "10.0.0.1:80" api 10.0.0.9:41234 10.0.0.9:80 1.2.3.4:5 - -',
+        "https 2026-11-25T07:08:11.063160Z app/api/50dc 1.2.3.4:48876 10.0.0.1:80 0.001 0.000 -1 502 - 592 324"
+        ' "POST https://api:443/logs3 HTTP/1.1" "x" ECDHE TLSv1.2 arn:aws:tg "Root=1-6b" "api" "arn" 0'
+        ' 2026-11-25T07:08:11.061829Z "forward" "-" "-" "-" "-" "-" "-" TID_9',
+        '{"httpRequest": {"latency": "0.02s", "requestMethod": "POST", "status": 502}, "timestamp":'
+        ' "2026-11-25T06:07:03.341812Z", "jsonPayload": {"statusDetails":'
+        ' "backend_connection_closed_before_data_sent_to_client"}}',
+    )
+)
+"""One of each of several formats, each of a lost request."""
 
 SMALL = Limits(header=4096, body=4096, body_wire=16384, body_decoded=16384, total=1.0)
 
@@ -193,6 +223,42 @@ def profile(data: bytes) -> None:
             load_profile(None, Path(folder))
 
 
+def _logs(text: bytes) -> None:
+    accounts = []
+    for name in ("access.log", "error.log"):
+        account = FileAccount(name)
+        account.read(log_lines(unpacking(io.BytesIO(text))))
+        accounts.append(account)
+    render_result(judged(accounts, ToldTimeouts(), Quoter(anonymize=True), all_lines=True), "json")
+
+
+def load_balancer_log(data: bytes) -> None:
+    """A load balancer's log, alone and beside another, and what is made of it."""
+    _logs(data)
+
+
+def log_of_known_formats(data: bytes) -> None:
+    """Good lines of several formats, with something put into one of them."""
+    at = data[0] if data else 0
+    line = LOG_LINES[at % len(LOG_LINES)]
+    place = (data[1] * len(line)) >> 8 if len(data) > 1 else 0
+    _logs(b"\n".join((*LOG_LINES, line[:place] + data[2:] + line[place:], line[:place] + data[2:])))
+
+
+def packed_log(data: bytes) -> None:
+    """A packed log that is damaged."""
+    packed = gzip.compress(b"\n".join(LOG_LINES), 1)
+    at = (data[0] * len(packed)) >> 8 if data else 0
+    _logs(packed[:at])
+    _logs(packed[:at] + data + packed[at + len(data) :])
+
+
+def log_format(data: bytes) -> None:
+    """A format string of a user."""
+    with suppress(UsageError):
+        of_format(data.decode("utf-8", "replace")).parse(LOG_LINES[0])
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     parser.__name__: parser
     for parser in (
@@ -207,5 +273,9 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
         words_of_a_user,
         text_with_secrets,
         profile,
+        load_balancer_log,
+        log_of_known_formats,
+        packed_log,
+        log_format,
     )
 }

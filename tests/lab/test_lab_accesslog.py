@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,28 +11,28 @@ import pytest
 from btdiag.lab.accesslog import Entry, istio_line, nginx_line
 from btdiag.lab.faults.http import Delays
 from btdiag.lab.http import Body, Request
-from btdiag.lab.plan import Backend, Balancer, LabHop, LabPlan, LogStyle
+from btdiag.lab.plan import Backend, Balancer, LabHop, LabPlan
 from btdiag.lab.scenario import Scenario
+from btdiag.lab.world import World
 from btdiag.logs.judging import JudgedFile, judge_log
 from tests.lab.test_lab_balancer import client
 from tests.logs.cases import read
-from tests.support.labclient import Target, staged
 
 KEEPALIVE, DELAY = 0.7, 0.02
-FORMATS: dict[LogStyle, str] = {"nginx": "nginx-upstream", "envoy": "istio-default"}
+FORMATS: dict[str, str] = {"nginx": "nginx-upstream", "envoy": "istio-default"}
 BOTH = pytest.mark.parametrize("style", list(FORMATS))
 
 
-def stage(style: LogStyle, *faults: object, **settings: object) -> LabPlan:
+def stage(style: str, *faults: object, **settings: object) -> LabPlan:
     on_broken = {"nginx": 502, "envoy": 503}[style]
-    balancer = Balancer(plain="serves", link_delay=DELAY, log=style, style=style, on_broken=on_broken, **settings)  # type: ignore[arg-type]
+    balancer = Balancer(plain="serves", link_delay=DELAY, style=style, on_broken=on_broken, **settings)  # type: ignore[arg-type]
     return Scenario(name="x", summary="", faults=(balancer, Backend(keepalive=KEEPALIVE, grace=0.0), *faults)).plan  # type: ignore[arg-type]
 
 
-async def visit(target: Target, *pauses: float) -> list[int | None]:
+async def visit(port: int, *pauses: float) -> list[int | None]:
     """POSTs on one connection, each after a pause."""
     answers = []
-    async with client(target["plain_port"]) as connection:
+    async with client(port) as connection:
         for pause in pauses:
             await asyncio.sleep(pause)
             answers.append(await connection.ask("POST", b"x", "/x"))
@@ -41,12 +42,14 @@ async def visit(target: Target, *pauses: float) -> list[int | None]:
 def logged(plan: LabPlan, *pauses: float, visitors: int = 6) -> tuple[list[int | None], JudgedFile]:
     """What the visitors were answered, and what the log says of it."""
 
-    async def run() -> tuple[list[int | None], JudgedFile]:
-        async with staged(plan) as target:
-            answers = await asyncio.gather(*(visit(target, *pauses) for _ in range(visitors)))
-            return [one for each in answers for one in each], judge_log(read(Path(target["logs"][0])))
+    async def run(folder: Path) -> tuple[list[int | None], JudgedFile]:
+        async with World(plan, folder, log=folder / "access.log") as told:
+            port = told["target"]["plain_port"]  # type: ignore[index]
+            answers = await asyncio.gather(*(visit(port, *pauses) for _ in range(visitors)))
+            return [one for each in answers for one in each], judge_log(read(folder / "access.log"))
 
-    return asyncio.run(run())
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(run(Path(folder)))
 
 
 # the backend's timer began one link delay before the answer was here
@@ -54,7 +57,7 @@ LATE = KEEPALIVE - DELAY
 
 
 @BOTH
-def test_the_race_is_proved_from_the_log(style: LogStyle) -> None:
+def test_the_race_is_proved_from_the_log(style: str) -> None:
     """Again where a busy machine missed the window in every period."""
     for _ in range(4):
         answers, found = logged(stage(style, upstream_idle=5.0), 0, 0.1, 0.2, LATE, 0.1, LATE, 0.1, LATE, 0.05)
@@ -70,7 +73,7 @@ def test_the_race_is_proved_from_the_log(style: LogStyle) -> None:
 
 
 @BOTH
-def test_a_load_balancer_that_lets_go_first_has_a_sound_log(style: LogStyle) -> None:
+def test_a_load_balancer_that_lets_go_first_has_a_sound_log(style: str) -> None:
     answers, found = logged(stage(style, upstream_idle=KEEPALIVE / 2), 0, 0.1, LATE, 0.1)
     assert set(answers) == {404}
     assert found.account.requests == len(answers)
@@ -79,7 +82,7 @@ def test_a_load_balancer_that_lets_go_first_has_a_sound_log(style: LogStyle) -> 
 
 
 @BOTH
-def test_other_faults_have_their_own_words(style: LogStyle) -> None:
+def test_other_faults_have_their_own_words(style: str) -> None:
     _, down = logged(stage(style, backend_down=True), 0, visitors=1)
     _, slow = logged(stage(style, Delays(hop=LabHop.BACKEND, seconds=1.0), upstream_timeout=0.4), 0, visitors=1)
     assert [event.fits[0] for event in down.account.failures] == ["refused"]

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -301,3 +302,37 @@ def test_more_failures_than_are_kept_are_counted_all_the_same(
         assert sum(row["count"] for row in kinds if row["file"].endswith("access-rich.log")) == 33
     assert "33 of 188 requests" in check(part, "logs.backend-takes-connections")["summary"]
     assert check(part, "logs.backend-takes-connections")["summary"].count("08:42:13Z") == 1
+
+
+def test_a_rotated_set_proves_what_each_file_is_too_short_for(case_folder: Path, tmp_path: Path) -> None:
+    """Each file has two lost requests; a set of another load balancer's bad days would prove no more than one."""
+    path = case_folder / "ss01" / "alb-synthetic.log"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lost = [number for number, line in enumerate(lines) if b" 502 - " in line]
+    cuts = [0, *(lost[number] + 1 for number in range(1, len(lost) - 1, 2)), len(lines)]
+    for number, (begin, end) in enumerate(pairwise(cuts)):
+        (tmp_path / f"alb.log.{len(cuts) - number}").write_bytes(b"".join(lines[begin:end]))
+    name = "logs.no-request-meets-a-closing-connection"
+    assert check(report(tmp_path), name)["verdict"] == "fail"
+    whole = check(report(path), name)["summary"]
+    assert check(report(tmp_path), name)["summary"].partition(" since ")[0] == whole.partition(" since ")[0]
+    some = min(tmp_path.iterdir())
+    assert check(report(some), name)["verdict"] != "fail"
+
+
+def test_idle_connections_outlive_the_file_they_are_logged_in(case_folder: Path, tmp_path: Path) -> None:
+    """An ALB writes a file each five minutes; the connections of its nodes live on."""
+    lines = (case_folder / "ss01" / "alb-synthetic.log").read_bytes().splitlines(keepends=True)
+    names = "1_elasticloadbalancing_r_app.api.1_20261125T07{}Z_10.0.0.{}_abc.log"
+    for part, (begin, end) in enumerate(pairwise([*range(0, len(lines), 40), len(lines)])):
+        for node in (7, 8):
+            (tmp_path / names.format(10 + part, node)).write_bytes(b"".join(lines[begin:end]))
+    name = "logs.no-request-meets-a-closing-connection"
+    found = check(report(tmp_path), name)
+    whole = re.search(
+        r"; (\d+ of \d+) closed .* (\d+ of [\d,]+) good ones", check(report(case_folder / "ss01"), name)["summary"]
+    )
+    parts = re.search(r"; (\d+ of \d+) closed .* (\d+ of [\d,]+) good ones", found["summary"])
+    assert whole is not None
+    assert parts is not None
+    assert parts.groups() == whole.groups()

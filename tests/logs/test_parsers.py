@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from btdiag.logs import judging, reading
 from btdiag.logs.account import FileAccount
 from btdiag.logs.event import KINDS, UNRELATED
+from btdiag.logs.reading import log_lines, unpacking
 from btdiag.logs.recognition import LONGEST, Reader
 
 FIRST = 40
@@ -132,3 +136,21 @@ def test_what_container_runtimes_put_around_a_line_is_taken_off(wrapped: bytes) 
     event = Reader().parse(wrapped)
     assert event is not None
     assert (event.status, event.path) == (502, b"/btql")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("array", [False, True], ids=["lines", "array"])
+def test_a_packed_log_that_is_cut_counts_up_to_there(array: bool, pack: Callable[[bytes], bytes]) -> None:
+    entry = (
+        '{"httpRequest": {"status": 200, "requestUrl": "/%d"}, "timestamp": "2026-11-25T06:07:03Z", "jsonPayload": {}}'
+    )
+    rows = [entry % number for number in range(3000)]
+    packed = pack(("[" + ",\n".join(rows) + "]" if array else "\n".join(rows)).encode())
+    found = []
+    for cut in (8, 20, len(packed) // 2, len(packed) - 9, len(packed)):
+        account = FileAccount("access.log")
+        account.read(log_lines(unpacking(io.BytesIO(packed[:cut]))))
+        found.append(account.requests)
+    assert found == sorted(found)
+    assert found[0] == 0
+    assert found[-1] == 3000

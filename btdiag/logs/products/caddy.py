@@ -63,7 +63,7 @@ class AccessLog:
 
 
 def _empty_502(took: float) -> tuple[str, ...]:
-    more = ("upstream_dns", "tls_to_backend", "request_too_large")
+    more = ("upstream_dns", "tls_to_backend", "request_too_large", "response_too_large")
     if took > RACE_S:
         return (*closed_after(took), "connect_timeout", *more)
     return (*closed_after(took), "refused", *more)

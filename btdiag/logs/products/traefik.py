@@ -24,8 +24,8 @@ def _own_fits(status: int, took: float | None) -> tuple[Fits, bool]:
     if status == 500:
         return ("tls_to_backend",), False
     if took is not None and took > RACE_S:
-        return (*closed_after(took), "upstream_dns"), False
-    return (*closed_after(took), "refused", "upstream_dns"), False
+        return (*closed_after(took), "upstream_dns", "response_too_large"), False
+    return (*closed_after(took), "refused", "upstream_dns", "response_too_large"), False
 
 
 def _without_service(found: Event, status: int) -> Event:
