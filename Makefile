@@ -49,8 +49,11 @@ bench: $(VENV)/.tested  ## speed and memory, as ratios measured side by side
 	$(BIN)/python tests/bench.py
 	$(BIN)/python tests/bench_race.py
 
-attack: $(VENV)/.tested  ## btdiag against all hostile servers of the corpus
+MINUTES ?= 10
+
+attack: $(VENV)/.tested  ## btdiag against all hostile servers of the corpus, and btdiag serve under attack for MINUTES
 	$(BIN)/python -m tests.attack.attack $(ARGS)
+	$(BIN)/python -m tests.attack.serving $(MINUTES)
 
 lowest:  ## the tests without real servers, on the oldest dependencies that pyproject.toml allows
 	sh tests/environments.sh $(PYTHON) lowest $(ARGS)

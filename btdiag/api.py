@@ -203,7 +203,7 @@ def _flags(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain_paths(key: str, value: Any) -> Any:
-    if BY_KEY[key].kind is not ValueKind.PATH:
+    if BY_KEY[key].kind not in (ValueKind.PATH, ValueKind.STORE):
         return value
     if isinstance(value, list | tuple):
         return tuple(map(os.fspath, value))

@@ -4,71 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from btdiag import __version__
-from btdiag.config.options import FORMAT_NAMES, OPTIONS, Option, ValueKind
-from btdiag.engine import mouth
+from btdiag.commands.files import lint, logs
+from btdiag.commands.options import (
+    EXIT_CODES,
+    FORMAT,
+    NO_COLOR,
+    VERBOSE,
+    Grouped,
+    run_options,
+    served_options,
+    suggestions,
+)
 
-EXIT_CODES = """\b
-Exit codes, the same for every format:
-  0    nothing at or above --fail-on
-  1    findings
-  2    the command or its configuration is wrong
-  3    nothing is known: btdiag crashed, or no check could be decided
-  130  interrupted; the partial report was written"""
-
-
-class Grouped(click.Command):
-    """A command whose options are listed by group, as the table of options has them."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {}
-        of = {option.key: option.group for option in OPTIONS}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                groups.setdefault(of.get(parameter.name or "", "Other"), []).append(record)
-        for group, records in groups.items():
-            with formatter.section(group):
-                formatter.write_dl(records)
-
-
-def _decorator(option: Option) -> Callable[[Any], Any]:
-    """The click option for one row of the table; click checks nothing but the form, config.py the values."""
-    names = [f"-{option.short}"] if option.short else []
-    names.append(f"--{option.name}/--no-{option.name}" if option.kind is ValueKind.SWITCH else f"--{option.name}")
-    hint = f" [{option.env}]" if option.env else ""
-    more: dict[str, Any] = {"help": option.help + hint, "default": None}
-    if option.kind is ValueKind.FLAG:
-        more |= {"is_flag": True, "flag_value": True}
-    elif option.kind is not ValueKind.SWITCH:
-        more |= {"metavar": option.metavar or "|".join(option.choices) or "VALUE", "multiple": option.repeatable}
-        more |= {"shell_complete": lambda ctx, parameter, incomplete: _completing().values_of(option, incomplete)}
-    return click.option(*names, option.key, **more)
-
-
-def _completing() -> Any:
-    from btdiag.engine import completing  # only a shell that completes waits for it
-
-    return completing
-
-
-def run_options(function: Any) -> Any:
-    """Give a command all options of `run`."""
-    for option in reversed(OPTIONS):
-        function = _decorator(option)(function)
-    return function
+if TYPE_CHECKING:
+    from btdiag.core.database import StorePlace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="btdiag", message="%(prog)s %(version)s")
 def cli() -> None:
     """Finds out why a self-hosted Braintrust data plane cannot be reached, proves it, and says what to change."""
+
+
+for _command in (lint, logs):
+    cli.add_command(_command)
 
 
 @cli.command(cls=Grouped, epilog=EXIT_CODES)
@@ -100,7 +66,7 @@ def checks(format_: str, folders: Sequence[str]) -> int:
     metavar="ID|WORDS...",
     nargs=-1,
     required=True,
-    shell_complete=lambda ctx, parameter, incomplete: _completing().rules_and_checks(incomplete),
+    shell_complete=lambda ctx, parameter, incomplete: suggestions().rules_and_checks(incomplete),
 )
 @click.option("--checks", "folders", metavar="DIR", multiple=True, help="your own checks as well")
 def explain(words: Sequence[str], folders: Sequence[str]) -> int:
@@ -128,7 +94,7 @@ def _folders(names: Sequence[str]) -> tuple[Path, ...]:
 @click.argument(
     "scenario",
     required=False,
-    shell_complete=lambda ctx, parameter, incomplete: _completing().scenario_names(incomplete),
+    shell_complete=lambda ctx, parameter, incomplete: suggestions().scenario_names(incomplete),
 )
 @click.option("--list", "list_", is_flag=True, help="all scenarios, with the checks they make fail")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="for --list")
@@ -152,11 +118,6 @@ def doctor() -> int:
     return 0
 
 
-FORMAT = click.option("--format", "format_", type=click.Choice(FORMAT_NAMES), default="text", help="what to print")
-VERBOSE = click.option("-v", "--verbose", is_flag=True, help="passes and skips too, with evidence")
-NO_COLOR = click.option("--no-color", is_flag=True, help="no colours", envvar="NO_COLOR")
-
-
 def _context(verbose: bool, no_color: bool) -> Any:
     from btdiag.engine.delivery import color_fits, width_of
     from btdiag.report.documents import Context
@@ -177,13 +138,19 @@ def show(file: Path, format_: str, verbose: bool, no_color: bool) -> int:
     return stored.print_report(file, format_, _context(verbose, no_color), sys.stdout)
 
 
+def _store_place(context: click.Context, parameter: click.Parameter, text: str) -> Any:
+    from btdiag.config.values import store_place
+
+    return store_place(text)
+
+
 STORE = click.option(
     "--store",
-    type=click.Path(path_type=Path),
-    default=Path("reports/history.sqlite"),
+    default="reports/history.sqlite",
     envvar="BTDIAG_STORE",
-    metavar="FILE",
-    help="what btdiag run --store and btdiag serve write (default reports/history.sqlite)",
+    metavar="FILE|URL",
+    callback=_store_place,
+    help="what btdiag run --store and btdiag serve write: a file, or postgresql://... (default reports/history.sqlite)",
 )
 
 
@@ -192,7 +159,7 @@ STORE = click.option(
 @STORE
 @click.option("--module", default=None, metavar="NAME", help="only the runs of this module of btdiag serve")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="what to print")
-def history(target: str, store: Path, module: str | None, format_: str) -> int:
+def history(target: str, store: StorePlace, module: str | None, format_: str) -> int:
     """Say what became of a target over time: its verdicts, when a check turned, and which do not settle."""
     from btdiag.engine.past import show_history
 
@@ -206,7 +173,7 @@ def history(target: str, store: Path, module: str | None, format_: str) -> int:
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", help="what to print"
 )
-def compare(old: str, new: str, store: Path, format_: str) -> int:
+def compare(old: str, new: str, store: StorePlace, format_: str) -> int:
     """Say what changed between two report.json files, or stored runs: TARGET@last-pass TARGET@now; 1 when something got
     worse. Of a stored target also @previous, @first, a time, or the id of a run."""
     from btdiag.engine import stored
@@ -227,30 +194,15 @@ def merge(files: Sequence[Path], format_: str, verbose: bool, no_color: bool) ->
     return stored.print_merged(files, format_, _context(verbose, no_color), sys.stdout)
 
 
-SERVED = (
-    *("target", "targets", "profile", "parallel", "checks", "api_key_env", "key_over_http", "header", "ca"),
-    *("client_cert", "client_key", "proxy", "no_proxy", "nameserver", "app_url"),
-)
-"""The options of `run` that say which targets are watched, and as whom; modules say how."""
-
-
-PRINTS = ("scrape-config", "rules", "dashboard")
-
-
-def served_options(function: Any) -> Any:
-    """Give a command those options of `run` that `serve` takes."""
-    for option in reversed([option for option in OPTIONS if option.key in SERVED]):
-        function = _decorator(option)(function)
-    return function
-
-
 @cli.command()
 @served_options
 @click.option("--listen", default="127.0.0.1:9115", metavar="ADDRESS:PORT", help="default 127.0.0.1:9115")
 @click.option("--module", default="quick", metavar="NAME", help="set of options of scheduled runs (default quick)")
 @click.option("--every", default=None, metavar="DURATION", help="run the module on all targets at this interval")
 @STORE
-@click.option("--keep", default="90d", metavar="DURATION", help="how long runs are kept (default 90d)")
+@click.option(
+    "--keep", default="90d", envvar="BTDIAG_KEEP", metavar="DURATION", help="how long runs are kept (default 90d)"
+)
 @click.option("--any-target", is_flag=True, help="probe what no list names, without a key; whoever asks decides")
 @click.option("--allow-host", "names", multiple=True, metavar="NAME", help="answer under this host name too")
 @click.option(
@@ -264,7 +216,7 @@ def serve(
     listen: str,
     module: str,
     every: str | None,
-    store: Path,
+    store: StorePlace,
     keep: str,
     any_target: bool,
     names: Sequence[str],
@@ -320,54 +272,6 @@ def bundle(folder: Path, anonymize: bool, sure: bool, output: Path | None) -> in
     from btdiag.engine import stored
 
     return stored.write_bundle(folder, output, anonymize=anonymize, sure=sure, stdout=sys.stdout, stderr=sys.stderr)
-
-
-@cli.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@FORMAT
-@click.option("--chart", metavar="VERSION", default=None, help="the Helm chart's version")
-@click.option("--module", "modules", metavar="CLOUD=VERSION", multiple=True, help="a Terraform module's version")
-@click.option("--namespace", metavar="NAME", default=None, help="the namespace that is installed into")
-@click.option("--upgrade-from", metavar="VERSION", default=None, help="the chart's version that runs now")
-@click.option("--baseline", metavar="REPORT", default=None, help="a JSON report: only what is new counts")
-@click.option("--profile", metavar="FILE", default=None, help="settings file with accepted findings")
-@click.option("--fail-on", type=click.Choice(["fail", "inconclusive", "warn", "never"]), default="fail")
-@click.option("--fix", is_flag=True, help="print a diff of safe corrections; nothing is written")
-@NO_COLOR
-def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
-    """Check Helm values, manifests, Terraform, compose and env files; no network. - is stdin."""
-    from btdiag.engine.delivery import color_fits
-    from btdiag.lint.command import lint_command
-
-    color = not no_color and color_fits(sys.stdout, os.environ)
-    out = mouth.painted(sys.stdout) if color else sys.stdout
-    return lint_command(paths, out=out, format_=format_, color=color, **options)
-
-
-@cli.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@FORMAT
-@click.option("--since", metavar="TIME", default=None, help="only what ended after it: 2026-11-26T08:00:00Z")
-@click.option("--until", metavar="TIME", default=None, help="only what began before it")
-@click.option("--backend-keepalive", metavar="DURATION", default=None, help="how long the backend keeps idle ones")
-@click.option("--lb-idle-timeout", metavar="DURATION", default=None, help="how long the load balancer does")
-@click.option("--log-format", metavar="FORMAT", default=None, help="a format string of nginx, Apache or Envoy")
-@click.option("--config", metavar="FILE", default=None, help="nginx.conf: its log_format and keepalive_timeout")
-@click.option("--anonymize", is_flag=True, help="pseudonyms for addresses")
-@click.option("--follow", is_flag=True, help="read on as the file grows, until Ctrl-C; say each kind when it is sure")
-@click.option("--with", "with_report", metavar="REPORT", default=None, help="find this run's requests in the logs")
-@click.option("--sql", "sql_engine", type=click.Choice(["athena", "bigquery", "trino"]), help="print table and query")
-@click.option("--all-lines", is_flag=True, help="JSON: every line number, not the first 1,000 of a kind")
-@click.option("--fail-on", type=click.Choice(["fail", "inconclusive", "warn", "never"]), default="fail")
-@NO_COLOR
-def logs(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
-    """Say what a load balancer's own logs prove, the keep-alive race first; no network. - is stdin."""
-    from btdiag.engine.delivery import color_fits
-    from btdiag.logs.command import logs_command
-
-    color = not no_color and color_fits(sys.stdout, os.environ)
-    out = mouth.painted(sys.stdout) if color else sys.stdout
-    return logs_command(paths, out=out, format_=format_, color=color, **options)
 
 
 @cli.command()

@@ -1,7 +1,7 @@
 """btdiag in a pytest suite: `pytest --btdiag-target URL` has every check as an item, and fixtures for tests.
 
 Every pytest run of this environment loads this file: it imports nothing and changes nothing until a target is named.
-What happens then is in `pytest_items`.
+What happens then is in `pytest_suite`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from btdiag.api import RunReport
     from btdiag.core.target import Target
-    from btdiag.pytest_items import Suite
+    from btdiag.pytest_suite import Suite
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """With a target, what makes the items takes part in the run."""
     if config.getoption("btdiag_target"):
-        from btdiag.pytest_items import suite_of
+        from btdiag.pytest_suite import suite_of
 
         config.addinivalue_line("markers", "btdiag: a check of btdiag")
         config.pluginmanager.register(suite_of(config), "btdiag-suite")
@@ -66,7 +66,7 @@ def btdiag_report(btdiag_target: Target, request: pytest.FixtureRequest) -> RunR
 @pytest.fixture(scope="session")
 def btdiag_client(btdiag_target: Target) -> Iterator[httpx.Client]:
     """An httpx client on the measured way to that data plane (its CA, proxy, addresses, headers; not the API key)."""
-    from btdiag.pytest_items import client_for_tests
+    from btdiag.pytest_suite import client_for_tests
 
     with client_for_tests(btdiag_target) as client:
         yield client

@@ -8,6 +8,7 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.egress.facts import Egress
 from btdiag.families.egress.judge import reach as judged
+from btdiag.families.egress.judge.interception import tls_not_intercepted
 from btdiag.families.egress.judge.isolation import blocked_hosts_stay_blocked
 
 
@@ -56,7 +57,7 @@ def check_tls_not_intercepted(
     Sources: RFC 5280 section 6; https://www.braintrust.dev/docs/admin/self-hosting;
     https://nodejs.org/api/tls.html#tlsrootcertificates
     """
-    return conclude(judged.tls_not_intercepted(egress, connection, target))
+    return conclude(tls_not_intercepted(egress, connection, target))
 
 
 def check_blocked_hosts_stay_blocked(egress: Egress, connection: PerAddress[Connection] | NotMeasured) -> Finding:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import click
 
-from btdiag.cli import EXIT_CODES, cli
+from btdiag.cli import cli
+from btdiag.commands.options import EXIT_CODES
 from btdiag.config.options import OPTIONS
 
 ENVIRONMENT = (

@@ -18,6 +18,8 @@ need openssl openssl
 need curl curl
 need jq jq
 need groff groff-base
+need prometheus prometheus
+ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || missing="$missing postgresql"
 if [ "$(id -u)" -eq 0 ]; then # for networks of their own, which only root can make
     need ip iproute2
     need ss iproute2

@@ -18,6 +18,7 @@ class ValueKind(StrEnum):
     ANY_URL = "any-url"  # http, https, ws or wss
     ROLE_URL = "role-url"  # [ROLE=]URL, the role of one of Brainstore's servers
     PATH = "path"
+    STORE = "store"  # a path, or a PostgreSQL URL
     NUMBER = "number"
     SECONDS = "seconds"
     DURATION = "duration"
@@ -266,11 +267,19 @@ OPTIONS: tuple[Option, ...] = (
     _option("no-files", ValueKind.FLAG, OUTPUT, "write no report files"),
     _option(
         "store",
-        ValueKind.PATH,
+        ValueKind.STORE,
         OUTPUT,
-        "keep every finished run in this file (SQLite) for btdiag history",
-        metavar="FILE",
+        "keep every finished run for btdiag history: in this file (SQLite), or in postgresql://...",
+        metavar="FILE|URL",
         env="BTDIAG_STORE",
+    ),
+    _option(
+        "keep",
+        ValueKind.DURATION,
+        OUTPUT,
+        "how long --store keeps a run (default 90d)",
+        metavar="DURATION",
+        env="BTDIAG_KEEP",
     ),
     _option(
         "fail-on",

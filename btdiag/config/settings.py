@@ -15,6 +15,7 @@ from btdiag.config.profile import Profile, Waiver, load_profile
 from btdiag.config.reading import MIB, PEM_BYTES, read_bytes, read_stdin, read_text
 from btdiag.config.secretive import header_parts, proxy_parts
 from btdiag.config.values import UsageError, path_of_text, printable, target_name, value_of
+from btdiag.core.database import DatabaseUrl, StorePlace
 from btdiag.core.finding import Json
 from btdiag.core.target import DeclaredSetting, Mode
 
@@ -23,6 +24,8 @@ PARALLEL = 50
 MOST_REPEATED = 50
 TARGETS_BYTES = 64 * MIB  # a million of them
 WITHHELD = "[withheld]"
+KEEP_S = 90 * 86_400.0
+"""So long a store keeps a run, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,8 @@ class Output:
     directory: Path = Path("reports")
     reports: tuple[tuple[str, Path], ...] = ()
     files: bool = True
-    store: Path | None = None
+    store: StorePlace | None = None
+    keep_s: float = KEEP_S
     fail_on: str = "fail"
     quiet: bool = False
     verbose: bool = False
@@ -230,6 +234,7 @@ def _output(values: Mapping[str, Any]) -> Output:
         reports=tuple(reports),
         files=not values.get("no_files", False),
         store=values.get("store"),
+        keep_s=values.get("keep", KEEP_S),
         fail_on=values.get("fail_on", "fail"),
         quiet=values.get("quiet", False),
         verbose=values.get("verbose", False),
@@ -252,7 +257,7 @@ def _shown(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         elif isinstance(value, tuple):
             shown[key] = [str(item) for item in value]
         else:
-            shown[key] = str(value) if isinstance(value, Path) else value
+            shown[key] = str(value) if isinstance(value, Path | DatabaseUrl) else value
     return shown
 
 

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from btdiag.config.options import BRAINSTORE_ROLES, Option, ValueKind
+from btdiag.config.options import BRAINSTORE_ROLES, BY_KEY, Option, ValueKind
+from btdiag.core.database import StorePlace, database_url
 from btdiag.core.urls import url
 
 
@@ -62,6 +63,8 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                 return raw
             case ValueKind.PATH:
                 return path_of_text(_text(raw))
+            case ValueKind.STORE:
+                return database_url(_text(raw)) or path_of_text(_text(raw))
             case ValueKind.URL:
                 return url(_text(raw))
             case ValueKind.ANY_URL:
@@ -93,6 +96,12 @@ def any_url(text: str) -> str:
         return url(text)
     secure = "s" if match[1] else ""
     return f"ws{secure}{url(f'http{secure}://{text[match.end() :]}').removeprefix(f'http{secure}')}"
+
+
+def store_place(text: str) -> StorePlace:
+    """The file or database that --store of another command than `run` names."""
+    found: StorePlace = value_of(BY_KEY["store"], text, "--store")
+    return found
 
 
 def role_url(text: str) -> str:

@@ -1,7 +1,7 @@
 """How each client reads the proxy variables: which one it takes, and which entry of NO_PROXY takes a host out. Pure.
 
 Observed with curl 7.88, requests 2.34, httpx 0.28 and undici 7 (what fetch of Node.js 24 calls with
-NODE_USE_ENV_PROXY=1) on 34 pairs of entry and host; of Go what golang.org/x/net/http/httpproxy says.
+NODE_USE_ENV_PROXY=1) on 34 pairs of entry and host; of Go (golang.org/x/net/http/httpproxy) with helm 3.17.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from btdiag.core.resolver_rules import ResolverRules
 
 
 def is_local_name(name: str) -> bool:
@@ -154,12 +156,13 @@ class Detour:
 class View:
     """How one resolver of the target sees the name. `system` is set for this machine's own resolver only; `servers`
     are the name servers asked directly (for the system: those it is configured with, none for localhost names), about
-    the very name where `detour` tells that programs get something else."""
+    the very name where `detour` tells that programs get something else; `rules` how this machine's programs ask."""
 
     label: str
     servers: tuple[ServerLookup, ...]
     system: SystemLookup | None = None
     detour: Detour | None = None
+    rules: ResolverRules = field(default_factory=ResolverRules)
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -49,14 +49,26 @@ def run_command(
                 return execute(changed, targets, display.events, interrupt, ended)
 
         if chosen.watch is not None:
-            return repeat.watch_target(chosen, attempt, interrupt, stdout)
+            return _watched(chosen, attempt, interrupt, stdout, stderr)
         with delivery.writable(chosen) as place, display.live():
             spool = Spool(chosen, place, stdout)
             with closing(spool):
                 document = repeat.until_healthy(chosen, lambda changed: attempt(changed, spool.taker), interrupt)
             stopped = interrupt.requested
     code = delivery.deliver(document, chosen, place, environment, stdout, stderr, spool.place, spool.written)
+    spool.complain()
     return EXIT_CODE if stopped else code
+
+
+def _watched(
+    chosen: Settings, attempt: Callable[..., Report | ReportSet], interrupt: Interrupt, stdout: TextIO, stderr: TextIO
+) -> int:
+    """Run again and again; each run is kept."""
+    from btdiag.engine import repeat
+    from btdiag.engine.spool import keeper
+
+    with keeper(chosen.output, stderr) as keep:
+        return repeat.watch_target(chosen, lambda changed: attempt(changed, keep), interrupt, stdout)
 
 
 def _say(chosen: Settings, stderr: TextIO) -> None:

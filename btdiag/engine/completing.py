@@ -16,7 +16,7 @@ def values_of(option: Option, incomplete: str) -> list[CompletionItem]:
     """The values that an option of `run` may have and that begin so."""
     if option.choices:
         return _items(option.choices, incomplete)
-    if option.kind is ValueKind.PATH:
+    if option.kind in (ValueKind.PATH, ValueKind.STORE):
         return [CompletionItem(incomplete, type="dir" if option.metavar == "DIR" else "file")]
     match option.key:
         case "target":

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from btdiag.config import UsageError
 from btdiag.config.values import printable, target_name
+from btdiag.core.database import StorePlace
 from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
 from btdiag.report.history import history_of, render
@@ -20,7 +21,7 @@ _TIME, _RUN = r"\d{4}-\d\d-\d\d[T0-9:.+Z-]*", r"[0-9a-f]{8}"
 _REFERENCE = re.compile(rf"(?P<target>.+)@(?P<which>now|last-pass|previous|first|{_TIME}|{_RUN})")
 
 
-def show_history(store: Path, target: str, module: str | None, format_: str, stdout: TextIO) -> int:
+def show_history(store: StorePlace, target: str, module: str | None, format_: str, stdout: TextIO) -> int:
     """Print what became of a target over time; UsageError where there is no run of it."""
     with opened_store(store, must_exist=True) as open_store:
         runs = _runs(open_store, target, module)
@@ -33,7 +34,7 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.fullmatch(text) is not None and not Path(text).exists()
 
 
-def referred(store: Path, text: str) -> Report:
+def referred(store: StorePlace, text: str) -> Report:
     """The report of the run that TARGET@WHICH means; UsageError where there is none."""
     match = _REFERENCE.fullmatch(text)
     assert match is not None
@@ -54,7 +55,7 @@ def _runs(store: Store, target: str, module: str | None) -> list[Stored]:
     if not runs:
         close = get_close_matches(url, store.targets(), 1, 0.3)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(f"store {store.path}: has no run of {url}{hint}")
+        raise UsageError(f"store {store.name}: has no run of {url}{hint}")
     return runs
 
 

@@ -13,7 +13,7 @@ from btdiag.config.secretive import proxy_parts
 from btdiag.core.target import Target
 
 # What is not part of what was tested: targets and selection are given anew, how results were shown does not matter.
-_LEFT_OUT = {"target", "targets", "only", "skip", "parallel", "store", "dry_run", "wait", "watch"}
+_LEFT_OUT = {"target", "targets", "only", "skip", "parallel", "store", "keep", "dry_run", "wait", "watch"}
 
 
 def command(settings: Settings, target: Target, only: Sequence[str], without: Collection[str] = ()) -> str:

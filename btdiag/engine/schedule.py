@@ -20,12 +20,11 @@ from btdiag.engine.common import Common
 from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
 from btdiag.engine.observing import HAND_OVER_S, client_of, observed
+from btdiag.engine.places import Place, places_of
 from btdiag.engine.registry import Registry, awaited
 from btdiag.engine.tasks import Events, Key, TaskOutcome
-from btdiag.engine.waits import Quiet, WaitLog
+from btdiag.engine.waits import WaitLog
 from btdiag.net.deadline import Deadline
-from btdiag.net.trust import Contexts
-from btdiag.net.wire import Wire
 
 # Time kept back from the run's budget to judge and to write the report.
 REPORT_RESERVE_S = 0.5
@@ -33,15 +32,6 @@ REPORT_RESERVE_S = 0.5
 TICK_S = 0.25
 # A measurement that ignores its cancellation is abandoned after so long.
 GRACE_S = 0.2
-
-
-@dataclass(slots=True)
-class _Place:
-    """One target while it is measured."""
-
-    target: Target
-    wire: Wire
-    quiet: Quiet
 
 
 @dataclass(slots=True)
@@ -62,7 +52,7 @@ class Schedule:
     _left_alone: bool = False
     _deadline: Deadline = field(default_factory=Deadline)
     _tasks: dict[Key, asyncio.Task[TaskOutcome]] = field(default_factory=dict)
-    _places: list[_Place] = field(default_factory=list)
+    _places: list[Place] = field(default_factory=list)
     _begun: float = 0.0
 
     async def measure(self, names: Sequence[str], already_s: float = 0.0) -> None:
@@ -77,7 +67,7 @@ class Schedule:
         )
         if self.interrupted:
             self.stop()
-        self._places = self._make_places()
+        self._places = places_of(self.targets, self.common, self._deadline, self.user_agent)
         specs = self.registry.needs(names)
         for number in range(len(self.targets)):
             for spec in specs:
@@ -100,23 +90,6 @@ class Schedule:
     def _measuring_s(self) -> float:
         """The part of the budget in which requests may be in flight."""
         return self.mode.budget - REPORT_RESERVE_S - HAND_OVER_S
-
-    def _make_places(self) -> list[_Place]:
-        """Targets of the same host share one Quiet: a volley at one would disturb the other."""
-        shared = self.common
-        return [
-            _Place(
-                target,
-                Wire(
-                    target,
-                    user_agent=self.user_agent,
-                    deadline=self._deadline,
-                    contexts=Contexts(target, shared.contexts),
-                ),
-                shared.quiet.setdefault(target.host, Quiet()),
-            )
-            for target in self.targets
-        ]
 
     async def _wait_for_all(self) -> None:
         """Wait for every task, those that start meanwhile too; after the deadline only for what is handed over."""

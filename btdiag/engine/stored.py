@@ -9,6 +9,7 @@ from typing import TextIO
 
 from btdiag.config import UsageError
 from btdiag.config.reading import read_stdin, read_text
+from btdiag.core.database import StorePlace
 from btdiag.engine.mouth import painted
 from btdiag.report.documents import Context, Document, ReportFileError, reports_of
 from btdiag.report.escape import plain
@@ -51,7 +52,7 @@ def print_report(path: Path, format_: str, context: Context, stdout: TextIO) -> 
     return code_of(document)
 
 
-def print_comparison(old: str, new: str, store: Path, format_: str, width: int, stdout: TextIO) -> int:
+def print_comparison(old: str, new: str, store: StorePlace, format_: str, width: int, stdout: TextIO) -> int:
     """Print what changed between two files, or runs of a store (TARGET@last-pass); 1 when something got worse,
     UsageError when the reports are of different targets."""
     from btdiag.report import compare as comparing
@@ -65,7 +66,7 @@ def print_comparison(old: str, new: str, store: Path, format_: str, width: int, 
     return 1 if comparing.got_worse(found) else 0
 
 
-def _either(name: str, store: Path) -> Document:
+def _either(name: str, store: StorePlace) -> Document:
     from btdiag.engine import past
 
     return past.referred(store, name) if past.is_reference(name) else read_document(Path(name))

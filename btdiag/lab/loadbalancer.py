@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from btdiag.lab.accesslog import AccessLog, Passage
+from btdiag.lab.accesslog import AccessLog, Attempt, Entry, begun
 from btdiag.lab.http import (
     HOP_BY_HOP,
     Headers,
@@ -53,39 +53,39 @@ class Downtime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancer:
-    """Passes requests to the backend's pool. `https_port` is where its http:// port redirects to."""
+    """Passes requests to the backend's pool. `https_port` is where its http:// port redirects to. What its rules answer
+    in its place is not in its log."""
 
     plan: Balancer
     pool: Pool
     https_port: int
-    outage: Downtime = field(default_factory=Downtime)
     log: AccessLog | None = None
+    outage: Downtime = field(default_factory=Downtime)
 
     async def answer(self, request: Request, visit: Visit) -> Answer:
-        """The backend's response, or what the load balancer says in its place; written to its log, if it has one."""
-        passage = Passage()
-        answer: Answer | None = None
-        try:
-            answer = await self._answer(request, visit, passage)
-            return answer
-        finally:
-            if self.log is not None:
-                self.log.write(request, visit, answer, passage)
+        """The backend's response, or what the load balancer says in its place."""
+        entry = begun(request, visit)
+        answer = await self._answered(request, visit, entry)
+        return answer if self.log is None else self.log.note(entry, answer)
 
-    async def _answer(self, request: Request, visit: Visit, passage: Passage) -> Answer:
+    async def _answered(self, request: Request, visit: Visit, entry: Entry) -> Answer:
         if visit.plain_port and self.plan.plain == "redirects":
             return self._to_https(request)
         payload = await request.body.read(BODY_LIMIT) if self.plan.buffers else None
         if time.monotonic() < self.outage.until:
+            entry.set_aside = True
             return self._broken()
         try:
-            response = await self._forward(request, _passed_on(request, visit), payload, passage)
+            response = await self._forward(request, _passed_on(request, visit), payload, entry)
         except BrokenUpstream:
+            entry.broke()
             self.outage.until = time.monotonic() + self.plan.takes_out_for
             return self._broken()
         except TimeoutError:
+            entry.waited()
             return vendor_page(self.plan.style, 504)
         except OSError:
+            entry.refused()
             return vendor_page(self.plan.style, 503 if self.plan.style in ("envoy", "haproxy", "awselb") else 502)
         if isinstance(response, Raw):
             return response
@@ -101,28 +101,20 @@ class LoadBalancer:
             return Raw(_say_nothing)
         return vendor_page(self.plan.style, self.plan.on_broken)
 
-    async def _forward(self, request: Request, headers: Headers, payload: bytes | None, passage: Passage) -> Answer:
-        upstream = await self._connected(self.pool.take(), passage)
+    async def _forward(self, request: Request, headers: Headers, payload: bytes | None, entry: Entry) -> Answer:
+        attempt = entry.attempt(self.pool.name)
+        upstream = await self.pool.take()
         try:
-            return await self._exchange(upstream, request, headers, payload, passage)
+            return await self._exchange(upstream, request, headers, payload, attempt)
         except _DEAD as error:
-            passage.lost()
-            upstream.writer.close()
             if not (upstream.reused and self._may_repeat(request, payload)):
                 raise BrokenUpstream from error
-        upstream = await self._connected(self.pool.connect(), passage)
+        attempt = entry.attempt(self.pool.name)
+        upstream = await self.pool.connect()
         try:
-            return await self._exchange(upstream, request, headers, payload, passage)
+            return await self._exchange(upstream, request, headers, payload, attempt)
         except _DEAD as error:
-            passage.lost()
-            upstream.writer.close()
             raise BrokenUpstream from error
-
-    async def _connected(self, connecting: Awaitable[Upstream], passage: Passage) -> Upstream:
-        began = time.monotonic()
-        upstream = await connecting
-        passage.passed_on(0.0 if upstream.reused else time.monotonic() - began)
-        return upstream
 
     def _may_repeat(self, request: Request, payload: bytes | None) -> bool:
         whole = payload is not None or request.body.length == 0
@@ -131,17 +123,19 @@ class LoadBalancer:
         )
 
     async def _exchange(
-        self, upstream: Upstream, request: Request, headers: Headers, payload: bytes | None, passage: Passage
+        self, upstream: Upstream, request: Request, headers: Headers, payload: bytes | None, attempt: Attempt
     ) -> Answer:
+        attempt.rides(upstream)
         try:
             await _send(upstream.writer, request, headers, payload)
             async with asyncio.timeout(self.plan.upstream_timeout):
                 head = await read_response(upstream.reader, request.method)
-                passage.answered(head.status)
+                attempt.hears(head.status)
                 if head.status == 101:
                     return Raw(partial(_switch, upstream, head))
                 return await self._received(upstream, head)
-        except TimeoutError:
+        except (TimeoutError, *_DEAD):
+            attempt.ends()
             upstream.writer.close()
             raise
 

@@ -20,6 +20,7 @@ Door: TypeAlias = Literal["open", "refuses", "silent"]
 Retry: TypeAlias = Literal["none", "idempotent", "all"]
 PoolOrder: TypeAlias = Literal["lifo", "fifo", "random"]
 Broken: TypeAlias = Literal[502, 503, "close"]
+LogStyle: TypeAlias = Literal["nginx", "envoy"]
 CertificateKind: TypeAlias = Literal[
     "valid",
     "expired",
@@ -103,7 +104,8 @@ class Balancer:
     `takes_out_for` answers everything with `on_broken` for so long after one broken backend connection, as nginx does
     when all servers are marked down. `front_forgets` lets a client's connection that idled for so long swallow what is
     sent on it, as a NAT does; `front_hangs_up` closes every one after its answer without saying so. `style` is the
-    vendor whose error pages and signature headers it shows. `plain` is what the http:// port does.
+    vendor whose error pages and signature headers it shows. `plain` is what the http:// port does. `log` is the format
+    of its access log, None for none.
     """
 
     doors: tuple[tuple[str, Door], ...] = ()
@@ -126,6 +128,7 @@ class Balancer:
     style: str = "nginx"
     plain: Literal["redirects", "serves", "refuses", "tls"] = "redirects"
     backend_down: bool = False
+    log: LogStyle | None = None
 
     def door(self, address: str) -> Door:
         """What a TCP connection to the address meets; the last fault that names the address, or "*", wins."""
@@ -215,11 +218,11 @@ class LabProxy:
 class Told:
     """What the target tells the run. `omits` are keys of the target left out; `space` is the IP address space that the
     lab's addresses count as, None for what they are; `decided` is what a user's browser profile has stored for the web
-    app and local networks; `has_bucket` names a presigned URL of an object store, which
-    Brainstore's port plays; `constrained` makes the data plane itself the app URL, `isolated` says that the API
-    server must not be reachable; `variables` are what the programs of its users are started with, in which {ca},
-    {proxy} and {netrc} stand for the lab's CA file, its proxy's HOST:PORT and a file with a login for the target's
-    host; `extra` adds or replaces keys."""
+    app and local networks; `has_bucket` names a presigned URL of an object store, which Brainstore's port plays;
+    `constrained` makes the data plane itself the app URL, `isolated` says that the API server must not be reachable,
+    `names_app` that the web app's host must be; `variables` are what the programs of its users are started with, in
+    which {ca}, {proxy} and {netrc} stand for the lab's CA file, its proxy's HOST:PORT and a file with a login for the
+    target's host; `extra` adds or replaces keys."""
 
     omits: frozenset[str] = frozenset()
     space: Literal["public", "local"] | None = "public"
@@ -229,6 +232,7 @@ class Told:
     has_bucket: bool = False
     constrained: bool = False
     isolated: bool = False
+    names_app: bool = False
     variables: tuple[tuple[str, str], ...] = ()
     extra: tuple[tuple[str, object], ...] = ()
 

@@ -37,6 +37,11 @@ class Pool:
         self._size = size
         self._idle: list[Upstream] = []
 
+    @property
+    def name(self) -> str:
+        """The address, as a log has it."""
+        return f"{self._address[0]}:{self._address[1]}"
+
     async def take(self) -> Upstream:
         """An idle connection that looks alive, else a fresh one; OSError or TimeoutError when that cannot be made."""
         while self._idle:

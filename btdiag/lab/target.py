@@ -59,6 +59,8 @@ def describe(plan: LabPlan, ports: Ports, files: Files, addresses: tuple[str, ..
         everything |= {"client_cert": str(files.client_cert), "client_key": str(files.client_key)}
     if told.has_bucket:
         everything["bucket"] = f"http://{LOCAL}:{ports.brainstore}/overflow.json?X-Amz-Signature=lab"
+    if told.names_app:
+        everything["allow"] = [everything["app_url"]]
     if told.isolated:
         everything["expect_blocked"] = [everything["backend"]]
     if told.constrained:

@@ -33,6 +33,8 @@ from btdiag.lab.styles import vendor_page
 from btdiag.lab.target import LOCAL, Files, Ports, commands, describe
 from btdiag.lab.tls import Certificates
 
+LOG = "access.log"
+
 
 class World:
     """The running stage: `async with World(plan, folder) as target` serves until the block ends.
@@ -41,7 +43,7 @@ class World:
     """
 
     def __init__(self, plan: LabPlan, folder: Path, port: int = 0, log: Path | None = None) -> None:
-        self._log = None if log is None else AccessLog(log, plan.balancer.style, f"{LOCAL}:8000")
+        self._log_file = log
         self._plan = plan
         self._folder = folder
         self._port = port
@@ -50,6 +52,7 @@ class World:
         self._listeners = Listeners()
         self._pools: list[Pool] = []
         self._crashing: list[Crashing] = []
+        self._log: AccessLog | None = None
 
     async def __aenter__(self) -> dict[str, object]:
         try:
@@ -119,6 +122,8 @@ class World:
             target["browser_profile"] = str(write_profile(self._folder, self._plan.told.decided))
         if roles:
             target["brainstore"] = roles
+        if self._log is not None:
+            target["logs"] = [str(self._log_file or self._folder / LOG)]
         if self._plan.config:
             file = self._folder / "values.yaml"
             file.write_text(self._plan.config, encoding="utf-8")
@@ -205,6 +210,8 @@ class World:
         plan = self._plan.balancer
         pool = Pool(LOCAL, upstream_port, idle=plan.upstream_idle, order=plan.pool_order, size=plan.pool_size)
         self._pools.append(pool)
+        if file := self._log_file or (self._folder / LOG if plan.log else None):
+            self._log = AccessLog(file, plan.log or ("envoy" if plan.style == "envoy" else "nginx"))
         balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port, log=self._log)
         server = replace(
             self._server(LabHop.BALANCER, balancer.answer, partial(vendor_page, plan.style), idle=plan.front_idle),

@@ -54,6 +54,7 @@ class FileAccount:
         self.methods: Counter[bytes] = Counter()
         self.good_by_upstream: Counter[bytes] = Counter()
         self.good_by_path: Counter[bytes] = Counter()
+        self.fastest: dict[bytes, float] = {}
         self.without_origin: list[Event] = []
         self.with_origin = 0
         self.resolution_s = 1e-3
@@ -62,7 +63,7 @@ class FileAccount:
         self.formats: dict[str, int] = {}
         self.reader = Reader(given)
         self._ages = Ages(replays=True)
-        self._last_good: dict[bytes, float] = {}
+        self._last_good: dict[bytes, tuple[float, float]] = {}
         self._waiting: dict[bytes, list[Event]] = {}
 
     def read(
@@ -112,10 +113,12 @@ class FileAccount:
         self.good += 1
         if age is not None and upstream in self.good_by_upstream and not self._waiting:
             self.good_by_upstream[upstream] += 1
-            self._last_good[upstream] = begin
+            self._last_good[upstream] = span
+            if end - begin < self.fastest[upstream]:
+                self.fastest[upstream] = end - begin
             self.good_ages[int(age * BINS_PER_S) if age < FINEST_S else bin_of(age)] += 1
         else:
-            self._count_good(upstream, begin, age)
+            self._count_good(upstream, span, age)
         if fast.path >= 0:
             self._count_path(groups[fast.path])
 
@@ -178,22 +181,23 @@ class FileAccount:
             self.retries += 1
             if len(self.retried) < _RETRIED:
                 self.retried.append(event)
-        self._count_good(event.upstream, event.start, event.age, counts_age=not event.retried)
+        self._count_good(event.upstream, (event.start, event.end), event.age, counts_age=not event.retried)
 
     def _count_path(self, name: bytes) -> None:
         if name in self.good_by_path or len(self.good_by_path) < _MOST_NAMES:
             self.good_by_path[name] += 1
 
-    def _count_good(self, upstream: bytes, begin: float, age: float | None, *, counts_age: bool = True) -> None:
-        if upstream in self.good_by_upstream:
+    def _count_good(
+        self, upstream: bytes, span: tuple[float, float], age: float | None, *, counts_age: bool = True
+    ) -> None:
+        if upstream in self.good_by_upstream or len(self.good_by_upstream) < _MOST_NAMES:
             self.good_by_upstream[upstream] += 1
-            self._last_good[upstream] = begin
-        elif len(self.good_by_upstream) < _MOST_NAMES:
-            self.good_by_upstream[upstream] = 1
-            self._last_good[upstream] = begin
+            self._last_good[upstream] = span
+            self.fastest[upstream] = min(self.fastest.get(upstream, inf), span[1] - span[0])
         if self._waiting:
             for failed in self._waiting.pop(upstream, ()):
-                failed.next_good = begin
+                failed.next_good = span[0]
+                failed.pace = max(failed.pace, _pace(failed, span))
         if not counts_age:
             return
         if age is None:
@@ -206,7 +210,8 @@ class FileAccount:
             self.unkept[event.fits, event.sure] += 1
             self.unkept_until = max(self.unkept_until, event.end)
             return
-        event.last_good = self._last_good.get(event.upstream)
+        if (before := self._last_good.get(event.upstream)) is not None:
+            event.last_good, event.pace = before[0], _pace(event, before)
         if len(self._waiting) < _MOST_NAMES:
             self._waiting.setdefault(event.upstream, []).append(event)
         self.failures.append(event)
@@ -240,6 +245,8 @@ class FileAccount:
             setattr(self, name, getattr(self, name) + getattr(later, name))
         for name in ("unkept", "good_ages", "methods", "good_by_upstream", "good_by_path"):
             getattr(self, name).update(getattr(later, name))
+        for upstream, took in later.fastest.items():
+            self.fastest[upstream] = min(self.fastest.get(upstream, inf), took)
         room = MOST_FAILURES - len(self.failures)
         self.unkept.update((event.fits, event.sure) for event in later.failures[room:])
         ends = (event.end for event in later.failures[room:])
@@ -283,3 +290,9 @@ class FileAccount:
                 event.fits = ("cut_midbody",)
                 self.failures.append(event)
             self.failures.sort(key=lambda one: one.line)
+
+
+def _pace(failed: Event, span: tuple[float, float]) -> float:
+    """How long a good request took that was under way beside a failed one; 0 for one of another time."""
+    begin, end = span
+    return end - begin if begin <= failed.end and end >= failed.start else 0.0

@@ -23,6 +23,7 @@ AFTERMATH_S = 3.0
 _BUNCH_S = 1.0  # in-flight requests of one crash end together
 _COLLATERAL_S = 1.0  # between a race and the first "no live upstreams" that follows from it
 _ALIKE = 0.02  # durations so close to each other are a timeout's value
+_FARTHEST_S = 0.3  # there and back half around the earth: an answer that takes longer is slow, not far away
 _UNREACHABLE = ("refused", "no_healthy_target")
 
 
@@ -43,6 +44,7 @@ def judge_log(account: FileAccount) -> JudgedFile:
     """Narrow every failing line of a file, and look for the race."""
     judged = JudgedFile(account=account)
     failures = account.failures
+    _unhurried(account, failures)
     _several_refused(failures)
     _whole_upstreams(account, failures)
     _timeouts(judged, failures)
@@ -74,6 +76,20 @@ def exclude(event: Event, *kinds: str) -> None:
 def _pool(event: Event) -> bytes:
     """Upstream, or where the log does not name it, the first words of the path: routes lead to pools."""
     return event.upstream or b"path " + path_class(event.path)
+
+
+def _unhurried(account: FileAccount, failures: Sequence[Event]) -> None:
+    """A race lasts as long as a packet takes to the backend and back. Where even the fastest answer takes longer than
+    races do elsewhere, so may they. Where the good answers of the same moment took as long as the lost request, its
+    duration tells nothing: it may be one, and proves none."""
+    for event in failures:
+        if event.took is None or event.took <= RACE_S or event.fits[:3] != CLOSED[1:4]:
+            continue
+        event.limit = RACE_S + min(account.fastest.get(event.upstream, 0.0), _FARTHEST_S)
+        if event.took <= event.limit:
+            event.fits = ("race", *event.fits)
+        elif event.pace * 2 >= event.took:
+            event.fits = (*event.fits, "race")
 
 
 def _several_refused(failures: Sequence[Event]) -> None:
@@ -156,7 +172,7 @@ def _crashes(failures: Sequence[Event], down: dict[bytes, list[float]], resoluti
         if followed:
             event.text = b"followed by refusals"
             put_first(event, "backend_crash", "backend_restart", "backend_closed")
-        elif event.took is not None and event.took > RACE_S:
+        elif event.took is not None and event.took > event.limit:
             put_first(event, *(("backend_closed", "backend_crash") if not bunched else ("backend_closed",)))
 
 
@@ -197,11 +213,11 @@ def again(judged: JudgedFile) -> None:
 
 def _is_candidate(event: Event) -> bool:
     if event.retried:
-        return event.took is None or event.took <= RACE_S
+        return event.took is None or event.took <= event.limit
     fits = event.joined if event.joined is not None else event.fits
     if "race" not in fits or event.fresh is True:
         return False
-    return event.took is None or event.took <= RACE_S
+    return event.took is None or event.took <= event.limit
 
 
 def settle_races(judged: JudgedFile, *, sure: bool) -> None:

@@ -1,5 +1,6 @@
-"""The judgement of the load balancer's logs as SQL, for logs in object storage that are too many to fetch: table and
-query for the engine that is there already. Pure text; the class of each line follows `btdiag.logs.products.aws`."""
+"""The judgement of the load balancer's logs as SQL, for logs in object storage or a warehouse that are too many to
+fetch: table and query for the engine that is there already. Pure text; the class of each line follows
+`btdiag.logs.products.aws` and `.google`."""
 
 from __future__ import annotations
 
@@ -74,14 +75,57 @@ SELECT CASE
 FROM request GROUP BY 1 ORDER BY 2 DESC;
 """
 
+_CLOUD_LOGGING = """\
+-- Cloud Logging makes the table itself, one a day; once, to begin with (and then let the sink's service account write):
+--   gcloud logging sinks create lb-log bigquery.googleapis.com/projects/PROJECT/datasets/DATASET \\
+--     --log-filter='resource.type="http_load_balancer"'
+-- A sink with partitioned tables has one `requests` instead: ask it WHERE DATE(timestamp) = '{dashed}'.
+WITH line AS (
+  SELECT httpRequest.status status, jsonpayload_type_loadbalancerlogentry.statusdetails said,
+    httpRequest.requestMethod method, timestamp started,
+    CONCAT(IFNULL(resource.labels.backend_service_name, ''), ' ', IFNULL(httpRequest.serverIp, '')) target,
+    SAFE_CAST(RTRIM(CAST(httpRequest.latency AS STRING), 's') AS FLOAT64) waited
+  FROM `PROJECT.DATASET.requests_{day}`),
+request AS (
+  SELECT *, UNIX_MICROS(started) / 1000000 - MAX(UNIX_MICROS(started) / 1000000 + IFNULL(waited, 0)) OVER (
+    PARTITION BY target ORDER BY started ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) idle
+  FROM line)
+SELECT CASE
+    WHEN status IS NULL THEN 'line not read'
+    WHEN said = 'backend_connection_closed_before_data_sent_to_client' AND waited <= {race_s} THEN 'closed at once'
+    WHEN said = 'backend_connection_closed_before_data_sent_to_client' THEN 'closed while waiting'
+    WHEN said = 'backend_connection_closed_after_partial_response_sent' THEN 'cut in the body'
+    WHEN said = 'failed_to_connect_to_backend' THEN 'no connection'
+    WHEN said = 'failed_to_pick_backend' THEN 'no target, or its limit'
+    WHEN said = 'backend_timeout' THEN 'timeout'
+    WHEN said = 'backend_response_headers_too_long' THEN 'headers of the answer too large'
+    WHEN said LIKE 'client_disconnected%' OR said = 'client_timed_out' THEN 'client left'
+    WHEN status = 429 THEN 'rate limited'
+    WHEN method = 'OPTIONS' AND status >= 400 THEN 'preflight refused'
+    WHEN status >= 500 AND said = 'response_sent_by_backend' THEN 'application'
+    WHEN status >= 500 THEN 'load balancer'
+    ELSE 'good' END what,
+  COUNT(*) n, COUNTIF(method IN ('GET', 'HEAD')) safe_methods,
+  [APPROX_QUANTILES(idle, 10)[OFFSET(1)], APPROX_QUANTILES(idle, 10)[OFFSET(5)],
+    APPROX_QUANTILES(idle, 10)[OFFSET(9)]] idle_s,
+  MIN(started) first_start, MAX(started) last_start
+FROM request GROUP BY what ORDER BY n DESC;
+"""
+"""Columns as Cloud Logging names them in BigQuery: those of a payload with a type are in lower case. The latency is
+taken as a number or with its unit."""
+
 _READ_SO = """\
--- What {product} logs prove of the keep-alive race, for {engine}. Put in bucket, account and region.
+-- What {product} logs prove of the keep-alive race, for {engine}. Put in {names}.
 -- The race: 'closed at once' with idle_s (10, 50 and 90 % of the seconds since the target's last request) close to one
 -- value, and few of 'good' at that age or beyond. 'line not read' counts what the pattern does not match.
 -- idle_s is that of the node and target, not of the one connection: concurrent requests make it smaller.
 """
 
-KNOWN: Mapping[str, tuple[str, ...]] = {"aws-alb": ("athena", "trino")}
+_SAMPLED = """\
+-- What is logged may be a sample (logConfig.sampleRate): shares count then, not numbers, and idle_s is too long.
+"""
+
+KNOWN: Mapping[str, tuple[str, ...]] = {"aws-alb": ("athena", "trino"), "gcp-https-lb-json": ("bigquery",)}
 """The formats that have a query, and for which engines."""
 
 
@@ -92,8 +136,13 @@ def statements(formats: Sequence[str], engine: str, day: float | None = None) ->
     if name is None:
         there = "; ".join(f"{', '.join(engines)} for {one}" for one, engines in KNOWN.items())
         raise UsageError(f"--sql {engine}: no query for {', '.join(formats) or 'these files'}. There is {there}")
-    stamp = datetime.fromtimestamp(day or 0.0, UTC).strftime("%Y/%m/%d")
-    return _READ_SO.format(product=name, engine=engine) + table_statement(engine, stamp) + query(engine, stamp)
+    begin = datetime.fromtimestamp(day or 0.0, UTC)
+    if engine == "bigquery":
+        shown = _READ_SO.format(product=name, engine=engine, names="project and dataset") + _SAMPLED
+        return shown + _CLOUD_LOGGING.format(day=f"{begin:%Y%m%d}", dashed=f"{begin:%Y-%m-%d}", race_s=RACE_S)
+    stamp = begin.strftime("%Y/%m/%d")
+    shown = _READ_SO.format(product=name, engine=engine, names="bucket, account and region")
+    return shown + table_statement(engine, stamp) + query(engine, stamp)
 
 
 def table_statement(engine: str, day: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from btdiag.core.address import is_ipv6, parsed_address
+from btdiag.core.address import parsed_address
 from btdiag.core.resolution import (
     AddressSource,
     Detour,
@@ -26,10 +26,12 @@ from btdiag.core.resolution import (
     View,
     is_local_name,
 )
+from btdiag.core.resolver_rules import ResolverRules, precedence
 from btdiag.core.target import Resolver, Target
 from btdiag.net import hosts_file
+from btdiag.net.libc import own_precedences, own_resolver_rules
 from btdiag.net.limits import SYSTEM_PATIENCE, SYSTEM_TIMEOUT, UDP_TIMEOUT
-from btdiag.net.nameserver import NameServer, ask, sample
+from btdiag.net.nameserver import NameServer, ask, ask_by_tcp, sample
 
 MAX_SERVERS = 3  # the system's resolver itself reads no more from resolv.conf
 SLOW = 1.0  # seconds; resolvers answer within a tenth of that, and what they have to look up first rarely takes longer
@@ -63,21 +65,22 @@ async def _view(resolver: Resolver, name: str) -> View:
         server = NameServer.parse(resolver.address)
         return View(label=resolver.label, servers=(await _sampled(server, await _look_up(server, name)),))
     servers, search = ((), ()) if is_local_name(name) else configured_servers()
+    rules = own_resolver_rules()
     started = time.monotonic()
     system = asyncio.ensure_future(getaddrinfo(name, SYSTEM_PATIENCE))
     try:
-        lookups = await asyncio.gather(*(_look_up(server, name) for server in servers))
+        lookups = await asyncio.gather(*(_look_up(server, name, rules) for server in servers))
         found = any(lookup.addresses for lookup in lookups)
         seen = await _until(system, started, SYSTEM_PATIENCE if found or not lookups else SYSTEM_TIMEOUT)
     finally:
         system.cancel()
-    slow = seen.duration_s >= SLOW
+    slow = seen.duration_s >= SLOW and not rules.use_vc  # the series is of datagrams
     lookups = await asyncio.gather(
         *(_sampled(server, one, slow=slow) for server, one in zip(servers, lookups, strict=True))
     )
-    if slow and seen.addresses and seen.duration_s < _AGAIN:
+    if SLOW <= seen.duration_s < _AGAIN and seen.addresses:
         seen = replace(seen, again_s=(await getaddrinfo(name, SYSTEM_PATIENCE - seen.duration_s)).duration_s)
-    view = View(label=resolver.label, servers=tuple(lookups), system=seen)
+    view = View(label=resolver.label, servers=tuple(lookups), system=seen, rules=rules)
     return await _compared(view, name, servers, search) if seen.addresses and lookups else view
 
 
@@ -145,8 +148,9 @@ def _no_answer(seconds: float) -> SystemLookup:
     return SystemLookup(addresses=(), duration_s=seconds, error="no answer", detail=detail)
 
 
-async def _look_up(server: NameServer, name: str) -> ServerLookup:
-    answers = await asyncio.gather(ask(server, name, "A"), ask(server, name, "AAAA"))
+async def _look_up(server: NameServer, name: str, rules: ResolverRules | None = None) -> ServerLookup:
+    how = ask_by_tcp if rules is not None and rules.use_vc else ask
+    answers = await asyncio.gather(how(server, name, "A"), how(server, name, "AAAA"))
     return ServerLookup(server=str(server), name=name, answers=tuple(answers))
 
 
@@ -215,8 +219,10 @@ def _eai_name(error: socket.gaierror) -> str:
 
 
 def in_system_order(addresses: Sequence[str]) -> tuple[str, ...]:
-    """The order in which this machine would try them: what has a route first, IPv6 before IPv4 (RFC 6724)."""
-    return tuple(sorted(addresses, key=lambda address: (not _has_route(address), not is_ipv6(address))))
+    """The order in which this machine would try them: what has a route first, then by precedence, which puts IPv6
+    before IPv4 unless gai.conf says otherwise (RFC 6724 section 6, rules 1 and 6)."""
+    table = own_precedences()
+    return tuple(sorted(addresses, key=lambda address: (not _has_route(address), -precedence(address, table))))
 
 
 def _has_route(address: str) -> bool:

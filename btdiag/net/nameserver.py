@@ -30,10 +30,9 @@ PAYLOAD = 1232  # bytes; the DNS flag day's figure, which fits every path
 SAMPLE = 5  # queries of each form: enough to tell one lost datagram from a line that loses a fifth
 SAMPLE_PAUSE = 0.05  # seconds between them, so that a burst is not what is lost
 _MAY_BE_EDNS = frozenset({LookupOutcome.SERVFAIL, LookupOutcome.REFUSED, LookupOutcome.ERROR})
+_MUTE = frozenset({LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE, LookupOutcome.LOCAL})
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _BROKEN = (dns.exception.DNSException, ValueError, IndexError, struct.error)
-
-
 _RCODES = {
     dns.rcode.NXDOMAIN: LookupOutcome.NXDOMAIN,
     dns.rcode.SERVFAIL: LookupOutcome.SERVFAIL,
@@ -77,6 +76,18 @@ async def ask(server: NameServer, name: str, qtype: str) -> DnsAnswer:
     if answer.lost == 1:  # how long the question took that was answered
         started += UDP_TIMEOUT
     return replace(answer, duration_s=round(time.monotonic() - started, 6))
+
+
+async def ask_by_tcp(server: NameServer, name: str, qtype: str) -> DnsAnswer:
+    """What it answers over TCP, as programs ask with `options use-vc`; where nothing comes, the detail says of UDP."""
+    started = time.monotonic()
+    answer = await _ask_tcp(server, _query(name, qtype, edns=True), qtype)
+    took = time.monotonic() - started
+    if answer.outcome is LookupOutcome.TIMEOUT:
+        known = (await ask(server, name, qtype)).outcome not in _MUTE
+        detail = f"no answer over TCP{', while UDP answers' if known else ''}; programs here ask over TCP (use-vc)"
+        answer = replace(answer, detail=detail)
+    return replace(answer, transport="tcp", duration_s=round(took, 6))
 
 
 async def sample(server: NameServer, name: str, qtype: str, patience: float) -> QueryLoss:

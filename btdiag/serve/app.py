@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from btdiag.config import Settings, UsageError
@@ -45,6 +45,7 @@ class Served:
     known: NewestReports
     pages: Pages
     default_module: str
+    say: Callable[[str], None] = lambda text: None
 
 
 def application(served: Served, names: Sequence[str]) -> Starlette:
@@ -53,6 +54,7 @@ def application(served: Served, names: Sequence[str]) -> Starlette:
     routes = [
         Route("/", answers.overview),
         Route("/target", answers.target),
+        Route("/report", answers.newest),
         Route("/report/{number:int}", answers.report),
         Route("/style.css", answers.style),
         Route("/probe", answers.probe),
@@ -60,7 +62,11 @@ def application(served: Served, names: Sequence[str]) -> Starlette:
         Route("/-/healthy", answers.healthy),
         Route("/-/ready", answers.ready),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Guard, names=names)])
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, names=names)],
+        exception_handlers={UsageError: _failed, Exception: answers.crashed},
+    )
 
 
 class _Answers:
@@ -117,24 +123,37 @@ class _Answers:
         return await self._page(lambda: self._served.pages.target(request.query_params.get("url", "")))
 
     async def _page(self, make: Callable[[], str | None]) -> Response:
-        try:
-            page = await run_in_threadpool(make)
-        except UsageError as error:
-            return _said(str(error), 500)
+        page = await run_in_threadpool(make)
         return HTMLResponse(page) if page is not None else _said("there is no such target", 404)
+
+    async def newest(self, request: Request) -> Response:
+        """Where the newest report of a target is: for links in alerts."""
+        number = await run_in_threadpool(lambda: self._served.pages.newest(request.query_params.get("url", "")))
+        if number is None:
+            return _said("there is no report of this target", 404)
+        return RedirectResponse(f"/report/{number}", 303)
 
     async def report(self, request: Request) -> Response:
         """The whole report of one run, as its file would be."""
         number = request.path_params["number"]
-        found = await run_in_threadpool(self._served.pages.report, number)
+        found = await run_in_threadpool(lambda: self._served.pages.report(number))
         if found is None:
             return _said("there is no report of this run", 404)
         page = await run_in_threadpool(html.render, found)
         return HTMLResponse(page, headers={"content-security-policy": _REPORT_POLICY})
 
+    def crashed(self, request: Request, error: Exception) -> Response:
+        """A fault of btdiag itself, which ends nothing but this answer."""
+        self._served.say(f"btdiag itself failed: {type(error).__name__}: {error}")
+        return _said("btdiag itself failed", 500)
+
     def style(self, request: Request) -> Response:
         """How the pages look."""
         return Response(STYLE, media_type="text/css")
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    return _said(str(error), 500)
 
 
 _UNKNOWN = {

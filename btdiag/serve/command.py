@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from btdiag.config import UsageError
+from btdiag.config.settings import KEEP_S
 from btdiag.config.values import duration, printable
+from btdiag.core.database import StorePlace
 from btdiag.core.urls import bracketed
 from btdiag.engine.interrupt import Interrupt
 from btdiag.report.escape import plain
@@ -28,7 +30,6 @@ MOST_WAITING = (
 MOST_CONNECTIONS = 512  # of clients: Prometheus has one a target that it asks at the moment
 IDLE_S = 5  # a client's connection without a request
 STOPPING_S = 5  # for answers that are on their way
-MOST_HEADERS = 16 * 1024  # bytes of a request's head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,8 @@ class Serving:
     port: int = 9115
     module: str = "quick"
     every_s: float | None = None
-    store: Path = Path("reports/history.sqlite")
-    keep_s: float = 90 * 86_400.0
+    store: StorePlace = Path("reports/history.sqlite")
+    keep_s: float = KEEP_S
     any_target: bool = False
     names: tuple[str, ...] = ()
 
@@ -66,7 +67,8 @@ def print_for(
 ) -> str:
     """What Prometheus or Grafana needs to know; rules and dashboard are the same for all targets."""
     listed = modules(flags, environment, folder).targets if what == "scrape-config" else ()
-    return printed(what, f"{bracketed(serving.host)}:{serving.port}", serving.module, listed)
+    name = next(iter(serving.names), bracketed(serving.host))
+    return printed(what, f"{name}:{serving.port}", serving.module, listed)
 
 
 def serve_targets(
@@ -93,7 +95,6 @@ def serve_targets(
     except ImportError:
         raise UsageError("btdiag serve needs more packages: pip install 'btdiag[serve]'") from None
     interrupt.patient = True
-    serving.store.parent.mkdir(parents=True, exist_ok=True)
     return _serve(serving, known, say)
 
 
@@ -102,16 +103,24 @@ def _serve(serving: Serving, known: Modules, say: Callable[[str], None]) -> int:
     from btdiag.serve.engine import Engine
     from btdiag.serve.pages import Pages
     from btdiag.serve.watch import Keeper, Sweeper
+    from btdiag.store.keeping import keeping
     from btdiag.store.store import opened_store
 
-    with opened_store(serving.store) as writing, opened_store(serving.store) as reading:
-        keeper = Keeper(writing, serving.keep_s, known.targets, say)
+    with keeping(serving.store, serving.keep_s) as writing, opened_store(serving.store) as reading:
+        keeper = Keeper(writing, known.targets, say)
         chosen = known.by_name[serving.module]
         engine = Engine(chosen.parallel, MOST_WAITING, keeper.take)
         names = (serving.module,) if serving.every_s else ()
         sweeper = Sweeper(engine, known, names, serving.every_s or 1e9, keeper.known)
         pages = Pages(reading, known, keeper.known, serving.module)
-        served = Served(engine=engine, modules=known, known=keeper.known, pages=pages, default_module=serving.module)
+        served = Served(
+            engine=engine,
+            modules=known,
+            known=keeper.known,
+            pages=pages,
+            default_module=serving.module,
+            say=say,
+        )
         server = _server(serving, application(served, _names(serving)))
         sockets = [_bound(serving)]
         engine.start(chosen.checks)
@@ -133,20 +142,24 @@ def _end(engine: Engine, sweeper: Sweeper) -> None:
 def _server(serving: Serving, app: Any) -> Any:
     import uvicorn
 
+    from btdiag.serve.connections import Connection
+    from btdiag.serve.guard import LONGEST_TARGET, MOST_HEADERS
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
             log_config=None,
+            log_level="critical",  # what others send wrong is no news
             access_log=False,
             lifespan="off",
-            http="h11",
+            http=Connection,
             ws="none",
             server_header=False,
             proxy_headers=False,
             limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=STOPPING_S,
-            h11_max_incomplete_event_size=MOST_HEADERS,
+            h11_max_incomplete_event_size=LONGEST_TARGET + MOST_HEADERS,
         )
     )
 
@@ -179,7 +192,8 @@ def _announce(serving: Serving, known: Modules, port: int, say: Callable[[str], 
         say("WARNING: others can reach this address: nobody is asked for a password; put a proxy that does before it")
     if serving.any_target:
         say("WARNING: --any-target: whoever reaches this address can have any host probed from this machine")
-    say(f"serving {len(known.targets):,} targets on http://{bracketed(serving.host)}:{port}/ (Ctrl-C ends it)")
+    count = f"{len(known.targets):,} target{'s' if len(known.targets) != 1 else ''}"
+    say(f"serving {count} on http://{bracketed(serving.host)}:{port}/ (Ctrl-C ends it)")
 
 
 def _is_loopback(host: str) -> bool:

@@ -25,6 +25,7 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+MOST_HEADERS = 16 * 1024  # bytes
 LONGEST_TARGET = 8 * 1024  # bytes of a path with its query; a URL that is watched has a hundred
 
 
@@ -56,6 +57,8 @@ class Guard:
             return PlainTextResponse("only GET and HEAD\n", 405, {"allow": "GET, HEAD"})
         if len(scope["path"]) + len(scope["query_string"]) > LONGEST_TARGET:
             return PlainTextResponse("too long\n", 414)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADERS:
+            return PlainTextResponse("too long\n", 431)
         return None
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,7 +27,8 @@ from btdiag.store.store import Store, Stored
 PAGE_ROWS = 100  # targets of one page
 STRIP = 24  # newest runs of a target that are shown as a strip
 MOST_RUNS = 500  # runs of one target that its page is made from
-MOST_TURNS = 100
+MOST_TURNS = 20  # checks that turned at one moment
+_WORST_FIRST = [one.value for one in Verdict][::-1]
 
 STYLE = files("btdiag.report").joinpath("templates/report.css").read_text("utf-8") + files("btdiag.serve").joinpath(
     "templates/serve.css"
@@ -89,7 +92,7 @@ class Pages:
         with self._lock:
             newest = self._store.newest(self._module)
         found = [(newest.get(url), url) for url in self._modules.targets if asked.text.lower() in url.lower()]
-        counts = {verdict.value: sum(_verdict(run) == verdict for run, _ in found) for verdict in Verdict}
+        counts = Counter(_verdict(run) for run, _ in found)
         chosen = [(run, url) for run, url in found if not asked.verdict or _verdict(run) == asked.verdict]
         chosen.sort(key=lambda pair: (pair[0].entry.verdict.place if pair[0] else 9, pair[1]))
         begin = (asked.page - 1) * PAGE_ROWS
@@ -97,7 +100,8 @@ class Pages:
             "overview.html",
             asked=asked,
             rows=[self._row(url) for _, url in chosen[begin : begin + PAGE_ROWS]],
-            counts={name: count for name, count in counts.items() if count},
+            counts={name: counts[name] for name in _WORST_FIRST if counts[name]},
+            without=counts[""],
             shown=len(chosen),
             of=len(self._modules.targets),
             pages=-(-len(chosen) // PAGE_ROWS),
@@ -127,7 +131,13 @@ class Pages:
             return None
         by_module = {name: [run for run in runs if run.module == name] for name in {run.module: None for run in runs}}
         told = {name: history_of(url, [run.entry for run in of_it]) for name, of_it in by_module.items()}
-        return self._page("target.html", url=url, told=told, runs=by_module, most_turns=MOST_TURNS)
+        return self._page("target.html", url=url, told=told, runs=by_module, cells=STRIP, most_turns=MOST_TURNS)
+
+    def newest(self, url: str) -> int | None:
+        """The number of the newest run of a target, if its report is kept."""
+        with self._lock:
+            found = self._store.newest_whole(url)
+        return found.number if found else None
 
     def report(self, number: int) -> Report | None:
         """The whole report of a run, if it is kept."""
@@ -149,8 +159,13 @@ def _shown(value: Any) -> Any:
 
 def _turned(turns: Sequence[Turn]) -> str:
     """The first turns in one line."""
-    told = "; ".join(f"{turn.check}: {turn.old} -> {turn.new}" for turn in turns[:3])
+    told = "; ".join(f"{turn.check}: {turn.old} → {turn.new}" for turn in turns[:3])
     return f"{told} and {len(turns) - 3} more" if len(turns) > 3 else told
+
+
+def _turned_at(turns: Sequence[Turn]) -> list[list[Turn]]:
+    """Those of one moment together, the newest first."""
+    return [list(group) for _, group in groupby(turns, key=lambda turn: turn.at)]
 
 
 _ENVIRONMENT = Environment(
@@ -165,5 +180,6 @@ _ENVIRONMENT.globals |= {
     "glyphs": words.GLYPHS,
     "stamp": stamp,
     "turned": _turned,
-    "verdicts": [one.value for one in Verdict][::-1],
+    "turned_at": _turned_at,
+    "verdicts": _WORST_FIRST,
 }

@@ -19,7 +19,7 @@ def printed(what: str, address: str, module: str, targets: Sequence[str]) -> str
         case "scrape-config":
             return _scrape_config(address, module, targets)
         case "rules":
-            return _RULES
+            return _rules(address)
     return json.dumps(_dashboard(), indent=1) + "\n"
 
 
@@ -51,6 +51,16 @@ def _scrape_config(address: str, module: str, targets: Sequence[str]) -> str:
 """
 
 
+def _rules(address: str) -> str:
+    links = _LINKS.replace("ADDRESS", address)
+    return _RULES.replace("          LINKS\n", links)
+
+
+_LINKS = """          report: "http://ADDRESS/report?url={{ $labels.target | urlquery }}"
+          history: "http://ADDRESS/target?url={{ $labels.target | urlquery }}"
+"""
+"""An annotation that is a link is one click in Alertmanager and in what it sends."""
+
 _RULES = """groups:
   - name: btdiag
     rules:
@@ -61,7 +71,8 @@ _RULES = """groups:
           severity: critical
         annotations:
           summary: "{{ $labels.target }} fails"
-          description: "Users of this data plane are affected; btdiag serve shows the cause and its report."
+          description: "Users of this data plane are affected; the report names the cause."
+          LINKS
       - alert: DataPlaneWarns
         expr: max by (target) (btdiag_verdict{verdict="warn"}) == 1
         for: 1h
@@ -69,7 +80,8 @@ _RULES = """groups:
           severity: warning
         annotations:
           summary: "{{ $labels.target }} works, with a risk"
-          description: "See the newest report of btdiag serve for what to change."
+          description: "The report says what to change."
+          LINKS
       - alert: DataPlaneUndecided
         expr: max by (target) (btdiag_verdict{verdict="inconclusive"}) == 1
         for: 1h
@@ -78,6 +90,7 @@ _RULES = """groups:
         annotations:
           summary: "nothing can be said of {{ $labels.target }}"
           description: "Checks could not be decided for an hour; the report says what was missing."
+          LINKS
       - alert: DataPlaneNotSeen
         expr: time() - max by (target) (btdiag_run_timestamp_seconds) > 3600
         labels:
@@ -85,6 +98,7 @@ _RULES = """groups:
         annotations:
           summary: "{{ $labels.target }} has not been looked at for an hour"
           description: "btdiag serve runs, but has no newer run of this target."
+          LINKS
       - alert: BtdiagDown
         expr: up{job=~"btdiag.*"} == 0
         for: 10m

@@ -15,9 +15,7 @@ from btdiag.engine.reporting import slim_report
 from btdiag.report.documents import url_of
 from btdiag.serve.engine import Engine
 from btdiag.serve.modules import Modules
-from btdiag.store.store import Store
-
-PRUNE_EVERY_S = 3600.0
+from btdiag.store.keeping import Keeping
 
 
 @dataclass(slots=True)
@@ -33,13 +31,11 @@ class NewestReports:
 class Keeper:
     """Takes finished reports: into the store first, so that what is shown is not lost."""
 
-    def __init__(self, store: Store, keep_s: float, listed: Sequence[str], say: Callable[[str], None]) -> None:
+    def __init__(self, store: Keeping, listed: Sequence[str], say: Callable[[str], None]) -> None:
         self.known = NewestReports()
         self._listed = frozenset(listed)
         self._store = store
-        self._keep_s = keep_s
         self._say = say
-        self._pruned = 0.0
 
     def take(self, module: str, report: Report) -> None:
         """Keep one of a listed target; a store that takes nothing (a full disk) is told of, and does not end the
@@ -49,9 +45,6 @@ class Keeper:
             return
         try:
             self._store.add(report, module)
-            if time.time() - self._pruned > PRUNE_EVERY_S:
-                self._pruned = time.time()
-                self._store.prune(self._keep_s, self._pruned)
         except UsageError as error:
             self.known.not_stored += 1
             self._say(str(error))

@@ -1,10 +1,7 @@
-"""The tables of a store, as the steps that lead to them: a file of an earlier btdiag is brought up to date when it is
+"""The tables of a store, as the steps that lead to them: one of an earlier btdiag is brought up to date when it is
 opened, and one of a later btdiag is left alone."""
 
 from __future__ import annotations
-
-APPLICATION_ID = 0x42544447
-"""Marks the file as a store (PRAGMA application_id, https://www.sqlite.org/fileformat2.html section 1.3.11)."""
 
 STEPS: tuple[str, ...] = (
     """
@@ -26,6 +23,10 @@ STEPS: tuple[str, ...] = (
     );
     CREATE INDEX runs_of_target ON runs (target, module, started);
     CREATE INDEX runs_by_time ON runs (started);
+    """,
+    """
+    CREATE INDEX runs_of_state ON runs (state);
+    CREATE INDEX runs_whole ON runs (started) WHERE report IS NOT NULL AND turned = 0;
     """,
 )
 """`states` holds each set of verdicts once (JSON, by check): most runs of a target repeat the one before. `turned` says

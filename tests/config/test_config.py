@@ -114,6 +114,7 @@ def test_a_found_profile_may_set_what_is_listed_here_and_nothing_else(
         ValueKind.DURATION: '"2s"',
         ValueKind.CHOICE: f'"{(*option.choices, "")[0]}"',
         ValueKind.PATH: f'"{__file__}"',
+        ValueKind.STORE: '"history.sqlite"',
     }.get(option.kind, '"https://x.example"')
     path = profile(folder, (f'[targets."{URL}"]\n' if table else "") + f"{option.key} = {value}\n")
     if option.key in MAY_BE_FOUND:

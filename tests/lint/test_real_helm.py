@@ -8,8 +8,6 @@ of a package of PyPI's (tests/sdks.sh).
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,9 +24,9 @@ from btdiag.lint.rules.resources import quality
 from btdiag.lint.tables import Chart, chart_versions
 from btdiag.lint.yamltext import documents
 from tests.lint.test_merge import MAPS
+from tests.support.tools import helm
 
-_CACHE = Path(os.environ.get("BTDIAG_SDKS") or Path.home() / ".cache" / "btdiag-sdks") / "helm-3.17.3" / "helm"
-HELM = shutil.which("helm") or (str(_CACHE) if _CACHE.exists() else None)
+HELM = helm()
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(HELM is None, reason="no helm here: tests/sdks.sh fetches one for x86-64 Linux"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lint.helpers import BASE, found, module, values
+from tests.lint.helpers import BASE, found, judged, module, values
 
 GOOGLE = """global:
   orgName: globex
@@ -16,6 +16,12 @@ objectStorage:
 brainstore:
   serviceAccount:
     googleServiceAccount: x@y.iam.gserviceaccount.com
+"""
+ROUTE = """virtualService:
+  enabled: true
+  http:
+    - route:
+        - destination: {host: braintrust-api, port: {number: %d}}
 """
 
 
@@ -130,12 +136,22 @@ def test_a_later_file_that_brings_the_limits_back() -> None:
         ("6.11.0", "api:\n  podSecurityContext: {runAsUser: 1}\n", []),
         ("6.2.1", "api:\n  podSecurityContext: {runAsUser: 1}\n", ["config.keys-are-read"]),
         ("6.11.0", "virtualService: {enabled: true}\n", []),
+        ("6.11.0", ROUTE % 8000, []),
+        ("6.11.0", ROUTE % 9000, ["config.virtual-service-leads-to-the-api"]),
         ("6.11.0", "x-anchors: {a: 1}\n", []),
         ("6.11.0", "api:\n  replicas: null\n", ["config.types-fit"]),
     ],
 )  # fmt: skip
 def test_chart(chart: str, more: str, expected: list[str]) -> None:
     assert sorted(id_ for _, id_, _ in values(more, chart)) == sorted(expected)
+
+
+@pytest.mark.parametrize("replicas", ["many", "null"])
+def test_what_must_be_a_number_is_said_so(replicas: str) -> None:
+    result = judged({"values.yaml": BASE + f"api: {{replicas: {replicas}}}\n"}, chart="6.11.0")
+    (one,) = result.findings
+    assert "number" in one.summary
+    assert one.expected == "a whole number"
 
 
 def test_the_namespace_of_the_release_is_the_one_the_api_looks_in() -> None:

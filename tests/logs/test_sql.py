@@ -1,4 +1,5 @@
-"""Table and query for object storage, run in DuckDB, word for word, on a log whose truth is known."""
+"""Table and query for object storage, run in DuckDB on a log whose truth is known: word for word, and BigQuery's as
+sqlglot puts them into DuckDB's words."""
 
 from __future__ import annotations
 
@@ -10,10 +11,12 @@ from typing import Any
 
 import duckdb
 import pytest
+import sqlglot
 
 from btdiag.config.values import UsageError
 from btdiag.logs import sql
 from btdiag.logs.command import logs_command
+from btdiag.logs.products.google import CloudLogging
 from tests.logs.cases import read
 
 MACROS = """
@@ -116,7 +119,84 @@ def test_the_day_is_that_of_the_file_and_the_columns_those_of_the_pattern(case_f
     assert read(path).format in sql.KNOWN
 
 
-@pytest.mark.parametrize(("case", "engine"), [("ss01", "bigquery"), ("ss04", "bigquery"), ("s031", "athena")])
+GOOGLE = "ss04/gcp-lb-synthetic.jsonl"
+QUANTILES = "CREATE MACRO approx_quantiles(x, n) AS quantile_cont(x, [0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1])"
+
+
+def asked_of_google(text: str, entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the printed query says of entries, in a table as the sink of Cloud Logging writes it."""
+    (statement,) = sqlglot.transpile(text, read="bigquery", write="duckdb")
+    base = duckdb.connect()
+    base.execute(QUANTILES)
+    base.execute("ATTACH ':memory:' AS PROJECT; CREATE SCHEMA PROJECT.DATASET")
+    base.execute("""CREATE TABLE PROJECT.DATASET.requests_20261125 (timestamp TIMESTAMP,
+        httpRequest STRUCT(status BIGINT, latency DOUBLE, requestMethod VARCHAR, serverIp VARCHAR),
+        jsonpayload_type_loadbalancerlogentry STRUCT(statusdetails VARCHAR),
+        resource STRUCT(labels STRUCT(backend_service_name VARCHAR)))""")
+    for entry in entries:
+        asked = entry["httpRequest"]
+        base.execute(
+            "INSERT INTO PROJECT.DATASET.requests_20261125 VALUES (?::TIMESTAMP, row(?, ?, ?, ?), row(?), row(row(?)))",
+            [entry["timestamp"].rstrip("Z"), asked["status"], float(asked["latency"].rstrip("s")),
+             asked["requestMethod"], asked.get("serverIp"), entry["jsonPayload"]["statusDetails"],
+             entry["resource"]["labels"]["backend_service_name"]],
+        )  # fmt: skip
+    answer = base.execute(statement)
+    names = [one[0] for one in answer.description or ()]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in answer.fetchall()}
+
+
+def test_bigquery_finds_what_is_true_of_the_log(case_folder: Path) -> None:
+    path = case_folder / GOOGLE
+    truth = next(
+        one for one in map(json.loads, (case_folder / "truth.jsonl").read_text("utf-8").splitlines())
+        if one["file"] == GOOGLE
+    )  # fmt: skip
+    found = asked_of_google(printed(path, "bigquery"), [json.loads(line) for line in path.read_text().splitlines()])
+    kinds = {kind: one["count"] for kind, one in truth["kinds"].items()}
+    assert {name: row["n"] for name, row in found.items()} == {
+        "closed at once": kinds["race"], "closed while waiting": kinds["backend_closed"],
+        "client left": kinds["client_abort"], "timeout": kinds["upstream_timeout"], "application": kinds["app_5xx"],
+        "good": truth["not_faults"]["ok"],
+    }  # fmt: skip
+    assert found["closed at once"]["idle_s"] == pytest.approx([truth["idle_K_s"]] * 3, abs=0.1)
+
+
+def test_bigquery_classes_every_kind_as_the_parser_does(case_folder: Path) -> None:
+    path = case_folder / GOOGLE
+    good = json.loads(path.read_text().splitlines()[0])
+    made = {
+        "cut in the body": (200, "backend_connection_closed_after_partial_response_sent", "GET"),
+        "no connection": (502, "failed_to_connect_to_backend", "POST"),
+        "no target, or its limit": (502, "failed_to_pick_backend", "POST"),
+        "headers of the answer too large": (502, "backend_response_headers_too_long", "POST"),
+        "rate limited": (429, "banned_by_security_policy", "POST"),
+        "preflight refused": (403, "response_sent_by_backend", "OPTIONS"),
+        "load balancer": (502, "internal_error", "POST"),
+    }
+    entries = [
+        {**good, "httpRequest": {**good["httpRequest"], "status": status, "requestMethod": method},
+         "jsonPayload": {"statusDetails": said}}
+        for status, said, method in made.values()
+    ]  # fmt: skip
+    found = asked_of_google(printed(path, "bigquery"), entries)
+    assert {name: row["n"] for name, row in found.items()} == dict.fromkeys(made, 1)
+    assert found["cut in the body"]["safe_methods"] == 1
+    for entry, name in zip(entries, made, strict=True):
+        event = CloudLogging().event(entry)
+        assert event is not None
+        assert event.fits[0] == KIND[name]
+
+
+KIND = {
+    "cut in the body": "cut_midbody", "no connection": "refused", "no target, or its limit": "no_healthy_target",
+    "headers of the answer too large": "response_too_large", "rate limited": "rate_limited",
+    "preflight refused": "cors_preflight_refused", "load balancer": "no_healthy_target",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "engine"), [("ss01", "bigquery"), ("ss04", "athena"), ("s031", "athena")])
 def test_what_has_no_query_names_what_has_one(case_folder: Path, case: str, engine: str) -> None:
-    with pytest.raises(UsageError, match=rf"--sql {engine}: no query for .*There is athena, trino for aws-alb"):
+    there = "There is athena, trino for aws-alb; bigquery for gcp-https-lb-json"
+    with pytest.raises(UsageError, match=rf"--sql {engine}: no query for .*{there}"):
         logs_command([str(case_folder / case)], out=io.StringIO(), sql_engine=engine)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from btdiag.config import UsageError
+from btdiag.core.database import StorePlace, database_url
 from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
-from btdiag.report.json_ import load
 from btdiag.report.verdicts import counts, overall
 from btdiag.store import schema
 from btdiag.store.store import DAY_S, Store, opened_store
@@ -24,11 +26,14 @@ GOLDEN = Path(__file__).parent.parent / "report" / "golden" / "failing.ndjson"
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def report() -> Report:
-    found = load(GOLDEN.read_text())
-    assert isinstance(found, Report)
-    return found
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlace:
+    """Where nothing is stored yet."""
+    if request.param == "sqlite":
+        return tmp_path / "s.sqlite"
+    url = database_url(request.getfixturevalue("server").new_database())
+    assert url is not None
+    return url
 
 
 def at(report: Report, day: float, *, passes: bool = True, url: str = "https://dp.example") -> Report:
@@ -45,8 +50,8 @@ def at(report: Report, day: float, *, passes: bool = True, url: str = "https://d
     )
 
 
-def test_what_is_added_comes_back(tmp_path: Path, report: Report) -> None:
-    with opened_store(tmp_path / "s.sqlite") as store:
+def test_what_is_added_comes_back(place: StorePlace, report: Report) -> None:
+    with opened_store(place) as store:
         store.add(at(report, 1))
         store.add(at(report, 2, passes=False), "quick")
         store.add(at(report, 2, url="https://other.example"))
@@ -64,22 +69,22 @@ def test_what_is_added_comes_back(tmp_path: Path, report: Report) -> None:
         assert (store.run(99), store.report(99)) == (None, None)
 
 
-def test_runs_of_a_lab_are_of_one_target(tmp_path: Path, report: Report) -> None:
-    with opened_store(tmp_path / "s.sqlite") as store:
+def test_runs_of_a_lab_are_of_one_target(place: StorePlace, report: Report) -> None:
+    with opened_store(place) as store:
         for port in (1, 2):
             store.add(replace(report, target={"url": f"https://api.lab.example:{port}", "lab": "healthy"}))
         assert store.targets() == ["lab:healthy"]
 
 
-def test_accepted_findings_are_told_apart(tmp_path: Path, report: Report) -> None:
-    with opened_store(tmp_path / "s.sqlite") as store:
+def test_accepted_findings_are_told_apart(place: StorePlace, report: Report) -> None:
+    with opened_store(place) as store:
         store.add(report)
         (run,) = store.runs(str(report.target["url"]))
         assert "fail, accepted" in run.entry.verdicts.values()
 
 
-def test_old_runs_are_forgotten_and_dull_reports_before(tmp_path: Path, report: Report) -> None:
-    with opened_store(tmp_path / "s.sqlite") as store:
+def test_old_runs_are_forgotten_and_dull_reports_before(place: StorePlace, report: Report) -> None:
+    with opened_store(place) as store:
         for day, passes in ((0, True), (50, True), (51, True), (52, False), (53, False), (99, False)):
             store.add(at(report, day, passes=passes))
         store.add(at(report, 0, url="https://alone.example"))
@@ -102,25 +107,30 @@ def test_verdicts_that_repeat_are_kept_once(tmp_path: Path, report: Report) -> N
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_two_processes_may_write(tmp_path: Path, report: Report) -> None:
-    with opened_store(tmp_path / "s.sqlite") as one, opened_store(tmp_path / "s.sqlite") as other:
+def test_two_processes_may_write(place: StorePlace, report: Report) -> None:
+    with opened_store(place) as one, opened_store(place) as other:
         one.add(at(report, 1))
         other.add(at(report, 2))
         assert len(one.runs("https://dp.example")) == 2
 
 
-def test_an_earlier_file_is_brought_up_to_date(tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened_store(tmp_path / "s.sqlite") as store:
+def test_an_earlier_one_is_brought_up_to_date(
+    place: StorePlace, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = schema.STEPS
+    monkeypatch.setattr("btdiag.store.store.STEPS", steps[:1])
+    with opened_store(place) as store:
         store.add(at(report, 1))
-    steps = (*schema.STEPS, "ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+    later = "ALTER TABLE runs ADD COLUMN note TEXT; UPDATE runs SET note = 'x'"
+    monkeypatch.setattr("btdiag.store.store.STEPS", (*steps, later))
+    with opened_store(place) as store:
+        store.add(at(report, 2))
+        assert len(store.runs("https://dp.example")) == 2
+    with closing(Store(place)) as store, store._database.reading() as execute:
+        assert execute("SELECT note FROM runs ORDER BY started").fetchall() == [("x",), (None,)]
     monkeypatch.setattr("btdiag.store.store.STEPS", steps)
-    with opened_store(tmp_path / "s.sqlite") as store:
-        assert len(store.runs("https://dp.example")) == 1
-    with sqlite3.connect(tmp_path / "s.sqlite") as database:
-        assert database.execute("SELECT note FROM runs").fetchone() == ("",)
-    monkeypatch.setattr("btdiag.store.store.STEPS", schema.STEPS)
     with pytest.raises(UsageError, match="newer btdiag"):
-        Store(tmp_path / "s.sqlite")
+        Store(place)
 
 
 def of_something_else(path: Path) -> None:
@@ -151,48 +161,73 @@ def test_a_missing_store_is_not_made_by_looking(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_report_that_is_damaged_is_none(tmp_path: Path, report: Report) -> None:
-    with opened_store(tmp_path / "s.sqlite") as store:
+def test_a_report_that_is_damaged_is_none(place: StorePlace, report: Report) -> None:
+    with opened_store(place) as store:
         store.add(at(report, 1))
         (run,) = store.runs("https://dp.example")
-        for blob in (b"no zlib", __import__("zlib").compress(b"{}"), __import__("zlib").compress(b"\xff")):
-            with sqlite3.connect(tmp_path / "s.sqlite") as database:
-                database.execute("UPDATE runs SET report = ?", (blob,))
+        for blob in (b"no zlib", zlib.compress(b"{}"), zlib.compress(b"\xff")):
+            with store._database.writing() as execute:
+                execute("UPDATE runs SET report = ?", (blob,))
             assert store.report(run.number) is None
 
 
 def test_a_transaction_that_breaks_leaves_nothing(
-    tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+    place: StorePlace, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened_store(tmp_path / "s.sqlite") as store:
+    with opened_store(place) as store:
         monkeypatch.setattr("btdiag.store.store.moment", lambda text: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.add(at(report, 1))
         assert store.targets() == []
 
 
+def test_texts_of_any_kind_and_length_are_kept(place: StorePlace, report: Report) -> None:
+    odd = replace(at(report, 1), headline="a\0b\ud800 ? %s " + "x" * 100_000)
+    many = replace(odd, checks=tuple(replace(report.checks[0], id=f"own.{number:05}") for number in range(5_000)))
+    with opened_store(place) as store:
+        for _ in range(2):
+            store.add(many, "quick")
+        newest = store.newest("quick")["https://dp.example"]
+        assert newest.entry.headline.startswith("a\ufffdb? ? %s xxx")
+        assert len(newest.entry.verdicts) == 5_000
+        assert store.runs("https://dp.example\0") == []
+
+
+def test_the_newest_is_the_one_that_began_last(place: StorePlace, report: Report) -> None:
+    with opened_store(place) as store:
+        for day, module in ((3, "quick"), (2, "quick"), (4, "full")):
+            store.add(at(report, day), module)
+        store.add(at(report, 1, url="https://other.example"), "quick")
+        newest = store.newest("quick")
+        assert {url: (run.entry.at - DAY).days for url, run in newest.items()} == {
+            "https://dp.example": 3,
+            "https://other.example": 1,
+        }
+
+
 WRITER = """
 import sys
 from pathlib import Path
 from btdiag.report.json_ import load
+from btdiag.config.values import store_place
 from btdiag.store.store import Store
-report, store = load(Path(sys.argv[1]).read_text()), Store(Path(sys.argv[2]))
+report, store = load(Path(sys.argv[1]).read_text()), Store(store_place(sys.argv[2]))
 for number in range(100_000):
     store.add(report)
     print(number, flush=True)
 """
 
 
-@pytest.mark.parametrize("lines", [1, 7, 40])
-def test_a_killed_process_has_lost_no_finished_run(tmp_path: Path, report: Report, lines: int) -> None:
-    path = tmp_path / "s.sqlite"
+@pytest.mark.parametrize("lines", [1, 40])
+def test_a_killed_process_has_lost_no_finished_run(place: StorePlace, report: Report, lines: int) -> None:
+    whole = str(place) if isinstance(place, Path) else place.whole.reveal()
     with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(GOLDEN), str(path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, str(GOLDEN), whole], stdout=subprocess.PIPE, text=True
     ) as writer:
         assert writer.stdout is not None
         told = [int(writer.stdout.readline()) for _ in range(lines)]
         writer.kill()
-    with opened_store(path) as store:
+    with opened_store(place) as store:
         runs = store.runs(str(report.target["url"]), limit=100_000)
         assert len(runs) > told[-1]
         assert store.report(runs[0].number) == report

@@ -10,6 +10,7 @@ OTHER, of which the names above are exempt to save time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from typing import Any, cast
 
@@ -74,10 +75,12 @@ class OddResolver(asyncio.DatagramProtocol):
 
 async def _serve(address: str, good: str, other: str) -> None:
     async def over_tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        query = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2))))
-        answer = reply(query, good, other, udp=False)
-        if answer is not None:
-            writer.write(len(answer).to_bytes(2) + answer)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:  # glibc puts both questions into one connection
+                query = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2))))
+                answer = reply(query, good, other, udp=False)
+                if answer is not None:
+                    writer.write(len(answer).to_bytes(2) + answer)
         writer.close()
 
     loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -12,6 +13,20 @@ import pytest
 def need(tool: str) -> str:
     """The path of a program; without it the test is skipped, in CI it fails."""
     return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin") or lacking(f"{tool} is not installed")
+
+
+def helm() -> str | None:
+    """The path of helm, the machine's or the one that tests/sdks.sh fetches."""
+    kept = Path(os.environ.get("BTDIAG_SDKS") or Path.home() / ".cache" / "btdiag-sdks") / "helm-3.17.3" / "helm"
+    return shutil.which("helm") or (str(kept) if kept.exists() else None)
+
+
+def go_program() -> str:
+    """A program with Go's own HTTP client, which is helm; without it the test is skipped."""
+    found = helm()
+    if found is None:
+        pytest.skip("no helm here: tests/sdks.sh fetches one for x86-64 Linux")
+    return found
 
 
 def lacking(why: str) -> NoReturn:

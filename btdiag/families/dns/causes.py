@@ -150,6 +150,8 @@ def _refused(name: str, server: ServerLookup) -> Unresolved:
 def _silent(name: str, server: ServerLookup) -> Unresolved:
     if "while TCP answers" in server.decisive.detail:
         return _udp_filtered(name, server)
+    if "while UDP answers" in server.decisive.detail:
+        return _tcp_filtered(name, server)
     return Unresolved(
         summary=f"name server {server.server} does not answer: {server.decisive.detail}",
         seen=server.decisive.detail,
@@ -173,6 +175,22 @@ def _udp_filtered(name: str, server: ServerLookup) -> Unresolved:
             snippets=(_dig(name, server),),
         ),
         sources=("resolv.conf(5), use-vc", "RFC 7766 section 5"),
+    )
+
+
+def _tcp_filtered(name: str, server: ServerLookup) -> Unresolved:
+    return Unresolved(
+        summary=f"name server {server.server} answers over UDP, not over TCP, by which programs on this machine ask: "
+        f"they cannot look {name} up",
+        seen=server.decisive.detail,
+        owner=Owner.CLIENT,
+        remedy=Remedy(
+            text=f"Take use-vc out of the options in /etc/resolv.conf (or of RES_OPTIONS), or open TCP to "
+            f"{server.server}.",
+            action="Take use-vc out of the resolver's options, or open TCP to the name server",
+            snippets=(_dig(name, server),),
+        ),
+        sources=("resolv.conf(5), use-vc",),
     )
 
 

@@ -44,6 +44,8 @@ def _system_alone(resolution: Resolution, system: SystemLookup) -> Unresolved:
             ),
             sources=("resolv.conf(5), timeout and attempts",),
         )
+    if (impatient := _impatient(resolution, knowing, system)) is not None:
+        return impatient
     return Unresolved(
         summary=f"programs on this machine cannot resolve {name} ({system.error}), though its name server "
         f"{knowing.server} answers {', '.join(knowing.addresses)}",
@@ -56,6 +58,27 @@ def _system_alone(resolution: Resolution, system: SystemLookup) -> Unresolved:
             snippets=(Snippet(product="shell", code=f"getent ahosts {name}\nresolvectl flush-caches"),),
         ),
         sources=("nsswitch.conf(5)",),
+    )
+
+
+def _impatient(resolution: Resolution, knowing: ServerLookup, system: SystemLookup) -> Unresolved | None:
+    """Where the answer comes later than the resolver's options have programs wait."""
+    rules, took = resolution.views[0].rules, max(answer.duration_s for answer in knowing.answers)
+    if took < rules.patience_s:
+        return None
+    options = f"timeout:{rules.timeout_s} attempts:{rules.attempts}"
+    return Unresolved(
+        summary=f"programs on this machine cannot resolve {resolution.name} ({system.error}): name server "
+        f"{knowing.server} answers after {took:.1f} s, and by the resolver's options ({options}) they give up after "
+        f"{rules.patience_s} s",
+        seen=f"getaddrinfo: {system.error} after {system.duration_s:.1f} s; options {options}",
+        owner=Owner.CLIENT,
+        remedy=Remedy(
+            text=f"Raise timeout and attempts in the options of /etc/resolv.conf (or of RES_OPTIONS), or find out why "
+            f"{knowing.server} is slow.",
+            action="Raise timeout and attempts in the resolver's options",
+        ),
+        sources=("resolv.conf(5), timeout and attempts",),
     )
 
 

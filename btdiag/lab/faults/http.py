@@ -116,6 +116,20 @@ class Latches(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stumbles(Rule):
+    """The first `bad` requests are answered with the page of a vendor; from then on the hop serves."""
+
+    bad: int = 1
+    status: int = 502
+    style: str = "nginx"
+
+    async def before(self, request: Request, visit: Visit) -> Request | Answer:
+        """The failure, or the request."""
+        stumbles = visit.memory.count(self, "") <= self.bad
+        return vendor_page(self.style, self.status) if stumbles else request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits(Rule):
     """Beyond `allowed` requests in `window` seconds the hop answers 429 with Retry-After."""
 

@@ -52,6 +52,15 @@ class Tells:
 
 
 @dataclass(frozen=True, slots=True)
+class NamesApp:
+    """The run is told that the web app's host must be reachable."""
+
+    def apply(self, plan: LabPlan) -> LabPlan:
+        """The plan in which the target says so."""
+        return replace(plan, told=replace(plan.told, names_app=True))
+
+
+@dataclass(frozen=True, slots=True)
 class StartsProgramsWith:
     """The programs of the target's users are started with these variables."""
 

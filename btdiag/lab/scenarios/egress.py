@@ -1,8 +1,8 @@
 """Places that may not reach the web app's host, each blocked in another way; and one that reaches what it must not."""
 
 from btdiag.lab.faults.gateway import Isolated
-from btdiag.lab.faults.http import AnswersWith
-from btdiag.lab.faults.names import Tells, ThroughProxy
+from btdiag.lab.faults.http import AnswersWith, LimitsSizes
+from btdiag.lab.faults.names import NamesApp, Tells, ThroughProxy
 from btdiag.lab.plan import APP_HOST, App, LabHop, LabProxy
 from btdiag.lab.scenario import Fault, Scenario
 
@@ -50,6 +50,25 @@ PATH = _blocked(
     AnswersWith(hop=LabHop.APP, paths=("/api/*",), status=403, body=BLOCK_PAGE, content_type="text/html"),
     tls=True,
 )
+METHOD = _blocked(
+    "egress-method-filter",
+    "A filter lets GET through to the web app's API, and no POST.",
+    AnswersWith(
+        hop=LabHop.APP, paths=("/api/*",), methods=("POST",), status=405, body=BLOCK_PAGE, content_type="text/html"
+    ),
+    tls=True,
+)
+BODY = _blocked(
+    "egress-body-filter",
+    "A filter stops bodies of more than 16 KiB on their way to the web app.",
+    LimitsSizes(hop=LabHop.APP, body=16 * 1024),
+    tls=True,
+)
+LARGER_BODIES = Scenario(
+    name="egress-bodies-pass",
+    summary="A filter on the way to the web app stops bodies of more than a mebibyte, which no login has.",
+    faults=(SDK, LimitsSizes(hop=LabHop.APP, body=1024 * 1024)),
+)
 PROXY_REFUSES = _blocked(
     "egress-proxy-refuses",
     "The proxy lets the target through, and answers 403 for the web app.",
@@ -63,6 +82,48 @@ INTERCEPTED = Scenario(
     faults=(SDK, App(certificate="inspected")),
     fails=(NOT_INTERCEPTED,),
     skips=(REACHABLE,),
+)
+
+WEB_PAGE = Scenario(
+    name="egress-page-for-api",
+    summary="Where SDKs log in a web page is served: something else than the API answers.",
+    faults=(
+        SDK,
+        AnswersWith(
+            hop=LabHop.APP,
+            paths=("/api/*",),
+            status=404,
+            body="<!DOCTYPE html><html><head><title>Not here</title></head><body>Not here.</body></html>",
+            content_type="text/html",
+        ),
+    ),
+    warns=(REACHABLE,),
+)
+
+DOES_NOT_SERVE = Scenario(
+    name="egress-app-out-of-order",
+    summary="The web app's host is reached, and answers 503 to everything.",
+    faults=(SDK, AnswersWith(hop=LabHop.APP, status=503, style="nginx")),
+    warns=(REACHABLE,),
+)
+
+LED_ON = Scenario(
+    name="egress-redirects-away",
+    summary="A host that is named redirects to another one, which nobody named.",
+    faults=(
+        NamesApp(),
+        AnswersWith(hop=LabHop.APP, paths=("/",), status=302, headers=(("Location", "https://elsewhere.lab.test/"),)),
+    ),
+    warns=(REACHABLE,),
+)
+
+CANONICAL = Scenario(
+    name="egress-redirects-to-canonical",
+    summary="A host that is named redirects to its canonical name.",
+    faults=(
+        NamesApp(),
+        AnswersWith(hop=LabHop.APP, paths=("/",), status=302, headers=(("Location", "https://www.app.lab.example/"),)),
+    ),
 )
 
 WITHOUT_ROLE = Scenario(

@@ -34,7 +34,7 @@ RACE = Scenario(
 RACE_NGINX = _race(
     "keepalive-race-nginx",
     "As nginx: bodies are buffered, the last connection used is used first, GET is retried, POST gets 502.",
-    Balancer(upstream_idle=20.0, link_delay=LINK),
+    Balancer(upstream_idle=20.0, link_delay=LINK, log="nginx"),
 )
 RACE_HAPROXY = _race(
     "keepalive-race-haproxy",
@@ -52,6 +52,7 @@ RACE_ENVOY = _race(
         on_broken=503,
         style="envoy",
         pool_order="fifo",
+        log="envoy",
     ),
 )
 RACE_STREAMED = Scenario(

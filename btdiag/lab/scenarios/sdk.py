@@ -2,7 +2,9 @@
 
 from btdiag.lab.control_plane import PAGE
 from btdiag.lab.faults.gateway import Constrained
-from btdiag.lab.faults.http import AnswersWith
+from btdiag.lab.faults.http import AnswersWith, Stumbles
+from btdiag.lab.faults.login import DescribesOrganisation
+from btdiag.lab.faults.names import Tells
 from btdiag.lab.plan import LabHop
 from btdiag.lab.scenario import Scenario
 
@@ -146,4 +148,57 @@ POINTS_ELSEWHERE = Scenario(
     summary="Login names another host, which may be another name of the same data plane.",
     faults=(_points_to('"https://other.lab.example"'),),
     warns=(LOGIN,),
+)
+
+NO_ORGANISATION = Scenario(
+    name="sdk-login-without-organisation",
+    summary="Login knows the key in no organisation.",
+    faults=(_login('{"org_info":[]}'),),
+    fails=(LOGIN,),
+)
+
+HALF_ORGANISATION = Scenario(
+    name="sdk-login-half-organisation",
+    summary="Login describes the organisation without an id, which Python SDKs refuse.",
+    faults=(DescribesOrganisation(key="id", value=None),),
+    options=("--sdk", "python=0.48.1"),
+    fails=(LOGIN,),
+)
+
+FUNCTIONS_BY_HTTP = Scenario(
+    name="sdk-proxy-url-http",
+    summary="Login sends the calls of functions to the data plane by plain http.",
+    faults=(DescribesOrganisation(key="proxy_url", value="http://api.lab.example/v1/proxy"),),
+    warns=(LOGIN,),
+)
+
+FUNCTIONS_ELSEWHERE = Scenario(
+    name="sdk-proxy-url-gateway",
+    summary="Login sends the calls of functions to a gateway of its own host, which may be right.",
+    faults=(DescribesOrganisation(key="proxy_url", value="https://gateway.lab.example/v1/proxy"),),
+)
+
+STUMBLES = Scenario(
+    name="sdk-login-stumbles",
+    summary="The first login is answered 502, the next one well: JavaScript SDKs do not try again.",
+    faults=(Stumbles(hop=LabHop.BACKEND, paths=("/api/apikey/login",), methods=("POST",)),),
+    options=("--sdk", "js=3.35.0"),
+    warns=(ROUTES,),
+)
+
+STUMBLES_UNNOTICED = Scenario(
+    name="sdk-login-stumbles-python",
+    summary="The first login is answered 502, the next one well, and Python SDKs try again.",
+    faults=(Stumbles(hop=LabHop.BACKEND, paths=("/api/apikey/login",), methods=("POST",)),),
+    options=("--sdk", "python=0.48.1"),
+    warns=("readiness.no-unexplained-errors",),  # one answer was lost all the same
+)
+
+APP_URL_IS_AN_API = Scenario(
+    name="sdk-app-url-is-an-api",
+    summary="The app URL is the hosted product's API, and no web app.",
+    faults=(Tells("app_url", "https://api.braintrust.dev"),),
+    fails=(APP_URL,),
+    warns=("egress.required-hosts-reachable",),  # the lab's name servers know no such host
+    skips=("egress.tls-not-intercepted",),
 )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.families.audit.facts import NAMES, Audit
@@ -134,6 +135,10 @@ def test_unreadable_resources_fail_at_the_hop_that_cuts_them() -> None:
 
 
 BAD, FINE = seen(502).exchange, seen(200).exchange
+CUT, LATE = (
+    factories.exchange(failure=Failure(phase=Phase.HEADERS, trouble=trouble, detail="-"))
+    for trouble in (Trouble.RESET, Trouble.TIMEOUT)
+)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +149,8 @@ BAD, FINE = seen(502).exchange, seen(200).exchange
         (seen(502), False),
         (replace(seen(200, *NAMES), many=BAD, without=FINE), True),
         (replace(seen(200, *NAMES), many=FINE), False),
+        (replace(seen(200, *NAMES), many=CUT, without=FINE), True),
+        (replace(seen(200, *NAMES), many=LATE, without=FINE), False),  # slowness has other causes
     ],
 )
 def test_an_answer_that_its_audit_headers_cost(found: Audit, lost: bool) -> None:

@@ -11,7 +11,8 @@ from btdiag.core.finding import Finding, Verdict
 from btdiag.core.product import WEB_APP
 from btdiag.families.browser.judge.caches import browser_keeps_origins_apart
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
-from btdiag.families.cors.plan import SIBLING_ORIGIN, next_questions, page_request
+from btdiag.families.cors.plan import SIBLING_ORIGIN, next_questions
+from btdiag.families.cors.questions import page_request
 
 KEPT: Header = ("Cache-Control", "private, max-age=600")
 

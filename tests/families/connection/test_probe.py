@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,9 +16,18 @@ import pytest
 import trustme
 
 from btdiag.core.exchange import Exchange, Phase, Trouble
-from btdiag.core.handshake import Connection, TlsVersions
+from btdiag.core.handshake import Astray, Connection, TlsVersions
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown
-from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
+from btdiag.core.resolution import (
+    AddressSource,
+    Detour,
+    DetourKind,
+    DnsAnswer,
+    LookupOutcome,
+    Resolution,
+    ServerLookup,
+    View,
+)
 from btdiag.core.target import Route, Target, Way
 from btdiag.families.connection.facts import PlainHttp
 from btdiag.families.connection.probe import connect as probe
@@ -232,6 +243,77 @@ def test_old_versions_are_found_out(ca_file: Path) -> None:
     one = connected(ca_file, tls=context(configure=old))
     assert one.outdated == "TLS 1.1"
     assert one.blocked_by == "connection.tls-versions-suffice"
+
+
+@pytest.mark.parametrize("trouble", [Trouble.TIMEOUT, Trouble.RESET])
+def test_small_packets_are_tried_after_silence_alone(ca_file: Path, trouble: Trouble) -> None:
+    async def run() -> tuple[bool, bool]:
+        async with serving(OK, context=context()) as port:
+            target = https(port, ca_file)
+            wire = Wire(target, user_agent="btdiag/test")
+            passed = await probe._in_small_packets(wire, to(port), trouble)
+        return passed, await probe._in_small_packets(wire, to(port), trouble)
+
+    assert asyncio.run(run()) == (trouble is Trouble.TIMEOUT, False)
+
+
+def test_an_address_has_no_server_name_to_leave_out(ca_file: Path) -> None:
+    async def run() -> Connection:
+        async with serving(saying(b"", head=False)) as port:
+            target = replace(https(port, ca_file), host="127.0.0.1", url=f"https://127.0.0.1:{port}")
+            return await reach(to(port), Wire(target, user_agent="btdiag/test"), target)
+
+    assert asyncio.run(run()).without_sni == ""
+
+
+async def reset_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def test_who_resets_or_refuses_every_connection_is_told_from_who_waits(ca_file: Path) -> None:
+    async def run() -> list[bool]:
+        found = []
+        for handler in (reset_at_once, silent):
+            async with serving(handler) as port:
+                wire = Wire(https(port, ca_file), user_agent="btdiag/test")
+                found.append(await probe._hangs_up(wire, to(port)))
+        return [*found, await probe._hangs_up(wire, to(port))]
+
+    assert asyncio.run(run()) == [True, False, False]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_where_programs_are_led_elsewhere_both_places_are_looked_at(ca_file: Path, works: bool) -> None:
+    """And if only the one that DNS names works, the other is nothing to measure."""
+    detour = Detour(kind=DetourKind.HOSTS_FILE, where="/etc/hosts:1", straight=("127.0.0.2", "127.0.0.3"))
+    view = View(label="system", servers=(), detour=detour)
+
+    async def run() -> Astray:
+        async with serving(OK, context=context()) as port, serving(OK, context=context(ca="other")) as wrong:
+            target = https(port, ca_file)
+            straight = await asyncio.start_server(OK, "127.0.0.2", port, ssl=context())
+            wire = Wire(target, user_agent="btdiag/test")
+            async with straight:
+                resolution = replace(RESOLVED, views=(view,))
+                found = await probe.astray((to(port if works else wrong),), resolution, wire, target)
+                if not works:
+                    with pytest.raises(Blocked):
+                        await probe.connection(to(wrong), wire, target, found)
+                else:
+                    assert (await probe.connection(to(port), wire, target, found)).failure is None
+                return found
+
+    found = asyncio.run(run())
+    assert found.straight is not None
+    assert (found.straight.label, found.straight.failure) == ("127.0.0.2", None)
+    assert found.is_proved is not works
+
+
+def test_where_nobody_is_led_elsewhere_nothing_more_is_asked(ca_file: Path) -> None:
+    target = https(1, ca_file)
+    nothing = asyncio.run(probe.astray((to(1),), RESOLVED, Wire(target, user_agent="x"), target))
+    assert nothing == Astray()
 
 
 def demand(made: ssl.SSLContext) -> None:

@@ -11,7 +11,8 @@ from btdiag.core.product import WEB_APP
 from btdiag.core.target import Target
 from btdiag.families.cors.facts import HEADERS, PROXY_PATH, CorsSurvey, CorsTrial, Group, Question
 from btdiag.families.cors.judge import readable, responses, too_loose, web_app
-from btdiag.families.cors.plan import first_questions, next_questions
+from btdiag.families.cors.plan import next_questions
+from btdiag.families.cors.questions import first_questions
 from tests import factories
 
 Headers = dict[str, str]

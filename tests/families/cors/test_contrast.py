@@ -16,7 +16,8 @@ from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Group, Purpose, Qu
 from btdiag.families.cors.fetch import Credentials, PageRequest, cors_check
 from btdiag.families.cors.judge import readable, responses, too_loose, web_app
 from btdiag.families.cors.mixed import TRIES
-from btdiag.families.cors.plan import MOST_HOPS, first_questions, next_questions
+from btdiag.families.cors.plan import MOST_HOPS, next_questions
+from btdiag.families.cors.questions import first_questions
 from tests.families.cors.made_up import Answer, Gateway, may_call, sound, survey, surveys, trial
 
 REFUSED = Answer(403, {"Server": "nginx"}, "<html><head><title>403 Forbidden</title></head></html>")

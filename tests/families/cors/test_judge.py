@@ -10,11 +10,8 @@ from btdiag.core.finding import Finding, HopName, Verdict
 from btdiag.core.product import WEB_APP, origins
 from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, Purpose, Question
 from btdiag.families.cors.judge import readable, responses, too_loose, web_app
-from btdiag.families.cors.plan import (
-    MOST_FOLLOW_UPS,
-    bucket_questions,
-    foreign_origins,
-)
+from btdiag.families.cors.plan import MOST_FOLLOW_UPS
+from btdiag.families.cors.questions import bucket_questions, foreign_origins
 from tests.families.cors.made_up import (
     CLAIMS,
     STATUS,

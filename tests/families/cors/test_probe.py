@@ -16,8 +16,8 @@ from btdiag.core.measurement import NotAsked, Unknown
 from btdiag.core.product import WEB_APP
 from btdiag.core.target import Mode, Proxy, Route, Secret, Target, Way
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, Purpose
-from btdiag.families.cors.plan import LARGE_BODY
 from btdiag.families.cors.probe.survey import CONNECTIONS, cors_backend, cors_bucket, cors_survey
+from btdiag.families.cors.questions import LARGE_BODY
 from btdiag.lab.plan import LabPlan
 from btdiag.net.wire import Wire
 from tests.support.labclient import staged

@@ -26,8 +26,8 @@ from playwright.sync_api import Page, sync_playwright
 from btdiag.core.target import Route, Target, Way
 from btdiag.families.cors.facts import HEADERS, Purpose, Question
 from btdiag.families.cors.fetch import Credentials, PageRequest, RawResponse, http_fetch
-from btdiag.families.cors.plan import page_request
 from btdiag.families.cors.probe.asking import browser_headers
+from btdiag.families.cors.questions import page_request
 from btdiag.lab.scenario import scenarios
 from btdiag.net.wire import Wire
 from tests.support.labclient import process

@@ -12,7 +12,7 @@ from btdiag.core.finding import Finding, Verdict
 from btdiag.core.product import WEB_APP
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, Question
 from btdiag.families.cors.judge import readable, too_loose
-from btdiag.families.cors.plan import bucket_questions
+from btdiag.families.cors.questions import bucket_questions
 from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut_at_blank, names_that_fit
 from tests.families.cors.made_up import CLAIMS, Answer, Gateway, surveys, trial
 

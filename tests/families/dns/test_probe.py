@@ -21,6 +21,7 @@ from btdiag.core.resolution import (
     ServerLookup,
     View,
 )
+from btdiag.core.resolver_rules import precedences
 from btdiag.core.target import Proxy, Resolver, Target
 from btdiag.families.dns.probe import resolution, routes
 from btdiag.net import names
@@ -215,6 +216,12 @@ def test_ipv6_comes_first_only_where_there_is_a_way(monkeypatch: pytest.MonkeyPa
     assert in_system_order(("192.0.2.1", "2001:db8::1", "192.0.2.2")) == ("2001:db8::1", "192.0.2.1", "192.0.2.2")
     monkeypatch.setattr(names, "_has_route", lambda address: ":" not in address)
     assert in_system_order(("192.0.2.1", "2001:db8::1")) == ("192.0.2.1", "2001:db8::1")
+
+
+def test_gai_conf_may_put_ipv4_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_has_route", lambda address: True)
+    monkeypatch.setattr(names, "own_precedences", lambda: precedences("precedence ::ffff:0:0/96 100"))
+    assert in_system_order(("2001:db8::1", "192.0.2.1")) == ("192.0.2.1", "2001:db8::1")
 
 
 def test_a_route_to_oneself_always_exists() -> None:

@@ -105,6 +105,38 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         yield own
 
 
+RULES = {
+    "tcp": ("options use-vc", None),  # the server answers over TCP alone, and so is it asked
+    "good": ("options use-vc", "answers over UDP, not over TCP, by which programs on this machine ask"),
+    "slow": ("options timeout:1 attempts:1", "by the resolver's options (timeout:1 attempts:1) they give up after 1 s"),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_options_of_the_resolver_decide_what_programs_find(name: str, stand: Stand) -> None:
+    """getaddrinfo of this machine's glibc reads the options, and so must what is said of it."""
+    options, words = RULES[name]
+    file = Path("/etc/netns") / stand.network.client / "resolv.conf"
+    before = file.read_text()
+    dropped = "add table inet f; add chain inet f i { type filter hook input priority 0; }; "
+    dropped += "add rule inet f i tcp dport 53 reject with tcp reset"
+    file.write_text(f"nameserver {ROUTER}\n{options}\n")
+    try:
+        if name == "good":
+            stand.network.call(stand.network.router, "nft", dropped)
+        found = not_passed(stand.run("--target", f"https://{name}.api.test"))
+    finally:
+        file.write_text(before)
+        if name == "good":
+            stand.network.call(stand.network.router, "nft", "delete table inet f")
+    if words is None:
+        assert found == {}
+    else:
+        assert found.keys() == {RESOLVES}
+        assert found[RESOLVES][0] == "fail"
+        assert words in found[RESOLVES][1]
+
+
 def not_passed(report: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {
         check["id"]: (check["verdict"], check["summary"])

@@ -15,8 +15,9 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.resolution import AddressSource, DnsAnswer, LookupOutcome, Resolution, ServerLookup, View
 from btdiag.core.target import Target
 from btdiag.families.egress.facts import Egress, Host, HostTrial, hosts
+from btdiag.families.egress.judge.interception import tls_not_intercepted
 from btdiag.families.egress.judge.isolation import blocked_hosts_stay_blocked
-from btdiag.families.egress.judge.reach import required_hosts_reachable, tls_not_intercepted
+from btdiag.families.egress.judge.reach import required_hosts_reachable
 from btdiag.families.egress.judge.reading import host_reading, host_readings
 from btdiag.families.egress.remedy import Block
 from tests import factories
@@ -298,6 +299,17 @@ def test_interception_fails_its_own_check_alone() -> None:
     assert required_hosts_reachable(egress, NONE, SDK).because == "egress.tls-not-intercepted"
     assert tls_not_intercepted(egress, NONE, TARGET).verdict is Verdict.WARN
     assert required_hosts_reachable(egress, NONE, TARGET).because is None
+
+
+def test_one_inspecting_ca_at_the_target_and_elsewhere_is_one_finding() -> None:
+    egress = Egress(trials=(tried(connected(issuer=ZSCALER, code=20)),))
+    same = PerAddress({"192.0.2.9": connected("192.0.2.9", issuer=ZSCALER, code=20, names=(TARGET.host,))})
+    found = tls_not_intercepted(egress, same, SDK)
+    assert (found.verdict, found.because) == (Verdict.SKIP, "connection.tls-is-trusted")
+    another = PerAddress({"192.0.2.9": connected("192.0.2.9", issuer="CN=FortiGate CA,O=Fortinet", code=20)})
+    trusted = PerAddress({"192.0.2.9": connected("192.0.2.9", issuer=ZSCALER)})
+    for apart in (another, trusted, NONE):
+        assert tls_not_intercepted(egress, apart, SDK).verdict is Verdict.FAIL
 
 
 def test_interception_that_this_machine_trusts_is_a_warning() -> None:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
+import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 import dns.message
 import dns.rcode
 import pytest
+import trustme
 
 from btdiag.config.proxies import environment_proxy
+from btdiag.core.exchange import Failure, Phase, Trouble
+from btdiag.core.handshake import Connection
 from btdiag.core.measurement import spec_of
-from btdiag.core.target import Mode, Proxy, Resolver, Target
-from btdiag.families.egress.facts import Egress
+from btdiag.core.target import Mode, Proxy, Resolver, Route, Secret, Target
+from btdiag.families.connection.probe import connect
+from btdiag.families.egress.facts import LARGER, Egress, HostTrial
 from btdiag.families.egress.judge.reading import host_reading
+from btdiag.families.egress.probe import reach
 from btdiag.families.egress.probe.reach import egress
+from btdiag.families.egress.probe.stores import judged_by
 from btdiag.families.egress.remedy import Block
+from btdiag.net.limits import Limits
+from btdiag.net.stores import Stores
+from btdiag.net.trust import Contexts
 from btdiag.net.wire import Wire
 from tests.support.serving import saying, serving
 
@@ -156,3 +169,189 @@ def test_the_environment_chooses_a_proxy_for_each_url() -> None:
     assert (chosen.url, chosen.source) == ("http://proxy.example:3128", "https_proxy")
     assert environment_proxy(environment, "https://a.internal.example")[0] is None
     assert environment_proxy({}, "https://www.braintrust.dev") == (None, "no proxy is set")
+
+
+@contextlib.asynccontextmanager
+async def silent_resolver() -> AsyncIterator[str]:
+    """The address of a name server that never answers."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+    try:
+        yield f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    finally:
+        transport.close()
+
+
+NOBODY = (Resolver(label="none", address="127.0.0.1:9"),)
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+PAGE = b"<html><body>Access to this site is blocked</body></html>"
+BLOCKED = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE)
+Say = Callable[[str, str], bytes]  # from method and path to an answer
+
+
+def tried(
+    say: Say, *, tls: ssl.SSLContext | None = None, late_s: float = 0.0, **more: object
+) -> tuple[HostTrial, list[str]]:
+    """The trial of the app URL, or of what `allow` names (PORT is the server's), and the requests that arrived."""
+    arrived: list[str] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        method, path, _ = head.split(" ", 2)
+        told = re.search(r"(?i)content-length: (\d+)", head)
+        length = int(told[1]) if told else 0
+        await reader.readexactly(length)
+        arrived.append(f"{method} {path} {length}" + " with the key" * ("sk-canary" in head))
+        await asyncio.sleep(0 if method == "HEAD" else late_s)
+        writer.write(say(method, path))
+        await writer.drain()
+
+    async def run() -> HostTrial:
+        async with serving(handler, context=tls) as port:
+            app_url = f"http{'s' * (tls is not None)}://127.0.0.1:{port}"
+            allow = tuple(url.replace("PORT", str(port)) for url in cast("tuple[str, ...]", more.pop("allow", ())))
+            there = target(app_url=app_url, allow=allow, resolvers=NOBODY, api_key=Secret("sk-canary"), **more)
+            found = await egress(there, Wire(there, user_agent="btdiag/test"))
+            return next(trial for trial in found.trials if trial.host.name == "127.0.0.1")
+
+    return asyncio.run(run()), arrived
+
+
+def test_what_the_product_asks_there_is_asked_without_the_key() -> None:
+    trial, arrived = tried(lambda method, path: OK, role="data-plane")
+    assert sorted(arrived) == [
+        "GET / 0",
+        "GET /api/pulse/otel 0",
+        "HEAD / 0",
+        "POST /api/apikey/login 2",
+        f"POST /api/apikey/login {LARGER}",
+    ]
+    assert trial.telemetry is not None
+    assert (trial.patient, trial.api_get, trial.upgrade) == (None, None, None)
+    assert host_reading(trial).block is None
+
+
+def test_a_login_that_is_stopped_is_followed_by_a_get() -> None:
+    trial, arrived = tried(lambda method, path: BLOCKED if method == "POST" else OK)
+    assert "GET /api/apikey/login 0" in arrived
+    assert trial.api_get is not None
+    assert trial.api_get.status == 200
+    assert host_reading(trial).block is Block.METHOD
+
+
+def test_what_meets_silence_is_given_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "EGRESS_ANSWER", Limits(total=0.3))
+    trial, _ = tried(lambda method, path: OK, late_s=0.6)
+    assert trial.answer is not None
+    assert trial.answer.failure is not None
+    assert trial.patient is not None
+    assert trial.patient.status == 200
+
+
+def test_a_websocket_is_asked_for_where_one_is_named() -> None:
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    trial, _ = tried(
+        lambda method, path: OK if method == "HEAD" else switching, role="build", allow=("ws://127.0.0.1:PORT",)
+    )
+    assert trial.upgrade is not None
+    assert trial.upgrade.status == 101
+
+
+def untrusted() -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(made)
+    return made
+
+
+def test_a_server_that_proves_nothing_gets_no_login_and_its_chain_goes_to_every_store() -> None:
+    trial, arrived = tried(lambda method, path: OK, tls=untrusted())
+    assert not [one for one in arrived if one.startswith("POST")]
+    assert trial.answer is not None
+    assert {store.accepts for store in trial.stores} == {False}
+
+
+def test_a_server_that_is_gone_is_judged_by_no_store() -> None:
+    there = target()
+    gone = Route(label="127.0.0.1", address="127.0.0.1", port=1)
+    assert asyncio.run(judged_by(Stores({}), gone, Wire(there, user_agent="btdiag/test"))) == ()
+
+
+def test_a_handshake_that_met_silence_is_given_more_time() -> None:
+    silence = Failure(phase=Phase.TLS, trouble=Trouble.TIMEOUT, detail="not complete within 5 s")
+
+    async def run() -> tuple[Connection, Connection, Connection]:
+        there = target(host="127.0.0.1")
+        wire = Wire(there, user_agent="btdiag/test")
+        async with serving(saying(b""), context=untrusted()) as port:
+            route = Route(label="127.0.0.1", address="127.0.0.1", port=port)
+            met = replace(await connect.reach(route, wire, replace(there, port=port)), failure=silence)
+            lax = Wire(there, user_agent="btdiag/test", contexts=Lax(there))
+            slow = await reach._awaited(met, route, lax, there)
+        return met, slow, await reach._awaited(met, route, lax, there)
+
+    met, slow, gone = asyncio.run(run())
+    assert slow.failure is None
+    assert gone is met
+
+
+class Lax(Contexts):
+    """Contexts that trust everybody."""
+
+    def get(self, host: str, *, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
+        return super().get(host, verify=False, alpn=alpn)
+
+
+def through_a_proxy(answer: bytes, late_s: float, **more: object) -> tuple[HostTrial, list[bytes]]:
+    """The trial of a host behind a proxy that says `answer` to everything, after a while; and what it was asked."""
+    asked: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
+        await asyncio.sleep(late_s)
+        writer.write(answer)
+        await writer.drain()
+
+    async def run() -> HostTrial:
+        async with serving(proxy) as port:
+            url = f"http://127.0.0.1:{port}"
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(reach, "PATIENCE", 0.1)
+                patch.setattr(reach, "OTHER_WAY", 0.3)
+                if "proxy_note" in more:
+                    patch.setenv("http_proxy", url)
+                    patch.setenv("no_proxy", "127.0.0.1")
+                else:
+                    more["proxy"] = Proxy(url=url, source="--proxy")
+                there = target(app_url="https://api.example", **more)  # none but the hosts named
+                found = await egress(there, Wire(there, user_agent="btdiag/test"))
+            return next(trial for trial in found.trials if trial.host.named)
+
+    return asyncio.run(run()), asked
+
+
+def test_a_proxy_that_takes_long_is_passed_meanwhile_and_counts_where_it_works() -> None:
+    trial, _ = through_a_proxy(OK, 0.4, allow=("http://127.0.0.1:81",), resolvers=NOBODY)
+    assert (trial.other, trial.other_way) == (None, "")
+    assert trial.answer is not None
+    assert trial.answer.status == 200
+
+
+def test_a_name_that_is_not_told_in_time_opens_no_other_way() -> None:
+    async def run() -> HostTrial:
+        async with silent_resolver() as address:
+            more = {"allow": ("https://a.example.test",), "resolvers": (Resolver(label="silent", address=address),)}
+            return (await asyncio.to_thread(through_a_proxy, b"HTTP/1.1 403 Forbidden\r\n\r\n", 0.0, **more))[0]
+
+    trial = asyncio.run(run())
+    assert (trial.other, trial.other_way) == (None, "")
+    assert host_reading(trial).block is Block.PROXY
+
+
+def test_the_proxy_that_a_host_is_taken_out_of_is_the_other_way() -> None:
+    trial, asked = through_a_proxy(
+        b"HTTP/1.1 200 OK\r\n\r\n", 0.0, allow=("http://127.0.0.1:1",), proxy_note="no_proxy names it", resolvers=NOBODY
+    )
+    assert asked == [b"CONNECT 127.0.0.1:1 HTTP/1.1"]
+    assert trial.other is not None
+    assert trial.other.failure is None
+    assert trial.other_way.startswith("through the proxy http://127.0.0.1:")

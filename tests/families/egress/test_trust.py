@@ -16,7 +16,7 @@ from btdiag.core.finding import Owner, Verdict
 from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
 from btdiag.families.egress.facts import Egress, Host
-from btdiag.families.egress.judge.reach import tls_not_intercepted
+from btdiag.families.egress.judge.interception import tls_not_intercepted
 from btdiag.families.egress.judge.reading import host_reading
 from btdiag.families.egress.judge.trust import (
     acceptance,

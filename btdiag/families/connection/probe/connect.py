@@ -131,27 +131,18 @@ async def connect(route: Route, wire: Wire, target: Target, timeout: float) -> C
     except DialError as error:
         return _unmade(route, error, now)
     await stream.close()
-    return Connection(
-        label=route.label,
-        port=route.port,
-        tls=target.scheme == "https",
-        started_at=now,
-        timing=stream.timing,
-        proxied=route.proxy is not None,
-        proxy_reply=_reply(stream.proxy_answer),
-    )
+    return _made(route, stream, now, tls=target.scheme == "https")
 
 
 async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, verify: bool) -> Connection:
     try:
         stream = await wire.dial(route, tls=True, verify=verify)
     except DialError as error:
-        broken = _unmade(route, error, now)
-        if not (verify and error.failure.trouble is Trouble.UNTRUSTED and error.failure.phase is Phase.TLS):
-            return broken
-        return replace(
-            await _secured(route, wire, target, now, verify=False), distrust=_distrust(error), timing=error.timing
-        )
+        cause = error.__cause__
+        if not (verify and isinstance(cause, ssl.SSLCertVerificationError) and error.failure.phase is Phase.TLS):
+            return _unmade(route, error, now)
+        distrust = Distrust(code=cause.verify_code, message=cause.verify_message)
+        return replace(await _secured(route, wire, target, now, verify=False), distrust=distrust, timing=error.timing)
     try:
         return await _greeted(route, wire, target, now, stream)
     finally:
@@ -159,17 +150,10 @@ async def _secured(route: Route, wire: Wire, target: Target, now: datetime, *, v
 
 
 async def _greeted(route: Route, wire: Wire, target: Target, now: datetime, stream: Stream) -> Connection:
-    agreed = handshake_of(stream.ssl_object) if stream.ssl_object else None
-    return Connection(
-        label=route.label,
-        port=route.port,
-        tls=True,
-        started_at=now,
-        timing=stream.timing,
-        handshake=agreed,
+    return replace(
+        _made(route, stream, now, tls=True),
+        handshake=handshake_of(stream.ssl_object) if stream.ssl_object else None,
         greeting=await in_time(wire.send_on(stream, "HEAD", target.url_for("/"), limits=GREETING)),
-        proxied=route.proxy is not None,
-        proxy_reply=_reply(stream.proxy_answer),
     )
 
 
@@ -293,6 +277,18 @@ async def _lax(wire: Wire, route: Route, target: Target) -> Handshake | None:
     return agreed
 
 
+def _made(route: Route, stream: Stream, now: datetime, *, tls: bool) -> Connection:
+    return Connection(
+        label=route.label,
+        port=route.port,
+        tls=tls,
+        started_at=now,
+        timing=stream.timing,
+        proxied=route.proxy is not None,
+        proxy_reply=_reply(stream.proxy_answer),
+    )
+
+
 def _unmade(route: Route, error: DialError, now: datetime) -> Connection:
     return Connection(
         label=route.label,
@@ -304,13 +300,6 @@ def _unmade(route: Route, error: DialError, now: datetime) -> Connection:
         proxied=route.proxy is not None,
         proxy_reply=_reply(error.proxy_answer),
     )
-
-
-def _distrust(error: DialError) -> Distrust:
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Distrust(code=cause.verify_code, message=cause.verify_message)
-    return Distrust(code=0, message=error.failure.detail)
 
 
 def _reply(answer: ProxyAnswer | None) -> ProxyReply | None:

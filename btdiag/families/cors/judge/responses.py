@@ -14,8 +14,8 @@ from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.judge.by_turns import steady_ground
 from btdiag.families.cors.judge.standing import MAY_CALL, spoken, trial_proofs, where
 from btdiag.families.cors.judge.too_loose import APART, cached_problems
-from btdiag.families.cors.plan import LARGE_BODY
 from btdiag.families.cors.problems import problems, reads
+from btdiag.families.cors.questions import LARGE_BODY
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.causes import FETCH
 

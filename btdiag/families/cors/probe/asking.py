@@ -8,7 +8,7 @@ from btdiag.core.exchange import Exchange, Header, Trouble
 from btdiag.core.target import Way
 from btdiag.families.cors.facts import CorsTrial, Group, Purpose, Question
 from btdiag.families.cors.fetch import preflight_request
-from btdiag.families.cors.plan import LARGE_BODY
+from btdiag.families.cors.questions import LARGE_BODY
 from btdiag.net.limits import CORS_ANSWER
 from btdiag.net.streams import Stream
 from btdiag.net.wire import Wire

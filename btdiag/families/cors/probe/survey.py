@@ -19,15 +19,15 @@ from btdiag.core.product import UNKNOWN_PATH, origins
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.cors.facts import CLASSES, CorsSurvey, CorsTrial, Purpose, Question
 from btdiag.families.cors.mixed import repeat_questions
-from btdiag.families.cors.plan import (
+from btdiag.families.cors.plan import next_questions
+from btdiag.families.cors.probe.asking import ask_once, is_alone
+from btdiag.families.cors.questions import (
     LARGE_BODY,
     bucket_questions,
     first_questions,
     foreign_origins,
     large_question,
-    next_questions,
 )
-from btdiag.families.cors.probe.asking import ask_once, is_alone
 from btdiag.net.endpoint import routes_to
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire

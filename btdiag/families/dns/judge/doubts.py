@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.resolution import DnsAnswer, LookupOutcome, Resolution, ServerLookup, SystemLookup, View
+from btdiag.core.resolver_rules import ResolverRules
 
 SLOW = 1.0  # seconds for a lookup and for the one after it; resolvers answer within a tenth of that
 RESENT = 4.0  # seconds; glibc asks again after 5 s without an answer (resolv.conf(5), timeout)
@@ -110,7 +111,7 @@ def _believed(answer: DnsAnswer, system: SystemLookup | None) -> str:
         took = f" ({system.duration_s:.1f} s here)" if system is not None else ""
         return f"programs that ask for both wait for their timeout at every lookup{took}"
     if answer.outcome is LookupOutcome.NXDOMAIN:
-        return "programs that believe it find no address at all"
+        return "glibc takes the address of the other family, musl (Alpine images) the name for one that does not exist"
     return "not every program goes on in spite of it"
 
 
@@ -132,7 +133,7 @@ def _lossy(resolution: Resolution, server: ServerLookup, shown: Evidence) -> Fin
     return Finding(
         verdict=Verdict.WARN,
         summary=f"{loss.lost} of {loss.asked} queries for {resolution.name} to name server {server.server} stayed "
-        f"unanswered{took}: whoever meets that waits 5 s and more",
+        f"unanswered{took}: whoever meets that {_price(view.rules)}",
         answer=f"Lookups take seconds now and then: {loss.lost} of {loss.asked} DNS queries are lost",
         hop=HopName.DNS,
         owner=Owner.DNS,
@@ -147,6 +148,13 @@ def _lossy(resolution: Resolution, server: ServerLookup, shown: Evidence) -> Fin
         ),
         sources=("resolv.conf(5), timeout and attempts",),
     )
+
+
+def _price(rules: ResolverRules) -> str:
+    """What a lost query costs a program, by the options it resolves by."""
+    if rules.attempts == 1:
+        return f"finds no address, for by the option attempts:1 nobody asks again after {rules.timeout_s} s"
+    return f"waits {rules.timeout_s} s and more"
 
 
 def _slow(resolution: Resolution, seconds: float, shown: Evidence) -> Finding:

@@ -1,4 +1,4 @@
-"""May this place reach what it needs, is TLS left alone on the way, and does what must stay blocked stay so?"""
+"""May this place reach what it needs?"""
 
 from __future__ import annotations
 
@@ -17,15 +17,6 @@ from btdiag.families.dns.judge.doubts import SILENT
 from btdiag.families.egress.facts import Egress, HostTrial
 from btdiag.families.egress.judge.answers import own_words
 from btdiag.families.egress.judge.reading import host_readings
-from btdiag.families.egress.judge.trust import (
-    acceptance,
-    intercepted,
-    interceptor,
-    is_doubtful,
-    issuer,
-    issuers_doubted,
-    stores_by_host,
-)
 from btdiag.families.egress.remedy import ADVICE, Block, HostReading
 
 NOT_INTERCEPTED = "egress.tls-not-intercepted"
@@ -47,7 +38,7 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     elsewhere = [reading for reading in blocked if reading.block is not Block.INSPECTED]
     if blocked and not elsewhere:
         names = host_names(blocked)
-        because = NOT_INTERCEPTED if any(_fails(reading, target) for reading in blocked) else None
+        because = NOT_INTERCEPTED if any(weighs_as_failure(reading, target) for reading in blocked) else None
         return Finding(verdict=Verdict.SKIP, summary=f"TLS to {names} is intercepted", because=because)
     if elsewhere and _proxy_is_broken(elsewhere, connections):
         summary = f"the proxy {elsewhere[0].trial.proxy} lets nothing through, the target neither"
@@ -134,7 +125,7 @@ def host_names(found: Sequence[HostReading]) -> str:
     return ", ".join(dict.fromkeys(reading.name for reading in found))
 
 
-def _fails(reading: HostReading, target: Target) -> bool:
+def weighs_as_failure(reading: HostReading, target: Target) -> bool:
     """Whether a block of this host is a failure: the place was declared to need it, and for more than an extra."""
     host = reading.trial.host
     return host.named or (target.role is not None and host.essential)
@@ -143,7 +134,7 @@ def _fails(reading: HostReading, target: Target) -> bool:
 def _blocked(
     blocked: Sequence[HostReading], found: Sequence[HostReading], connections: Connections, target: Target
 ) -> Finding:
-    severe = [reading for reading in blocked if _fails(reading, target)]
+    severe = [reading for reading in blocked if weighs_as_failure(reading, target)]
     first = (severe or blocked)[0]
     verdict = Verdict.FAIL if severe else Verdict.WARN
     if all(reading.block is Block.LOCAL for reading in blocked):
@@ -262,33 +253,3 @@ def _direct(trial: HostTrial) -> str:
 
 def _answer(trial: HostTrial) -> str:
     return own_words(trial.answer) if trial.answer is not None else ""
-
-
-def tls_not_intercepted(egress: Egress, connections: Connections, target: Target) -> Finding:
-    """The claim of egress.tls-not-intercepted."""
-    spoken = [trial for trial in egress.needed if any(one.handshake for one in trial.connections)]
-    if not spoken:
-        return Finding(verdict=Verdict.SKIP, summary="no TLS connection to another host came about")
-    found = host_readings(spoken, target_reached=target_reached(connections))
-    opened = {reading.trial: who for reading in found if (who := interceptor(reading.trial))}
-    if opened:
-        bad = [reading for reading in found if reading.trial in opened and reading.block is not None]
-        names = host_names([reading for reading in found if reading.trial in opened])
-        severe = any(_fails(reading, target) for reading in bad)
-        who = next(iter(opened.values()))
-        return intercepted(list(opened), [reading.trial for reading in bad], severe=severe, names=names, who=who)
-    doubted = [reading for reading in found if is_doubtful(reading.trial)]
-    if doubted:
-        return issuers_doubted([reading.trial for reading in doubted], host_names(doubted))
-    return _left_alone(spoken)
-
-
-def _left_alone(spoken: Sequence[HostTrial]) -> Finding:
-    issuers = dict.fromkeys(issuer(trial) for trial in spoken)
-    told = [f"{trial.host.name} {said}" for trial in spoken if (said := acceptance(trial.stores))]
-    return Finding(
-        verdict=Verdict.PASS,
-        summary=f"no certificate of {len(spoken)} {'host' if len(spoken) == 1 else 'hosts'} reads like a TLS "
-        f"inspecting product's: issued by {', '.join(filter(None, issuers))}" + "".join(f"; {one}" for one in told),
-        evidence=stores_by_host(spoken),
-    )
