@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
@@ -144,3 +144,12 @@ def _body(answer: Answer) -> tuple[bytes, bool]:
     except Broken as error:
         answer.failure = answer.failure or failure_of(error, Phase.BODY)
         return b"", True
+
+
+def protocol_of(stream: Stream) -> Callable[[Stream, http1.Outgoing, Answer], Awaitable[None]]:
+    """What asks and reads on this connection: HTTP/2 where it was agreed on, else HTTP/1.1."""
+    if stream.alpn != "h2":
+        return http1.converse
+    from btdiag.net import http2
+
+    return http2.converse
