@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
@@ -171,3 +171,12 @@ def unconnected(asked: Asked, route: Route, started_at: str, timing: Timing, fai
         failure=failure,
         key_withheld="no connection" if asked.with_key else None,
     )
+
+
+def protocol_of(stream: Stream) -> Callable[[Stream, http1.Outgoing, Answer], Awaitable[None]]:
+    """What asks and reads on this connection: HTTP/2 where it was agreed on, else HTTP/1.1."""
+    if stream.alpn != "h2":
+        return http1.converse
+    from btdiag.net import http2
+
+    return http2.converse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from btdiag.net.deadline import Deadline
 from btdiag.net.failures import EXPECTED, failure_of
 from btdiag.net.ledger import Counts
 from btdiag.net.limits import CONNECT_BUDGET, Limits
-from btdiag.net.request import USUAL, Asked, Said, Shape, exchange_of, merged, unconnected
+from btdiag.net.request import USUAL, Asked, Said, Shape, exchange_of, merged, protocol_of, unconnected
 from btdiag.net.sockets import AS_IT_IS, Packing
 from btdiag.net.streams import Dial, DialError, Stream, open_stream
 from btdiag.net.trust import Contexts
@@ -239,7 +239,7 @@ class Wire:
         self.counts.requests += 1
         try:
             async with self.deadline.within(min(seconds, limits.answer)):
-                await _protocol(stream)(stream, asked.outgoing(stream, headers), answer)
+                await protocol_of(stream)(stream, asked.outgoing(stream, headers), answer)
         except EXPECTED as error:
             limit = min(limits.total, limits.total - seconds + limits.answer)
             lasted = limits.total - seconds + time.perf_counter() - started
@@ -276,14 +276,6 @@ class Wire:
 
     def _recorded(self, headers: Sequence[Header]) -> tuple[Header, ...]:
         return tuple((name, WITHHELD if is_secret_header(self._target, name) else value) for name, value in headers)
-
-
-def _protocol(stream: Stream) -> Callable[[Stream, http1.Outgoing, Answer], Awaitable[None]]:
-    if stream.alpn != "h2":
-        return http1.converse
-    from btdiag.net import http2
-
-    return http2.converse
 
 
 def _now() -> str:

@@ -17,9 +17,7 @@ STILL_FOUND: dict[str, dict[str, str]] = {
     "private-cors-broken": {"cors.web-app-may-call": "fail"},
     "private-tls-broken": {"connection.tls-is-trusted": "fail"},
     "dns-split-horizon": {"dns.addresses-share-a-space": "warn"},
-    "dns-two-faces": {"dns.resolvers-agree": "warn"},
     "private": {},
-    "private-framed": {},
 }
 FAMILIES = ("browser", "lna", "cors.web-app-may-call", "connection.tls-is-trusted", "dns")
 

@@ -81,7 +81,12 @@ NO_ADDRESS = CalledHost(what=GATEWAY, url="https://gateway.corp.test/health", na
 
 
 @pytest.mark.parametrize(
-    ("place", "verdict"), [(NO_ADDRESS, Verdict.FAIL), (replace(NO_ADDRESS, nameless=False), Verdict.SKIP)]
+    ("place", "verdict"),
+    [
+        (NO_ADDRESS, Verdict.FAIL),
+        (replace(NO_ADDRESS, nameless=False), Verdict.SKIP),
+        (replace(NO_ADDRESS, url="http://gateway.corp.test/health"), Verdict.SKIP),
+    ],
 )
 def test_a_name_without_an_address_needs_no_browser(place: CalledHost, verdict: Verdict) -> None:
     found = page_gets_its_answers(NO_BROWSER, NO_BROWSER, NO_BROWSER, (place,))

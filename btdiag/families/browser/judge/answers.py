@@ -60,8 +60,9 @@ def page_gets_its_answers(
 
 
 def _without_a_name(places: Sequence[CalledHost]) -> Finding | None:
-    """The failure that a gateway or a bucket has no address; the target's own name is for the family dns."""
-    lost = next((place for place in places if place.nameless), None)
+    """The failure that a gateway or a bucket has no address; the target's own name is for the family dns, and what is
+    called over http, or at a port that browsers refuse, for the rules on these."""
+    lost = next((place for place in places if place.nameless and place.url.startswith("https:")), None)
     if lost is None:
         return None
     cause = causes.CODES["ERR_NAME_NOT_RESOLVED"]
@@ -78,6 +79,7 @@ def _without_a_name(places: Sequence[CalledHost]) -> Finding | None:
         evidence=(evidence.table("What the page calls", ("what", "host", "addresses"), rows),),
         remedy=_remedy(cause, words),
         sources=causes.SOURCES,
+        unless=(*cause.unless, causes.PORT),
     )
 
 
