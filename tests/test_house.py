@@ -25,6 +25,7 @@ CLAIM = "check_"
 
 # Rows of data, whose order and neighbourhood are what makes them readable.
 TABLES = {
+    "btdiag/config/options.py",
     "btdiag/core/causes.py",
     "btdiag/core/signatures.py",
     "btdiag/engine/symptoms.py",
