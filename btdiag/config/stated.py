@@ -1,6 +1,7 @@
-"""What configuration files state that a run can see for itself: images, TLS, origins, timeouts, sizes, hosts. Pure.
+"""What configuration files state that a run can see for itself: images, TLS, origins, timeouts, sizes, hosts, a CA.
 
-Unlike the settings of declared.py, a file may state several of each, for several deployments: nothing here is an error.
+Pure. Unlike the settings of declared.py, a file may state several of each, for several deployments: nothing here is
+an error.
 Sources: the Helm chart's values, AWS Load Balancer Controller and ELB security policies, ingress-nginx, Istio Gateway.
 """
 
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Sequence
+from itertools import islice
 
 from btdiag.config.declared import ALB_ATTRIBUTES, NOT_THE_API, SHOWN, Others, evaluated
 from btdiag.config.files import Leaf
+from btdiag.config.objects import custom_authorities, declared_replicas
 from btdiag.core.target import DeclaredSetting
 
 IMAGE = "the API's image"
@@ -21,6 +24,8 @@ HOST = "the public host name"
 BODY_LIMIT = "the largest body"
 READ_TIMEOUT = "the timeout for answers"
 SYSADMIN = "the sysadmin endpoints, switched off"
+CUSTOM_CA = "the custom CA"
+REPLICAS = "the API's replicas"
 
 MOST = 50  # of each kind; more is no configuration of one data plane
 _BRAINTRUST = re.compile("braintrust", re.IGNORECASE)
@@ -55,7 +60,17 @@ def stated(leaves: Sequence[Leaf]) -> tuple[DeclaredSetting, ...]:
             if value and (name, value) not in found and counts.get(name, 0) < MOST:
                 counts[name] = counts.get(name, 0) + 1
                 found[name, value] = DeclaredSetting(name=name, value=value[:SHOWN], where=leaf.where[:SHOWN])
+    for name, several in ((CUSTOM_CA, custom_authorities(leaves)), (REPLICAS, declared_replicas(leaves))):
+        for leaf, value in islice(several, MOST):
+            text = value if name == CUSTOM_CA else _count(evaluated(value, others))
+            if text and (name, text) not in found:
+                found[name, text] = DeclaredSetting(name=name, value=text, where=leaf.where[:SHOWN])
     return tuple(found.values())
+
+
+def _count(text: str) -> str:
+    """A number of replicas; "" for none, and for what is no number."""
+    return text if re.fullmatch(r"[1-9]\d{0,3}", text) else ""
 
 
 def _ours(leaves: Sequence[Leaf]) -> set[tuple[str, tuple[str, ...]]]:

@@ -117,7 +117,7 @@ class World:
             target["brainstore"] = roles
         if self._plan.config:
             file = self._folder / "values.yaml"
-            file.write_text(self._plan.config, encoding="utf-8")
+            file.write_text(self._certificates.filled_in(self._plan.config), encoding="utf-8")
             target["config"] = [str(file)]
         return {"target": target, "commands": commands(target, ports, self._addresses[0])}
 
