@@ -159,8 +159,8 @@ def check_declared_replicas_answer(target: Target, seen_replicas: SeenReplicas |
     roll-out, or of another deployment behind the same host.
 
     Measured: api.replicas, or the replicas of the Deployment braintrust-api, in the files of --config, against the
-    header (X-Served-By, X-Pod-Name and their like) or the cookie (HAProxy, Apache) by which answers tell who gave them,
-    in as many GET / as meet each replica with a chance of 99 %, 40 at most. Where answers do not tell, one request is
+    header (X-Served-By, X-Pod-Name and their like) by which answers tell who gave them, in as many GET / as meet each
+    replica with a chance of 99 %, 40 at most. Where answers do not tell, one request is
     made. One that answers everything decides nothing: a load balancer may keep a client with it.
 
     Remedy: look at the ready pods of the API, and finish the roll-out.

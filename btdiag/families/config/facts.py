@@ -44,9 +44,8 @@ class DeclaredTrust:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenReplicas:
     """How many of `asked` requests, each on a connection of its own, were answered by which replica. `told_by` is the
-    header or cookie that told it, "" where the first answer told nothing; `of_cookie` names are not to be shown."""
+    header that told it, "" where the first answer told nothing."""
 
     asked: int
     answers: tuple[tuple[str, int], ...] = ()
     told_by: str = ""
-    of_cookie: bool = False

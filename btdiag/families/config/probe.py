@@ -137,5 +137,4 @@ async def seen_replicas(serving_way: Way, wire: Wire, target: Target) -> SeenRep
         asked=asked,
         answers=tuple(sorted(named.items())),
         told_by=first[0],
-        of_cookie=first[0].startswith("cookie "),
     )

@@ -271,19 +271,9 @@ def test_replicas(declared: str, replicas: SeenReplicas, verdict: Verdict) -> No
     assert judged_replicas.declared_replicas_answer(TARGET, replicas).verdict is Verdict.SKIP
 
 
-def test_names_of_cookies_are_not_shown() -> None:
-    finding = judged_replicas.declared_replicas_answer(
-        told((REPLICAS, "2")), replace(seen(5, 5), told_by="cookie SERVERID", of_cookie=True)
-    )
-    shown = finding.evidence[0].data
-    assert isinstance(shown, dict)
-    assert shown["rows"] == [["replica 1", 5], ["replica 2", 5]]
-
-
-def test_replicas_are_told_by_headers_and_cookies_but_not_by_caches() -> None:
+def test_replicas_are_told_by_headers_but_not_by_caches() -> None:
     assert replica_of(answer(headers=(("x-served-by", "api-1"),))) == ("x-served-by", "api-1")
     assert replica_of(answer(headers=(("x-served-by", "cache-ams1-AMS"),))) is None
-    assert replica_of(answer(headers=(("set-cookie", "SERVERID=api2; path=/"),))) == ("cookie SERVERID", "api2")
     assert requests_for(1) < requests_for(4) < requests_for(6) <= 40
 
 

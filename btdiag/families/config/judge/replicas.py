@@ -65,7 +65,4 @@ def _other(setting: DeclaredSetting, seen: SeenReplicas, what: str) -> Finding:
 
 
 def _table(seen: SeenReplicas) -> Evidence:
-    rows = [
-        (f"replica {number}" if seen.of_cookie else name, count) for number, (name, count) in enumerate(seen.answers, 1)
-    ]
-    return evidence.table(f"Answers by {seen.told_by}", ("replica", "answers"), rows)
+    return evidence.table(f"Answers by {seen.told_by}", ("replica", "answers"), seen.answers)
