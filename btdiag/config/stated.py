@@ -24,6 +24,7 @@ HOST = "the public host name"
 BODY_LIMIT = "the largest body"
 READ_TIMEOUT = "the timeout for answers"
 SYSADMIN = "the sysadmin endpoints, switched off"
+FAST_READERS = "fast readers, of which the API is told"
 CUSTOM_CA = "the custom CA"
 REPLICAS = "the API's replicas"
 
@@ -31,6 +32,7 @@ MOST = 50  # of each kind; more is no configuration of one data plane
 _BRAINTRUST = re.compile("braintrust", re.IGNORECASE)
 _IMAGE = re.compile(r"(?:^|/)standalone-api:(v?\d[\w.-]{0,60})(?:@|$)")
 _VERSION_KEYS = {"braintrust_api_version_override", "api_ecs_version_override"}
+_FAST_READER = "BRAINSTORE_FAST_READER_URL"
 _SYSADMIN = "DISABLE_SYSADMIN_TELEMETRY"
 _ORIGINS = {"WHITELISTED_ORIGINS", "WHITELISTED_ORIGIN"}
 _POLICY_KEYS = {"alb.ingress.kubernetes.io/ssl-policy", "ssl_policy"}
@@ -137,12 +139,25 @@ def _read(leaf: Leaf, others: Others) -> Iterator[tuple[str, str]]:
         yield SYSADMIN, others.beside(leaf, 1, "value") or ""
     elif leaf.path[-2:-1] == ("environment",) and value.partition("=")[0] == _SYSADMIN:
         yield SYSADMIN, value.partition("=")[2]
+    elif (url := _fast_readers(leaf, others)) is not None:
+        yield FAST_READERS, url
     elif key in _BODY_KEYS:
         yield BODY_LIMIT, value
     elif key in _READ_KEYS:
         yield READ_TIMEOUT, value
     elif _names_a_host(leaf.path):
         yield HOST, value
+
+
+def _fast_readers(leaf: Leaf, others: Others) -> str | None:
+    """The URL that the API is given; None for all else. A value of the chart is no sign: some versions ignore it."""
+    if leaf.path[-1] == _FAST_READER:
+        return leaf.value
+    if leaf.path[-1] == "name" and leaf.value == _FAST_READER:
+        return others.beside(leaf, 1, "value")
+    if leaf.path[-2:-1] == ("environment",) and leaf.value.partition("=")[0] == _FAST_READER:
+        return leaf.value.partition("=")[2]
+    return None
 
 
 def _names_a_host(path: tuple[str, ...]) -> bool:

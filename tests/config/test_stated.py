@@ -10,6 +10,7 @@ import pytest
 from btdiag.config.files import leaves
 from btdiag.config.stated import (
     CUSTOM_CA,
+    FAST_READERS,
     FRONT_IDLE,
     HOST,
     IMAGE,
@@ -138,6 +139,8 @@ INGRESS = (
          "kind: Deployment\nmetadata: {name: brainstore-reader}\nspec: {replicas: 2}\n", [(REPLICAS, "3")]),
         ("kind: HorizontalPodAutoscaler\n---\napi: {replicas: 4}\n", []),
         ("api: {replicas: many}\n", []),
+        ("BRAINSTORE_FAST_READER_URL: http://f:4000\n", [(FAST_READERS, "http://f:4000")]),
+        ("env: [{name: BRAINSTORE_FAST_READER_URL, value: 'http://f:4000'}]\n", [(FAST_READERS, "http://f:4000")]),
     ],
 )  # fmt: skip
 def test_what_objects_state(tmp_path: Path, text: str, expected: list[tuple[str, str]]) -> None:
