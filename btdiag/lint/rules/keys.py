@@ -151,7 +151,7 @@ def _kinds(release: Release, path: Path, user: Node, standard: Node) -> Iterator
         elif ours == "map":
             yield from _kinds(release, at, node, known)
         elif key in _BOUND and not re.fullmatch(r"\d{1,6}", node.text or ""):
-            yield _wrong(release, at, node, "is no version_key", "a whole version_key")
+            yield _wrong(release, at, node, "is no whole number", "a whole number")
 
 
 def _no_count(release: Release, path: Path, node: Node) -> Hit:
@@ -161,10 +161,10 @@ def _no_count(release: Release, path: Path, node: Node) -> Hit:
         verdict=Verdict.WARN,
         place=node.place,
         key=release.key(*path),
-        summary=f"{'.'.join(path)[:100]} is null, which takes the chart's version_key away: Kubernetes runs one pod",
-        expected="a whole version_key",
+        summary=f"{'.'.join(path)[:100]} is null, which takes the chart's number away: Kubernetes runs one pod",
+        expected="a whole number",
         seen="null",
-        remedy="Write the version_key of pods, or leave the key out for the chart's.",
+        remedy="Write the number of pods, or leave the key out for the chart's.",
     )
 
 

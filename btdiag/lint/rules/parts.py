@@ -106,7 +106,7 @@ def _virtual_service(release: Release) -> Iterator[Hit]:
     wrong = [
         one
         for one in ours
-        if one.text_at("host").split(".")[0] != name or one.text_at("port", "version_key") not in ("", port)
+        if one.text_at("host").split(".")[0] != name or one.text_at("port", "number") not in ("", port)
     ]
     if not wrong:
         return
@@ -114,15 +114,15 @@ def _virtual_service(release: Release) -> Iterator[Hit]:
     place = place_of(release, *at)
     if not (http is not None and http.given):
         place = place_of(release, "virtualService", "enabled")
-    host, number_ = wrong[0].text_at("host"), wrong[0].text_at("port", "version_key")
+    host, numbered = wrong[0].text_at("host"), wrong[0].text_at("port", "number")
     yield Hit(
         rule="config.virtual-service-leads-to-the-api",
         verdict=Verdict.FAIL,
         place=place,
         key=release.key(*at),
-        summary=f"the route leads to {host}:{number_}, the API's Service is {name}:{port}",
+        summary=f"the route leads to {host}:{numbered}, the API's Service is {name}:{port}",
         expected=f"{name}:{port}",
-        seen=f"{host}:{number_}",
+        seen=f"{host}:{numbered}",
         remedy=f"Set {release.key(*at)} with destination host {name} and port {port}.",
     )
 
