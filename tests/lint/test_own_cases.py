@@ -1,6 +1,6 @@
 """Mutations of sound values, manifests and modules: all that deserves a word gets it in its place, and nothing else.
 
-What each says was written down from what real helm and terraform do, claim by claim, before lint was asked.
+Each truth follows from what real helm and terraform do with such files, claim by claim.
 """
 
 from __future__ import annotations
