@@ -93,9 +93,10 @@ ODD = {
     "pods.yaml": b"kind: Deployment\nmetadata: []\nspec: {template: {spec: {containers: [~, 5, {image: brainstore, "
     b"env: [~, 5, {name: ~}], resources: 5, ports: 5, readinessProbe: [1], envFrom: [1, {configMapRef: 5}]}]}}}\n",
     "objects.yaml": b"kind: List\nitems: [~, 5, {kind: 5}]\n---\nkind: Ingress\nspec: 5\n"
-    b"---\nkind: Gateway\nspec: [1]\n---\nkind: ConfigMap\ndata: [1]\n---\nkind: HTTPRoute\nspec: {rules: 5, parentRefs: 5}\n"
+    b"---\nkind: Gateway\nspec: [1]\n---\nkind: ConfigMap\ndata: [1]\n"
+    b"---\nkind: HTTPRoute\nspec: {rules: 5, parentRefs: 5}\n"
     b"---\nkind: DestinationRule\nspec: {host: [1], trafficPolicy: 5}\n",
-    "compose.yaml": b'services:\n  a: ~\n  b: {image: standalone-api, environment: [1, ~, {a: b}, "=x", "A", "A=B=C"]}\n',
+    "compose.yaml": b'services:\n  a: ~\n  b: {image: standalone-api, environment: [1, ~, {a: b}, "=x", "A=B=C"]}\n',
     "Chart.yaml": b"dependencies: [~, 5, {name: braintrust, version: [1], alias: {a: b}}]\nname: [1]\nversion: {}\n",
     "helmfile.yaml": b'releases: [~, 5, {chart: [1]}, {chart: a/braintrust, version: "{{ x }}", values: 5}]\n',
     "loop.tf": CALL.format("v6.6.0", "monitoring_telemetry = local.a").encode()
@@ -106,8 +107,8 @@ ODD = {
     "strings.tf": b'locals {\n braintrust = "' + b"${" * 2000 + b"a" + b"}" * 2000 + b'"\n}\n',
     "nested.json": b"[" * 100_000 + b"]" * 100_000,
     "half.json": b'{"brainstore": "\\ud800", "cloud": NaN, "api": -Infinity}',
-    "plan.json": b'{"planned_values":[],"variables":{"x":null},"configuration":{"root_module":{"module_calls":{"b":{"source":'
-    b'"github.com/braintrustdata/terraform-aws-braintrust-data-plane","expressions":{"x":null,"y":[],"z":{"a":[1]}}}}}}}',
+    "plan.json": b'{"planned_values":[],"variables":{"x":null},"configuration":{"root_module":{"module_calls":{"b":'
+    b'{"source":"github.com/braintrustdata/terraform-aws-braintrust-data-plane","expressions":{"x":null,"y":[]}}}}}}',
     "host.env": b"BRAINTRUST_APP_URL=http://[::1\nWHITELISTED_ORIGINS=" + b"https://a.example," * 2000 + b"\n",
     "digits.env": "TS_API_KEEP_ALIVE_TIMEOUT_SECONDS=٣٠٠\nOUTBOUND_RATE_LIMIT_MAX_REQUESTS=²\n".encode(),
 }
