@@ -118,11 +118,13 @@ ODD = {
 def test_odd_files_give_one_line_or_a_result(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(ODD[name])
+    said = name
     try:
         lint([name], out=io.StringIO(), format_="json")
     except UsageError as error:
-        assert "\n" not in str(error)
-        assert name in str(error)
+        said = str(error)
+    assert "\n" not in said
+    assert name in said
 
 
 def test_links_that_lead_to_themselves_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,5 +135,5 @@ def test_links_that_lead_to_themselves_are_passed_over(tmp_path: Path, monkeypat
     Path("zero.yaml").symlink_to("/dev/zero")
     Path("values.yaml").write_text(BASE)
     assert lint(["."], out=io.StringIO()) == 0
-    with pytest.raises(UsageError, match="a.yaml"):
+    with pytest.raises(UsageError, match="links"):
         lint(["a.yaml"], out=io.StringIO())
