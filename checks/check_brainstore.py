@@ -22,7 +22,24 @@ def check_roles_answer(target: Target, brainstore_roles: tuple[RoleAnswers, ...]
 
     Sources: https://github.com/braintrustdata/helm (templates of readers, fast readers and writers)
     """
-    return conclude(judge.roles_answer(brainstore_roles, target.brainstore))
+    return conclude(judge.roles_answer(brainstore_roles, target.brainstore, target))
+
+
+def check_fast_readers_are_there(target: Target, brainstore_roles: tuple[RoleAnswers, ...]) -> Finding:
+    """There are fast readers where the API is told of them.
+
+    The API sends queries of some sources to the URL that it is given, and the chart gives it one since 5.0.0, whether
+    there are fast readers or not. Where none are, those queries fail, and all others work.
+
+    Measured: BRAINSTORE_FAST_READER_URL in the files of --config (what helm template prints, ConfigMaps, compose and
+    env files), against GET / at --brainstore fast-reader=URL. A name that does not resolve tells of none where another
+    role of the same domain answers; one that is silent is told by brainstore.roles-answer.
+
+    Remedy: run at least one fast reader, or take the URL out of the API's environment.
+
+    Sources: https://github.com/braintrustdata/helm (templates of the API and of fast readers)
+    """
+    return conclude(judge.fast_readers_are_there(brainstore_roles, target.brainstore, target))
 
 
 def check_roles_run_one_version(brainstore_roles: tuple[RoleAnswers, ...]) -> Finding:

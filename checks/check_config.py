@@ -8,8 +8,8 @@ from btdiag.core.handshake import TlsVersions
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import sender
 from btdiag.core.target import Target
-from btdiag.families.config.facts import OriginTrials
-from btdiag.families.config.judge import api, front, limits
+from btdiag.families.config.facts import DeclaredTrust, OriginTrials, SeenReplicas
+from btdiag.families.config.judge import api, front, limits, replicas, trusted
 from btdiag.families.gateway.facts.requests import ProductRequests
 from btdiag.families.gateway.facts.streams import StreamSilence
 from btdiag.families.keepalive.facts import FrontIdle
@@ -133,3 +133,38 @@ def check_host_is_declared(target: Target) -> Finding:
     Sources: https://kubernetes.io/docs/concepts/services-networking/ingress/
     """
     return conclude(front.host_is_declared(target))
+
+
+def check_declared_ca_is_presented(target: Target, declared_trust: DeclaredTrust | NotMeasured) -> Finding:
+    """The CA that the files declare verifies the certificate that the host presents.
+
+    Pods that are given a CA of their own trust what it holds. Where the host presents a chain of another CA, or of one
+    that was renewed in the meantime, they refuse it, though clients with other trust stores are served.
+
+    Measured: the certificates in the Secret or ConfigMap of the files that api.customCA names (chart 6.11.0 and later),
+    or that an Ingress names for its TLS (ca.crt), in a handshake that trusts them and nothing else. Names and dates are
+    left to connection.tls-is-trusted.
+
+    Remedy: put the CA into the bundle, or serve a certificate of the declared one.
+
+    Sources: https://github.com/braintrustdata/helm (values.yaml); RFC 5280 section 6
+    """
+    return conclude(trusted.declared_ca_is_presented(target, declared_trust))
+
+
+def check_declared_replicas_answer(target: Target, seen_replicas: SeenReplicas | NotMeasured) -> Finding:
+    """As many replicas of the API answer as the files declare.
+
+    Fewer carry a load that was planned for more, and one that is never met may not be ready; more are pods of an older
+    roll-out, or of another deployment behind the same host.
+
+    Measured: api.replicas, or the replicas of the Deployment braintrust-api, in the files of --config, against the
+    header (X-Served-By, X-Pod-Name and their like) by which answers tell who gave them, in as many GET / as meet each
+    replica with a chance of 99 %, 40 at most. Where answers do not tell, one request is
+    made. One that answers everything decides nothing: a load balancer may keep a client with it.
+
+    Remedy: look at the ready pods of the API, and finish the roll-out.
+
+    Sources: https://github.com/braintrustdata/helm (values.yaml)
+    """
+    return conclude(replicas.declared_replicas_answer(target, seen_replicas))

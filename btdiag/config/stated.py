@@ -1,6 +1,7 @@
-"""What configuration files state that a run can see for itself: images, TLS, origins, timeouts, sizes, hosts. Pure.
+"""What configuration files state that a run can see for itself: images, TLS, origins, timeouts, sizes, hosts, a CA.
 
-Unlike the settings of declared.py, a file may state several of each, for several deployments: nothing here is an error.
+Pure. Unlike the settings of declared.py, a file may state several of each, for several deployments: nothing here is
+an error.
 Sources: the Helm chart's values, AWS Load Balancer Controller and ELB security policies, ingress-nginx, Istio Gateway.
 """
 
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Sequence
+from itertools import islice
 
 from btdiag.config.declared import ALB_ATTRIBUTES, NOT_THE_API, SHOWN, Others, evaluated
 from btdiag.config.files import Leaf
+from btdiag.config.objects import custom_authorities, declared_replicas
 from btdiag.core.target import DeclaredSetting
 
 IMAGE = "the API's image"
@@ -21,11 +24,15 @@ HOST = "the public host name"
 BODY_LIMIT = "the largest body"
 READ_TIMEOUT = "the timeout for answers"
 SYSADMIN = "the sysadmin endpoints, switched off"
+FAST_READERS = "fast readers, of which the API is told"
+CUSTOM_CA = "the custom CA"
+REPLICAS = "the API's replicas"
 
 MOST = 50  # of each kind; more is no configuration of one data plane
 _BRAINTRUST = re.compile("braintrust", re.IGNORECASE)
 _IMAGE = re.compile(r"(?:^|/)standalone-api:(v?\d[\w.-]{0,60})(?:@|$)")
 _VERSION_KEYS = {"braintrust_api_version_override", "api_ecs_version_override"}
+_FAST_READER = "BRAINSTORE_FAST_READER_URL"
 _SYSADMIN = "DISABLE_SYSADMIN_TELEMETRY"
 _ORIGINS = {"WHITELISTED_ORIGINS", "WHITELISTED_ORIGIN"}
 _POLICY_KEYS = {"alb.ingress.kubernetes.io/ssl-policy", "ssl_policy"}
@@ -55,7 +62,17 @@ def stated(leaves: Sequence[Leaf]) -> tuple[DeclaredSetting, ...]:
             if value and (name, value) not in found and counts.get(name, 0) < MOST:
                 counts[name] = counts.get(name, 0) + 1
                 found[name, value] = DeclaredSetting(name=name, value=value[:SHOWN], where=leaf.where[:SHOWN])
+    for name, several in ((CUSTOM_CA, custom_authorities(leaves)), (REPLICAS, declared_replicas(leaves))):
+        for leaf, value in islice(several, MOST):
+            text = value if name == CUSTOM_CA else _count(evaluated(value, others))
+            if text and (name, text) not in found:
+                found[name, text] = DeclaredSetting(name=name, value=text, where=leaf.where[:SHOWN])
     return tuple(found.values())
+
+
+def _count(text: str) -> str:
+    """A number of replicas; "" for none, and for what is no number."""
+    return text if re.fullmatch(r"[1-9]\d{0,3}", text) else ""
 
 
 def _ours(leaves: Sequence[Leaf]) -> set[tuple[str, tuple[str, ...]]]:
@@ -122,12 +139,25 @@ def _read(leaf: Leaf, others: Others) -> Iterator[tuple[str, str]]:
         yield SYSADMIN, others.beside(leaf, 1, "value") or ""
     elif leaf.path[-2:-1] == ("environment",) and value.partition("=")[0] == _SYSADMIN:
         yield SYSADMIN, value.partition("=")[2]
+    elif (url := _fast_readers(leaf, others)) is not None:
+        yield FAST_READERS, url
     elif key in _BODY_KEYS:
         yield BODY_LIMIT, value
     elif key in _READ_KEYS:
         yield READ_TIMEOUT, value
     elif _names_a_host(leaf.path):
         yield HOST, value
+
+
+def _fast_readers(leaf: Leaf, others: Others) -> str | None:
+    """The URL that the API is given; None for all else. A value of the chart is no sign: some versions ignore it."""
+    if leaf.path[-1] == _FAST_READER:
+        return leaf.value
+    if leaf.path[-1] == "name" and leaf.value == _FAST_READER:
+        return others.beside(leaf, 1, "value")
+    if leaf.path[-2:-1] == ("environment",) and leaf.value.partition("=")[0] == _FAST_READER:
+        return leaf.value.partition("=")[2]
+    return None
 
 
 def _names_a_host(path: tuple[str, ...]) -> bool:

@@ -167,9 +167,12 @@ class Backend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrainstoreRole:
-    """One of Brainstore's servers: reader, fast-reader or writer. `latched` lets /status fail for ever."""
+    """One of Brainstore's servers: reader, fast-reader or writer. `latched` lets /status fail for ever. `name` is how
+    the run is told of it, an address where none is given; `nameless` lets DNS deny that name."""
 
     role: str
+    name: str = ""
+    nameless: bool = False
     down: bool = False
     version: str = "1.1.32"
     latched: bool = False

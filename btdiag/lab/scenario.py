@@ -131,6 +131,8 @@ def _checks_without_feature(plan: LabPlan) -> tuple[str, ...]:
         skips.append("telemetry.*")
     if not plan.config:
         skips.append("config.*")
+    if "BRAINSTORE_FAST_READER_URL" not in plan.config:
+        skips.append("brainstore.fast-readers-are-there")
     if len(plan.brainstore_roles) < 2:
         skips += ["brainstore.roles-answer", "brainstore.roles-run-one-version"]
     if not told.has_bucket:

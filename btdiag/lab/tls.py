@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import warnings
 from dataclasses import dataclass
@@ -94,6 +95,13 @@ class Certificates:
     def ca_file(self) -> Path:
         """The lab's root, for clients."""
         return self._write("ca.pem", self.own.root.pem)
+
+    def filled_in(self, text: str) -> str:
+        """A file with the lab's root, or that of a stranger, in the places that stand for them, as Secrets hold it."""
+        for place, authority in (("@LAB-CA@", self.own), ("@OTHER-CA@", self._stranger)):
+            if place in text:
+                text = text.replace(place, base64.b64encode(authority.root.pem).decode())
+        return text
 
     def client_files(self) -> tuple[Path, Path]:
         """A client certificate that the load balancer accepts, and its key."""

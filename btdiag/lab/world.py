@@ -84,7 +84,10 @@ class World:
         self._listeners.keep(*fronts, *plains, *hops.values())
         await self._serve_backend(hops[LabHop.BACKEND], at[LabHop.CONTROL_PLANE])
         await self._serve_brainstore(hops[LabHop.BRAINSTORE])
-        roles = [f"{one.role}=http://{LOCAL}:{await self._serve_role(one)}" for one in self._plan.brainstore_roles]
+        roles = [
+            f"{one.role}=http://{one.name or LOCAL}:{await self._serve_role(one)}"
+            for one in self._plan.brainstore_roles
+        ]
         control_plane = LabControlPlane(api_url=f"https://{HOST}:{https}")
         await self._serve_control_plane(hops[LabHop.CONTROL_PLANE], control_plane)
         await self._serve_app(hops[LabHop.APP], control_plane, at[LabHop.CONTROL_PLANE])
@@ -121,7 +124,7 @@ class World:
             target["brainstore"] = roles
         if self._plan.config:
             file = self._folder / "values.yaml"
-            file.write_text(self._plan.config, encoding="utf-8")
+            file.write_text(self._certificates.filled_in(self._plan.config), encoding="utf-8")
             target["config"] = [str(file)]
         return {"target": target, "commands": commands(target, ports, self._addresses[0])}
 
@@ -281,7 +284,8 @@ class World:
         """The other names as the DNS servers tell them."""
         told = {**self._other_names(), APP_HOST: self._plan.app.addresses}
         real = self._other_names()
-        return {name: real[name] if known is None else known for name, known in told.items() if known != ()}
+        roles = {one.name: (LOCAL,) for one in self._plan.brainstore_roles if one.name and not one.nameless}
+        return roles | {name: real[name] if known is None else known for name, known in told.items() if known != ()}
 
     @staticmethod
     def _other_names() -> dict[str, tuple[str, ...]]:

@@ -21,6 +21,7 @@ _ALB = "alb.ingress.kubernetes.io/load-balancer-attributes"
 _CLASSIC = "service.beta.kubernetes.io/aws-load-balancer-connection-idle-timeout"
 _CLASSIC_TYPE = "service.beta.kubernetes.io/aws-load-balancer-type"
 _CLASSIC_PROTOCOL = "service.beta.kubernetes.io/aws-load-balancer-backend-protocol"
+_PREFIXES = ("alb.ingress.kubernetes.io/", "nginx.ingress.kubernetes.io/", "service.beta.kubernetes.io/aws-load-b")
 _IDLE = re.compile(r"(?:^|[,\s])idle_timeout\.timeout_seconds\s*=\s*(\d{1,7})")
 _DURATION = re.compile(r"(\d{1,7}(?:\.\d{1,3})?)(ms|s|m|h)")
 _FACTOR = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -61,6 +62,21 @@ def of_gateways(manifests: Collection[Node], services: Collection[str]) -> Itera
             yield DeclaredBalancer(
                 name="Google's load balancer", idle_s=GOOGLE_S, place=name.place, key="spec.gatewayClassName"
             )
+
+
+def of_excerpt(annotations: Node) -> Iterator[DeclaredBalancer]:
+    """What annotations alone declare, as guides print them; whose object they are is taken to be the API's."""
+    yield from _ingress(Node(value={"metadata": Node(value={"annotations": annotations})}))
+    yield from annotated(annotations, "annotations")
+
+
+def excerpted(root: Node) -> Node | None:
+    """The annotations of a load balancer in a map that is no whole object; None for any other map."""
+    for path in ((), ("annotations",), ("metadata", "annotations")):
+        node = root.at(*path) if path else root
+        if node is not None and any(key.startswith(_PREFIXES) for key in node.map):
+            return node
+    return None
 
 
 def _ingress(node: Node) -> Iterator[DeclaredBalancer]:

@@ -11,11 +11,17 @@ from btdiag.lint.subjects import Variables
 
 @dataclass(slots=True)
 class Gathered:
-    """The documents by kind; what is kept by folder counts for that folder. `maybe` are values of a chart, if its own
-    Chart.yaml says so, `unread` the folders with a file of Terraform's that could not be read."""
+    """The documents by kind; what is kept by folder counts for that folder.
 
+    `maybe` are values of a chart, if its own Chart.yaml says so, `excerpts` annotations of a load balancer without the
+    object that they are for, `unread` the folders with a file of Terraform's that could not be read; `is_for_the_chart`
+    tells that the one file was said to be values of a version of the chart.
+    """
+
+    is_for_the_chart: bool = False
     values: list[tuple[Source, Document]] = field(default_factory=list)
     manifests: list[Node] = field(default_factory=list)
+    excerpts: list[Node] = field(default_factory=list)
     variables: list[Variables] = field(default_factory=list)
     roots: dict[str, list[HclBlock]] = field(default_factory=dict)
     tfvars: dict[str, list[HclBlock]] = field(default_factory=dict)

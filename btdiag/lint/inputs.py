@@ -26,7 +26,7 @@ _OURS = re.compile(
 
 def subjects(sources: Sequence[Source], options: LintOptions) -> Subjects:
     """All that the files say. UsageError for a file that the user named and that is nothing lint knows."""
-    found = Gathered()
+    found = Gathered(is_for_the_chart=options.chart is not None and len(sources) == 1)
     ours = {source.name for source in sources if _OURS.search(source.text)}
     roots = {source.folder for source in sources if _is_terraform(source) and (source.named or source.name in ours)}
     for source in sources:
@@ -123,13 +123,23 @@ def _document(source: Source, document: Document, found: Gathered) -> bool:
         found.variables += environment.of_compose(root)
     elif source.named or _speaks(root):
         if source.named and not _plausible(root):
-            return False
+            if _excerpt(root, found):
+                return True
+            if not found.is_for_the_chart:
+                return False
         found.values.append((source, document))
     else:
         found.maybe += [] if source.named else [(source, document)]
         return False
     found.duplicates += document.duplicates
     return True
+
+
+def _excerpt(root: Node, found: Gathered) -> bool:
+    """Whether a named file that is no values holds the annotations of a load balancer, as guides print them."""
+    annotations = balancers.excerpted(root)
+    found.excerpts += [annotations] if annotations is not None else []
+    return annotations is not None
 
 
 def _speaks(root: Node) -> bool:
@@ -222,6 +232,8 @@ def _balancers(found: Gathered, releases: Iterable[Release], calls: Sequence[Cal
             yield from balancers.annotated(annotations, release.key("api", "annotations", "service"))
     for node in found.manifests:
         yield from balancers.of_manifest(node, services)
+    for node in found.excerpts:
+        yield from balancers.of_excerpt(node)
     yield from balancers.of_gateways(found.manifests, services)
     for call in calls:
         yield from balancers.balancers_of_call(call)

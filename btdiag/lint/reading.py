@@ -108,8 +108,15 @@ def _walk(folder: str) -> Iterator[str]:
             if entry.is_dir(follow_symlinks=False):
                 if entry.name not in _SKIPPED and depth < MAX_DEPTH:
                     waiting.append((entry.path, depth + 1))
-            elif _may_matter(entry.name) and entry.is_file():
+            elif _may_matter(entry.name) and _is_file(entry):
                 yield entry.path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _may_matter(name: str) -> bool:

@@ -53,7 +53,16 @@ LISTED = (
     _rule(
         "telemetry.gateway-follows",
         "The gateway's telemetry follows the setting.",
-        "The gateway on ECS has a fixed endpoint and does not read monitoring_telemetry.",
+        "The guide has one setting for all telemetry. The gateway on ECS has a fixed endpoint since v5.5.0 and does not"
+        " read monitoring_telemetry; with internal observability (v5.6.0) it sends to an agent beside it.",
+        AWS,
+    ),
+    _rule(
+        "telemetry.metrics-have-a-licence",
+        "The API on ECS has the licence key without which its metrics do not leave.",
+        "The module hands BRAINSTORE_LICENSE_KEY to the API on ECS since v6.4.0 only; without it no OpenTelemetry"
+        " metrics leave, whatever monitoring_telemetry says. From v6.4.0 on the module refuses it among the API's"
+        " variables. The chart has set it since 2.1.0.",
         AWS,
     ),
     _rule(
@@ -73,20 +82,23 @@ LISTED = (
         "cors.origins-are-bare",
         "Allowed origins are bare: scheme, host, port.",
         "An origin is compared as a whole, so a slash at its end never matches. Audit headers need no entry here: they"
-        " are for servers, not for browsers.",
+        " are for servers, not for browsers. The guide has Terraform handle CORS by itself: it does so for buckets and"
+        " the AI proxy; the API's own list is whitelisted_origins, and in Helm api.extraEnvVars alone.",
         "https://fetch.spec.whatwg.org/#origin-header",
     ),
     _rule(
         "ratelimit.values-are-valid",
         "The outbound rate limit is one that can work.",
-        "Neither chart nor module checks the numbers. The API's default is 100 a minute, the AWS module's 0: no limit.",
+        "Neither chart nor module checks the numbers. The guide gives 100 a minute as the default, which is the API's;"
+        " the AWS module sets 0, no limit.",
         AWS,
     ),
     _rule(
         "keepalive.outlives-the-load-balancer",
         "The API keeps idle connections longer than each load balancer.",
         'Where the API closes first, a request meets a closing connection: a 502 that no log shows. "Match or exceed"'
-        " in the guide is not enough: equal times race. The AWS module's own ALB waits 900 s, the API 65 s.",
+        " in the guide is not enough: equal times race. It says that the default of 65 s works with an ALB: the AWS"
+        " module's own waits 900 s, that of its gateway 3600 s, Google's 600 s, and no chart sets the variable.",
         GUIDE,
         AWS,
     ),
@@ -100,15 +112,16 @@ LISTED = (
     _rule(
         "brainstore.requests-fit-limits",
         "No request is above its limit.",
-        "Helm keeps the chart's limits beside your requests, and Kubernetes refuses such pods. The README has an"
-        " example for GKE that does it.",
+        "Helm keeps the chart's limits beside your requests, and Kubernetes refuses such pods. The chart's README has"
+        " an example for GKE Standard that does it (44 CPU and 160Gi under limits of 16 and 32Gi).",
         f"{K8S}/concepts/configuration/manage-resources-containers/",
     ),
     _rule(
         "brainstore.limits-are-meant",
         "The limits in effect are the ones that the file seems to say.",
         "The guide says to leave limits out, or to write {}, for a Burstable pod. Helm merges maps: the chart's limits"
-        " stay. Only null takes them away.",
+        " stay. Only null takes them away. Nor is all passed through as it stands since 5.0.1: charts 2.1.0 to 5.0.0"
+        " keep cpu and memory and drop the rest. The guide's writer (4/16Gi) runs under limits of 32/64Gi.",
         HELM,
         "https://helm.sh/docs/chart_template_guide/values_files/",
     ),
@@ -128,7 +141,8 @@ LISTED = (
     _rule(
         "brainstore.readiness-recovers",
         "Readiness is asked where it can recover.",
-        "/status latches: once it has failed it never recovers. Charts 3.0.3 to 4.1.0 ask it by default.",
+        "/status latches: once it has failed it never recovers. Charts 3.0.3 to 4.1.0 ask it by default, the API's on"
+        " port 8001; there are no probes before. Since 5.0.0 path: /status alone leaves the chart's port 8000 with it.",
         HELM,
     ),
     _rule(
@@ -147,8 +161,9 @@ LISTED = (
     _rule(
         "brainstore.addresses-are-derived",
         "Cache and code bundle addresses are the derived ones.",
-        "Since chart 5.1.0 they follow from the buckets; a variable wins over them on its own role only, so that roles"
-        " look in different places.",
+        "Since chart 5.1.0 they follow from the buckets, and not in Helm alone, as the guide has it: the AWS module has"
+        " derived them since v4.4.0. A variable wins over them on its own role only, so that roles look in different"
+        " places.",
         HELM,
     ),
     _rule(
@@ -161,7 +176,7 @@ LISTED = (
         "brainstore.cache-fits-volume",
         "The cache fits its volume.",
         "objectStoreCacheFileSize is 1000Gi unless told otherwise (50Gi before chart 4.0.0); what outgrows sizeLimit is"
-        " evicted.",
+        " evicted. The guide's Azure example has volumes of 100Gi and leaves the cache as it is.",
         HELM,
     ),
     _rule(
@@ -173,7 +188,8 @@ LISTED = (
     _rule(
         "brainstore.fast-reader-mirrors-reader",
         "The fast reader has what the reader has.",
-        "It inherits nothing. The chart's own example for GKE Standard forgets nodeSelector and affinity.",
+        "It inherits nothing. The vendor's own example for GKE Standard forgets nodeSelector and affinity. Replicas"
+        " need not match: the README begins with two.",
         HELM,
     ),
     _rule(
@@ -187,14 +203,23 @@ LISTED = (
     _rule(
         "brainstore.capacity-is-there",
         "The upgrade asks for no more than there was.",
-        "Chart 4.0.0 quadrupled Brainstore's requests, 5.0.0 added two fast readers; a rollout doubles them.",
+        "Chart 4.0.0 quadrupled Brainstore's requests, 5.0.0 added two fast readers; a rollout doubles them (maxSurge"
+        " 100% since 3.0.6). The guide has fast readers as an option: the AWS module starts two since v5.5.0.",
         HELM,
     ),
     _rule(
         "config.keys-are-read",
         "Every key is read by the chart.",
         "The chart has no schema: a misspelt or outdated key changes nothing, without a word. The vendor's articles"
-        " print some (apiHandler, image.tag at the top).",
+        " print some (apiHandler, image.tag at the top), and an old UPGRADE.md asks for cacheSizeLimit, which nothing"
+        " reads.",
+        HELM,
+    ),
+    _rule(
+        "config.chart-is-the-one-meant",
+        "An upgrade is the step that its numbers say.",
+        "Two versions are not what they seem: 2.5.0 was cut from what is 6.6.0, with all that came between, and 3.0.1"
+        " pins images of v1.2.7, which the next chart takes back to v1.1.27.",
         HELM,
     ),
     _rule("config.keys-stand-once", "No key stands twice in a map.", "Helm keeps the last one without a word.", HELM),
@@ -224,7 +249,9 @@ LISTED = (
     _rule(
         "config.ports-match",
         "Services, servers and probes agree on ports.",
-        "Brainstore follows service.port, its probes do not; the API server does not follow at all.",
+        "The guide says that probes stay behind, which is half of it: Brainstore listens on service.port, and a probe"
+        " on 4000 then kills it; the API server does not follow api.service.port at all, so that its pods are ready and"
+        " its Service leads nowhere.",
         HELM,
     ),
     _rule(
@@ -236,7 +263,8 @@ LISTED = (
     _rule(
         "config.gateway-is-enabled",
         "The gateway that the API uses is deployed.",
-        "useGateway without enabled names a Service that does not exist.",
+        "The guide says that useGateway needs enabled: the chart does not hold to it, and names a Service that does not"
+        " exist.",
         HELM,
     ),
     _rule(
@@ -284,13 +312,15 @@ LISTED = (
     _rule(
         "retention.secrets-are-listed",
         "The key vault's list has every secret.",
-        "Lists replace lists: what is left out is missing in the Secret that every pod names.",
+        "Lists replace lists: what is left out is missing in the Secret that every pod names. The secret for service"
+        " tokens is FUNCTION_SECRET_KEY in Helm, which never sets SERVICE_TOKEN_SECRET_KEY.",
         HELM,
     ),
     _rule(
         "retention.buckets-keep-live-data",
         "No bucket rule deletes live data.",
-        "A rule by age cannot know what Brainstore still reads.",
+        "A rule by age cannot know what Brainstore still reads: the vendor says itself that the cloud's own rules may"
+        " delete data independently of retention. The modules' own days count for old versions alone.",
         GUIDE,
         AWS,
     ),
@@ -302,7 +332,13 @@ LISTED = (
     ),
     _rule("terraform.arguments-stand-once", "No argument stands twice.", "Terraform refuses the file.", AWS),
     _rule("terraform.required-arguments-are-set", "Required arguments are given.", "Terraform asks for them.", AWS),
-    _rule("terraform.types-fit", "Arguments convert to the module's types.", "Terraform refuses others.", AWS),
+    _rule(
+        "terraform.types-fit",
+        "Arguments convert to the module's types.",
+        "Terraform refuses others. service_extra_env_vars is an object that must name every service, though the guide"
+        " shows one alone.",
+        AWS,
+    ),
     _rule("terraform.values-are-valid", "Arguments pass the module's own checks.", "The plan fails otherwise.", AWS),
     _rule("terraform.switches-go-together", "Switches agree with each other.", "The module checks them.", AWS),
     _rule(
@@ -316,6 +352,8 @@ LISTED = (
 RANGES: Mapping[str, str] = {
     "telemetry.types-are-known": "chart 2.0.0 and later; AWS module v2.3.3 and later",
     "telemetry.gateway-follows": "AWS module v5.5.0 and later",
+    "telemetry.metrics-have-a-licence": "AWS module v5.3.0 to v6.3.x",
+    "config.chart-is-the-one-meant": "with --upgrade-from: charts 2.5.0 and 3.0.1",
     "keepalive.outlives-the-load-balancer": "all; the AWS module's own ALB v5.3.0 and later",
     "brainstore.limits-can-be-removed": "Brainstore: chart 2.1.0 to 5.0.0; resources: null also 6.2.2 and later",
     "brainstore.readiness-recovers": "by default chart 3.0.3 to 4.1.0; as an override in every chart",

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from btdiag.config.files import leaves
-from btdiag.config.stated import FRONT_IDLE, HOST, IMAGE, MOST, ORIGIN, TLS_MINIMUM, in_force, stated
+from btdiag.config.stated import (
+    CUSTOM_CA,
+    FAST_READERS,
+    FRONT_IDLE,
+    HOST,
+    IMAGE,
+    MOST,
+    ORIGIN,
+    REPLICAS,
+    TLS_MINIMUM,
+    in_force,
+    stated,
+)
 
 SOURCE = "github.com/braintrustdata/terraform-aws-braintrust-data-plane"
 ALB = "alb.ingress.kubernetes.io"
@@ -84,3 +97,51 @@ def test_the_last_path_that_speaks_of_a_kind_counts(tmp_path: Path) -> None:
         ("v2.0.0", "b.yaml line 1"),
         ("a.example", "a.yaml line 2"),
     ]
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+KEY = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----"
+SECRET = """apiVersion: v1
+data:
+  {key}: {value}
+kind: Secret
+metadata:
+  name: {name}
+---
+"""
+
+
+def secret(name: str, key: str = "ca.crt", value: str = "") -> str:
+    encoded = base64.b64encode(f"{PEM}\n{KEY}\n".encode()).decode()
+    return SECRET.format(name=name, key=key, value=value or encoded)
+
+
+NAMED = "api: {customCA: {enabled: true, secretName: ours, secretKey: roots.pem}}\n---\n"
+INGRESS = (
+    "apiVersion: v1\nkind: Ingress\nspec: {tls: [{secretName: edge}], defaultBackend: {service: {name: %s}}}\n---\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (secret("braintrust-runtime-ca"), [(CUSTOM_CA, PEM)]),
+        (NAMED + secret("ours", "roots.pem"), [(CUSTOM_CA, PEM)]),
+        (secret("other", "roots.pem") + NAMED, []),
+        (secret("ours", "tls.key") + NAMED, []),
+        (INGRESS % "braintrust-api" + secret("edge"), [(CUSTOM_CA, PEM)]),
+        (INGRESS % "grafana" + secret("edge"), []),
+        (secret("postgres-ca") + secret("braintrust-runtime-ca", value="bm9wZQ=="), []),
+        ("kind: List\nitems: [{kind: ConfigMap, metadata: {name: braintrust-runtime-ca}, data: {ca.crt: '"
+         + PEM.replace("\n", "\n\n") + "'}}]\n", [(CUSTOM_CA, PEM)]),
+        ("api: {replicas: 4}\nbrainstore: {reader: {replicas: 2}}\n", [(REPLICAS, "4")]),
+        ("kind: Deployment\nmetadata: {name: braintrust-api}\nspec: {replicas: 3}\n---\n"
+         "kind: Deployment\nmetadata: {name: brainstore-reader}\nspec: {replicas: 2}\n", [(REPLICAS, "3")]),
+        ("kind: HorizontalPodAutoscaler\n---\napi: {replicas: 4}\n", []),
+        ("api: {replicas: many}\n", []),
+        ("BRAINSTORE_FAST_READER_URL: http://f:4000\n", [(FAST_READERS, "http://f:4000")]),
+        ("env: [{name: BRAINSTORE_FAST_READER_URL, value: 'http://f:4000'}]\n", [(FAST_READERS, "http://f:4000")]),
+    ],
+)  # fmt: skip
+def test_what_objects_state(tmp_path: Path, text: str, expected: list[tuple[str, str]]) -> None:
+    assert found(tmp_path, text) == expected

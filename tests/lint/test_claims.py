@@ -217,3 +217,62 @@ BUCKET = """resource "aws_s3_bucket_lifecycle_configuration" "x" {
 def test_lifecycle_rules_of_buckets(bucket: str, expiration: str, speaks: bool) -> None:
     told = found({"main.tf": BUCKET % (bucket, expiration)})
     assert told == ([("fail", "retention.buckets-keep-live-data", 5)] if speaks else [])
+
+
+@pytest.mark.parametrize(
+    ("before", "chart", "expected"),
+    [
+        ("2.2.1", "2.5.0", True),
+        ("2.5.0", "3.0.0", True),
+        ("3.0.1", "3.0.2", True),
+        ("3.0.1", "6.11.0", False),
+        ("2.2.1", "3.0.0", False),
+    ],
+)
+def test_claim_39_versions_that_are_not_what_their_number_says(before: str, chart: str, *, expected: bool) -> None:
+    told = values(chart=chart, upgrade_from=before)
+    assert (("warn", "config.chart-is-the-one-meant", 1) in told) is expected
+
+
+LICENCE = '  braintrust_api_extra_env_vars = { BRAINSTORE_LICENSE_KEY = "x" }\n'
+
+
+@pytest.mark.parametrize(
+    ("version", "arguments", "expected"),
+    [
+        ("v6.0.0", '  enable_ecs_api = true\n  monitoring_telemetry = "status,metrics"', True),
+        ("v6.4.0", '  enable_ecs_api = true\n  monitoring_telemetry = "status,metrics"', False),
+        ("v6.0.0", '  enable_ecs_api = true\n  monitoring_telemetry = "status"', False),
+        ("v6.0.0", "  enable_ecs_api = true", False),
+        ("v6.0.0", '  monitoring_telemetry = "status,metrics"', False),
+        ("v6.0.0", LICENCE + '  enable_ecs_api = true\n  monitoring_telemetry = "status,metrics"', False),
+    ],
+)
+def test_claim_25_metrics_without_a_licence(version: str, arguments: str, *, expected: bool) -> None:
+    assert any(id_ == "telemetry.metrics-have-a-licence" for _, id_, _ in module(arguments, version)) is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "more", "expected"),
+    [
+        ("v5.4.0", "  enable_ai_gateway = true", False),
+        ("v5.5.0", "  enable_ai_gateway = true", True),
+        ("v5.6.0", "  enable_ai_gateway = true", True),
+        ("v5.6.0", '  enable_ai_gateway = true\n  internal_observability_api_key = "x"', False),
+        ("v6.6.0", "", False),
+    ],
+)
+def test_claim_24_the_gateway_does_not_read_the_setting(version: str, more: str, *, expected: bool) -> None:
+    told = module(f'  monitoring_telemetry = ""\n{more}', version)
+    assert any(id_ == "telemetry.gateway-follows" for _, id_, _ in told) is expected
+
+
+def test_a_route_to_another_port_than_the_service_has() -> None:
+    route = """virtualService:
+  enabled: true
+  http:
+    - route:
+        - destination: {host: braintrust-api, port: {number: %s}}
+"""
+    assert values(route % 8000) == []
+    assert values(route % 9000) == [("fail", "config.virtual-service-leads-to-the-api", 11)]

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from btdiag.config.stated import FAST_READERS
 from btdiag.core import evidence
 from btdiag.core.answers import AnswerState, exchange_proofs, in_words, rate_limited, state_of
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.sender import json_body
+from btdiag.core.target import DeclaredSetting, Target
 from btdiag.families.brainstore.facts import RoleAnswers
 from btdiag.families.brainstore.remedy import HELM, one_version, probe_root, start_role
 
+FAST_READERS_THERE = "brainstore.fast-readers-are-there"
 FIRST_ANSWERS = "readiness.brainstore-answers"
 _ONE = "one server of Brainstore was named, and nothing to compare it with; to find out: --brainstore ROLE=URL"
 
 
+def _state(one: RoleAnswers) -> AnswerState | None:
+    return None if one.root is None else state_of(one.root, page_allowed=True)
+
+
 def _answers(one: RoleAnswers) -> bool:
-    return state_of(one.root, page_allowed=True) is AnswerState.GOOD
+    return _state(one) is AnswerState.GOOD
+
+
+def _said(one: RoleAnswers) -> str:
+    return in_words(one.root) if one.root is not None else "a name that does not resolve"
+
+
+def _proofs(one: RoleAnswers) -> tuple[Evidence, ...]:
+    return exchange_proofs(one.root) if one.root is not None else ()
 
 
 def _table(roles: Sequence[RoleAnswers]) -> Evidence:
@@ -24,7 +39,7 @@ def _table(roles: Sequence[RoleAnswers]) -> Evidence:
         (
             one.role or "-",
             one.url,
-            in_words(one.root),
+            _said(one),
             _version(one) or "-",
             str(one.status.status or in_words(one.status)) if one.status else "-",
         )
@@ -33,48 +48,51 @@ def _table(roles: Sequence[RoleAnswers]) -> Evidence:
     return evidence.table("Brainstore's servers", ("role", "URL", "GET /", "version", "GET /status"), rows)
 
 
-def roles_answer(roles: Sequence[RoleAnswers], first_url: str | None) -> Finding:
+def roles_answer(roles: Sequence[RoleAnswers], first_url: str | None, target: Target) -> Finding:
     """Does every role but the first answer? The first one has a check of its own."""
     others = [one for one in roles if one.url != first_url]
     if not others:
         return Finding(verdict=Verdict.SKIP, summary=_ONE)
-    limited = next((one for one in others if state_of(one.root, page_allowed=True) is AnswerState.LIMITED), None)
+    limited = next((one.root for one in others if _state(one) is AnswerState.LIMITED), None)
     if limited is not None:
-        return rate_limited(limited.root)
-    local = next((one for one in others if state_of(one.root, page_allowed=True) is AnswerState.LOCAL), None)
-    if local is not None:
+        return rate_limited(limited)
+    working = [one for one in roles if _answers(one)]
+    silent = [one for one in others if _state(one) not in (AnswerState.GOOD, AnswerState.LOCAL, None)]
+    if silent and working:
+        return _silent(silent[0], roles, working[0])
+    unasked = next((one for one in others if _state(one) in (AnswerState.LOCAL, None)), None)
+    if unasked is not None:
+        there = fast_readers_are_there(roles, first_url, target)
+        if there.verdict is Verdict.FAIL:
+            return Finding(verdict=Verdict.SKIP, because=FAST_READERS_THERE, summary=there.summary)
         return Finding(
             verdict=Verdict.INCONCLUSIVE,
-            summary=f"{local.name} at {local.url} could not be asked: {in_words(local.root)}",
+            summary=f"{unasked.name} at {unasked.url} could not be asked: {_said(unasked)}",
             hop=HopName.CLIENT,
             owner=Owner.CLIENT,
-            evidence=exchange_proofs(local.root),
+            evidence=(_table(roles), *_proofs(unasked)),
         )
-    silent = [one for one in others if not _answers(one)]
     if not silent:
         return Finding(
             verdict=Verdict.PASS,
             summary=f"{len(others)} more of Brainstore's servers answer",
             evidence=(_table(roles),),
         )
-    working = [one for one in roles if _answers(one)]
-    if not working:
-        return Finding(
-            verdict=Verdict.SKIP, because=FIRST_ANSWERS, summary="none of Brainstore's servers answers from here"
-        )
-    return _silent(silent[0], roles, working[0])
+    return Finding(
+        verdict=Verdict.SKIP, because=FIRST_ANSWERS, summary="none of Brainstore's servers answers from here"
+    )
 
 
 def _silent(one: RoleAnswers, roles: Sequence[RoleAnswers], working: RoleAnswers) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{one.name} at {one.url} gives {in_words(one.root)}, while {working.name} answers",
+        summary=f"{one.name} at {one.url} gives {_said(one)}, while {working.name} answers",
         answer=_ANSWER.get(one.role, "One of Brainstore's servers does not answer: part of its work is not done"),
         hop=HopName.BRAINSTORE,
         owner=Owner.API,
         expected="200-399 to GET /, as at the other servers",
-        seen=in_words(one.root),
-        evidence=(_table(roles), *exchange_proofs(one.root)),
+        seen=_said(one),
+        evidence=(_table(roles), *_proofs(one)),
         remedy=start_role(one.role or "server"),
         sources=(HELM,),
     )
@@ -143,5 +161,53 @@ def brainstore_is_not_latched(roles: Sequence[RoleAnswers]) -> Finding:
         seen=in_words(seen),
         evidence=(_table(roles), *exchange_proofs(seen)),
         remedy=probe_root(),
+        sources=(HELM,),
+    )
+
+
+def fast_readers_are_there(roles: Sequence[RoleAnswers], first_url: str | None, target: Target) -> Finding:
+    """Are there fast readers where files say that the API is told of them?"""
+    told = next((setting for setting in target.settings if setting.name == FAST_READERS), None)
+    if told is None:
+        said = "states that the API is told of fast readers" if target.settings else "was given"
+        return Finding(verdict=Verdict.SKIP, summary=f"no file of --config {said}; to find out: --config PATH")
+    one = next((one for one in roles if one.role == "fast-reader"), None)
+    if one is None:
+        return Finding(
+            verdict=Verdict.SKIP,
+            summary=f"the API is told of fast readers ({told.value} in {told.where}), and none was named; to find out:"
+            " --brainstore fast-reader=URL",
+        )
+    if _answers(one):
+        return Finding(
+            verdict=Verdict.PASS,
+            summary=f"the API is told of fast readers in {told.where}, and {one.url} answers",
+            evidence=(_table(roles),),
+        )
+    if one.root is not None:
+        by = FIRST_ANSWERS if one.url == first_url else "brainstore.roles-answer"
+        return Finding(verdict=Verdict.SKIP, because=by, summary=f"{one.name} does not answer")
+    return _nameless(one, roles, told)
+
+
+def _nameless(one: RoleAnswers, roles: Sequence[RoleAnswers], told: DeclaredSetting) -> Finding:
+    beside = next((other for other in roles if _answers(other) and one.domain and other.domain == one.domain), None)
+    if beside is None:
+        return Finding(
+            verdict=Verdict.INCONCLUSIVE,
+            summary=f"the API is told of fast readers in {told.where}, and the name of {one.url} does not resolve from"
+            " here; run it where the API runs (btdiag kubernetes job)",
+        )
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"the API is told of fast readers ({told.value} in {told.where}), and the name of {one.url} does not"
+        f" resolve, while {beside.name} answers at {beside.url}: there are none",
+        answer="The API sends queries to fast readers that are not there",
+        hop=HopName.BRAINSTORE,
+        owner=Owner.API,
+        expected=f"a server at {one.url}",
+        seen="a name that does not resolve",
+        evidence=(_table(roles),),
+        remedy=start_role("fast-reader"),
         sources=(HELM,),
     )

@@ -23,24 +23,23 @@ def _planned(target: Target, mode: Mode) -> list[str]:
     budget=38, why="GET / on up to four addresses, then two reads side by side, 6 s each at most", sends=_planned
 )
 async def brainstore_roles(target: Target, wire: Wire) -> tuple[RoleAnswers, ...]:
-    """What each role of --brainstore answers, in the order given; one whose name does not resolve is left out."""
+    """What each role of --brainstore answers, in the order given."""
     if not target.brainstore_roles:
         raise NotAsked("no --brainstore URL was given", "--brainstore reader=http://HOST:4000")
     found = await asyncio.gather(*(_asked(role, url, target, wire) for role, url in target.brainstore_roles))
-    known = tuple(one for one in found if one is not None)
-    if not known:
+    if all(one.root is None for one in found):
         raise Unknown("no name of --brainstore resolves from this machine")
-    return known
+    return tuple(found)
 
 
-async def _asked(role: str, url: str, target: Target, wire: Wire) -> RoleAnswers | None:
+async def _asked(role: str, url: str, target: Target, wire: Wire) -> RoleAnswers:
     async def ask(path: str) -> Exchange:
         return await settled(lambda: get(f"{url}{path}", target, wire, HEALTH_ANSWER))
 
     try:
         root = await ask("/")
     except Unknown:
-        return None
+        return RoleAnswers(role=role, url=url, root=None)
     if state_of(root, page_allowed=True) is not AnswerState.GOOD:
         return RoleAnswers(role=role, url=url, root=root)
     version, status = await asyncio.gather(ask("/version"), ask("/status"))

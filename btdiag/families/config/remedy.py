@@ -104,3 +104,30 @@ def name_host(hosts: str) -> Remedy:
         "another deployment's, or a CDN in front has a name of its own: then give that deployment's files.",
         action="Give the files of the deployment behind this host, or test the host that they name",
     )
+
+
+def renew_ca(where: str, issuer: str) -> Remedy:
+    """The declared CA is not the one behind the certificate that is presented."""
+    return Remedy(
+        text=f"Put {issuer} into the bundle of {where}, beside the public roots, and roll it out with a restart of the "
+        "pods that read it; or serve a certificate of the declared CA, where another load balancer, an older "
+        "certificate or TLS inspection answers in its place.",
+        action=f"Put {issuer} into the declared bundle, or serve a certificate of the declared CA",
+        snippets=(
+            Snippet(
+                product="OpenSSL", code="openssl s_client -connect HOST:443 -showcerts </dev/null -CAfile ca-bundle.pem"
+            ),
+        ),
+    )
+
+
+def find_replicas(where: str) -> Remedy:
+    """Another number of replicas answers than the file says."""
+    return Remedy(
+        text=f"Look at which pods are ready behind this host: the number in {where} is not rolled out, some pods do "
+        "not take requests, or those of another deployment do.",
+        action="Compare the ready pods of the API with the number in the file",
+        snippets=(
+            Snippet(product="Kubernetes", code="kubectl get deploy/braintrust-api; kubectl get endpointslices -o wide"),
+        ),
+    )

@@ -41,6 +41,14 @@ def expected_keepalive(target: Target) -> float:
     return setting + NODE_EXTRA_S
 
 
+def early_look(target: Target, mode: Mode) -> float:
+    """How long the backend is watched where its declared time is more than the run's budget holds: past the server's
+    own default, which is what counts where the setting is not in effect; 0 elsewhere."""
+    usual = DEFAULT_KEEPALIVE_S + NODE_EXTRA_S + BEYOND_S
+    whole = expected_keepalive(target) + BEYOND_S
+    return usual if target.backend and whole > max(usual, mode.budget - RESERVE_S) else 0.0
+
+
 def front_wait(target: Target, mode: Mode) -> float:
     """The wait of `front_idle`: no longer than that for the backend's timer, and what the budget holds."""
     return max(1.0, min(expected_keepalive(target) + BEYOND_S, mode.budget - 15))

@@ -19,20 +19,18 @@ def routes_reach_a_backend(found: RetentionRoutes) -> Finding:
         return rate_limited(limited)
     lost: dict[str, Exchange] = {}
     tried = [f"GET {READ}"]
-    if (is_kept_from_api(found.read, found.unknown) and not _same(found.read, found.unknown)) or _not_listed(
-        found.read
-    ):
+    if (_is_lost(found) and not _same(found.read, found.unknown)) or _not_listed(found.read):
         lost[f"GET {READ}"] = found.read
-    if _well(found.known):
+    if found.known is None or well(found.known):
         tried += [f"OPTIONS {path}" for path, _ in found.preflights]
-        lost |= {f"OPTIONS {path}": seen for path, seen in found.preflights if not _well(seen)}
+        lost |= {f"OPTIONS {path}": seen for path, seen in found.preflights if not well(seen)}
     if lost:
         return _lost(lost, tried, found)
     return _reached(tried, found)
 
 
 def _reached(tried: list[str], found: RetentionRoutes) -> Finding:
-    if is_kept_from_api(found.read, found.unknown):
+    if _is_lost(found):
         tried = tried[1:]
     if not tried:
         return Finding(
@@ -47,12 +45,22 @@ def _reached(tried: list[str], found: RetentionRoutes) -> Finding:
     )
 
 
-def _well(seen: Exchange) -> bool:
+def may_be_lost(read: Exchange) -> bool:
+    """Whether it takes the answer for a path that does not exist to tell if the read got to the API."""
+    return is_kept_from_api(read, read)
+
+
+def well(seen: Exchange) -> bool:
+    """Whether a preflight is answered as one should be."""
     return seen.status is not None and seen.status < 300
 
 
-def _same(one: Exchange, other: Exchange) -> bool:
-    return one.status == other.status and sender(one).name == sender(other).name
+def _is_lost(found: RetentionRoutes) -> bool:
+    return found.unknown is not None and is_kept_from_api(found.read, found.unknown)
+
+
+def _same(one: Exchange, other: Exchange | None) -> bool:
+    return other is not None and one.status == other.status and sender(one).name == sender(other).name
 
 
 def _not_listed(seen: Exchange) -> bool:
@@ -79,10 +87,10 @@ def _lost(lost: dict[str, Exchange], tried: list[str], found: RetentionRoutes) -
 
 
 def _table(found: RetentionRoutes) -> Evidence:
+    contrast = (("GET a path that does not exist", found.unknown), (f"OPTIONS {KNOWN}", found.known))
     rows = [
         (f"GET {READ}", in_words(found.read)),
-        ("GET a path that does not exist", in_words(found.unknown)),
         *((f"OPTIONS {path}", in_words(seen)) for path, seen in found.preflights),
-        (f"OPTIONS {KNOWN}", in_words(found.known)),
+        *((name, in_words(seen)) for name, seen in contrast if seen is not None),
     ]
     return evidence.table("Routes of retention, and others", ("request", "answer"), rows)

@@ -55,6 +55,19 @@ class Headers(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamesReplicas(Rule):
+    """Answers name the replica that gave them, one after the other."""
+
+    header: str = "X-Served-By"
+    names: tuple[str, ...]
+
+    async def after(self, request: Request, response: Response, visit: Visit) -> Response:
+        """The response with the name of the one whose turn it is."""
+        turn = visit.memory.count(self, visit.address)
+        return response.setting(self.header, self.names[turn % len(self.names)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestHeaders(Rule):
     """Request headers are dropped on their way (names in lower case), then added."""
 

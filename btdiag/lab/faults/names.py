@@ -93,7 +93,7 @@ class ThroughProxy:
 
 @dataclass(frozen=True, slots=True)
 class Declares:
-    """The run is told of a configuration file with this text."""
+    """The run is told of a configuration file with this text, in which @LAB-CA@ and @OTHER-CA@ stand for a root."""
 
     text: str
 

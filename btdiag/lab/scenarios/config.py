@@ -1,6 +1,6 @@
 """Configuration files beside a data plane that does as they say, or not."""
 
-from btdiag.lab.faults.http import LimitsSizes
+from btdiag.lab.faults.http import LimitsSizes, NamesReplicas
 from btdiag.lab.faults.names import Declares
 from btdiag.lab.plan import Backend, Balancer
 from btdiag.lab.scenario import Scenario
@@ -29,11 +29,13 @@ spec:
 """
 # The lab's load balancer keeps connections to the API for another time than clients' own; a file has one for both.
 OPTIONS = ("--lb-idle-timeout", "0.7")
-NO_LIMITS = ("config.body-limit-is-effective", "config.read-timeout-is-effective")
-LIMITS_ALONE = tuple(
+APART = ("config.declared-ca-is-presented", "config.declared-replicas-answer")
+NO_LIMITS = ("config.body-limit-is-effective", "config.read-timeout-is-effective", *APART)
+OTHERS = tuple(
     f"config.{name}"
     for name in ("image-is-rolled-out", "origins-are-allowed", "tls-minimum-is-effective", "idle-timeout-is-effective")
 )
+LIMITS_ALONE = (*OTHERS, *APART)
 
 IN_EFFECT = Scenario(
     name="config-in-effect",
@@ -108,4 +110,38 @@ LIMITS_NOT_ROLLED_OUT = Scenario(
     fails=_STRICT_FAILS,
     skips=LIMITS_ALONE,
     warns=("config.body-limit-is-effective", "config.read-timeout-is-effective"),
+)
+
+PODS = """api:
+  replicas: {replicas}
+  customCA:
+    enabled: true
+    secretName: globex-ca
+---
+kind: Secret
+metadata:
+  name: globex-ca
+data:
+  ca-bundle.pem: {ca}
+"""
+_APART_ALONE = (*OTHERS, *NO_LIMITS[:2], "config.host-is-declared")
+
+PODS_IN_EFFECT = Scenario(
+    name="config-pods-in-effect",
+    summary="Three replicas answer, and the load balancer shows a certificate of the CA that pods trust, as declared.",
+    faults=(
+        Declares(PODS.format(replicas=3, ca="@LAB-CA@")),
+        NamesReplicas(names=("braintrust-api-0", "braintrust-api-1", "braintrust-api-2")),
+    ),
+    skips=_APART_ALONE,
+)
+PODS_NOT_ROLLED_OUT = Scenario(
+    name="config-pods-not-rolled-out",
+    summary="Two of five declared replicas answer, and pods trust another CA than the one of the certificate.",
+    faults=(
+        Declares(PODS.format(replicas=5, ca="@OTHER-CA@")),
+        NamesReplicas(names=("braintrust-api-0", "braintrust-api-1")),
+    ),
+    skips=_APART_ALONE,
+    warns=("config.declared-ca-is-presented", "config.declared-replicas-answer"),
 )

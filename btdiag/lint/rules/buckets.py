@@ -86,6 +86,8 @@ def derived(release: Release) -> dict[str, str]:
 
 def _addresses(release: Release) -> Iterator[Hit]:
     known = derived(release)
+    if not release.whole and release.chart.since("5.1.0"):
+        known = dict.fromkeys(ADDRESSES, "the one that the chart makes of the bucket") | known
     for role in roles(release):
         path = ("brainstore", role, "extraEnvVars")
         for index, item in enumerate((release.values.at(*path) or Node(value=None)).items):

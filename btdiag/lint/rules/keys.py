@@ -151,7 +151,7 @@ def _kinds(release: Release, path: Path, user: Node, standard: Node) -> Iterator
         elif ours == "map":
             yield from _kinds(release, at, node, known)
         elif key in _BOUND and not re.fullmatch(r"\d{1,6}", node.text or ""):
-            yield _wrong(release, at, node, "is no number", "a whole number")
+            yield _wrong(release, at, node, "is no whole number", "a whole number")
 
 
 def _no_count(release: Release, path: Path, node: Node) -> Hit:

@@ -114,15 +114,15 @@ def _virtual_service(release: Release) -> Iterator[Hit]:
     place = line_of_key(release, *at)
     if not (http is not None and http.given):
         place = line_of_key(release, "virtualService", "enabled")
-    host, number = wrong[0].text_at("host"), wrong[0].text_at("port", "number")
+    host, numbered = wrong[0].text_at("host"), wrong[0].text_at("port", "number")
     yield Hit(
         rule="config.virtual-service-leads-to-the-api",
         verdict=Verdict.FAIL,
         place=place,
         key=release.key(*at),
-        summary=f"the route leads to {host}:{number}, the API's Service is {name}:{port}",
+        summary=f"the route leads to {host}:{numbered}, the API's Service is {name}:{port}",
         expected=f"{name}:{port}",
-        seen=f"{host}:{number}",
+        seen=f"{host}:{numbered}",
         remedy=f"Set {release.key(*at)} with destination host {name} and port {port}.",
     )
 

@@ -16,6 +16,7 @@ from btdiag.lint.subjects import Container, Hit, Subjects
 _ADDRESSES = ("BRAINSTORE_URL", "BRAINSTORE_WRITER_URL", "BRAINSTORE_FAST_READER_URL")
 _FAST = "BRAINSTORE_FAST_READER_URL"
 _PORT = "BRAINSTORE_PORT"
+_API_PORTS = ("TS_API_PORT", "TS_API_HEALTHSERVER_PORT")
 
 
 def check(subjects: Subjects) -> Iterator[Hit]:
@@ -104,23 +105,61 @@ def _nobody(data: Node, manifests: Sequence[Node], services: Sequence[Node]) -> 
             )
 
 
-def _ports(container: Container, maps: Sequence[Node]) -> Iterator[Hit]:
-    """Brainstore asked on a port on which it does not listen."""
+def _variable(container: Container, maps: Sequence[Node], name: str) -> str | None:
+    """What a container is given for a variable: its own, else that of its ConfigMaps; None where that is not to be
+    told, "" where nothing gives it."""
+    own = [item for item in (container.node.at("env") or Node(value=None)).items if item.text_at("name") == name]
+    if own:
+        value = own[-1].at("value")
+        return value.text if value is not None else None
     named = {item.text_at("configMapRef", "name") for item in (container.node.at("envFrom") or Node(value=None)).items}
-    ports = {port for one in maps if _name(one) in named and (port := (one.at("data") or one).text_at(_PORT))}
-    if container.role != "brainstore" or len(ports) != 1:
-        return
-    port = ports.pop()
-    for kind in ("readinessProbe", "livenessProbe"):
+    found = {text for one in maps if _name(one) in named and (text := (one.at("data") or one).text_at(name))}
+    return found.pop() if len(found) == 1 else "" if not found else None
+
+
+def _ports(container: Container, maps: Sequence[Node]) -> Iterator[Hit]:
+    """Brainstore, or the API, asked on a port on which it does not listen; the API behind another port than its own."""
+    if container.role == "brainstore":
+        listens = _variable(container, maps, _PORT)
+        yield from _probes(container, "Brainstore", (listens,) if listens else ())
+    elif container.role == "api":
+        server, health = (_variable(container, maps, name) for name in _API_PORTS)
+        if server is not None and health is not None:
+            server = server or "8000"
+            yield from _probes(container, "the API server", (server, health or "8001"))
+            yield from _offered(container, server)
+
+
+def _probes(container: Container, who: str, listens: Sequence[str]) -> Iterator[Hit]:
+    for kind in ("readinessProbe", "livenessProbe") if listens else ():
         asked = container.node.at(kind, "httpGet", "port")
-        if asked is not None and asked.place is not None and (asked.text or "").isdigit() and asked.text != port:
+        if asked is not None and asked.place is not None and (asked.text or "").isdigit() and asked.text not in listens:
+            said = " and ".join(port[:20] for port in listens)
             yield Hit(
                 rule="config.ports-match",
                 verdict=Verdict.FAIL,
                 place=asked.place,
                 key=f"{container.workload}.{kind}.httpGet.port",
-                summary=f"the ports do not match: Brainstore listens on {port[:20]}, its probe asks {asked.text}",
-                expected=port[:20],
+                summary=f"the ports do not match: {who} listens on {said}, its probe asks {asked.text}",
+                expected=said,
                 seen=asked.text or "",
                 remedy="Ask the port on which the container listens.",
             )
+
+
+def _offered(container: Container, server: str) -> Iterator[Hit]:
+    """The one port that the container offers, where the server does not follow it (api.service.port of the chart)."""
+    listed = (container.node.at("ports") or Node(value=None)).items
+    offered = listed[0].at("containerPort") if len(listed) == 1 else None
+    if offered is not None and offered.place is not None and (offered.text or "").isdigit() and offered.text != server:
+        yield Hit(
+            rule="config.ports-match",
+            verdict=Verdict.FAIL,
+            place=offered.place,
+            key=f"{container.workload}.ports",
+            summary=f"the ports do not match: the API server listens on {server[:20]}, its container offers "
+            f"{offered.text}",
+            expected=server[:20],
+            seen=offered.text or "",
+            remedy=f"Keep {server[:20]}, or set TS_API_PORT to {offered.text} as well.",
+        )

@@ -21,12 +21,34 @@ _MODES = ("", "off", "proxy", "warn", "reject")
 def check(subjects: Subjects) -> Iterator[Hit]:
     """Every release."""
     for release in subjects.releases:
+        yield from _version(release)
         yield from _cloud(release)
         yield from _accounts(release)
         yield from _organisation(release)
         yield from _namespace(release)
         yield from _words(release)
         yield from _audit(release)
+
+
+def _version(release: Release) -> Iterator[Hit]:
+    """An upgrade to or from one of the two versions whose content is not what their number says."""
+    ours, before = release.chart, release.before
+    if before is None:
+        return
+    if "2.5.0" in (ours.version, before.version):
+        said, remedy = "2.5.0 was cut by mistake from what is 6.6.0", "Take 2.2.1, or 6.6.0 if that is meant."
+    elif "3.0.1" in (ours.version, before.version) and not (ours.since("6.0.0") and before.version == "3.0.1"):
+        said, remedy = "3.0.1 pins images of v1.2.7, and what comes after it older ones", "Take 3.0.2 or later."
+    else:
+        return
+    yield Hit(
+        rule="config.chart-is-the-one-meant",
+        verdict=Verdict.WARN,
+        place=line_of_key(release),
+        key="",
+        summary=f"{before.version} to {ours.version} is another step than the numbers say: {said}",
+        remedy=remedy,
+    )
 
 
 def _cloud(release: Release) -> Iterator[Hit]:

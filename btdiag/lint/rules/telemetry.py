@@ -15,6 +15,7 @@ from btdiag.lint.subjects import Call, Hit, Release, Subjects
 
 TYPES = ("status", "metrics", "usage", "memprof", "logs", "traces")
 VARIABLES = ("CONTROL_PLANE_TELEMETRY", "BRAINSTORE_CONTROL_PLANE_TELEMETRY", "GATEWAY_TELEMETRY")
+_LICENCE = "BRAINSTORE_LICENSE_KEY"
 _LEAKS = {"logs": "application logs", "traces": "traces of requests"}
 
 
@@ -76,6 +77,7 @@ def _call(call: Call) -> Iterator[Hit]:
     words = ",".join(word.strip() for word in node.text.split(","))
     yield from _types(words, node.place, "monitoring_telemetry", Verdict.FAIL)
     yield from _gateway(call, words, node.place)
+    yield from _licence(call, words, node.place)
 
 
 def _gateway(call: Call, words: str, place: Position) -> Iterator[Hit]:
@@ -90,7 +92,24 @@ def _gateway(call: Call, words: str, place: Position) -> Iterator[Hit]:
             place=place,
             key="monitoring_telemetry",
             summary="the AI gateway of this module sends its telemetry all the same: it does not read this variable",
-            remedy="HclBlock the gateway's way to www.braintrust.dev/api/pulse/otel, or ask Braintrust support.",
+            remedy="Block the gateway's way to www.braintrust.dev/api/pulse/otel, or ask Braintrust support.",
+        )
+
+
+def _licence(call: Call, words: str, place: Position) -> Iterator[Hit]:
+    """Metrics that are asked for, from an API on ECS that does not get the licence key (modules/api-ecs)."""
+    given = (call.arguments.get(name) for name in ("api_ecs_extra_env_vars", "braintrust_api_extra_env_vars"))
+    has_it = any(node is not None and (not node.known or node.at(_LICENCE) is not None) for node in given)
+    runs = call.module.cloud == "aws" and call.on("enable_ecs_api") and call.module.since("5.3.0")
+    if runs and call.module.before("6.4.0") and "metrics" in words.split(",") and not has_it:
+        yield Hit(
+            rule="telemetry.metrics-have-a-licence",
+            verdict=Verdict.WARN,
+            place=place,
+            key="monitoring_telemetry",
+            summary=f"module {call.module.version} hands the API on ECS no licence key: its metrics do not leave",
+            expected="module v6.4.0 or later",
+            remedy=f"Upgrade the module to v6.4.0 or later, or give {_LICENCE} among the API's extra variables.",
         )
 
 

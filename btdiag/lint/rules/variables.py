@@ -21,6 +21,11 @@ KNOWN = (
     "CODE_FUNCTION_EXECUTION_TIMEOUT_S", "SERVICE_TOKEN_SECRET_KEY", "FUNCTION_SECRET_KEY", "BRAINSTORE_LICENSE_KEY",
     "TS_API_HEALTHSERVER_HOST", "TS_API_HEALTHSERVER_PORT", "TS_API_PORT", "TS_API_HOST",
 )  # fmt: skip
+_ALONE = {
+    "CODE_FUNCTION_EXECUTION_TIMEOUT": "CODE_FUNCTION_EXECUTION_TIMEOUT_S",
+    "OUTBOUND_RATE_LIMIT_WINDOW": "OUTBOUND_RATE_LIMIT_WINDOW_MINUTES",
+    "OUTBOUND_RATE_LIMIT_": "OUTBOUND_RATE_LIMIT_MAX_REQUESTS",
+}
 _LONG = [name for name in KNOWN if len(name) >= 14]
 _MAX, _WINDOW = "OUTBOUND_RATE_LIMIT_MAX_REQUESTS", "OUTBOUND_RATE_LIMIT_WINDOW_MINUTES"
 _APP, _PUBLIC = "BRAINTRUST_APP_URL", "BRAINTRUST_APP_PUBLIC_URL"
@@ -74,7 +79,7 @@ def _misspelt(variables: Variables) -> Iterator[Hit]:
         near = near or get_close_matches(
             name.upper().replace("-", "_").replace("KEEPALIVE", "KEEP_ALIVE"), _LONG, 1, 0.94
         )
-        near = [one for one in near if one == KEEPALIVE or not _other(name, one)]
+        near = [one for one in near if one == KEEPALIVE or not _other(name, one)] or _reordered(name)
         if near and variables.get(near[0]) is None:
             yield Hit(
                 rule="config.variables-are-known",
@@ -86,6 +91,13 @@ def _misspelt(variables: Variables) -> Iterator[Hit]:
                 seen=name[:60],
                 remedy=f"Write {near[0]}.",
             )
+
+
+def _reordered(name: str) -> list[str]:
+    """The known name that has the same words in another order, or that alone begins as this one does."""
+    words = sorted(name.upper().split("_"))
+    same = [one for one in _LONG if sorted(one.split("_")) == words]
+    return same or [one for prefix, one in _ALONE.items() if name.upper().startswith(prefix)][:1]
 
 
 def _other(name: str, near: str) -> bool:

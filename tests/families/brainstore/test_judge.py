@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from btdiag.config.stated import FAST_READERS
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import NotAsked, Unknown
-from btdiag.core.target import Target
+from btdiag.core.target import DeclaredSetting, Target
 from btdiag.families.brainstore import judge
 from btdiag.families.brainstore.facts import RoleAnswers
 from btdiag.families.brainstore.probe import brainstore_roles
@@ -44,8 +45,14 @@ def role(name: str, root: Exchange | None = None, version: str = "2.9.0", status
     )
 
 
+NOBODY = Target(url="http://x", scheme="http", host="x", port=80)
+TOLD = replace(
+    NOBODY, settings=(DeclaredSetting(name=FAST_READERS, value="http://fast:4000", where="all.yaml line 7"),)
+)
 READER, WRITER = role("reader"), role("writer")
 GONE = seen(None, failure=REFUSED)
+NAMELESS = RoleAnswers(role="fast-reader", url="http://fast.bt.svc.cluster.local:4000", root=None)
+BESIDE = replace(READER, url="http://reader.bt.svc.cluster.local:4000")
 
 
 @pytest.mark.parametrize(
@@ -58,11 +65,13 @@ GONE = seen(None, failure=REFUSED)
         ((READER, role("writer", seen(429))), Verdict.INCONCLUSIVE),
         ((READER, role("writer", seen(None, failure=LOCAL))), Verdict.INCONCLUSIVE),
         ((role("reader", GONE), WRITER), Verdict.PASS),
+        ((READER, NAMELESS), Verdict.INCONCLUSIVE),
+        ((READER, NAMELESS, role("writer", GONE)), Verdict.FAIL),
         ((role("reader", GONE), role("writer", GONE)), Verdict.SKIP),
     ],
 )
 def test_roles_answer(roles: tuple[RoleAnswers, ...], verdict: Verdict) -> None:
-    finding = judge.roles_answer(roles, roles[0].url)
+    finding = judge.roles_answer(roles, roles[0].url, NOBODY)
     assert finding.verdict is verdict
     if verdict is Verdict.FAIL:
         assert "the writer at http://writer:4000" in finding.summary
@@ -72,7 +81,7 @@ def test_roles_answer(roles: tuple[RoleAnswers, ...], verdict: Verdict) -> None:
 
 def test_where_none_answers_the_first_one_explains_it() -> None:
     roles = (role("reader", GONE), role("writer", GONE))
-    assert judge.roles_answer(roles, roles[0].url).because == "readiness.brainstore-answers"
+    assert judge.roles_answer(roles, roles[0].url, NOBODY).because == "readiness.brainstore-answers"
     assert judge.brainstore_is_not_latched(roles).because == "readiness.brainstore-answers"
 
 
@@ -107,7 +116,7 @@ def test_each_role_is_asked_and_one_that_is_down_is_asked_once() -> None:
     reader, writer = asyncio.run(look())
     assert judge.roles_run_one_version((reader, replace(reader, role="writer"))).verdict is Verdict.PASS
     assert (writer.version, writer.status) == (None, None)
-    assert judge.roles_answer((reader, writer), reader.url).verdict is Verdict.FAIL
+    assert judge.roles_answer((reader, writer), reader.url, NOBODY).verdict is Verdict.FAIL
 
 
 def test_a_name_that_nobody_knows_is_no_role_that_is_down() -> None:
@@ -120,3 +129,23 @@ def test_without_a_url_nothing_is_asked() -> None:
     target = Target(url="http://x", scheme="http", host="x", port=80)
     with pytest.raises(NotAsked, match="--brainstore"):
         asyncio.run(brainstore_roles(target, Wire(target, user_agent="x")))
+
+
+@pytest.mark.parametrize(
+    ("roles", "target", "verdict", "because"),
+    [
+        ((READER, role("fast-reader")), NOBODY, Verdict.SKIP, None),
+        ((READER,), TOLD, Verdict.SKIP, None),
+        ((READER, role("fast-reader")), TOLD, Verdict.PASS, None),
+        ((READER, role("fast-reader", GONE)), TOLD, Verdict.SKIP, "brainstore.roles-answer"),
+        ((role("fast-reader", GONE), READER), TOLD, Verdict.SKIP, "readiness.brainstore-answers"),
+        ((READER, NAMELESS), TOLD, Verdict.INCONCLUSIVE, None),
+        ((BESIDE, NAMELESS), TOLD, Verdict.FAIL, None),
+    ],
+)
+def test_fast_readers(roles: tuple[RoleAnswers, ...], target: Target, verdict: Verdict, because: str | None) -> None:
+    finding = judge.fast_readers_are_there(roles, roles[0].url, target)
+    assert (finding.verdict, finding.because) == (verdict, because)
+    if verdict is Verdict.FAIL:
+        assert "all.yaml line 7" in finding.summary
+        assert judge.roles_answer(roles, roles[0].url, target).because == "brainstore.fast-readers-are-there"

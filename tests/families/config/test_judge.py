@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from btdiag.config.stated import BODY_LIMIT, FRONT_IDLE, HOST, IMAGE, ORIGIN, READ_TIMEOUT, TLS_MINIMUM
+from btdiag.config.stated import (
+    BODY_LIMIT,
+    CUSTOM_CA,
+    FRONT_IDLE,
+    HOST,
+    IMAGE,
+    ORIGIN,
+    READ_TIMEOUT,
+    REPLICAS,
+    TLS_MINIMUM,
+)
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import Finding, Verdict
-from btdiag.core.handshake import TlsVersions, VersionTrial
+from btdiag.core.handshake import Certificate, Distrust, TlsVersions, VersionTrial
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import DeclaredSetting, Target
-from btdiag.families.config.facts import OriginTrial, OriginTrials
-from btdiag.families.config.judge import api, front, limits
-from btdiag.families.config.plan import MOST, WEB_APP, asked_origins
+from btdiag.families.config.facts import DeclaredTrust, OriginTrial, OriginTrials, SeenReplicas
+from btdiag.families.config.judge import api, front, limits, trusted
+from btdiag.families.config.judge import replicas as judged_replicas
+from btdiag.families.config.plan import MOST, WEB_APP, asked_origins, replica_of, requests_for
 from btdiag.families.gateway.facts.requests import ProductRequests, RequestTrial, Trait
 from btdiag.families.gateway.facts.streams import HeldStream, StreamSilence
 from btdiag.families.keepalive.facts import Fate, FrontIdle, HeldConnection
@@ -233,3 +245,91 @@ def test_limits_that_nobody_declares_or_measures() -> None:
         assert judge(told(), UNKNOWN).verdict is Verdict.SKIP
     assert limits.body_limit_is_effective(told((BODY_LIMIT, "1")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
     assert limits.read_timeout_is_effective(told((READ_TIMEOUT, "1")), UNKNOWN).verdict is Verdict.INCONCLUSIVE
+
+
+def seen(*counts: int, told_by: str = "x-served-by") -> SeenReplicas:
+    answers = tuple((f"api-{number}", count) for number, count in enumerate(counts))
+    return SeenReplicas(asked=sum(counts) or 1, answers=answers, told_by=told_by if counts else "")
+
+
+@pytest.mark.parametrize(
+    ("declared", "replicas", "verdict"),
+    [
+        ("3", seen(8, 8, 8), Verdict.PASS),
+        ("3", seen(20, 20), Verdict.WARN),
+        ("2", seen(9, 8, 7), Verdict.WARN),
+        ("3", seen(24), Verdict.INCONCLUSIVE),
+        ("30", seen(20, 20), Verdict.INCONCLUSIVE),
+        ("3", seen(*([1] * 24)), Verdict.SKIP),
+        ("3", seen(), Verdict.SKIP),
+    ],
+)
+def test_replicas(declared: str, replicas: SeenReplicas, verdict: Verdict) -> None:
+    finding = judged_replicas.declared_replicas_answer(told((REPLICAS, declared)), replicas)
+    assert finding.verdict is verdict
+    assert verdict is not Verdict.WARN or says_where(finding)
+    assert judged_replicas.declared_replicas_answer(TARGET, replicas).verdict is Verdict.SKIP
+
+
+def test_replicas_are_told_by_headers_but_not_by_caches() -> None:
+    assert replica_of(answer(headers=(("x-served-by", "api-1"),))) == ("x-served-by", "api-1")
+    assert replica_of(answer(headers=(("x-served-by", "cache-ams1-AMS"),))) is None
+    assert requests_for(1) < requests_for(4) < requests_for(6) <= 40
+
+
+def certified(subject: str, issuer: str) -> Certificate:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Certificate(
+        subject=subject, issuer=issuer, names=(), not_before=now, not_after=now, serial="1", sha256=subject
+    )
+
+
+ISSUER = certified(subject="CN=Globex CA", issuer="CN=Globex CA")
+STRANGER = certified(subject="CN=Other CA", issuer="CN=Other CA")
+LEAF = certified(subject="CN=api.globex.example", issuer="CN=Globex CA")
+
+
+@pytest.mark.parametrize(
+    ("trust", "verdict", "said"),
+    [
+        (DeclaredTrust(label="1.2.3.4", declared=(ISSUER,), chain=(LEAF,)), Verdict.PASS, "values.yaml line 7"),
+        (
+            DeclaredTrust(
+                label="1.2.3.4", declared=(STRANGER,), chain=(LEAF,), distrust=Distrust(code=20, message="no issuer")
+            ),
+            Verdict.WARN,
+            "the bundle lacks it",
+        ),
+        (
+            DeclaredTrust(
+                label="1.2.3.4", declared=(ISSUER,), chain=(LEAF,), distrust=Distrust(code=20, message="no issuer")
+            ),
+            Verdict.WARN,
+            "of the same name",
+        ),
+        (
+            DeclaredTrust(
+                label="1.2.3.4", declared=(ISSUER,), chain=(LEAF,), distrust=Distrust(code=10, message="has expired")
+            ),
+            Verdict.SKIP,
+            "another reason",
+        ),
+        (
+            DeclaredTrust(
+                label="1.2.3.4",
+                declared=(ISSUER,),
+                chain=(certified(subject="CN=x", issuer="CN=Zscaler Root CA,O=Zscaler Inc."),),
+                distrust=Distrust(code=20, message="no issuer"),
+            ),
+            Verdict.SKIP,
+            "TLS inspection",
+        ),
+    ],
+)
+def test_custom_ca(trust: DeclaredTrust, verdict: Verdict, said: str) -> None:
+    finding = trusted.declared_ca_is_presented(told((CUSTOM_CA, "PEM")), trust)
+    assert finding.verdict is verdict
+    assert said in finding.summary
+    assert verdict is not Verdict.WARN or says_where(finding)
+    assert "PEM" not in str(finding)
+    assert trusted.declared_ca_is_presented(TARGET, trust).verdict is Verdict.SKIP

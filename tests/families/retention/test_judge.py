@@ -40,7 +40,10 @@ REFUSED = seen(403, NGINX, NGINX_PAGE.replace("404 Not Found", "403 Forbidden"))
 
 
 def found(
-    read: Exchange = API_401, unknown: Exchange = API_404, preflight: Exchange = WELL, known: Exchange = WELL
+    read: Exchange = API_401,
+    unknown: Exchange | None = API_404,
+    preflight: Exchange = WELL,
+    known: Exchange | None = WELL,
 ) -> RetentionRoutes:
     return RetentionRoutes(
         read=read, unknown=unknown, known=known, preflights=tuple((path, preflight) for path in PREFLIGHTS)
@@ -51,6 +54,7 @@ def found(
     ("routes", "verdict"),
     [
         (found(), Verdict.PASS),
+        (found(unknown=None, known=None), Verdict.PASS),
         (found(read=API_404), Verdict.PASS),
         (found(unknown=UNLISTED), Verdict.PASS),
         (found(read=UNLISTED), Verdict.WARN),
@@ -103,6 +107,24 @@ def test_what_writes_is_never_asked_but_by_options() -> None:
     routes = asyncio.run(look())
     assert routes.read.status == 204
     assert sorted({head.split()[0] for head in heads}) == ["GET", "OPTIONS"]
-    assert len(heads) == 2 + 1 + len(PREFLIGHTS)
+    assert len(heads) == 1 + len(PREFLIGHTS)
     assert not any("authorization:" in head.lower() for head in heads)
     assert all(head.startswith("GET /service-token/btdiag") for head in heads if "service-token/btdiag" in head)
+
+
+@pytest.mark.parametrize(("answer", "asked"), [(b"204 No Content", 2), (b"503 Service Unavailable", 4)])
+def test_the_contrast_is_asked_for_where_it_is_needed(answer: bytes, asked: int) -> None:
+    paths: set[tuple[str, str]] = set()
+
+    async def look() -> RetentionRoutes:
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            method, path, _ = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ", 2)
+            paths.add((method, path))
+            writer.write(b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\n\r\n")
+
+        async with serving(handler) as port:
+            target = http_target(port)
+            return await retention_routes(Way(route=route_to(port)), Wire(target, user_agent="x"), target)
+
+    asyncio.run(look())
+    assert len(paths) == asked

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from btdiag.config.declared import KEEPALIVE
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle
-from btdiag.families.keepalive.judge.outlives import restart_instead
+from btdiag.families.keepalive.judge.outlives import restart_instead, why_missing
 from btdiag.families.keepalive.order import contradiction_s, order_of
 from btdiag.families.keepalive.remedy import SOURCES, ineffective_remedy
 
 BUSY_S = 5.0  # seconds by which a machine without a free processor may be late, as observed
 
 
-def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
-    """Does the backend close when its declared setting says: at that age, or Node's second later?"""
+def declared_is_effective(
+    target: Target, whole: BackendIdle | NotMeasured, early: BackendIdle | NotMeasured | None = None
+) -> Finding:
+    """Does the backend close when its declared setting says: at that age, or Node's second later? Where that was too
+    long to be waited for, `early` still tells of a backend that closed long before."""
     declared = target.backend_keepalive
     if declared is None:
         summary = "nothing to compare with was declared, by --backend-keepalive or in a file of --config"
         return Finding(verdict=Verdict.SKIP, summary=summary)
+    measured = early if isinstance(whole, NotMeasured) and _is_early(early, declared) else whole
+    if isinstance(measured, NotMeasured):
+        return _missing(measured)
     if restart := restart_instead(measured, None):
         return restart
     order = order_of(target, measured)
@@ -43,6 +52,19 @@ def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
         remedy=ineffective_remedy(declared, order),
         sources=SOURCES,
     )
+
+
+def _is_early(early: BackendIdle | NotMeasured | None, declared_s: float) -> TypeGuard[BackendIdle]:
+    return (
+        isinstance(early, BackendIdle) and bool(early.closings_s) and contradiction_s(declared_s, early.closings_s) < 0
+    )
+
+
+def _missing(missing: NotMeasured) -> Finding:
+    if missing.by is not None:
+        return Finding(verdict=Verdict.SKIP, summary=missing.reason, because=missing.by)
+    verdict = Verdict.SKIP if missing.skipped else Verdict.INCONCLUSIVE
+    return Finding(verdict=verdict, summary=why_missing(missing))
 
 
 def _contradicted(declared_s: float, off_s: float, rounds: int) -> Verdict:

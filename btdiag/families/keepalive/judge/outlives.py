@@ -180,7 +180,7 @@ def _seconds(value: float) -> str:
 def _beside(race: Race | NotMeasured) -> str:
     """What the volleys add to the arithmetic."""
     if isinstance(race, NotMeasured):
-        return f"not induced: {_reason(race)}"
+        return f"not induced: {why_missing(race)}"
     if _fails_anyway(race):
         return f"not induced: {race.stop.value} ({_counts(race)})"
     if race.with_hits:
@@ -203,7 +203,7 @@ def _more_time(race: Race) -> str:
     return f", --budget {ceil(budget_for(PERIODS, race.keepalive.candidates[0]))}s holds {PERIODS}"
 
 
-def _reason(missing: NotMeasured) -> str:
+def why_missing(missing: NotMeasured) -> str:
     """Why there is no measurement, and how to get one."""
     return missing.reason + (f"; to find out: {missing.command}" if missing.command else "")
 
@@ -243,7 +243,7 @@ def race_is_contained(target: Target, race: Race | NotMeasured) -> Finding:
         if race.by:
             return _blocked(race)
         verdict = Verdict.SKIP if race.skipped else Verdict.INCONCLUSIVE
-        return Finding(verdict=verdict, summary=f"no race was induced: {_reason(race)}")
+        return Finding(verdict=verdict, summary=f"no race was induced: {why_missing(race)}")
     after = [(period, period.recovery) for period in race.with_hits if period.recovery is not None]
     if not after or not controls_clean(race):
         reason = Stop.OVERLOADED if after else race.stop
