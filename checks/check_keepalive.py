@@ -7,7 +7,7 @@ from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import sender
 from btdiag.core.target import Target
-from btdiag.families.keepalive.facts import BackendIdle, FrontIdle, Race
+from btdiag.families.keepalive.facts import BackendIdle, FrontIdle, Race, Watch
 from btdiag.families.keepalive.judge import effective, front, outlives
 
 
@@ -16,6 +16,7 @@ def check_backend_outlives_load_balancer(
     backend_idle: BackendIdle | NotMeasured,
     race: Race | NotMeasured,
     version: PerAddress[Exchange] | NotMeasured,
+    api_watch: Watch | NotMeasured,
 ) -> Finding:
     """The backend keeps an idle connection open longer than the load balancer does.
 
@@ -39,10 +40,12 @@ def check_backend_outlives_load_balancer(
     """
     answers = () if isinstance(version, NotMeasured) else version.facts.values()
     passed = {product for answer in answers for product in sender(answer).passed}
-    return conclude(outlives.backend_outlives(target, backend_idle, race, passed))
+    return conclude(outlives.backend_outlives(target, backend_idle, race, passed, api_watch))
 
 
-def check_declared_timeout_is_effective(target: Target, backend_idle: BackendIdle) -> Finding:
+def check_declared_timeout_is_effective(
+    target: Target, backend_idle: BackendIdle, api_watch: Watch | NotMeasured
+) -> Finding:
     """The backend's keep-alive timeout is in effect as declared.
 
     A variable set on the wrong deployment, or misspelt, leaves the default of 65 seconds in place, and the race with
@@ -56,7 +59,7 @@ def check_declared_timeout_is_effective(target: Target, backend_idle: BackendIdl
 
     Sources: https://nodejs.org/api/http.html#serverkeepalivetimeout
     """
-    return conclude(effective.declared_is_effective(target, backend_idle))
+    return conclude(effective.declared_is_effective(target, backend_idle, api_watch))
 
 
 def check_front_idle_timeout_suffices(front_idle: PerAddress[FrontIdle]) -> Finding:

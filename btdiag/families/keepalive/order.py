@@ -1,6 +1,6 @@
 """The order of idle timeouts: the load balancer must let go of a connection before the backend does. Pure arithmetic.
 
-Fact types of families/keepalive/probe/idle.py, and what follows from two known timeouts without any waiting.
+What follows from two known timeouts without any waiting.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from btdiag.core.measurement import Blocked
 from btdiag.core.target import Mode, Target
 from btdiag.families.keepalive.facts import BackendIdle
 from btdiag.families.keepalive.order import contradiction_s
-from btdiag.families.keepalive.probe.idle import WATCHED, backend_idle
+from btdiag.families.keepalive.probe.backend import WATCHED, backend_idle
 from btdiag.net.wire import Wire
 from tests import factories
 from tests.support.serving import serving

@@ -5,22 +5,24 @@ from __future__ import annotations
 from btdiag.config.declared import KEEPALIVE
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
+from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.families.keepalive.facts import BackendIdle
+from btdiag.families.keepalive.facts import BackendIdle, Watch
 from btdiag.families.keepalive.judge.outlives import restart_instead
 from btdiag.families.keepalive.order import contradiction_s, order_of
 from btdiag.families.keepalive.remedy import SOURCES, ineffective_remedy
 
+_OFTEN = {1: "once", 2: "twice"}
 BUSY_S = 5.0  # seconds by which a machine without a free processor may be late, as observed
 
 
-def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
+def declared_is_effective(target: Target, measured: BackendIdle, watch: Watch | NotMeasured | None = None) -> Finding:
     """Does the backend close when its declared setting says: at that age, or Node's second later?"""
     declared = target.backend_keepalive
     if declared is None:
         summary = "nothing to compare with was declared, by --backend-keepalive or in a file of --config"
         return Finding(verdict=Verdict.SKIP, summary=summary)
-    if restart := restart_instead(measured, None):
+    if restart := restart_instead(measured, None, watch):
         return restart
     order = order_of(target, measured)
     closed = "had not closed after" if measured.open_until_s else "closed after"
@@ -30,7 +32,7 @@ def declared_is_effective(target: Target, measured: BackendIdle) -> Finding:
     off_s = contradiction_s(declared, measured.closings_s or (measured.open_until_s or 0.0,))
     if off_s == 0 or (off_s < 0 and order.backend.at_least):
         return Finding(verdict=Verdict.PASS, summary=text)
-    often = f"measured {'once' if measured.rounds == 1 else 'twice'}"
+    often = f"measured {_OFTEN.get(measured.rounds) or f'{measured.rounds} times'}"
     return Finding(
         verdict=_contradicted(declared, off_s, measured.rounds),
         summary=f"{text}, {often}",

@@ -15,7 +15,7 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.keepalive.aim import PERIODS
 from btdiag.families.keepalive.chance import SIGNIFICANT, chance, controls_clean, proved
-from btdiag.families.keepalive.facts import BackendIdle, Period, Race, Recovery, Stop, TimeoutSource
+from btdiag.families.keepalive.facts import BackendIdle, Period, Race, Recovery, Stop, TimeoutSource, Watch
 from btdiag.families.keepalive.judge.race import miss_probability, signatures
 from btdiag.families.keepalive.judge.shown import race_evidence, strips
 from btdiag.families.keepalive.judge.staying import STAYS_UP
@@ -23,7 +23,7 @@ from btdiag.families.keepalive.latency import step
 from btdiag.families.keepalive.order import MARGIN_S, Order, Timeout, order_of
 from btdiag.families.keepalive.plan import budget_for
 from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, again_remedy, order_remedy
-from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restarts
+from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restart_moments, restarts
 
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
 _UNUSABLE = {Stop.OVERLOADED, Stop.THROTTLED, Stop.UNHEALTHY, Stop.NO_CONNECTIONS}
@@ -36,7 +36,11 @@ _MASKS = (
 
 
 def backend_outlives(
-    target: Target, measured: BackendIdle | NotMeasured, race: Race | NotMeasured, passed: Collection[str] = ()
+    target: Target,
+    measured: BackendIdle | NotMeasured,
+    race: Race | NotMeasured,
+    passed: Collection[str] = (),
+    watch: Watch | NotMeasured | None = None,
 ) -> Finding:
     """The order of timeouts, with the induced failures as its proof.
 
@@ -45,7 +49,7 @@ def backend_outlives(
     names the products that answers came through: the only one is the load balancer.
     """
     volleys = race if isinstance(race, Race) else None
-    if restart := restart_instead(measured, volleys):
+    if restart := restart_instead(measured, volleys, watch):
         return restart
     product = next(iter(passed)) if len(passed) == 1 and not volleys else ""  # what was tried outweighs a default
     order = order_of(target, (volleys.direct if volleys else None) or measured, product)
@@ -77,8 +81,13 @@ def _as_proved(race: Race, order: Order) -> Order:
     return replace(order, backend=Timeout(closes_after_s=early, source=TimeoutSource.MEASURED))
 
 
-def restart_instead(measured: BackendIdle | NotMeasured, volleys: Race | None) -> Finding | None:
+def restart_instead(
+    measured: BackendIdle | NotMeasured, volleys: Race | None, watch: Watch | NotMeasured | None
+) -> Finding | None:
     """Connections that ended because the process did say nothing of a keep-alive, and neither do lost requests."""
+    direct = watch.direct if isinstance(watch, Watch) else None
+    if direct is not None and len(restart_moments(direct)) >= AGAIN_AND_AGAIN:
+        return Finding(verdict=Verdict.SKIP, summary="the API server restarts", because=STAYS_UP)
     seen = [one for one in (measured, volleys.direct if volleys else None) if isinstance(one, BackendIdle)]
     if any(restarts(one) >= AGAIN_AND_AGAIN for one in seen):
         return Finding(verdict=Verdict.SKIP, summary="the API server restarts", because=STAYS_UP)

@@ -46,7 +46,8 @@ from btdiag.families.keepalive.plan import (
     trouble,
     with_half_way,
 )
-from btdiag.families.keepalive.probe.idle import BACKEND, STAGGER_S, WATCHED, backend_fact, open_and_ask, wait_for_ends
+from btdiag.families.keepalive.probe.backend import BACKEND, STAGGER_S, WATCHED, backend_fact
+from btdiag.families.keepalive.probe.idle import open_and_ask, wait_for_ends
 from btdiag.families.keepalive.probe.volleys import BODY, HEADERS, VOLLEY_S, Battery, connection_limit
 from btdiag.net.endpoint import backend_way
 from btdiag.net.limits import Limits
