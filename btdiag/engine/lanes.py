@@ -29,9 +29,9 @@ from btdiag.engine.worker import LOOK_S, Worker
 
 # After its end the measuring hands over what it saw; a loop that is not back after so long is blocked.
 OVERDUE_S = 2.5
-# What a run has for measuring, however long a busy machine took to get ready, if its budget is no shorter: a request of
-# six seconds, and one to begin.
-AT_LEAST_S = 7.0
+# What a run has for measuring, however long a busy machine took to get ready, if its budget is no shorter: a greeting
+# of one second, a request of six, and one to begin.
+AT_LEAST_S = 8.0
 # How long a user's own check may take after the budget's end, all of them together.
 LATE_CHECKS_S = 1.0
 # A loop this late still measures what the checks tell apart: they speak of seconds, the shortest of 2 s.
