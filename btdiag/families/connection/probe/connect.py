@@ -31,6 +31,7 @@ from btdiag.families.dns.judge.addresses import misleading
 from btdiag.net.certificates import handshake_of
 from btdiag.net.deadline import in_time
 from btdiag.net.limits import GREETING, PLAIN_GREETING
+from btdiag.net.request import PROXY_UNKNOWN
 from btdiag.net.sockets import Packing
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.tunnel import ProxyAnswer
@@ -39,6 +40,7 @@ from btdiag.net.wire import Wire
 UNASKED = 0.5  # seconds; what resets every connection does so within a round trip
 SECOND_LOOK = 1.5  # seconds for the one further question after a failure
 SMALL_PACKETS = 3.0  # seconds; a few lost packets are sent again within that
+AFTER_A_LINE = Packing(before=PROXY_UNKNOWN)
 _REFUSALS = frozenset({Trouble.ALERT, Trouble.RESET, Trouble.CLOSED})
 _QUESTIONABLE = _REFUSALS | {Trouble.PROTOCOL, Trouble.TIMEOUT}
 
@@ -196,6 +198,7 @@ async def _second_look(made: Connection, route: Route, wire: Wire, target: Targe
         asks_certificate=asks,
         hangs_up=hangs_up,
         small_packets=await _in_small_packets(wire, route, trouble),
+        after_proxy_line=await _after_proxy_line(wire, route, trouble),
     )
 
 
@@ -244,6 +247,18 @@ async def _in_small_packets(wire: Wire, route: Route, trouble: Trouble | None) -
         return False
     try:
         stream = await wire.dial(route, tls=True, verify=False, timeout=SMALL_PACKETS, packing=Packing(segment=SMALL))
+    except DialError:
+        return False
+    await stream.close()
+    return True
+
+
+async def _after_proxy_line(wire: Wire, route: Route, trouble: Trouble | None) -> bool:
+    """Whether a handshake that was cut off completes after a line of the PROXY protocol."""
+    if route.proxy is not None or trouble not in {Trouble.RESET, Trouble.CLOSED}:
+        return False
+    try:
+        stream = await wire.dial(route, tls=True, verify=False, timeout=SECOND_LOOK, packing=AFTER_A_LINE)
     except DialError:
         return False
     await stream.close()
