@@ -24,7 +24,6 @@ BROWSER_WORKERS = 1  # a browser is a dozen processes that want the processor at
 CAREFUL_WORKERS = 3
 MOST_RETRIED = 0.01  # of all scenarios; more is no busy machine but a fault
 TWO_FAULTS = {
-    "captive-portal": 2,  # a certificate that is not trusted, and a page of somebody else's behind it
     "config-limits-in-effect": 2,  # bodies and silent answers each have a limit, declared and in effect
     "config-limits-not-rolled-out": 2,  # the same limits, declared otherwise
     "keepalive-back-drops": 2,  # connections that are dropped silently are also dropped too early

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from btdiag.core import evidence
+from btdiag.core.answers import ROOT_ANSWERS
+from btdiag.core.causes import Cause
 from btdiag.core.certificate_names import (
     default_certificate,
     inspection_vendor,
@@ -21,6 +23,7 @@ from btdiag.core.certificate_names import (
 )
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection
+from btdiag.core.statuses import explain
 from btdiag.core.target import Target
 from btdiag.families.connection.judge.clock import ClockReading, reading_of
 from btdiag.families.connection.judge.reach import blocked, share_of
@@ -223,6 +226,7 @@ def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connecti
     hop, owner = _blame(first.cause, distrusted[first_label])
     return Finding(
         verdict=Verdict.FAIL,
+        unless=(ROOT_ANSWERS,) if all(map(_is_portal, distrusted.values())) else (),
         summary=f"{subject} is not trusted: {'; '.join(causes)}",
         answer=ANSWERS[first.cause]
         + ("" if len(distrusted) == len(seen) else f" ({len(distrusted)} of {len(seen)} addresses)"),
@@ -234,6 +238,12 @@ def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connecti
         remedy=remedy_for(first.cause, first.certificate, target),
         sources=("RFC 5280 section 6", "RFC 9525", "openssl-verification-options(1)"),
     )
+
+
+def _is_portal(connection: Connection) -> bool:
+    """Does what shows the certificate lead to a captive portal? Then that stands in the way, and not a certificate."""
+    said = connection.greeting
+    return said is not None and said.status is not None and explain(said).kind is Cause.PORTAL
 
 
 def _blame(cause: TrustCause, connection: Connection) -> tuple[str, str]:
