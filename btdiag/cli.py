@@ -107,8 +107,8 @@ def explain(words: Sequence[str], folders: Sequence[str]) -> int:
     """Say why a check matters, how it is measured, what to do, and how to see it fail in the lab; or, of the words of a
     symptom ("Failed to fetch", 502, hang), which command and checks lead to its cause."""
     from btdiag.engine.catalogue import explain_check
-    from btdiag.lint.catalogue import explain as explain_rule
-    from btdiag.logs.claims import explain as explain_claim
+    from btdiag.lint.catalogue import explain_rule
+    from btdiag.logs.claims import explain_claim
 
     asked = " ".join(words)
     click.echo(explain_rule(asked) or explain_claim(asked) or explain_check(asked, _folders(folders)))
@@ -135,12 +135,12 @@ def _folders(names: Sequence[str]) -> tuple[Path, ...]:
 @click.option("--port", type=click.IntRange(1, 65535), default=None, metavar="N", help="the load balancer's port")
 def lab(scenario: str | None, list_: bool, format_: str, port: int | None) -> int:
     """Serve a scenario of the embedded lab until Ctrl-C."""
-    from btdiag.engine.labcommand import list_scenarios, serve
+    from btdiag.engine.labcommand import list_scenarios, serve_lab
 
     if list_ or scenario is None:
         click.echo(list_scenarios(format_))
         return 0
-    return serve(scenario.removeprefix("lab:"), port, sys.stdout)
+    return serve_lab(scenario.removeprefix("lab:"), port, sys.stdout)
 
 
 @cli.command()
@@ -174,7 +174,7 @@ def show(file: Path, format_: str, verbose: bool, no_color: bool) -> int:
     """Render a stored report.json in any format; exits as the run did."""
     from btdiag.engine import stored
 
-    return stored.show(file, format_, _context(verbose, no_color), sys.stdout)
+    return stored.print_report(file, format_, _context(verbose, no_color), sys.stdout)
 
 
 STORE = click.option(
@@ -212,7 +212,7 @@ def compare(old: str, new: str, store: Path, format_: str) -> int:
     from btdiag.engine import stored
     from btdiag.engine.delivery import width_of
 
-    return stored.compare(old, new, store, format_, width_of(sys.stdout), sys.stdout)
+    return stored.print_comparison(old, new, store, format_, width_of(sys.stdout), sys.stdout)
 
 
 @cli.command()
@@ -224,7 +224,7 @@ def merge(files: Sequence[Path], format_: str, verbose: bool, no_color: bool) ->
     """Put reports of the same target from several places into one: where the path breaks."""
     from btdiag.engine import stored
 
-    return stored.merge(files, format_, _context(verbose, no_color), sys.stdout)
+    return stored.print_merged(files, format_, _context(verbose, no_color), sys.stdout)
 
 
 SERVED = (
@@ -273,8 +273,7 @@ def serve(
 ) -> int:
     """Watch many targets: a Prometheus exporter (/probe, /metrics), scheduled runs, and a page of all of them."""
     from btdiag.engine.interrupt import INTERRUPT
-    from btdiag.serve.command import Serving, lasting, listened, print_for
-    from btdiag.serve.command import serve as run_serve
+    from btdiag.serve.command import Serving, lasting, listened, print_for, serve_targets
 
     given = {key: value for key, value in flags.items() if value is not None and value != ()}
     host, port = listened(listen)
@@ -291,7 +290,7 @@ def serve(
     if what is not None:
         click.echo(print_for(what, serving, given, os.environ, Path.cwd()), nl=False)
         return 0
-    return run_serve(serving, given, os.environ, Path.cwd(), sys.stderr, INTERRUPT)
+    return serve_targets(serving, given, os.environ, Path.cwd(), sys.stderr, INTERRUPT)
 
 
 @cli.command()
@@ -320,7 +319,7 @@ def bundle(folder: Path, anonymize: bool, sure: bool, output: Path | None) -> in
     """Pack a report folder into one zip for a ticket, after showing what goes in."""
     from btdiag.engine import stored
 
-    return stored.bundle(folder, output, anonymize=anonymize, sure=sure, stdout=sys.stdout, stderr=sys.stderr)
+    return stored.write_bundle(folder, output, anonymize=anonymize, sure=sure, stdout=sys.stdout, stderr=sys.stderr)
 
 
 @cli.command()
@@ -338,11 +337,11 @@ def bundle(folder: Path, anonymize: bool, sure: bool, output: Path | None) -> in
 def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
     """Check Helm values, manifests, Terraform, compose and env files; no network. - is stdin."""
     from btdiag.engine.delivery import color_fits
-    from btdiag.lint.command import lint as run_lint
+    from btdiag.lint.command import lint_command
 
     color = not no_color and color_fits(sys.stdout, os.environ)
     out = mouth.painted(sys.stdout) if color else sys.stdout
-    return run_lint(paths, out=out, format_=format_, color=color, **options)
+    return lint_command(paths, out=out, format_=format_, color=color, **options)
 
 
 @cli.command()
@@ -364,11 +363,11 @@ def lint(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> 
 def logs(paths: Sequence[str], format_: str, no_color: bool, **options: Any) -> int:
     """Say what a load balancer's own logs prove, the keep-alive race first; no network. - is stdin."""
     from btdiag.engine.delivery import color_fits
-    from btdiag.logs.command import logs as run_logs
+    from btdiag.logs.command import logs_command
 
     color = not no_color and color_fits(sys.stdout, os.environ)
     out = mouth.painted(sys.stdout) if color else sys.stdout
-    return run_logs(paths, out=out, format_=format_, color=color, **options)
+    return logs_command(paths, out=out, format_=format_, color=color, **options)
 
 
 @cli.command()

@@ -55,10 +55,10 @@ def suite_of(config: pytest.Config) -> Suite:
 @contextmanager
 def client_for_tests(target: Target) -> Iterator[httpx.Client]:
     """The client for tests; a target that cannot be reached fails the test with one line."""
-    from btdiag.engine.reaching import OutOfReachError, connected
+    from btdiag.engine.reaching import OutOfReachError, reaching_client
 
     try:
-        with connected(target) as client:
+        with reaching_client(target) as client:
             yield client
     except OutOfReachError as error:
         pytest.fail(f"btdiag_client: {plain(str(error))}", pytrace=False)

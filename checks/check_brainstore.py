@@ -52,4 +52,4 @@ def check_status_is_not_latched(brainstore_roles: tuple[RoleAnswers, ...]) -> Fi
 
     Sources: https://github.com/braintrustdata/helm (values.yaml and README of charts 3.0.3, 4.1.0 and 5.0.0)
     """
-    return conclude(judge.status_is_not_latched(brainstore_roles))
+    return conclude(judge.brainstore_is_not_latched(brainstore_roles))

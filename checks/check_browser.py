@@ -64,7 +64,7 @@ def check_caches_keep_origins_apart(cors_survey: PerAddress[CorsSurvey]) -> Find
 
     Sources: https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches; RFC 9111 section 5.2.2.7
     """
-    return conclude(caches.caches_keep_origins_apart(cors_survey.facts))
+    return conclude(caches.browser_keeps_origins_apart(cors_survey.facts))
 
 
 def check_scheme_is_secure(target: Target) -> Finding:

@@ -337,7 +337,7 @@ def _peak_mb(path: str) -> float:
     """Peak resident memory of one process that reads a log."""
     code = (
         "import resource, sys; from btdiag.logs import reading; from btdiag.logs.account import Account\n"
-        "with reading.opened(sys.argv[1]) as file: Account('x').read(reading.lines(file))\n"
+        "with reading.opened_log(sys.argv[1]) as file: Account('x').read(reading.log_lines(file))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, text=True, env=CLEAN)

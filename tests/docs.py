@@ -20,9 +20,9 @@ sys.path.insert(0, str(ROOT))
 
 from btdiag.engine.catalogue import Catalogue, catalogue, in_the_lab, lab_command  # noqa: E402
 from btdiag.engine.checks import Check  # noqa: E402
-from btdiag.engine.labhost import scenarios  # noqa: E402
-from btdiag.engine.symptoms import table as symptoms  # noqa: E402
-from btdiag.lint.catalogue import table as rules  # noqa: E402
+from btdiag.engine.labhost import declared_scenarios  # noqa: E402
+from btdiag.engine.symptoms import symptoms_table  # noqa: E402
+from btdiag.lint.catalogue import rules_table  # noqa: E402
 from tests import manual  # noqa: E402
 
 FOLDER = ROOT / "docs" / "checks"
@@ -39,7 +39,7 @@ MADE = "<!-- Made by `make docs` from the docstrings in checks/: change those. -
 def pages() -> dict[str, str]:
     """The text of every page by its file name."""
     found = catalogue()
-    listed = scenarios()
+    listed = declared_scenarios()
     families = {name: list(checks) for name, checks in groupby(found.checks, key=lambda check: check.family)}
     made = {f"{name}.md": _family(name, checks, found, listed) for name, checks in families.items()}
     return {INDEX: _index(families, found), **made}
@@ -142,13 +142,13 @@ def write(made: Mapping[str, str]) -> None:
 
 def lint_page() -> str:
     """The page of lint: what is written by hand, and the table of rules by version and source under its heading."""
-    return LINT.read_text("utf-8").partition(RULES)[0] + RULES + rules()
+    return LINT.read_text("utf-8").partition(RULES)[0] + RULES + rules_table()
 
 
 def readme() -> str:
     """The README: what is written by hand, and the table of symptoms under its mark."""
     before, mark, after = README.read_text("utf-8").partition(SYMPTOMS)
-    return before + mark + symptoms() + "\n\n" + after.partition("\n\n")[2]
+    return before + mark + symptoms_table() + "\n\n" + after.partition("\n\n")[2]
 
 
 def stale(made: Mapping[str, str]) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from btdiag.config.reading import KIB, MIB, listed, read_text
+from btdiag.config.reading import KIB, MIB, files_in, read_text
 from btdiag.config.values import UsageError, printable
 
 # The parsers of YAML and HCL are written in Python, and each needs some 30 microseconds for the least piece.
@@ -81,7 +81,9 @@ def leaves(path: Path, meter: Meter | None = None) -> tuple[Leaf, ...]:
     meter = meter or Meter()
     if not path.is_dir():
         return tuple(_file(path, _text(path), meter))
-    files = [file for file in listed(path, MAX_ENTRIES, "--config") if file.suffix in _IN_FOLDER or file.name == ".env"]
+    files = [
+        file for file in files_in(path, MAX_ENTRIES, "--config") if file.suffix in _IN_FOLDER or file.name == ".env"
+    ]
     if not files:
         raise UsageError(f"--config {_shown(path)}: no Helm, Terraform or env file lies directly in this folder")
     if len(files) > MAX_FILES:

@@ -17,7 +17,7 @@ from typing import Any
 
 from btdiag.config.options import BY_KEY, OUTPUT
 from btdiag.config.reading import KIB, read_text
-from btdiag.config.values import UsageError, printable, read, target_name
+from btdiag.config.values import UsageError, printable, target_name, value_of
 
 DEFAULT_PROFILE = "btdiag.toml"
 MAX_BYTES = 64 * KIB
@@ -130,7 +130,7 @@ def _profile_values(table: Mapping[str, Any], where: str, *, trusted: bool) -> d
                 f"{where}: {key} may not be set by a file that was merely found in the current directory; "
                 f"--{where} would trust it"
             )
-        values[key] = read(option, raw, f"{where}, {key}")
+        values[key] = value_of(option, raw, f"{where}, {key}")
     return values
 
 

@@ -56,7 +56,7 @@ def read_stdin(limit: int, what: str) -> str:
         raise UsageError(f"{shown}: cannot be read: {error.strerror}") from None
 
 
-def listed(folder: Path, most: int, what: str) -> list[Path]:
+def files_in(folder: Path, most: int, what: str) -> list[Path]:
     """The regular files that lie directly in a folder of at most `most` entries, in order of their names."""
     try:
         with os.scandir(folder) as entries:

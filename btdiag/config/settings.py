@@ -14,7 +14,7 @@ from btdiag.config.options import BY_KEY, OPTIONS, RUN_FORMATS, ValueKind
 from btdiag.config.profile import Profile, Waiver, load_profile
 from btdiag.config.reading import MIB, PEM_BYTES, read_bytes, read_stdin, read_text
 from btdiag.config.secretive import header_parts, proxy_parts
-from btdiag.config.values import UsageError, path, printable, read, target_name
+from btdiag.config.values import UsageError, path_of_text, printable, target_name, value_of
 from btdiag.core.finding import Json
 from btdiag.core.target import DeclaredSetting, Mode
 
@@ -74,7 +74,7 @@ class Settings:
 def settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path | None) -> Settings:
     """Put flags (by option key, only those given), environment and profile together; UsageError if they do not fit. A
     btdiag.toml is looked for in `folder`, nowhere for None."""
-    given = {key: read(BY_KEY[key], raw, f"--{BY_KEY[key].name}") for key, raw in flags.items()}
+    given = {key: value_of(BY_KEY[key], raw, f"--{BY_KEY[key].name}") for key, raw in flags.items()}
     profile = load_profile(given.get("profile"), folder)
     from_environment = _from_environment(environment)
     values = {**profile.values, **from_environment, **given}
@@ -152,7 +152,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         raw = environment.get(option.env, "") if option.env else ""
         if not raw or option.key == "proxy" or (option.key == "ca" and not os.path.lexists(raw)):
             continue  # that the file is missing is a finding: what programs do then differs from one to the next
-        values[option.key] = True if option.kind is ValueKind.FLAG else read(option, raw, option.env)
+        values[option.key] = True if option.kind is ValueKind.FLAG else value_of(option, raw, option.env)
     return values
 
 
@@ -221,7 +221,7 @@ def _output(values: Mapping[str, Any]) -> Output:
         if name not in RUN_FORMATS or not file:
             raise UsageError(f"--report {printable(entry)}: write FORMAT=PATH with one of {', '.join(RUN_FORMATS)}")
         try:
-            reports.append((name, path(file)))
+            reports.append((name, path_of_text(file)))
         except ValueError as error:
             raise UsageError(f"--report {printable(entry)}: {error}") from None
     return Output(

@@ -34,7 +34,7 @@ def duration(text: str) -> float:
     return seconds
 
 
-def read(option: Option, raw: Any, where: str) -> Any:
+def value_of(option: Option, raw: Any, where: str) -> Any:
     """One value of an option, from whatever source, checked. UsageError, which begins with `where` and repeats nothing
     of the value: it may hold a secret."""
     if option.repeatable:
@@ -61,7 +61,7 @@ def _read_one(option: Option, raw: Any, where: str) -> Any:
                     raise ValueError(f"is one of {', '.join(option.choices)}")
                 return raw
             case ValueKind.PATH:
-                return path(_text(raw))
+                return path_of_text(_text(raw))
             case ValueKind.URL:
                 return url(_text(raw))
             case ValueKind.ANY_URL:
@@ -78,7 +78,7 @@ def _own_words(error: ValueError) -> str:
     return "has more digits than any number here" if "integer string conversion" in str(error) else str(error)
 
 
-def path(text: str) -> Path:
+def path_of_text(text: str) -> Path:
     """A path with ~ put in; ValueError where nobody knows whose home that is."""
     try:
         return Path(text).expanduser()

@@ -143,6 +143,6 @@ class Closing:
         )
 
 
-def slim(seen: Exchange) -> Exchange:
+def with_short_body(seen: Exchange) -> Exchange:
     """The exchange with no more of its body than a report shows."""
     return replace(seen, body=seen.body[:1024], body_truncated=seen.body_truncated or len(seen.body) > 1024)

@@ -77,7 +77,7 @@ _LOCAL_KINDS = frozenset(
 _LOCAL_DOCUMENTATION = (ip_network("2001:db8::/32"), ip_network("3fff::/20"))
 
 
-def parse(text: str) -> Address | None:
+def parsed_address(text: str) -> Address | None:
     """The address a text stands for: an IPv4-mapped one as IPv4, a zone (%eth0) dropped; None for a name."""
     try:
         address = ip_address(text.strip("[]").partition("%")[0])
@@ -96,7 +96,7 @@ def kind(text: str) -> AddressKind:
     return AddressKind.PUBLIC
 
 
-def declared(text: str, overrides: Iterable[tuple[str, str]]) -> Space | None:
+def declared_space(text: str, overrides: Iterable[tuple[str, str]]) -> Space | None:
     """The space that an override gives the address, the first network that holds it winning; None without one.
 
     `overrides` are (network, "public" | "local" | "loopback") as in Target.address_spaces.
@@ -110,7 +110,7 @@ def space(text: str, overrides: Iterable[tuple[str, str]] = ()) -> Space:
 
     Raises ValueError for a text that is no address.
     """
-    said = declared(text, overrides)
+    said = declared_space(text, overrides)
     if said is not None:
         return said
     found = kind(text)
@@ -120,19 +120,19 @@ def space(text: str, overrides: Iterable[tuple[str, str]] = ()) -> Space:
     return Space.LOCAL if local else Space.PUBLIC
 
 
-def describe(text: str, overrides: Iterable[tuple[str, str]] = ()) -> str:
+def described(text: str, overrides: Iterable[tuple[str, str]] = ()) -> str:
     """The address with what it is for: "10.0.0.1, private (RFC 1918)"; a declared space replaces that."""
-    said = declared(text, overrides)
+    said = declared_space(text, overrides)
     return f"{text}, {kind(text)}" if said is None else f"{text}, declared {said}"
 
 
 def is_ipv6(text: str) -> bool:
     """Whether the address is IPv6 on the wire (an IPv4-mapped one is not)."""
-    return isinstance(parse(text), IPv6Address)
+    return isinstance(parsed_address(text), IPv6Address)
 
 
 def _parsed(text: str) -> Address:
-    address = parse(text)
+    address = parsed_address(text)
     if address is None:
         raise ValueError(f"not an IP address: {text!r}")
     return address

@@ -60,7 +60,7 @@ def facts_of(facts: PerAddress[Fact] | NotMeasured) -> dict[str, Fact]:
     return {} if isinstance(facts, NotMeasured) else facts.facts
 
 
-def readings(
+def root_readings(
     roots: PerAddress[Roots] | NotMeasured, version: PerAddress[Exchange] | NotMeasured
 ) -> dict[str, RootReading]:
     """Every address's answers to GET /. A web page at / is no fault where /version answers in JSON: the API is "
@@ -119,7 +119,7 @@ _BROKE = {
 }
 
 
-def words(seen: Exchange) -> str:
+def in_words(seen: Exchange) -> str:
     """An answer in a few words: "502 from nginx", "no answer within 6 s", "a reset"."""
     if seen.failure is not None:
         return _broken_words(seen)
@@ -149,7 +149,7 @@ def grouped(seen: Mapping[str, Exchange], of: int = 0) -> str:
     the same, their names are left out."""
     groups: dict[str, list[str]] = {}
     for label, one in seen.items():
-        groups.setdefault(words(one), []).append(label)
+        groups.setdefault(in_words(one), []).append(label)
     if len(groups) == 1 and len(seen) == of:
         return next(iter(groups))
     return "; ".join(f"{what} ({', '.join(labels)})" for what, labels in groups.items())
@@ -180,7 +180,7 @@ def rate_limited(seen: Exchange) -> Finding:
         hop=who.hop,
         owner=who.owner,
         expected="an answer other than 429",
-        seen=words(seen),
+        seen=in_words(seen),
         evidence=(evidence.exchange(seen),),
         remedy=Remedy(
             text=f"Run again{f' after {when}' if when else ' in a minute'}, or from an address that is not limited."
@@ -197,7 +197,7 @@ def _local(found: Mapping[str, RootReading]) -> Finding:
         hop=HopName.CLIENT,
         owner=Owner.CLIENT,
         expected="a request that leaves this machine",
-        seen=words(seen),
+        seen=in_words(seen),
         evidence=(evidence.exchange(seen),),
         remedy=Remedy(
             text="Allow this machine to open connections (local firewall, limit of open files), then run again."
@@ -205,14 +205,14 @@ def _local(found: Mapping[str, RootReading]) -> Finding:
     )
 
 
-def table_of(found: Mapping[str, RootReading]) -> Evidence:
+def roots_table(found: Mapping[str, RootReading]) -> Evidence:
     """Every address: how many requests, how many good, and the first bad answer with the ids that vendors gave it."""
     rows = [
         (
             label,
             reading.asked,
             len(reading.good),
-            words(reading.bad[0]) if reading.bad else words((*reading.limited, *reading.good, *reading.local)[0]),
+            in_words(reading.bad[0]) if reading.bad else in_words((*reading.limited, *reading.good, *reading.local)[0]),
             " ".join(f"{name}={value}" for name, value in request_ids(reading.bad[0]).items()) if reading.bad else "",
         )
         for label, reading in found.items()
@@ -220,7 +220,7 @@ def table_of(found: Mapping[str, RootReading]) -> Evidence:
     return evidence.table("GET / on every address", ("address", "requests", "good", "answer", "request ids"), rows)
 
 
-def proofs(seen: Exchange) -> tuple[Evidence, ...]:
+def exchange_proofs(seen: Exchange) -> tuple[Evidence, ...]:
     """One exchange, and the curl command that repeats it on the same address."""
     return evidence.exchange(seen), evidence.curl(seen)
 

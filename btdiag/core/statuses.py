@@ -21,7 +21,7 @@ from btdiag.core.sender import (
     sender,
 )
 
-__all__ = ["SOURCES", "StatusExplanation", "explain", "explain_status", "first_for"]
+__all__ = ["SOURCES", "StatusExplanation", "explain_answer", "explain_status", "first_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class StatusExplanation:
     sender: Sender | None = None
 
 
-def explain(seen: Exchange) -> StatusExplanation:
+def explain_answer(seen: Exchange) -> StatusExplanation:
     """The likely cause of an exchange that did not give what it should: a failure, a redirect, a page, a status."""
     if seen.failure is not None:
         return _failure(seen)

@@ -23,3 +23,8 @@ class StoreTrial:
     public: bool = False
     users: tuple[ClientKind, ...] = ()
     strict: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """What it says of the chain, in a word or two."""
+        return {True: "accepts", False: "rejects", None: "not told"}[self.accepts]

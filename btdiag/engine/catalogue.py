@@ -127,15 +127,15 @@ def _wrapped(paragraph: str) -> str:
 
 def _in_the_lab(check_id: str) -> str:
     """The commands that show the check failing, or warning if that is its worst."""
-    for word, shown in in_the_lab(check_id, labhost.scenarios()).items():
+    for word, shown in in_the_lab(check_id, labhost.declared_scenarios()).items():
         commands = "\n".join(f"  {lab_command(scenario, check_id)}" for scenario in shown[:3])
         return f"See it {word} in the lab:\n{commands}"
     return ""
 
 
 def in_the_lab(check_id: str, scenarios: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The scenarios, as `labhost.scenarios` lists them, in which the check does not pass: by what it does there, and
-    first those in which the fewest others fail or warn with it."""
+    """The scenarios, as `labhost.declared_scenarios` lists them, in which the check does not pass: by what it does
+    there, and first those in which the fewest others fail or warn with it."""
     purest = sorted(scenarios, key=lambda scenario: len(scenario["fails"]) + len(scenario["warns"]))
     found = {
         word: [scenario for scenario in purest if check_id in scenario[verdict]]

@@ -49,7 +49,7 @@ def run_command(
                 return execute(changed, targets, display.events, interrupt, ended)
 
         if chosen.watch is not None:
-            return repeat.watch(chosen, attempt, interrupt, stdout)
+            return repeat.watch_target(chosen, attempt, interrupt, stdout)
         with delivery.writable(chosen) as place, display.live():
             spool = Spool(chosen, place, stdout)
             with closing(spool):

@@ -40,7 +40,7 @@ def scenario_names(incomplete: str, prefix: str = "") -> list[CompletionItem]:
     if not (prefix.startswith(incomplete) or incomplete.startswith(prefix)):
         return []  # a URL
     try:
-        listed = labhost.scenarios()
+        listed = labhost.declared_scenarios()
     except Exception:
         return []
     return _items([prefix + str(entry["name"]) for entry in listed], incomplete, [entry["summary"] for entry in listed])

@@ -109,10 +109,10 @@ def _write_files(place: Path, text_of: Callable[[str], str]) -> list[Path]:
 
 def _named_after(document: Report | ReportSet) -> str:
     reports = reports_of(document)
-    return host_of(reports[0]) if len(reports) == 1 else f"{len(reports)}-targets"
+    return file_host(reports[0]) if len(reports) == 1 else f"{len(reports)}-targets"
 
 
-def host_of(report: Report) -> str:
+def file_host(report: Report) -> str:
     """The host of the target, as a part of a file's name."""
     host = str(report.target.get("host", "target"))
     return "".join(character if character.isalnum() or character in ".-" else "-" for character in host)[:80]

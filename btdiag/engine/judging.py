@@ -54,7 +54,7 @@ def _statuses(evidence: Sequence[Evidence]) -> Iterator[int]:
             yield status
 
 
-def judge(
+def judge_check(
     run: Run, found: Collected, check: Check, schedule: Schedule, number: int, judged: Judged, within_s: float
 ) -> None:
     """Run one check on one target's facts and keep what became of it."""
@@ -73,7 +73,7 @@ def judge(
     names = tuple(spec.name for spec in found.registry.needs(check.parameters))
     rerun = command(run.settings, run.targets[number], (check.id,))
     again = command(run.settings, run.targets[number], ())
-    entry = outcome.result(check, attempt, measurements=names, rerun=rerun, again=again)
+    entry = outcome.check_result(check, attempt, measurements=names, rerun=rerun, again=again)
     if entry.verdict is Verdict.INCONCLUSIVE and (crashes := _crashes(schedule, names, number)):
         entry = replace(entry, evidence=(*entry.evidence, *crashes))
     judged.results[check.id] = entry

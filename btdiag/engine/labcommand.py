@@ -23,7 +23,7 @@ LISTS = ("fails", "warns", "inconclusive", "skips")
 def list_scenarios(format_: str) -> str:
     """All scenarios with what they make fail, as text or JSON."""
     ids = [check.id for check in catalogue().checks]
-    entries = [declared(entry, ids) for entry in labhost.scenarios()]
+    entries = [with_ids(entry, ids) for entry in labhost.declared_scenarios()]
     if format_ == "json":
         return json_.dumps(entries)
     rows = []
@@ -35,7 +35,7 @@ def list_scenarios(format_: str) -> str:
     return f"{table}\n\nTry one: btdiag run --target lab:{entries[0]['name']}"
 
 
-def declared(entry: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Any]:
+def with_ids(entry: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Any]:
     """A scenario with every pattern replaced by the ids it means: what is in none of the lists passes."""
     listed: dict[str, Any] = {"name": entry["name"], "summary": entry["summary"]}
     verdicts = {check_id: _declared_list(entry, check_id) for check_id in ids}
@@ -53,7 +53,7 @@ def _declared_list(entry: Mapping[str, Any], check_id: str) -> str:
     return "passes"
 
 
-def serve(scenario: str, port: int | None, stdout: TextIO) -> int:
+def serve_lab(scenario: str, port: int | None, stdout: TextIO) -> int:
     """Start the lab, print how to reach it, and keep it up until Ctrl-C or SIGTERM."""
     lab = labhost.start(scenario, *(("--port", str(port)) if port else ()))
     try:

@@ -110,7 +110,7 @@ def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def scenarios() -> list[dict[str, Any]]:
+def declared_scenarios() -> list[dict[str, Any]]:
     """All scenarios with the verdicts they declare, as `btdiag lab --list --format json` prints them; LabError if the
     lab's process does not tell."""
     lab = LabProcess("--list", _start(("--list", "--json")))

@@ -18,7 +18,7 @@ from btdiag.engine.checks import Check
 from btdiag.engine.common import Common
 from btdiag.engine.interrupt import Interrupt
 from btdiag.engine.job import Run
-from btdiag.engine.judging import LAST, Judged, blockers, judge
+from btdiag.engine.judging import LAST, Judged, blockers, judge_check
 from btdiag.engine.pulse import BEAT_S, Pulse
 from btdiag.engine.reporting import Facts, report_of
 from btdiag.engine.rerun import command
@@ -200,7 +200,7 @@ class Lanes:
         lane.measured_s += monotonic() - lane.begun
         for check_id in sorted(lane.due, key=lambda id_: LAST in self._checks[id_].parameters):
             within_s = self._patience(lane.run)
-            judge(lane.run, self._found, self._checks[check_id], lane.schedule, 0, lane.judged, within_s)
+            judge_check(lane.run, self._found, self._checks[check_id], lane.schedule, 0, lane.judged, within_s)
         lane.due = blockers(lane.judged, self._checks)
         if lane.due:
             self._measure(lane)

@@ -20,7 +20,7 @@ from btdiag.engine.inputs import weightiest
 from btdiag.engine.rerun import with_option
 
 
-def result(
+def check_result(
     check: Check, attempt: Attempt, *, measurements: tuple[str, ...], rerun: str, again: str = ""
 ) -> CheckResult:
     """The report's line for one check, before the others are looked at (see `with_root_causes`). `rerun` is the command

@@ -12,8 +12,8 @@ from btdiag.config import UsageError
 from btdiag.config.values import printable, target_name
 from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
-from btdiag.report.history import history, render
-from btdiag.store.store import Store, Stored, moment, opened
+from btdiag.report.history import history_of, render
+from btdiag.store.store import Store, Stored, moment, opened_store
 
 MOST_RUNS = 10_000  # of one target; at one a minute a week of them
 _TIME, _RUN = r"\d{4}-\d\d-\d\d[T0-9:.+Z-]*", r"[0-9a-f]{8}"
@@ -22,9 +22,9 @@ _REFERENCE = re.compile(rf"(?P<target>.+)@(?P<which>now|last-pass|previous|first
 
 def show_history(store: Path, target: str, module: str | None, format_: str, stdout: TextIO) -> int:
     """Print what became of a target over time; UsageError where there is no run of it."""
-    with opened(store, must_exist=True) as open_store:
+    with opened_store(store, must_exist=True) as open_store:
         runs = _runs(open_store, target, module)
-    stdout.write(render(history(runs[0].target, [run.entry for run in runs]), format_))
+    stdout.write(render(history_of(runs[0].target, [run.entry for run in runs]), format_))
     return 0
 
 
@@ -37,7 +37,7 @@ def referred(store: Path, text: str) -> Report:
     """The report of the run that TARGET@WHICH means; UsageError where there is none."""
     match = _REFERENCE.fullmatch(text)
     assert match is not None
-    with opened(store, must_exist=True) as open_store:
+    with opened_store(store, must_exist=True) as open_store:
         runs = _runs(open_store, match["target"], None)
         chosen = _chosen(runs, match["which"])
         if chosen is None:

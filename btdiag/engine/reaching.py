@@ -30,7 +30,7 @@ class OutOfReachError(Exception):
 
 
 @contextmanager
-def connected(target: Target) -> Iterator[httpx.Client]:
+def reaching_client(target: Target) -> Iterator[httpx.Client]:
     """A client on the first way to the target that works, with its headers but without its API key; certificates are
     verified. Paths are the target's, redirects are not followed. OutOfReachError if there is no way."""
     worker = Worker()

@@ -54,7 +54,7 @@ def numbered(document: Document, number: int) -> Document:
     return replace(document, headline=headline, run=replace(document.run, options=options))
 
 
-def watch(settings: Settings, attempt: Attempt, interrupt: Interrupt, stdout: TextIO) -> int:
+def watch_target(settings: Settings, attempt: Attempt, interrupt: Interrupt, stdout: TextIO) -> int:
     """Run at every interval and print one line for each run: what changed, or the whole report with `--format json`.
     Ends with Ctrl-C (exit code 130)."""
     assert settings.watch is not None

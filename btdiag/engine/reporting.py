@@ -25,7 +25,7 @@ from btdiag.report import verdicts
 from btdiag.report.causes import headline_of_many
 from btdiag.report.documents import MOST_WHOLE
 from btdiag.report.headline import headline, headline_of_set
-from btdiag.report.path import path
+from btdiag.report.path import path_of
 from btdiag.report.redact import redact
 
 
@@ -78,7 +78,7 @@ def set_of(reports: Sequence[Report], *, left_out: int = 0) -> ReportSet:
     )
 
 
-def slim(report: Report) -> Report:
+def slim_report(report: Report) -> Report:
     """What is kept of a report where there are many: verdicts, summaries, and what to do; no evidence and no facts."""
     return replace(
         report, measurements=(), not_seen=(), path=(), checks=tuple(_slim_check(check) for check in report.checks)
@@ -93,7 +93,8 @@ def _slim_check(check: CheckResult) -> CheckResult:
 
 
 def report_of(run: Run, number: int, judged: Judged, facts: Facts, *, whole: bool = True) -> Report:
-    """The finished report of one target, with every secret removed; only what `slim` leaves of it unless `whole`."""
+    """The finished report of one target, with every secret removed; only what `slim_report` leaves of it unless
+    `whole`."""
     target = run.targets[number]
     resolved = outcome.with_root_causes(judged.results, judged.also, judged.unless)
     today = run.started_at.date()
@@ -116,12 +117,12 @@ def report_of(run: Run, number: int, judged: Judged, facts: Facts, *, whole: boo
             interrupted_after_s=facts.measured_s if run.interrupt.requested else None,
         ),
         counts=verdicts.counts(checks),
-        path=path(checks),
+        path=path_of(checks),
         checks=checks,
         not_seen=(*outcome.not_seen(resolved), *withheld_keys(target, records)),
         measurements=records,
     )
-    return redact(report if whole else slim(report), secrets_of(target))
+    return redact(report if whole else slim_report(report), secrets_of(target))
 
 
 def _run_info(run: Run, target: Target, facts: Facts, code: int) -> RunInfo:

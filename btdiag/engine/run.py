@@ -21,7 +21,7 @@ from btdiag.engine.labhost import LabProcess
 from btdiag.engine.lanes import Job, Lanes
 from btdiag.engine.packages import installed
 from btdiag.engine.registry import shipped
-from btdiag.engine.reporting import set_of, slim
+from btdiag.engine.reporting import set_of, slim_report
 from btdiag.engine.session import Collected, CollectionError, Result, with_checks
 from btdiag.engine.tasks import Events
 from btdiag.report.documents import MOST_WHOLE
@@ -54,7 +54,7 @@ def _run(run: Run, found: Collected, ended: Callable[[Report], None] | None) -> 
         nonlocal bad
         if ended is not None:
             ended(report)
-        kept[number] = slim(report) if many else report
+        kept[number] = slim_report(report) if many else report
         bad += report.verdict.severity >= Verdict.WARN.severity
         run.events.targets(len(kept), len(run.targets), bad)
 

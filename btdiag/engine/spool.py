@@ -14,11 +14,11 @@ from typing import TextIO
 from btdiag.config import Settings, UsageError
 from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
-from btdiag.engine.delivery import host_of, new_folder, write
+from btdiag.engine.delivery import file_host, new_folder, write
 from btdiag.report import json_
 from btdiag.report.documents import MOST_WHOLE, Context
 from btdiag.report.formats import render
-from btdiag.store.store import opened
+from btdiag.store.store import opened_store
 
 LINES = "reports.ndjson"
 PAGES = "targets"
@@ -32,7 +32,7 @@ class Spool:
         self._stdout = stdout if chosen.output.format == "ndjson" else None
         self._many = len(chosen.urls) > MOST_WHOLE
         self._open = ExitStack()
-        self._store = self._open.enter_context(opened(chosen.output.store)) if chosen.output.store else None
+        self._store = self._open.enter_context(opened_store(chosen.output.store)) if chosen.output.store else None
         self._files: list[TextIO] = []
         self._number = 0
         self.place = new_folder(folder, f"{len(chosen.urls)}-targets") if self._many and folder else None
@@ -57,14 +57,14 @@ class Spool:
         if self._store:
             self._store.add(report)
         if self._stdout or self._files:
-            line = json_.lines(report)
+            line = json_.json_lines(report)
             for stream in [*([self._stdout] if self._stdout else []), *self._files]:
                 stream.write(line)
                 stream.flush()
         if self.place and report.verdict not in (Verdict.PASS, Verdict.SKIP):
             pages = self.place / PAGES
             pages.mkdir(exist_ok=True)
-            write(pages / f"{self._number:06}-{host_of(report)}.html", render(report, "html", Context()))
+            write(pages / f"{self._number:06}-{file_host(report)}.html", render(report, "html", Context()))
 
     def close(self) -> None:
         """No more will come."""

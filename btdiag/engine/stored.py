@@ -21,7 +21,7 @@ INTERRUPTED = 130
 LARGEST_FILE = 64 * 1024 * 1024
 
 
-def read(path: Path) -> Document:
+def read_document(path: Path) -> Document:
     """A stored report.json; "-" is stdin. UsageError if it cannot be read or is none."""
     try:
         if str(path) == "-":
@@ -44,21 +44,21 @@ def code_of(document: Document) -> int:
     return next((code for code in (INTERRUPTED, 1, 3) if code in codes), 0)
 
 
-def show(path: Path, format_: str, context: Context, stdout: TextIO) -> int:
+def print_report(path: Path, format_: str, context: Context, stdout: TextIO) -> int:
     """Print a stored report in a format; exits as the run did."""
-    document = read(path)
+    document = read_document(path)
     _print(document, format_, context, stdout)
     return code_of(document)
 
 
-def compare(old: str, new: str, store: Path, format_: str, width: int, stdout: TextIO) -> int:
+def print_comparison(old: str, new: str, store: Path, format_: str, width: int, stdout: TextIO) -> int:
     """Print what changed between two files, or runs of a store (TARGET@last-pass); 1 when something got worse,
     UsageError when the reports are of different targets."""
     from btdiag.report import compare as comparing
     from btdiag.report import compare_text
 
     try:
-        found = comparing.compare(_either(old, store), _either(new, store))
+        found = comparing.compared(_either(old, store), _either(new, store))
     except comparing.DifferentTargetsError as error:
         raise UsageError(str(error)) from None
     print(compare_text.render(found, format_, width=width).rstrip("\n"), file=stdout)
@@ -68,30 +68,31 @@ def compare(old: str, new: str, store: Path, format_: str, width: int, stdout: T
 def _either(name: str, store: Path) -> Document:
     from btdiag.engine import past
 
-    return past.referred(store, name) if past.is_reference(name) else read(Path(name))
+    return past.referred(store, name) if past.is_reference(name) else read_document(Path(name))
 
 
-def merge(paths: Sequence[Path], format_: str, context: Context, stdout: TextIO) -> int:
+def print_merged(paths: Sequence[Path], format_: str, context: Context, stdout: TextIO) -> int:
     """Print the reports of one target from several places as one; the worst place decides the exit code."""
-    from btdiag.report.merge import merge as merged
+    from btdiag.report.merge import merged_reports
 
     try:
-        document = merged([read(path) for path in paths])
+        document = merged_reports([read_document(path) for path in paths])
     except ReportFileError as error:
         raise UsageError(str(error)) from None
     _print(document, format_, context, stdout)
     return exit_code(document, context.fail_on)
 
 
-def bundle(folder: Path, output: Path | None, *, anonymize: bool, sure: bool, stdout: TextIO, stderr: TextIO) -> int:
+def write_bundle(
+    folder: Path, output: Path | None, *, anonymize: bool, sure: bool, stdout: TextIO, stderr: TextIO
+) -> int:
     """Show what a zip for a ticket would hold, ask, and write it; never over an existing file."""
     from btdiag.engine.doctor import examine
-    from btdiag.report.bundle import bundle as entries_of
-    from btdiag.report.bundle import pack, preview
+    from btdiag.report.bundle import bundled_files, pack, preview
 
-    document = read(folder)
+    document = read_document(folder)
     environment = {condition.name: f"{condition.state}: {condition.detail}" for condition in examine()}
-    entries = entries_of(document, anonymize=anonymize, environment={"this machine": dict(environment)})
+    entries = bundled_files(document, anonymize=anonymize, environment={"this machine": dict(environment)})
     path = output or Path(f"{folder.resolve() if folder.is_dir() else folder.resolve().parent}.zip")
     print(preview(entries), file=stderr)
     if not sure and not _agreed(path, stderr):

@@ -298,7 +298,7 @@ def as_text(found: Sequence[Symptom], claims: Mapping[str, str]) -> str:
     return "\n\n".join([*parts, more])
 
 
-def table() -> str:
+def symptoms_table() -> str:
     """The rows as a table in Markdown, as the README has it."""
     rows = ["| symptom | command | decided by |", "|---|---|---|"]
     for one in SYMPTOMS:

@@ -28,7 +28,7 @@ from btdiag.lab.net import splice
 from btdiag.lab.plan import Balancer
 from btdiag.lab.pool import Pool, Upstream
 from btdiag.lab.rules import Answer, Raw, Visit
-from btdiag.lab.styles import page, signature
+from btdiag.lab.styles import signature, vendor_page
 
 BODY_LIMIT = 64 * 1024 * 1024
 SMALL = 64 * 1024
@@ -72,9 +72,9 @@ class LoadBalancer:
             self.outage.until = time.monotonic() + self.plan.takes_out_for
             return self._broken()
         except TimeoutError:
-            return page(self.plan.style, 504)
+            return vendor_page(self.plan.style, 504)
         except OSError:
-            return page(self.plan.style, 503 if self.plan.style in ("envoy", "haproxy", "awselb") else 502)
+            return vendor_page(self.plan.style, 503 if self.plan.style in ("envoy", "haproxy", "awselb") else 502)
         if isinstance(response, Raw):
             return response
         return replace(response, headers=_signed(response.headers, signature(self.plan.style)))
@@ -82,12 +82,12 @@ class LoadBalancer:
     def _to_https(self, request: Request) -> Response:
         host = (request.header("host") or "").rpartition(":")[0] or request.header("host") or ""
         location = f"https://{host}:{self.https_port}{request.target}"
-        return page(self.plan.style, 301).adding(("Location", location))
+        return vendor_page(self.plan.style, 301).adding(("Location", location))
 
     def _broken(self) -> Answer:
         if self.plan.on_broken == "close":
             return Raw(_say_nothing)
-        return page(self.plan.style, self.plan.on_broken)
+        return vendor_page(self.plan.style, self.plan.on_broken)
 
     async def _forward(self, request: Request, headers: Headers, payload: bytes | None) -> Answer:
         upstream = await self.pool.take()

@@ -132,7 +132,7 @@ class Listeners:
             task = asyncio.current_task()
             assert task is not None
             if len(self._serving) >= MAX_CONNECTIONS:
-                cut(writer.transport)
+                end_now(writer.transport)
                 return
             self._serving[task] = writer
             try:
@@ -157,7 +157,7 @@ class Listeners:
             transport.close()
         tasks = list(self._serving)
         for task in tasks:
-            cut(self._serving[task].transport)
+            end_now(self._serving[task].transport)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for _ in range(LOOP_TURNS):
@@ -189,7 +189,7 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, idle: 
             await sink.drain()
 
 
-def cut(transport: asyncio.WriteTransport) -> None:
+def end_now(transport: asyncio.WriteTransport) -> None:
     """Close at once. Python 3.11.2 (Debian 12) fails to, when TLS on the connection has been closed already."""
     with contextlib.suppress(AttributeError):
         transport.abort()
@@ -200,7 +200,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    cut(writer.transport)
+    end_now(writer.transport)
 
 
 def _bindable(address: str) -> bool:

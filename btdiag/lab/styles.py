@@ -11,7 +11,7 @@ from btdiag.lab.http import Headers, Response
 HTML = ("Content-Type", "text/html")
 
 
-def page(style: str, status: int) -> Response:
+def vendor_page(style: str, status: int) -> Response:
     """The vendor's own page for a status; KeyError for a style that is not known."""
     return _PAGES[style](status)
 

@@ -28,7 +28,7 @@ from btdiag.lab.pool import Pool
 from btdiag.lab.proxy import ForwardProxy
 from btdiag.lab.rules import Memory
 from btdiag.lab.server import Handler, HttpServer
-from btdiag.lab.styles import page
+from btdiag.lab.styles import vendor_page
 from btdiag.lab.target import LOCAL, Files, Ports, commands, describe
 from btdiag.lab.tls import Certificates
 
@@ -203,7 +203,7 @@ class World:
         self._pools.append(pool)
         balancer = LoadBalancer(plan=plan, pool=pool, https_port=https_port)
         server = replace(
-            self._server(LabHop.BALANCER, balancer.answer, partial(page, plan.style), idle=plan.front_idle),
+            self._server(LabHop.BALANCER, balancer.answer, partial(vendor_page, plan.style), idle=plan.front_idle),
             forgets=plan.front_forgets,
             hangs_up=plan.front_hangs_up,
         )

@@ -141,7 +141,7 @@ def of_resource(block: HclBlock, resolved: Callable[[Node], Node]) -> Iterator[D
             )
 
 
-def of_call(call: Call) -> Iterator[DeclaredBalancer]:
+def balancers_of_call(call: Call) -> Iterator[DeclaredBalancer]:
     """The module's own ALB, where the API runs on ECS."""
     if not (call.module.cloud == "aws" and call.module.since("5.3.0") and call.on("enable_ecs_api")):
         return

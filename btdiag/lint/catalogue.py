@@ -9,7 +9,7 @@ from btdiag.lint.ruletable import LISTED, RANGES, LintRule
 RULES: Mapping[str, LintRule] = {rule.id: rule for rule in LISTED}
 
 
-def table() -> str:
+def rules_table() -> str:
     """The rules as a table in Markdown: claim, versions, sources."""
     rows = ["| Rule | Claim | Versions | Sources |", "|---|---|---|---|"]
     for rule in RULES.values():
@@ -24,7 +24,7 @@ def _label(source: str) -> str:
     return path.rsplit("/", 1)[-1].replace("-", " ")
 
 
-def explain(id_: str) -> str | None:
+def explain_rule(id_: str) -> str | None:
     """What `btdiag explain` prints for a rule; None for an id that is none."""
     rule = RULES.get(id_)
     if rule is None:

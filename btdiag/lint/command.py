@@ -14,7 +14,7 @@ from btdiag.lint.subjects import LintOptions
 from btdiag.lint.tables import chart_versions, clouds, is_version, version_key
 
 
-def lint(
+def lint_command(
     paths: Sequence[str],
     *,
     out: TextIO,
@@ -59,7 +59,7 @@ def linted(
     subjects = inputs.subjects(sources, options)
     if not subjects.files:
         raise UsageError(f"{', '.join(map(plain, paths))[:200]}: holds no file that lint knows")
-    return judging.judge(subjects, waivers, datetime.now(UTC).date(), known, fail_on), sources
+    return judging.judge_files(subjects, waivers, datetime.now(UTC).date(), known, fail_on), sources
 
 
 def _chart(version: str | None, option: str) -> str | None:

@@ -117,7 +117,7 @@ def _compose_settings(node: Node, key: str) -> Iterator[Setting]:
             yield Setting(name=name, node=Node(value=text), place=item.place, key=f"{key}.{index}")
 
 
-def of_call(call: Call) -> Iterator[Variables]:
+def variables_of_call(call: Call) -> Iterator[Variables]:
     """The maps of variables that a module is given."""
     for argument, node in call.arguments.items():
         if argument == "service_extra_env_vars":

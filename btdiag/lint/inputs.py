@@ -160,7 +160,7 @@ def _assembled(found: Gathered, options: LintOptions) -> Subjects:
     for release in releases:
         variables += environment.of_release(release)
     for call in calls:
-        variables += environment.of_call(call)
+        variables += environment.variables_of_call(call)
     variables += [one for container in containers if (one := environment.of_container(container))]
     variables += [
         one
@@ -224,7 +224,7 @@ def _balancers(found: Gathered, releases: Iterable[Release], calls: Sequence[Cal
         yield from balancers.of_manifest(node, services)
     yield from balancers.of_gateways(found.manifests, services)
     for call in calls:
-        yield from balancers.of_call(call)
+        yield from balancers.balancers_of_call(call)
     for folder, files in found.roots.items():
         known = KnownValues(files, found.tfvars.get(folder, []))
         for block in (block for body in files for block in body.named("resource")):

@@ -83,7 +83,7 @@ class LintResult:
         return tuple(finding for finding in self.findings if finding.waived is None)
 
 
-def judge(
+def judge_files(
     subjects: Subjects,
     waivers: Sequence[Waiver] = (),
     today: date = date.min,

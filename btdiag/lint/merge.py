@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from btdiag.lint.nodes import Node
 
 
-def files(values: Iterable[Node]) -> Node:
+def merged_values(values: Iterable[Node]) -> Node:
     """The values of several files, later ones winning."""
     merged = Node(value={})
     for one in values:

@@ -64,7 +64,7 @@ def _release(
         assumed["chart"] = version
     chart = Chart(version=version)
     files = [_inner(root, prefix) for root in roots]
-    user = merge.files(files)
+    user = merge.merged_values(files)
     before = Chart(version=options.upgrade_from) if options.upgrade_from else None
     return Release(
         chart=chart,
@@ -96,4 +96,4 @@ def _inner(root: Node, prefix: str) -> Node:
     shared = root.at("global")
     if shared is None or not isinstance(shared.value, Mapping):
         return inner
-    return merge.files([inner, Node(value={"global": shared}, place=inner.place)])
+    return merge.merged_values([inner, Node(value={"global": shared}, place=inner.place)])

@@ -225,13 +225,13 @@ SHOWN_BY: Mapping[str, str] = {
 }
 
 
-def table() -> str:
+def claims_table() -> str:
     """The checks as a table in Markdown: id and claim."""
     rows = ["| check | claim |", "|---|---|"]
     return "\n".join([*rows, *(f"| `{claim.id}` | {claim.title} |" for claim in (*CLAIMS, ARRIVED, READ))]) + "\n"
 
 
-def explain(id_: str) -> str | None:
+def explain_claim(id_: str) -> str | None:
     """What `btdiag explain` prints for a check of logs; None for an id that is none."""
     claim = next((one for one in (*CLAIMS, ARRIVED, READ) if one.id == id_), None)
     if claim is None:

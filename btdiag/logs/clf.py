@@ -94,18 +94,24 @@ class Pattern:
 def combined() -> Pattern:
     """The combined format of nginx and Apache, which one line does not tell apart."""
     return Pattern(
-        _COMBINED_ALONE, (*_HEAD_ROLES, "agent"), nginx.event, "nginx", "nginx-combined", 1.0, quick.combined()
+        _COMBINED_ALONE,
+        (*_HEAD_ROLES, "agent"),
+        nginx.nginx_event,
+        "nginx",
+        "nginx-combined",
+        1.0,
+        quick.quick_combined(),
     )
 
 
 def common() -> Pattern:
     """The common log format, without referrer and agent."""
-    return Pattern(_COMMON, _HEAD_ROLES, nginx.event, "nginx", "nginx-common", 1.0)
+    return Pattern(_COMMON, _HEAD_ROLES, nginx.nginx_event, "nginx", "nginx-common", 1.0)
 
 
 def ingress() -> Pattern:
     """ingress-nginx as it comes."""
-    return Pattern(_INGRESS, _INGRESS_ROLES, nginx.event, "nginx", "ingress-nginx", 1.0, quick.ingress())
+    return Pattern(_INGRESS, _INGRESS_ROLES, nginx.nginx_event, "nginx", "ingress-nginx", 1.0, quick.quick_ingress())
 
 
 def with_pairs(line: bytes) -> Pattern | None:
@@ -133,9 +139,9 @@ def _paired(keys: tuple[bytes, ...], quoted: tuple[bool, ...]) -> Pattern | None
     roles = [role for role in roles for _ in range(2)]  # a value with and without quotes
     regex = re.compile(rb"^" + _HEAD + _AGENT + tail, re.DOTALL)
     if short is APACHE_SHORT:
-        return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), apache.event, "apache", "apache-rich", 1.0)
+        return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), apache.apache_event, "apache", "apache-rich", 1.0)
     fine = 1e-3 if "msec" in roles else 1.0
-    return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), nginx.event, "nginx", "nginx-upstream", fine, fast)
+    return Pattern(regex, (*_HEAD_ROLES, "agent", *roles), nginx.nginx_event, "nginx", "nginx-upstream", fine, fast)
 
 
 _NGINX_TOKEN = re.compile(r"\$\{(\w+)\}|\$(\w+)")
@@ -162,13 +168,15 @@ def of_format(text: str) -> Pattern:
     text = text.strip("\n")
     if _ENVOY_TOKEN.search(text) and "%START_TIME" in text:
         found = _compiled(
-            text, _ENVOY_TOKEN, lambda match: _ENVOY_ROLES.get(_operator(match), ""), envoy.event, "envoy"
+            text, _ENVOY_TOKEN, lambda match: _ENVOY_ROLES.get(_operator(match), ""), envoy.envoy_event, "envoy"
         )
     elif _NGINX_TOKEN.search(text):
         roles = NGINX_ROLES
-        found = _compiled(text, _NGINX_TOKEN, lambda match: roles.get(match[1] or match[2], ""), nginx.event, "nginx")
+        found = _compiled(
+            text, _NGINX_TOKEN, lambda match: roles.get(match[1] or match[2], ""), nginx.nginx_event, "nginx"
+        )
     elif _APACHE_TOKEN.search(text):
-        found = _compiled(text.replace("%t", "[%t]"), _APACHE_TOKEN, _apache_role, apache.event, "apache")
+        found = _compiled(text.replace("%t", "[%t]"), _APACHE_TOKEN, _apache_role, apache.apache_event, "apache")
     else:
         raise UsageError(f"--log-format {plain(text)[:60]}: names no field of nginx, Apache or Envoy")
     return found

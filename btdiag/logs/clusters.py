@@ -60,7 +60,7 @@ class Cluster:
         return min(near)[1] if near else ""
 
 
-def find(ages: Sequence[float], good: Mapping[int, int], resolution_s: float, others: int = 0) -> Cluster | None:
+def narrowest(ages: Sequence[float], good: Mapping[int, int], resolution_s: float, others: int = 0) -> Cluster | None:
     """The narrowest gathering with the most ages; None without any age. `good` counts good requests by age in
     milliseconds, `others` those that rode a new connection; `resolution_s` is that of the time stamps."""
     usable = sorted(age for age in ages if age >= SHORTEST_S)

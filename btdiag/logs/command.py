@@ -15,7 +15,7 @@ from btdiag.logs.claims import ToldTimeouts
 from btdiag.logs.following import Live
 from btdiag.logs.house import MIB, Report, ReportFileError, UsageError, duration, load_report, plain, read_text
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.result import LogsResult, conclude
+from btdiag.logs.result import LogsResult, result_of_logs
 from btdiag.logs.runs import ReportedRun, RunSearch, arrived, run_of
 
 _NODE = re.compile(r"_app\.[^/]*?_(\d{1,3}(?:\.\d{1,3}){3})_[0-9A-Za-z]+\.log(?:\.gz)?$")
@@ -26,7 +26,7 @@ _LARGEST_REPORT = 64 * MIB
 _LOOKED_INTO, _LOOKED_AT = 50, 500  # files, and lines of each, that tell the format of all
 
 
-def logs(
+def logs_command(
     paths: Sequence[str],
     *,
     out: TextIO,
@@ -83,7 +83,7 @@ def examined(
     )
     given = clf.of_format(log_format) if log_format else None
     if config:
-        from btdiag.logs.configuration import read as read_configuration
+        from btdiag.logs.configuration import read_configuration
 
         stated = read_configuration(config)
         given = given or stated.pattern
@@ -104,10 +104,10 @@ def asked_of(paths: Sequence[str], engine: str) -> str:
     """Table and query for what the files begin with (see `sql.statements`). UsageError where there is none."""
     formats: dict[str, None] = {}
     since: list[float] = []
-    for path in reading.files(paths)[:_LOOKED_INTO]:
+    for path in reading.log_files(paths)[:_LOOKED_INTO]:
         account = FileAccount(path)
-        with reading.opened(path) as file:
-            account.read(islice(reading.lines(file), _LOOKED_AT))
+        with reading.opened_log(path) as file:
+            account.read(islice(reading.log_lines(file), _LOOKED_AT))
         formats.update(dict.fromkeys(account.formats))
         since += [] if account.first is None else [account.first]
     return sql.statements(list(formats), engine, min(since, default=None))
@@ -116,14 +116,14 @@ def asked_of(paths: Sequence[str], engine: str) -> str:
 def judged(accounts: Sequence[FileAccount], told: ToldTimeouts, quoter: Quoter, *, fail_on: str = "fail",
            all_lines: bool = False, run: ReportedRun | None = None) -> LogsResult:  # fmt: skip
     """The result for files that were read."""
-    files = [judging.judge(account) for account in accounts]
+    files = [judging.judge_log(account) for account in accounts]
     joining.join(files)
     more = [] if run is None else [arrived(run, accounts, quoter)]
-    return conclude(files, told, quoter, fail_on=fail_on, all_lines=all_lines, more=more)
+    return result_of_logs(files, told, quoter, fail_on=fail_on, all_lines=all_lines, more=more)
 
 
 def _named(paths: Sequence[str], live: Live | None) -> Sequence[str]:
-    return paths if live is not None else reading.files(paths)
+    return paths if live is not None else reading.log_files(paths)
 
 
 def _account(path: str, since: float | None, until: float | None, given: clf.Pattern | None,
@@ -133,12 +133,12 @@ def _account(path: str, since: float | None, until: float | None, given: clf.Pat
     if live is not None:
         return live.read(FileAccount(path, name, given, RunSearch(run) if run is not None else None), since, until)
     plainly = given is None and since is None and until is None and run is None
-    count = parallel.parts(path) if plainly else 1
+    count = parallel.parts_of_file(path) if plainly else 1
     if count > 1:
-        return parallel.read(path, name, count)
+        return parallel.read_log(path, name, count)
     account = FileAccount(path, name, given, RunSearch(run) if run is not None else None)
-    with reading.opened(path) as file:
-        account.read(reading.lines(file), since, until)
+    with reading.opened_log(path) as file:
+        account.read(reading.log_lines(file), since, until)
     return account
 
 
@@ -168,7 +168,7 @@ def _moment(text: str | None, option: str) -> float | None:
         return None
     raw = text.strip().encode("utf-8", "replace")
     padded = raw if len(raw) > 16 else raw + b"0000-00-00T00:00:00"[len(raw) :]
-    found = times.iso(padded) if raw[:4].isdigit() else times.common(raw)
+    found = times.iso(padded) if raw[:4].isdigit() else times.clf_time(raw)
     if found is None:
         raise UsageError(f"{option} {plain(text)[:40]}: is no time such as 2026-11-26T08:00:00Z")
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from btdiag.logs import clf
 from btdiag.logs.house import UsageError, plain
-from btdiag.logs.reading import opened
+from btdiag.logs.reading import opened_log
 
 _MOST_BYTES = 4 << 20
 _FORMAT = re.compile(r"\blog_format\s+(\S+)\s+(?:escape=(\w+)\s+)?((?:'(?:[^'\\]|\\.)*'\s*|\"(?:[^\"\\]|\\.)*\"\s*)+);")
@@ -30,14 +30,14 @@ class Stated:
     keepalive_timeout_s: float | None = None
 
 
-def read(path: str) -> Stated:
+def read_configuration(path: str) -> Stated:
     """What the file says. UsageError where it cannot be read or holds neither format nor upstream."""
-    with opened(path) as file:
+    with opened_log(path) as file:
         text = file.read(_MOST_BYTES).decode("utf-8", "replace")
-    return stated(text, path)
+    return stated_in(text, path)
 
 
-def stated(text: str, path: str = "nginx.conf") -> Stated:
+def stated_in(text: str, path: str = "nginx.conf") -> Stated:
     """The same from the text."""
     bare = _COMMENT.sub("", text)
     found = {match[1]: _joined(match[3]) for match in _FORMAT.finditer(bare)}

@@ -9,18 +9,18 @@ from dataclasses import replace
 from btdiag.logs import advice, times
 from btdiag.logs.claims import CLAIM_OF, CLAIMS, HIDDEN, RACE, READ, SAMPLED, SHOWN_BY, Claim, ToldTimeouts
 from btdiag.logs.event import KINDS
-from btdiag.logs.groups import BalancerGroup, also, fits_within, words
+from btdiag.logs.groups import BalancerGroup, also, fits_within, kinds_in_words
 from btdiag.logs.house import CheckResult, Remedy, Verdict
 from btdiag.logs.judging import JudgedFile
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.race import race_result
-from btdiag.logs.results import added, proofs, result, totals
+from btdiag.logs.results import added, claim_result, kind_proofs, totals
 from btdiag.logs.rows import KindRow
 
 _MANY = 1_000  # requests from which on a share says more than two numbers
 
 
-def checks(
+def claim_results(
     groups: Sequence[BalancerGroup], files: Sequence[JudgedFile], told: ToldTimeouts, quoter: Quoter
 ) -> tuple[CheckResult, ...]:
     """One result for each claim, in the order of the claims."""
@@ -58,8 +58,8 @@ def _broken(
     said += _sampled([group for group, _ in sure])
     if unsure:
         said += f"; {sum(row.count for _, row in unsure):,} more fit as well"
-    return result(
-        claim, claim.verdict, said, evidence=proofs([row for _, row in sure + unsure], quoter),
+    return claim_result(
+        claim, claim.verdict, said, evidence=kind_proofs([row for _, row in sure + unsure], quoter),
         remedy=Remedy(text=f"{claim.action}.", action=claim.action), seen=_seen(sure),
     )  # fmt: skip
 
@@ -71,10 +71,10 @@ def _undecided(claim: Claim, unsure: list[tuple[BalancerGroup, KindRow]], quoter
     group = next(group for group, row in unsure if row is widest)
     said = (
         f"{_entries(lost, total)} failed{_moments([row for _, row in unsure])}, and the log leaves open whether each"
-        f" was {words(widest.fits)}"
+        f" was {kinds_in_words(widest.fits)}"
     )
-    return result(
-        claim, Verdict.INCONCLUSIVE, said, evidence=proofs([row for _, row in unsure], quoter),
+    return claim_result(
+        claim, Verdict.INCONCLUSIVE, said, evidence=kind_proofs([row for _, row in unsure], quoter),
         remedy=advice.settling(group.product, group.shown),
     )  # fmt: skip
 
@@ -83,16 +83,16 @@ def _held(groups: Sequence[BalancerGroup], claim: Claim) -> CheckResult:
     blind = [group for group in groups if all(_hides(group, kind) for kind in claim.kinds)]
     if groups and len(blind) == len(groups):
         where = SHOWN_BY.get(groups[0].product, "another log")
-        return result(claim, Verdict.SKIP, f"These logs do not show it; {where} would")
+        return claim_result(claim, Verdict.SKIP, f"These logs do not show it; {where} would")
     open_rows = also(groups, claim.kinds)
     if open_rows:
         first = CLAIM_OF[max(open_rows, key=lambda row: row.count).kind].id
         count = sum(row.count for row in open_rows)
         said = f"Left open with {first}: {count:,} requests there may be of this kind as well"
-        return result(claim, Verdict.SKIP, said, because=first)
+        return claim_result(claim, Verdict.SKIP, said, because=first)
     total = totals(groups)
     asked = f"none of {total:,} requests" if total else "no line"
-    return result(claim, Verdict.PASS, f"{asked[0].upper()}{asked[1:]} tells of it")
+    return claim_result(claim, Verdict.PASS, f"{asked[0].upper()}{asked[1:]} tells of it")
 
 
 def _hides(group: BalancerGroup, kind: str) -> bool:
@@ -120,14 +120,14 @@ def _lines(files: Sequence[JudgedFile]) -> CheckResult:
     cut = sum(one.account.malformed for one in files)
     total = sum(one.account.lines for one in files)
     if not cut:
-        return result(READ, Verdict.PASS, f"All {total:,} lines were read")
+        return claim_result(READ, Verdict.PASS, f"All {total:,} lines were read")
     where = ", ".join(
         f"{one.account.path} line {', '.join(map(str, one.account.malformed_lines))}"
         for one in files
         if one.account.malformed
     )
     verdict = Verdict.WARN if cut * 100 > total else Verdict.PASS
-    return result(READ, verdict, f"{cut:,} of {total:,} lines are cut or in no known format: {where[:300]}")
+    return claim_result(READ, verdict, f"{cut:,} of {total:,} lines are cut or in no known format: {where[:300]}")
 
 
 def _entries(lost: int, total: int | None) -> str:

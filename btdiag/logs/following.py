@@ -44,12 +44,12 @@ class Live:
         """Read to the end, or to Ctrl-C; the account of what was read by then."""
         try:
             if account.path == "-" and _descriptor() is None:
-                with reading.opened("-") as file:
-                    account.read(reading.lines(file), since, until)
+                with reading.opened_log("-") as file:
+                    account.read(reading.log_lines(file), since, until)
                 return account
             with self._source(account) as raw:
-                file = reading.unpacked(io.BufferedReader(raw, reading.BLOCK))
-                account.read(reading.lines(file), since, until)
+                file = reading.unpacking(io.BufferedReader(raw, reading.BLOCK))
+                account.read(reading.log_lines(file), since, until)
         except KeyboardInterrupt:
             self.interrupted = True
             return account.snapshot()
@@ -61,7 +61,7 @@ class Live:
             return _Piped(descriptor, self._pause_s, lambda paused: self._look(account, paused))
         if os.path.exists(account.path) and not os.path.isfile(account.path):
             raise UsageError(f"--follow {plain(account.path)}: is no file; a pipe is read with: ... | btdiag logs -")
-        with reading.opened(account.path):
+        with reading.opened_log(account.path):
             pass
         return _Followed(account.path, self._pause_s, lambda paused: self._look(account, paused))
 
@@ -71,7 +71,7 @@ class Live:
         size = account.requests + account.quick + account.entries
         if size == self._seen or now < self._next or not (paused or account.reaches(time.time() - _LIVE_S)):
             return
-        judged = judging.judge(account.snapshot())
+        judged = judging.judge_log(account.snapshot())
         for row in rows_of(judged):
             if row.sure and row.kind not in self._told:
                 self._told.add(row.kind)

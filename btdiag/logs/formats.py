@@ -37,7 +37,7 @@ def render(result: LogsResult, name: str, *, color: bool = False) -> str:
     return formats[name](result)
 
 
-def told(result: LogsResult) -> list[CheckResult]:
+def telling(result: LogsResult) -> list[CheckResult]:
     """The checks that say something: all but passes and what was not asked for."""
     return [check for check in result.checks if check.verdict not in (Verdict.PASS, Verdict.SKIP)]
 
@@ -45,9 +45,9 @@ def told(result: LogsResult) -> list[CheckResult]:
 def _text(result: LogsResult, color: bool) -> str:
     paint = _COLORS.get(result.verdict, "") if color else ""
     lines = [f"{paint}{result.verdict.upper()}{paint and chr(27) + '[0m'}  {plain(result.headline)}", ""]
-    for check in told(result):
+    for check in telling(result):
         lines += [*_check_lines(check, result, color), ""]
-    quiet = [check for check in result.checks if check not in told(result)]
+    quiet = [check for check in result.checks if check not in telling(result)]
     for check in quiet:
         if check.verdict is Verdict.SKIP or check.id.endswith("closing-connection"):
             lines.append(f"{_GLYPHS[check.verdict]} {check.id}: {plain(check.summary)}")
@@ -218,7 +218,7 @@ def _tag(check: CheckResult, fail_on: str) -> str:
 
 
 def _sarif(result: LogsResult) -> str:
-    shown = told(result)
+    shown = telling(result)
     rules = [
         {
             "id": check.id,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from btdiag.core.wording import enumerated
 from btdiag.logs.event import Fits
 from btdiag.logs.judging import JudgedFile
 from btdiag.logs.rows import KindRow, rows_of
@@ -104,7 +105,6 @@ def fits_within(row: KindRow, kinds: Iterable[str]) -> bool:
     return set(row.fits) <= set(kinds)
 
 
-def words(fits: Fits) -> str:
+def kinds_in_words(fits: Fits) -> str:
     """The kinds for a reader: "race, crash or restart"."""
-    names = [kind.replace("_", " ") for kind in fits]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return enumerated((kind.replace("_", " ") for kind in fits), "or")

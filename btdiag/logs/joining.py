@@ -52,7 +52,7 @@ def _groups(files: Sequence[JudgedFile]) -> Iterable[list[JudgedFile]]:
 _PLAIN = frozenset({"nginx-combined", "nginx-common"})
 
 
-def told(event: Event) -> Fits:
+def fits_by_all(event: Event) -> Fits:
     """What fits an event by all files."""
     return event.joined if event.joined is not None else event.fits
 
@@ -104,7 +104,7 @@ def _settle(one: JudgedFile, other: JudgedFile) -> None:
     """Narrow the events of one file by those of another."""
     index = _Index(other)
     for event in one.account.failures:
-        fits = told(event)
+        fits = fits_by_all(event)
         if event.sure or len(fits) == 1:
             continue
         near = index.find(event, one.account.resolution_s)
@@ -123,7 +123,7 @@ def _settle(one: JudgedFile, other: JudgedFile) -> None:
 def _said(event: Event, judged: JudgedFile) -> Fits:
     if event.retried and not event.fits:
         return ("race_retried", *judging.CLOSED[:-1]) if judged.proved else ("race_retried", "race")
-    return told(event)
+    return fits_by_all(event)
 
 
 def _lend(event: Event, near: Sequence[Event]) -> None:
@@ -131,7 +131,7 @@ def _lend(event: Event, near: Sequence[Event]) -> None:
     if len(near) != 1:
         return
     lender = near[0]
-    if event.age is None and "race" in told(event):
+    if event.age is None and "race" in fits_by_all(event):
         event.age = lender.age
     if event.took is None:
         event.took = lender.took

@@ -39,7 +39,7 @@ class JudgedFile:
     timeouts_s: dict[str, float] = field(default_factory=dict)
 
 
-def judge(account: FileAccount) -> JudgedFile:
+def judge_log(account: FileAccount) -> JudgedFile:
     """Narrow every failing line of a file, and look for the race."""
     judged = JudgedFile(account=account)
     failures = account.failures
@@ -58,13 +58,13 @@ def _fits(event: Event, *kinds: str) -> bool:
     return any(kind in event.fits for kind in kinds)
 
 
-def leading(event: Event, *kinds: str) -> None:
+def put_first(event: Event, *kinds: str) -> None:
     """Put the kinds that fit already in front; what does not fit is not added."""
     found = tuple(kind for kind in kinds if kind in event.fits)
     event.fits = found + tuple(kind for kind in event.fits if kind not in found)
 
 
-def without(event: Event, *kinds: str) -> None:
+def exclude(event: Event, *kinds: str) -> None:
     """Exclude kinds, unless nothing would be left."""
     left = tuple(kind for kind in event.fits if kind not in kinds)
     if left:
@@ -100,10 +100,10 @@ def _whole_upstreams(account: FileAccount, failures: Sequence[Event]) -> None:
         answered = good > 0 or any(event.made_by_backend and _pool(event) == pool for event in failures)
         for event in events:
             if answered:
-                without(event, "plain_to_tls_backend")
+                exclude(event, "plain_to_tls_backend")
             elif len(events) >= clusters.FEWEST and len({event.method for event in events}) > 1:
-                without(event, "race")
-                leading(event, "plain_to_tls_backend", "tls_to_backend", "refused")
+                exclude(event, "race")
+                put_first(event, "plain_to_tls_backend", "tls_to_backend", "refused")
 
 
 def _timeouts(judged: JudgedFile, failures: Sequence[Event]) -> None:
@@ -116,7 +116,7 @@ def _timeouts(judged: JudgedFile, failures: Sequence[Event]) -> None:
         if event.took is None or not _fits(event, "upstream_timeout") or len(event.fits) == 1:
             continue
         if any(abs(wait - event.took) <= wait * _ALIKE for wait in alike[:1000]):
-            leading(event, "upstream_timeout", "connect_timeout")
+            put_first(event, "upstream_timeout", "connect_timeout")
 
 
 def _count(values: Sequence[float], low: float, high: float) -> int:
@@ -155,9 +155,9 @@ def _crashes(failures: Sequence[Event], down: dict[bytes, list[float]], resoluti
         followed = _followed(event, down)
         if followed:
             event.text = b"followed by refusals"
-            leading(event, "backend_crash", "backend_restart", "backend_closed")
+            put_first(event, "backend_crash", "backend_restart", "backend_closed")
         elif event.took is not None and event.took > RACE_S:
-            leading(event, *(("backend_closed", "backend_crash") if not bunched else ("backend_closed",)))
+            put_first(event, *(("backend_closed", "backend_crash") if not bunched else ("backend_closed",)))
 
 
 def _race(judged: JudgedFile, down: dict[bytes, list[float]]) -> None:
@@ -168,7 +168,7 @@ def _race(judged: JudgedFile, down: dict[bytes, list[float]]) -> None:
     known = [event for event in judged.candidates if event.age is not None]
     if not judged.candidates:
         return
-    cluster = clusters.find(
+    cluster = clusters.narrowest(
         [event.age for event in known if event.age is not None], account.good_ages, account.resolution_s, account.fresh
     )
     if cluster is None:
@@ -217,7 +217,7 @@ def settle_races(judged: JudgedFile, *, sure: bool) -> None:
         elif not event.retried and judged.proved and "race" in event.fits:
             event.fits, event.joined, event.sure = ("race",), None, sure
         elif judged.likely:
-            leading(event, "race")
+            put_first(event, "race")
 
 
 def _masked(account: FileAccount, down: dict[bytes, list[float]]) -> None:
@@ -248,9 +248,9 @@ def _unavailable(account: FileAccount, failures: Sequence[Event], down: dict[byt
         )
         set_aside = outage_since is not None and event.end - outage_since < 15
         if good_around and not set_aside:
-            leading(event, "overload")
+            put_first(event, "overload")
         else:
-            leading(event, "no_healthy_target")
+            put_first(event, "no_healthy_target")
 
 
-__all__ = ["CLOSED", "Fits", "JudgedFile", "again", "judge", "leading", "settle_races", "without"]
+__all__ = ["CLOSED", "Fits", "JudgedFile", "again", "exclude", "judge_log", "put_first", "settle_races"]

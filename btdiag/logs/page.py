@@ -6,7 +6,7 @@ import html
 from collections import Counter
 
 from btdiag.logs import drawing
-from btdiag.logs.groups import words
+from btdiag.logs.groups import kinds_in_words
 from btdiag.logs.house import CheckResult, Verdict, plain
 from btdiag.logs.result import LogsResult
 
@@ -88,10 +88,10 @@ def _kinds(result: LogsResult) -> str:
         for row in group.rows:
             named = 0
             for upstream, count in row.upstreams.items():
-                counts[words(row.fits), "yes" if row.sure else "no", result.quoter.name(upstream)] += count
+                counts[kinds_in_words(row.fits), "yes" if row.sure else "no", result.quoter.name(upstream)] += count
                 named += count
             if row.count > named:
-                counts[words(row.fits), "yes" if row.sure else "no", "(not named)"] += row.count - named
+                counts[kinds_in_words(row.fits), "yes" if row.sure else "no", "(not named)"] += row.count - named
     rows = [[kind, sure, upstream, f"{count:,}"] for (kind, sure, upstream), count in counts.most_common(_MOST_ROWS)]
     return _table(["what fits", "sure", "upstream", "requests"], rows) if rows else "<p>No failure.</p>"
 

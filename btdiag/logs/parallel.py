@@ -23,7 +23,7 @@ _FIRST_LINES = 64
 _ALONE = {"varnishlog"}  # its records have many lines, and do not say where they end
 
 
-def parts(path: str) -> int:
+def parts_of_file(path: str) -> int:
     """In how many parts a file is read: one for what is small, packed, piped or made of long records."""
     if path == "-":
         return 1
@@ -32,14 +32,14 @@ def parts(path: str) -> int:
     except OSError:
         return 1
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not stat.S_ISREG(about.st_mode) or about.st_size < LARGE or processors < 2 or reading.is_packed(path):
+    if not stat.S_ISREG(about.st_mode) or about.st_size < LARGE or processors < 2 or reading.is_packed_file(path):
         return 1
     account = FileAccount(path)
     account.prime(_first_lines(path))
     return 1 if _ALONE & set(account.reader.used) else min(processors, _MOST_PARTS)
 
 
-def read(path: str, node: str, count: int) -> FileAccount:
+def read_log(path: str, node: str, count: int) -> FileAccount:
     """The account of a file read in parts."""
     edges = reading.edges(path, count)
     with ProcessPoolExecutor(count) as pool:
@@ -51,8 +51,8 @@ def read(path: str, node: str, count: int) -> FileAccount:
 
 
 def _first_lines(path: str) -> Iterator[bytes]:
-    with reading.opened(path) as file:
-        for number, line in reading.lines(file):
+    with reading.opened_log(path) as file:
+        for number, line in reading.log_lines(file):
             if number > _FIRST_LINES:
                 return
             yield line
@@ -63,6 +63,6 @@ def part(path: str, node: str, begin: int, end: int) -> FileAccount:
     account = FileAccount(path, node)
     if begin:
         account.prime(_first_lines(path))
-    with reading.opened(path) as file, io.BufferedReader(reading.Part(file, begin, end), reading.BLOCK) as limited:
-        account.read(reading.lines(limited))
+    with reading.opened_log(path) as file, io.BufferedReader(reading.Part(file, begin, end), reading.BLOCK) as limited:
+        account.read(reading.log_lines(limited))
     return account

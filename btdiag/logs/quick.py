@@ -36,22 +36,22 @@ _PLAIN_HEAD = rb'^[^ ]+ [^ ]+ [^ ]+ \[[^\]]+\] "([A-Z]{3,7}) [^"]*" [23]\d\d [^ 
 
 
 def _local_end(groups: Sequence[bytes]) -> tuple[float, float] | None:
-    end = times.common(groups[0])
+    end = times.clf_time(groups[0])
     return None if end is None else (end, end)
 
 
-def combined() -> Quick:
+def quick_combined() -> Quick:
     """The combined format: the time stamp is all that is known."""
     regex = re.compile(_HEAD + _AGENT + rb'(?: "[^"\\]*")*$')
     return Quick(regex.match, _local_end, method=1, path=2)
 
 
-def ingress() -> Quick:
+def quick_ingress() -> Quick:
     """ingress-nginx as it comes, answered by its first attempt."""
     regex = re.compile(_HEAD + _AGENT + rb" \d+ ([\d.]+) \[[^\]]*\] \[[^\]]*\] ([^\s,\-][^\s,]*) \d+ [\d.]+ \d{3} \w+$")
 
     def span(groups: Sequence[bytes]) -> tuple[float, float] | None:
-        end = times.common(groups[0])
+        end = times.clf_time(groups[0])
         return None if end is None else (end - float(groups[3]), end)
 
     return Quick(regex.match, span, method=1, upstream=4)
@@ -114,7 +114,7 @@ def haproxy() -> Quick:
     )
 
     def span(groups: Sequence[bytes]) -> tuple[float, float] | None:
-        moment = times.common(groups[1])
+        moment = times.clf_time(groups[1])
         return None if moment is None else (moment + int(groups[3]) / 1000, moment + int(groups[4]) / 1000)
 
     return Quick(regex.match, span, method=5, upstream=2, node=0)

@@ -8,7 +8,7 @@ from btdiag.logs import advice, results
 from btdiag.logs.ages import BINS_PER_S
 from btdiag.logs.claims import CLAIM_OF, Claim, ToldTimeouts
 from btdiag.logs.clusters import RELATIVE, Cluster
-from btdiag.logs.groups import BalancerGroup, also, words
+from btdiag.logs.groups import BalancerGroup, also, kinds_in_words
 from btdiag.logs.house import CheckResult, Evidence, Verdict, evidence
 from btdiag.logs.judging import JudgedFile
 from btdiag.logs.quoting import Quoter
@@ -87,10 +87,10 @@ def _proved(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, q
         else f"The backend closes kept connections after {closes} idle; retries hide it"
     )
     remedy = advice.order(cluster.k_s, told, group.product)
-    return results.result(
+    return results.claim_result(
         claim, Verdict.FAIL, summary, answer=answer, remedy=remedy, seen=f"closes after {closes} idle",
         expected="the backend keeps idle connections longer than the load balancer does",
-        evidence=[_ages(rows), *results.proofs(rows, quoter)],
+        evidence=[_ages(rows), *results.kind_proofs(rows, quoter)],
     )  # fmt: skip
 
 
@@ -130,18 +130,18 @@ def _open(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, quo
             f" connections idle for about {cluster.k_s:.3g} s{known}: likely the keep-alive race; the log does not"
             " prove it (too few, or time stamps too coarse)"
         )
-        return results.result(
-            claim, Verdict.WARN, summary, evidence=results.proofs(rows, quoter),
+        return results.claim_result(
+            claim, Verdict.WARN, summary, evidence=results.kind_proofs(rows, quoter),
             answer=f"Requests are likely lost when the backend closes connections idle for {cluster.k_s:.3g} s",
             remedy=advice.order(cluster.k_s if cluster.known else None, told, groups[0].product),
         )  # fmt: skip
     group = next(group for group in groups if any(row in group.rows for row in rows))
     summary = (
         f"{lost:,}{of} requests {'was' if lost == 1 else 'were'} closed before an answer, and the log leaves open"
-        f" whether each was {words(widest.fits)}"
+        f" whether each was {kinds_in_words(widest.fits)}"
     )
-    return results.result(
-        claim, Verdict.INCONCLUSIVE, summary, evidence=results.proofs(rows, quoter),
+    return results.claim_result(
+        claim, Verdict.INCONCLUSIVE, summary, evidence=results.kind_proofs(rows, quoter),
         remedy=advice.settling(group.product, group.shown),
     )  # fmt: skip
 
@@ -151,7 +151,7 @@ def _elsewhere(claim: Claim, rows: Sequence[KindRow]) -> CheckResult:
     count = sum(row.count for row in rows)
     first = CLAIM_OF[max(rows, key=lambda row: row.count).kind].id
     said = f"{count:,} requests that failed (see {first}) may have been lost so; the log does not exclude it"
-    return results.result(claim, Verdict.INCONCLUSIVE, said)
+    return results.claim_result(claim, Verdict.INCONCLUSIVE, said)
 
 
 def _masked(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, quoter: Quoter,
@@ -161,8 +161,8 @@ def _masked(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, q
         f"{count:,} of {results.totals(groups) or count:,} requests met a connection that the backend had closed, and"
         " were retried and answered: users saw nothing; what the load balancer does not retry (POST) is lost"
     )
-    return results.result(
-        claim, Verdict.WARN, summary, evidence=results.proofs(rows, quoter),
+    return results.claim_result(
+        claim, Verdict.WARN, summary, evidence=results.kind_proofs(rows, quoter),
         answer="The load balancer meets connections that the backend closes; retries hide it so far",
         remedy=advice.order(None, told, groups[0].product),
     )  # fmt: skip
@@ -171,14 +171,14 @@ def _masked(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts, q
 def _sound(groups: Sequence[BalancerGroup], claim: Claim, told: ToldTimeouts) -> CheckResult:
     """No candidate: how far the log speaks for it."""
     if any(group.product == "haproxy" for group in groups):
-        return results.result(
+        return results.claim_result(
             claim, Verdict.INCONCLUSIVE,
             "No lost request is logged, but HAProxy logs no line for some races (a later request of a kept connection):"
             " a clean log proves nothing; btdiag run --target URL measures it",
         )  # fmt: skip
     reused = sum(sum(one.account.good_ages.values()) for one in _speakers(groups))
     if not reused:
-        return results.result(
+        return results.claim_result(
             claim, Verdict.INCONCLUSIVE,
             "No lost request is logged, but these logs do not show how long connections had been idle",
         )  # fmt: skip
@@ -193,10 +193,10 @@ def _by_order(claim: Claim, balancer_s: float, keepalive_s: float, reused: int) 
     said = f"None of {reused:,} requests that could ride a kept connection was lost"
     if balancer_s < keepalive_s:
         why = f"the load balancer lets go after {balancer_s:g} s, before the backend does after {keepalive_s:g} s"
-        return results.result(claim, Verdict.PASS, f"{said}, and {why}")
+        return results.claim_result(claim, Verdict.PASS, f"{said}, and {why}")
     why = f"the backend closes after {keepalive_s:g} s, and the load balancer keeps connections for {balancer_s:g} s"
     told = ToldTimeouts(keepalive_s=keepalive_s, balancer_s=balancer_s)
-    return results.result(
+    return results.claim_result(
         claim, Verdict.WARN, f"{said} so far, but {why}: a request that comes then is lost",
         answer="The backend closes idle connections before the load balancer lets go of them",
         remedy=advice.order(None, told, ""),
@@ -210,7 +210,7 @@ def _beyond(groups: Sequence[BalancerGroup], claim: Claim, reused: int) -> Check
     how = f"the longest had been idle for {longest:.4g} s"
     if not exact:
         how = f"the longest pause before one was {longest:.4g} s, after which the connection may have been a new one"
-    return results.result(
+    return results.claim_result(
         claim, Verdict.PASS,
         f"None of {reused:,} requests that could ride a kept connection was lost; {how}; what happens near the idle"
         " timeouts is only known with them (--lb-idle-timeout, --backend-keepalive)",
@@ -226,7 +226,7 @@ def _near(groups: Sequence[BalancerGroup], claim: Claim, reused: int, limit: flo
         for bin_, count in one.account.good_ages.items()
         if low <= bin_ / BINS_PER_S <= high
     )
-    return results.result(
+    return results.claim_result(
         claim, Verdict.PASS if near >= _ENOUGH else Verdict.INCONCLUSIVE,
         f"None of {reused:,} requests that could ride a kept connection was lost; {near:,} of them came"
         f" {low:.4g} to {high:.4g} s after the one before, near the idle timeout"

@@ -37,7 +37,7 @@ _NO_LOG = (
 _RECORD = re.compile(rb"^\*+ +<< ")
 
 
-def files(paths: Sequence[str]) -> list[str]:
+def log_files(paths: Sequence[str]) -> list[str]:
     """The files behind the paths in the order of time within a rotated set; `-` is stdin. UsageError for none."""
     found: list[str] = []
     for path in paths:
@@ -78,10 +78,10 @@ def _walk(folder: str, depth: int) -> Iterator[str]:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def opened_log(path: str) -> Iterator[BinaryIO]:
     """The file, unpacked while it is read. UsageError for what cannot be opened, or is no regular file or pipe."""
     if path == "-":
-        yield unpacked(sys.stdin.buffer)
+        yield unpacking(sys.stdin.buffer)
         return
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -94,10 +94,10 @@ def opened(path: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{plain(path)}: {getattr(error, 'strerror', None) or 'cannot be read'}") from None
     with os.fdopen(descriptor, "rb", buffering=BLOCK) as file:
-        yield unpacked(file)
+        yield unpacking(file)
 
 
-def unpacked(raw: BinaryIO) -> BinaryIO:
+def unpacking(raw: BinaryIO) -> BinaryIO:
     """What gzip and zstd hold, told by the first bytes, while it is read; else the file itself."""
     file = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw), BLOCK)
     magic = file.peek(4)[:4]
@@ -114,7 +114,7 @@ def _zstd(file: BinaryIO) -> BinaryIO:
     return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True)
 
 
-def is_packed(path: str) -> bool:
+def is_packed_file(path: str) -> bool:
     """Whether a file is gzip or zstd by its first bytes."""
     with open(path, "rb") as file:
         magic = file.read(4)
@@ -157,7 +157,7 @@ BROKEN = (OSError, EOFError, zlib.error)
 """What a cut or damaged packed file raises while it is read; what came before it counts."""
 
 
-def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def log_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """(line number, line without its end), a line longer than LONGEST cut; varnishlog's groups as one record each,
     under the number of their first line. Ends quietly where a packed file is damaged."""
     head = file.peek(256)[:256] if isinstance(file, io.BufferedReader | gzip.GzipFile) else b""

@@ -74,7 +74,7 @@ class _NginxJson:
         elif "time_iso" not in fields and "time_local" not in fields:
             text = str(record.get("time", record.get("@timestamp", record.get("timestamp", "")))).encode()
             fields["time_local" if b"/" in text[:4] else "time_iso"] = text
-        return nginx.event(fields)
+        return nginx.nginx_event(fields)
 
 
 def _records() -> list[Records]:

@@ -31,11 +31,11 @@ class LogsResult:
     fail_on: str = "fail"
 
 
-def conclude(files: Sequence[JudgedFile], told: ToldTimeouts, quoter: Quoter, *, fail_on: str, all_lines: bool,
+def result_of_logs(files: Sequence[JudgedFile], told: ToldTimeouts, quoter: Quoter, *, fail_on: str, all_lines: bool,
              more: Sequence[CheckResult] = ()) -> LogsResult:  # fmt: skip
     """The result for files that are judged and joined; `more` are checks of what else was asked for."""
     groups = groups_of(files)
-    checks = ordered((*findings.checks(groups, files, told, quoter), *more))
+    checks = ordered((*findings.claim_results(groups, files, told, quoter), *more))
     verdict = leading(check.verdict for check in checks)
     return LogsResult(
         verdict=verdict,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from btdiag.logs.claims import Claim
-from btdiag.logs.groups import BalancerGroup, words
+from btdiag.logs.groups import BalancerGroup, kinds_in_words
 from btdiag.logs.house import CheckResult, Evidence, Remedy, Verdict, evidence
 from btdiag.logs.quoting import Quoter
 from btdiag.logs.rows import KindRow
@@ -15,7 +15,7 @@ _FAMILY = "logs"
 _SHOWN_ROWS = 12
 
 
-def result(claim: Claim, verdict: Verdict, summary: str, *, evidence: Sequence[Evidence] = (),
+def claim_result(claim: Claim, verdict: Verdict, summary: str, *, evidence: Sequence[Evidence] = (),
            remedy: Remedy | None = None, because: str | None = None, seen: str = "", expected: str = "",
            answer: str | None = None) -> CheckResult:  # fmt: skip
     """A result in the words of its claim."""
@@ -53,10 +53,10 @@ def added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
     return total
 
 
-def proofs(rows: Sequence[KindRow], quoter: Quoter) -> list[Evidence]:
+def kind_proofs(rows: Sequence[KindRow], quoter: Quoter) -> list[Evidence]:
     """What a reader can check: by upstream, by path, and the lines themselves."""
     table = [
-        (words(row.fits), f"{row.count:,}", "yes" if row.sure else "no", name or "-", row.file)
+        (kinds_in_words(row.fits), f"{row.count:,}", "yes" if row.sure else "no", name or "-", row.file)
         for row in rows[:_SHOWN_ROWS]
         for name in [", ".join(f"{key} ({count:,})" for key, count in list(row.upstreams.items())[:4])]
     ]

@@ -9,7 +9,7 @@ from math import inf
 
 from btdiag.logs.event import Event, Fits
 from btdiag.logs.house import plain, redact_text
-from btdiag.logs.joining import told
+from btdiag.logs.joining import fits_by_all
 from btdiag.logs.judging import JudgedFile
 from btdiag.logs.products.common import path_class
 
@@ -54,7 +54,7 @@ def rows_of(judged: JudgedFile) -> list[KindRow]:
     """The rows of one file, most lines first."""
     groups: dict[tuple[Fits, bool], list[Event]] = {}
     for event in judged.account.failures:
-        groups.setdefault((told(event), event.sure), []).append(event)
+        groups.setdefault((fits_by_all(event), event.sure), []).append(event)
     more = _more(judged, groups)
     rows = [_row(judged, fits, sure, events, more.get((fits, sure), 0)) for (fits, sure), events in groups.items()]
     return sorted(rows, key=lambda row: (-row.count, row.kind))

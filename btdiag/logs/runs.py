@@ -15,10 +15,10 @@ from btdiag.logs import times
 from btdiag.logs.account import FileAccount
 from btdiag.logs.claims import ARRIVED, SAMPLED
 from btdiag.logs.event import Event
-from btdiag.logs.groups import words
+from btdiag.logs.groups import kinds_in_words
 from btdiag.logs.house import CheckResult, Evidence, Json, Remedy, Report, UsageError, Verdict, evidence, plain
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.results import result
+from btdiag.logs.results import claim_result
 
 _KEPT = 2_000  # lines of lost requests that are kept
 _SHOWN = 12
@@ -180,7 +180,9 @@ def _blind(accounts: Sequence[FileAccount]) -> str:
 
 
 def _kinds(watched: list[tuple[FileAccount, RunSearch]]) -> str:
-    kinds = Counter(words(event.joined or event.fits) for _, watch in watched for event in watch.lost if event.fits)
+    kinds = Counter(
+        kinds_in_words(event.joined or event.fits) for _, watch in watched for event in watch.lost if event.fits
+    )
     return f": {', '.join(f'{count:,} {name}' for name, count in kinds.most_common(3))}" if kinds else ""
 
 
@@ -188,7 +190,7 @@ def _lines(watched: list[tuple[FileAccount, RunSearch]], quoter: Quoter) -> list
     """The log's lines of the volleys' lost requests."""
     lost = [(account.path, event) for account, watch in watched for event in watch.lost]
     text = "\n".join(
-        f"{plain(path)}:{event.line}: {words(event.joined or event.fits) if event.fits else 'not judged'}:"
+        f"{plain(path)}:{event.line}: {kinds_in_words(event.joined or event.fits) if event.fits else 'not judged'}:"
         f" {quoter.text(event.raw)}"
         for path, event in lost[:_SHOWN]
     )
@@ -197,4 +199,4 @@ def _lines(watched: list[tuple[FileAccount, RunSearch]], quoter: Quoter) -> list
 
 def _said(verdict: Verdict, said: str, shown: Sequence[Evidence] = ()) -> CheckResult:
     remedy = Remedy(text=f"{ARRIVED.action}.", action=ARRIVED.action) if verdict is Verdict.FAIL else None
-    return result(ARRIVED, verdict, said, evidence=shown, remedy=remedy)
+    return claim_result(ARRIVED, verdict, said, evidence=shown, remedy=remedy)

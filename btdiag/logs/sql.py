@@ -93,10 +93,10 @@ def statements(formats: Sequence[str], engine: str, day: float | None = None) ->
         there = "; ".join(f"{', '.join(engines)} for {one}" for one, engines in KNOWN.items())
         raise UsageError(f"--sql {engine}: no query for {', '.join(formats) or 'these files'}. There is {there}")
     stamp = datetime.fromtimestamp(day or 0.0, UTC).strftime("%Y/%m/%d")
-    return _READ_SO.format(product=name, engine=engine) + table(engine, stamp) + query(engine, stamp)
+    return _READ_SO.format(product=name, engine=engine) + table_statement(engine, stamp) + query(engine, stamp)
 
 
-def table(engine: str, day: str) -> str:
+def table_statement(engine: str, day: str) -> str:
     """The statement that makes `lb_log` out of the files. Athena reads backslashes in a string as escapes, Trino does
     not; both want columns of text for a regular expression, which is cast in the query."""
     athena = engine == "athena"

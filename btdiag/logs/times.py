@@ -13,7 +13,7 @@ _LARGEST = 1e21  # nanoseconds since 1970 have 19 digits
 
 
 @lru_cache(_REMEMBERED)
-def common(text: bytes) -> float | None:
+def clf_time(text: bytes) -> float | None:
     """`26/Nov/2026:08:41:40 +0000`, with a fraction of the second where there is one (HAProxy, without a zone: UTC)."""
     try:
         day, month, rest = text[:2], text[3:6], text[7:]
@@ -91,7 +91,7 @@ def _offset(zone: bytes) -> float:
     return -seconds if zone[:1] == b"-" else seconds
 
 
-def number(value: object) -> float | None:
+def logged_number(value: object) -> float | None:
     """A number as logs write it (`0.012`, `"12"`, `0.026s`); None for `-`, nothing, or what is none."""
     if isinstance(value, bool):
         return None

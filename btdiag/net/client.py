@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import httpx
 
-from btdiag.core.answers import words
+from btdiag.core.answers import in_words
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.target import Target, Way
 from btdiag.net.limits import HEALTH_ANSWER, Limits
@@ -56,7 +56,7 @@ class MeasuredTransport(httpx.AsyncBaseTransport):
             keep=content,
         )
         if seen.failure is not None:
-            raise _error(seen)(f"{seen.method} {seen.url} on {seen.label}: {words(seen)}", request=request)
+            raise _error(seen)(f"{seen.method} {seen.url} on {seen.label}: {in_words(seen)}", request=request)
         return httpx.Response(
             seen.status or 0,
             headers=[header for header in seen.headers if header[0].lower() != "content-encoding"],

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from btdiag.core.account import Account, Dials, Lost, Uncounted, slim
-from btdiag.core.answers import words
+from btdiag.core.account import Account, Dials, Lost, Uncounted, with_short_body
+from btdiag.core.answers import in_words
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 
 KEPT = 100  # lost answers, each with at most 1 KiB of its body; those after them are counted by kind
@@ -50,11 +50,11 @@ class Counts:
         if not _is_lost(seen, reused=reused):
             return
         if len(self.lost) >= KEPT:
-            kind = (by, words(seen))
+            kind = (by, in_words(seen))
             self.more[kind if kind in self.more or len(self.more) < KINDS else (by, OTHER)] += 1
             return
         route = (urlsplit(seen.url).path or "/")[:60]
-        self.lost.append(Lost(by=by, exchange=slim(seen), size=size, route=route, what=words(seen)))
+        self.lost.append(Lost(by=by, exchange=with_short_body(seen), size=size, route=route, what=in_words(seen)))
 
     @property
     def account(self) -> Account:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from btdiag.core.address import is_ipv6, parse
+from btdiag.core.address import is_ipv6, parsed_address
 from btdiag.core.resolution import (
     AddressSource,
     Detour,
@@ -43,7 +43,7 @@ async def resolve(target: Target) -> Resolution:
     proxy = urlsplit(target.proxy.url).netloc if target.proxy else ""
     if target.resolve:
         return Resolution(name=target.host, source=AddressSource.OVERRIDE, addresses=target.resolve, proxy=proxy)
-    if parse(target.host):
+    if parsed_address(target.host):
         return Resolution(name=target.host, source=AddressSource.LITERAL, addresses=(target.host,), proxy=proxy)
     views = tuple(await asyncio.gather(*(_view(resolver, target.host) for resolver in target.resolvers)))
     addresses = views[0].addresses if views else ()

@@ -70,7 +70,7 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(way: Way, wire: Wire) -> AsyncIterator[Kept]:
+async def kept_way(way: Way, wire: Wire) -> AsyncIterator[Kept]:
     """A Kept whose connections are closed at the end."""
     asker = Kept(way, wire)
     try:

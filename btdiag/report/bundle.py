@@ -36,7 +36,7 @@ class BundledFile:
     about: str
 
 
-def bundle(
+def bundled_files(
     document: Document,
     *,
     secrets: Iterable[Secret] = (),

@@ -10,8 +10,8 @@ from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Document, ReportFileError, reports_of, url_of
-from btdiag.report.merge import place_of
-from btdiag.report.words import settings
+from btdiag.report.merge import place_in_words
+from btdiag.report.words import options_in_words
 
 
 class ChangeKind(StrEnum):
@@ -78,7 +78,7 @@ class DifferentTargetsError(ReportFileError):
     """The two documents are not of the same targets."""
 
 
-def compare(old: Document, new: Document) -> tuple[Comparison, ...]:
+def compared(old: Document, new: Document) -> tuple[Comparison, ...]:
     """A comparison for each target, in the order of `new`; raises DifferentTargetsError unless both are of the same."""
     before, after = ({url_of(report): report for report in reports_of(document)} for document in (old, new))
     if before.keys() != after.keys():
@@ -158,7 +158,7 @@ def _new_failure(change: Change) -> bool:
 
 def _notes(old: Report, new: Report) -> list[str]:
     pairs: Mapping[str, tuple[object, object]] = {
-        "place": (place_of(old), place_of(new)),
+        "place": (place_in_words(old), place_in_words(new)),
         "btdiag version": (old.tool_version, new.tool_version),
         "options": (dict(old.run.options), dict(new.run.options)),
         "target settings": (dict(old.target), dict(new.target)),
@@ -173,7 +173,7 @@ def _notes(old: Report, new: Report) -> list[str]:
 
 def _short(value: object) -> str:
     if isinstance(value, dict):
-        return settings(value) or "none"
+        return options_in_words(value) or "none"
     return str(value)
 
 

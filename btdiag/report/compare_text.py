@@ -51,9 +51,9 @@ def _markdown_of(comparison: Comparison) -> list[str]:
     lines = [f"- Note: {markdown.prose(note)}" for note in comparison.notes]
     lines += ["", f"## {markdown.prose(comparison.headline)}"]
     rows = [_markdown_row(change) for change in _changed(comparison)]
-    lines += ["", *markdown.table(rows, ("change", "verdict", "check", "what was seen"))]
+    lines += ["", *markdown.markdown_table(rows, ("change", "verdict", "check", "what was seen"))]
     times = [(markdown.code(each.name), seconds(each.old_s), seconds(each.new_s)) for each in comparison.times]
-    return [*lines, "", *markdown.table(times, ("measurement", "took then", "takes now"))]
+    return [*lines, "", *markdown.markdown_table(times, ("measurement", "took then", "takes now"))]
 
 
 def _markdown_row(change: Change) -> tuple[str, ...]:

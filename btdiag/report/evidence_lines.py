@@ -20,7 +20,7 @@ MISSHAPEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError
 """What the renderers raise for data of another shape than its kind promises, or with numbers beyond all measure."""
 
 
-def lines(evidence: Evidence) -> list[str]:
+def evidence_lines(evidence: Evidence) -> list[str]:
     """The evidence without its title, harmless to any terminal; any kind that is not known, or whose data has another
     shape than its kind promises, is shown as JSON."""
     show = _KINDS.get(evidence.kind, as_json)
@@ -35,7 +35,7 @@ def as_json(data: Json) -> list[str]:
     return block(json.dumps(data, indent=2, ensure_ascii=False, default=str)).splitlines()
 
 
-def exchange(data: Json) -> list[str]:
+def exchange_lines(data: Json) -> list[str]:
     """A request and its answer, much as curl -v shows it."""
     values = an_object(data)
     where = f"{values.get('address') or values.get('label')}, local port {values.get('local_port')}"
@@ -54,7 +54,7 @@ def text_lines(data: Json) -> list[str]:
     return block(str(data)).splitlines()
 
 
-def table(data: Json) -> list[str]:
+def table_lines(data: Json) -> list[str]:
     """Rows under headers."""
     values = an_object(data)
     rows = [[plain(cell(item)) for item in row] for row in a_table(values["rows"])]
@@ -62,7 +62,7 @@ def table(data: Json) -> list[str]:
     return _laid_out(rows, headers)
 
 
-def timeline(data: Json) -> list[str]:
+def timeline_lines(data: Json) -> list[str]:
     """The keep-alive race as a table: how many requests of each volley ended how, and at which idle ages."""
     rows = [[plain(item) for item in row] for row in race_rows(data)]
     return [plain(timeouts(data)), *_laid_out(rows, RACE_HEADERS)]
@@ -91,11 +91,11 @@ def image(data: Json) -> list[str]:
 
 
 _KINDS: Mapping[str, Callable[[Json], list[str]]] = {
-    "exchange": exchange,
-    "table": table,
+    "exchange": exchange_lines,
+    "table": table_lines,
     "text": text_lines,
     "curl": text_lines,
-    "timeline": timeline,
+    "timeline": timeline_lines,
     "matrix": matrix,
     "image": image,
 }
@@ -108,7 +108,7 @@ def race_rows(data: Json) -> list[tuple[str, str, str, str]]:
     """The points of timeline data grouped by volley and outcome, to stand under RACE_HEADERS."""
     groups: dict[tuple[str, str], list[float]] = {}
     for point in map(an_object, a_list(an_object(data)["points"])):
-        groups.setdefault((str(point["volley"]), str(point["outcome"])), []).append(number(point["age_s"]))
+        groups.setdefault((str(point["volley"]), str(point["outcome"])), []).append(finite_number(point["age_s"]))
     return [
         (volley, outcome, str(len(ages)), f"{min(ages):.3f} to {max(ages):.3f} s")
         for (volley, outcome), ages in groups.items()
@@ -119,10 +119,10 @@ def timeouts(data: Json) -> str:
     """Both timeouts of timeline data in words, as far as they are known."""
     values = an_object(data)
     names = (("k_s", "backend closes after"), ("lb_idle_s", "load balancer keeps for"))
-    return ", ".join(f"{name} {number(values[key]):g} s" for key, name in names if values.get(key) is not None)
+    return ", ".join(f"{name} {finite_number(values[key]):g} s" for key, name in names if values.get(key) is not None)
 
 
-def number(value: Json) -> float:
+def finite_number(value: Json) -> float:
     """A finite number, or a TypeError."""
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)

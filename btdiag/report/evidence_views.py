@@ -77,7 +77,7 @@ def view(evidence: Evidence) -> View:
             return make(evidence.data)
         except evidence_lines.MISSHAPEN:
             return _text("\n".join(evidence_lines.as_json(evidence.data)))
-    return _text("\n".join(evidence_lines.lines(evidence)))
+    return _text("\n".join(evidence_lines.evidence_lines(evidence)))
 
 
 def _text(text: str) -> TextView:
@@ -126,7 +126,7 @@ def _plot(data: Json) -> PlotView:
         raise ValueError("too many points to draw")
     rows = tuple(tuple(Cell(text=text) for text in row) for row in evidence_lines.race_rows(data))
     table = TableView(headers=evidence_lines.RACE_HEADERS, rows=rows)
-    return PlotView(plot=picture.race(data), table=table, timeouts=evidence_lines.timeouts(data))
+    return PlotView(plot=picture.race_plot(data), table=table, timeouts=evidence_lines.timeouts(data))
 
 
 def _image(data: Json) -> ImageView:

@@ -34,7 +34,7 @@ FORMATS: Mapping[str, Format] = {
         function=lambda document, _: json_.render(document), extension="json", media_type="application/json"
     ),
     "ndjson": Format(
-        function=lambda document, _: json_.lines(document), extension="ndjson", media_type="application/x-ndjson"
+        function=lambda document, _: json_.json_lines(document), extension="ndjson", media_type="application/x-ndjson"
     ),
     "markdown": Format(
         function=lambda document, _: markdown.render(document), extension="md", media_type="text/markdown"

@@ -13,10 +13,10 @@ from btdiag.core.report import CheckResult, Report
 from btdiag.report.verdicts import (
     any_decided,
     by_severity,
-    counted,
     counts,
     crashed,
     findings,
+    not_waived,
     root_cause,
     with_one_reason,
 )
@@ -128,7 +128,7 @@ def _of_interrupted(checks: Sequence[CheckResult], after_s: float) -> str:
 
 def _of_undecided(checks: Sequence[CheckResult]) -> str:
     open_ones = [check for check in findings(checks) if check.verdict is Verdict.INCONCLUSIVE]
-    share = f"{len(open_ones)} of {_number(len(counted(checks)), 'check')}"
+    share = f"{len(open_ones)} of {_number(len(not_waived(checks)), 'check')}"
     lead = f"No fault was seen, but {share} {'is' if len(open_ones) == 1 else 'are'} undecided"
     if broke := next((check for check in open_ones if crashed(check)), None):
         return f"{lead}: btdiag itself crashed in {broke.id}"

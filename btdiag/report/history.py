@@ -75,7 +75,7 @@ class History:
         return f"{since}{unsettled if self.flapping else ''}"
 
 
-def history(target: str, entries: Sequence[PastRun]) -> History:
+def history_of(target: str, entries: Sequence[PastRun]) -> History:
     """The history that runs tell, given newest first."""
     return History(
         target=target,

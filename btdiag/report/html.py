@@ -63,7 +63,7 @@ def _template() -> Template:
         "is_link": _is_link,
         "quiet": _quiet,
         "run_lines": words.run_lines,
-        "settings": words.settings,
+        "settings": words.options_in_words,
         "share": share,
         "state_glyphs": words.STATE_GLYPHS,
         "tally": words.tally,
@@ -96,7 +96,9 @@ def _cause_line(report: Report) -> str:
 
 
 def _quiet(report: Report, verdict: str) -> list[CheckResult]:
-    return [check for check in verdicts.by_path(verdicts.counted(report.checks)) if check.verdict is Verdict(verdict)]
+    return [
+        check for check in verdicts.by_path(verdicts.not_waived(report.checks)) if check.verdict is Verdict(verdict)
+    ]
 
 
 def _waived(report: Report) -> list[CheckResult]:

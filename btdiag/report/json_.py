@@ -13,7 +13,7 @@ from btdiag.core.finding import Json, Remedy
 from btdiag.core.report import CheckResult, MeasurementRecord, Report, ReportSet
 from btdiag.report.causes import causes
 from btdiag.report.documents import Difference, Document, Merged, ReportFileError, reports_of
-from btdiag.report.parse_json import parse
+from btdiag.report.parse_json import parsed_json
 from btdiag.report.read_json import read_merged, read_report, read_set, shortly
 
 SCHEMA_VERSION = 1
@@ -25,7 +25,7 @@ def render(document: Document) -> str:
     return dumps(to_dict(document), unfolded=2 if isinstance(document, Report) else 4)
 
 
-def lines(document: Document) -> str:
+def json_lines(document: Document) -> str:
     """Each report of the document as JSON on one line."""
     return "".join(dumps(_report(report), unfolded=0) for report in reports_of(document))
 
@@ -48,7 +48,7 @@ def _laid_out(data: Json, unfolded: int, line: str) -> str:
 
 def load(text: str) -> Document:
     """The document that `render` wrote; raises ReportFileError for anything else, with the place of the first fault."""
-    data = parse(text)
+    data = parsed_json(text)
     if not isinstance(data, dict) or "schema_version" not in data:
         raise ReportFileError("not a btdiag report: there is no schema_version")
     version = data["schema_version"]

@@ -14,7 +14,7 @@ from btdiag.core.report import CheckResult, Report
 from btdiag.report import verdicts
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import block, plain
-from btdiag.report.evidence_lines import lines as evidence_lines
+from btdiag.report.evidence_lines import evidence_lines
 from btdiag.report.path import hop_of
 from btdiag.report.words import run_lines
 

@@ -16,9 +16,9 @@ from btdiag.report import verdicts
 from btdiag.report.causes import SharedCause, causes, share, worst_first
 from btdiag.report.documents import MOST_WHOLE, Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
-from btdiag.report.evidence_lines import lines as evidence_lines
+from btdiag.report.evidence_lines import evidence_lines
 from btdiag.report.path import hop_of
-from btdiag.report.words import STATE_GLYPHS, label, run_lines, settings, tally
+from btdiag.report.words import STATE_GLYPHS, label, options_in_words, run_lines, tally
 
 _MARKUP = re.compile(
     r"[\\`*\[\]<|~$]"  # escapes, code, emphasis, links, HTML, tables, strikethrough, formulas
@@ -54,7 +54,7 @@ def fenced(text: str, language: str = "") -> list[str]:
     return [f"{fence}{language}", *shown.split("\n"), fence]
 
 
-def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
+def markdown_table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
     """A table whose cells are Markdown already."""
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True).splitlines() if rows else []
 
@@ -72,15 +72,22 @@ def _summary(document: Document) -> list[str]:
     if isinstance(document, Merged):
         for each in document.differences:
             rows = [(prose(place), prose(seen)) for place, seen in each.values]
-            lines += ["", f"## {prose(each.what)}", "", prose(each.meaning), "", *table(rows, ("from", "seen"))]
+            lines += [
+                "",
+                f"## {prose(each.what)}",
+                "",
+                prose(each.meaning),
+                "",
+                *markdown_table(rows, ("from", "seen")),
+            ]
         return lines
     reports = reports_of(document)
     told = [(label(each.verdict), _cause(each, len(reports)), _named(each)) for each in causes(reports)]
-    lines += ["", *table(told, ("verdict", "cause", "targets"))] if told else []
+    lines += ["", *markdown_table(told, ("verdict", "cause", "targets"))] if told else []
     if len(reports) > MOST_WHOLE:
         return lines
     targets = [(label(each.verdict), prose(url_of(each)), prose(each.headline)) for each in worst_first(reports)]
-    return [*lines, "", *table(targets, ("verdict", "target", "headline"))]
+    return [*lines, "", *markdown_table(targets, ("verdict", "target", "headline"))]
 
 
 def _cause(cause: SharedCause, of: int) -> str:
@@ -95,12 +102,12 @@ def _named(cause: SharedCause) -> str:
 def _report(report: Report) -> list[list[str]]:
     found = verdicts.with_one_reason(verdicts.findings(report.checks))
     waived = [check for check in report.checks if check.waived is not None]
-    quiet = [check for check in verdicts.counted(report.checks) if check.verdict in {Verdict.PASS, Verdict.SKIP}]
+    quiet = [check for check in verdicts.not_waived(report.checks) if check.verdict in {Verdict.PASS, Verdict.SKIP}]
     return [
         [f"## {label(report.verdict)}: {prose(report.headline)}"],
         [f"**Path:** {' → '.join(_hop(hop.hop, hop.state) for hop in report.path)}"] if report.path else [],
         [f"**Checks:** {tally(report.counts, len(waived))}"],
-        table([_row(group) for group in found], ("verdict", "check", "hop", "owner", "what was seen")),
+        markdown_table([_row(group) for group in found], ("verdict", "check", "hop", "owner", "what was seen")),
         *[_finding(group[0]) for group in found if len(group) == 1],
         _folded(
             "Accepted findings, not counted",
@@ -173,7 +180,7 @@ def _evidence(evidence: Evidence) -> list[str]:
 
 
 def _folded(title: str, rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
-    return _details(f"{title} ({len(rows)})", table(rows, headers)) if rows else []
+    return _details(f"{title} ({len(rows)})", markdown_table(rows, headers)) if rows else []
 
 
 def _details(title: str, content: Iterable[str]) -> list[str]:
@@ -187,7 +194,7 @@ def _html(text: str) -> str:
 
 
 def _about(report: Report) -> list[str]:
-    pairs = [*run_lines(report), ("Options", settings(report.run.options))]
+    pairs = [*run_lines(report), ("Options", options_in_words(report.run.options))]
     lines = [f"- **{name}:** {prose(text)}" for name, text in pairs if text]
     lines += [f"- **Not seen:** {prose(text)}" for text in report.not_seen]
     redacted = ", ".join(f"{count} by rule {rule}" for rule, count in sorted(report.redactions.items()))

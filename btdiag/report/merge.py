@@ -16,7 +16,7 @@ from btdiag.report.documents import Difference, Document, Merged, ReportFileErro
 Places = Mapping[str, Report]
 
 
-def merge(documents: Sequence[Document]) -> Merged:
+def merged_reports(documents: Sequence[Document]) -> Merged:
     """The reports of all documents as one; raises ReportFileError for fewer than two, or several targets."""
     reports = [report for document in documents for report in reports_of(document)]
     urls = {url_of(report) for report in reports}
@@ -33,7 +33,7 @@ def merge(documents: Sequence[Document]) -> Merged:
     )
 
 
-def place_of(report: Report) -> str:
+def place_in_words(report: Report) -> str:
     """A place in words: the host's name, and its proxy where it has one."""
     proxies = sorted(set(report.run.vantage.proxies.values()))
     return report.run.vantage.hostname + (f" via {', '.join(proxies)}" if proxies else "")
@@ -43,8 +43,8 @@ def _places(reports: Sequence[Report]) -> Places:
     """The reports by place; runs from the same place are told apart by when they began, then by number."""
     places: dict[str, Report] = {}
     for report in reports:
-        same = sum(place_of(other) == place_of(report) for other in reports)
-        name = place_of(report) + (f" at {report.run.started_at}" if same > 1 else "")
+        same = sum(place_in_words(other) == place_in_words(report) for other in reports)
+        name = place_in_words(report) + (f" at {report.run.started_at}" if same > 1 else "")
         number = 1
         while (numbered := name if number == 1 else f"{name} ({number})") in places:
             number += 1
@@ -107,7 +107,7 @@ def _of_check(check_id: str, places: Places) -> list[Difference]:
     results = {
         place: check
         for place, report in places.items()
-        for check in verdicts.counted(report.checks)
+        for check in verdicts.not_waived(report.checks)
         if check.id == check_id
     }
     if len({check.verdict for check in results.values()} - {Verdict.SKIP}) < 2:

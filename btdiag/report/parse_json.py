@@ -22,7 +22,7 @@ MOST_DIGITS = 1_000
 number in time."""
 
 
-def parse(text: str) -> Json:
+def parsed_json(text: str) -> Json:
     """The JSON value that the text holds; raises ReportFileError if there is none, or one beyond the bounds."""
     if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise ReportFileError(f"holds more than {MOST_VALUES:,} values")

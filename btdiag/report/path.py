@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from btdiag.core.finding import HopName, Verdict
 from btdiag.core.report import CheckResult, Hop
-from btdiag.report.verdicts import DECIDED, by_path, counted, findings, is_about_the_url_alone, overall
+from btdiag.report.verdicts import DECIDED, by_path, findings, is_about_the_url_alone, not_waived, overall
 
 MAIN_WAY = (
     HopName.CLIENT,
@@ -85,7 +85,7 @@ def _station_of(check: CheckResult) -> str:
     return HopName.CONTROL_PLANE.value if elsewhere else hop
 
 
-def path(checks: Sequence[CheckResult]) -> tuple[Hop, ...]:
+def path_of(checks: Sequence[CheckResult]) -> tuple[Hop, ...]:
     """The stations from the client to the API with what is known of each, then those that hang beside the way.
 
     A station without an observation of its own is "ok" when a later one was reached, "not reached" behind the first
@@ -116,7 +116,7 @@ def _belongs(station: _Station) -> bool:
 
 
 def _hop(station: _Station, stations: Sequence[_Station]) -> Hop:
-    concerned = [check for check in counted(station.checks) if check.verdict is not Verdict.SKIP]
+    concerned = [check for check in not_waived(station.checks) if check.verdict is not Verdict.SKIP]
     finding = next(iter(findings(concerned)), None)
     return Hop(
         hop=station.name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from btdiag.core.finding import Json
 from btdiag.core.report import MeasurementRecord
-from btdiag.report.evidence_lines import a_list, an_object, number
+from btdiag.report.evidence_lines import a_list, an_object, finite_number
 
 WIDTH, HEIGHT = 640, 240
 _TOP, _BOTTOM = 34, 200
@@ -77,14 +77,14 @@ def waterfall(records: Sequence[MeasurementRecord], duration_s: float) -> list[B
     ]
 
 
-def race(data: Json) -> Plot:
+def race_plot(data: Json) -> Plot:
     """The plot of timeline data ({"k_s", "lb_idle_s", "points": [{"age_s", "outcome", "volley"}]}); raises TypeError,
     KeyError or ValueError for anything else."""
     values = an_object(data)
     points = [_point(an_object(item)) for item in a_list(values["points"])]
     raced = [point for point in points if point[2] == "race"]
     controls = [point for point in points if point[2] != "race"]
-    k, idle = (None if values.get(key) is None else number(values[key]) for key in ("k_s", "lb_idle_s"))
+    k, idle = (None if values.get(key) is None else finite_number(values[key]) for key in ("k_s", "lb_idle_s"))
     low, high = _range([age for age, _, _ in raced] + ([k] if k is not None and raced else []))
     panels = [_panel("Controls", controls, _CONTROL, *_range([age for age, _, _ in controls]))] if controls else []
     panels.append(_panel("Race", raced, _RACE, low, high))
@@ -94,7 +94,7 @@ def race(data: Json) -> Plot:
 
 
 def _point(item: Mapping[str, Json]) -> tuple[float, str, str]:
-    return number(item["age_s"]), str(item["outcome"]), str(item["volley"])
+    return finite_number(item["age_s"]), str(item["outcome"]), str(item["volley"])
 
 
 def _range(ages: Sequence[float]) -> tuple[float, float]:

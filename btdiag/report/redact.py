@@ -20,7 +20,7 @@ from btdiag.core.report import Report
 from btdiag.core.target import Secret
 from btdiag.report import foreign
 from btdiag.report.documents import Document
-from btdiag.report.spellings import CUT, parts, pattern, spellings
+from btdiag.report.spellings import CUT, parts_of_secret, pattern, spellings
 from btdiag.report.traces import Traces
 from btdiag.report.walk import Rewriter
 
@@ -52,7 +52,7 @@ class _Redactor(Rewriter):
         given = list(dict.fromkeys(secrets))
         self._known = spellings(given)
         self._pattern = pattern(self._known)
-        self._traces = Traces.of(parts(secret) if not secret.ordinary else () for secret in given)
+        self._traces = Traces.of(parts_of_secret(secret) if not secret.ordinary else () for secret in given)
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._counts: Counter[str] = Counter()
         self._harmless: set[str] = set()

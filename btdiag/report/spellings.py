@@ -17,7 +17,7 @@ CUT = 8
 """So many leading characters of a known value are removed at the end of a text that was cut off within it."""
 
 
-def parts(secret: Secret) -> tuple[str, ...]:
+def parts_of_secret(secret: Secret) -> tuple[str, ...]:
     """The secret, and what is a secret of its own in it, the longest first: the password of "user:password"."""
     value = secret.reveal()
     return tuple(sorted({value, value.strip(), value.partition(":")[2]} - {""}, key=len, reverse=True))
@@ -27,7 +27,7 @@ def spellings(secrets: Iterable[Secret]) -> dict[str, str]:
     """Every spelling of every secret with its pseudonym."""
     found: dict[str, str] = {}
     for number, secret in enumerate(dict.fromkeys(secrets), start=1):
-        for part in parts(secret):
+        for part in parts_of_secret(secret):
             for spelling in _of_one(part):
                 found.setdefault(spelling, f"redacted-known-{number}")
     return found

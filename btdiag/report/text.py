@@ -14,10 +14,10 @@ from btdiag.report import verdicts
 from btdiag.report.causes import SharedCause, causes, share, worst_first
 from btdiag.report.documents import MOST_WHOLE, Document, Merged, reports_of, url_of
 from btdiag.report.escape import block, plain
-from btdiag.report.evidence_lines import lines as evidence_lines
+from btdiag.report.evidence_lines import evidence_lines
 from btdiag.report.headline import leading_finding
 from btdiag.report.path import hop_of
-from btdiag.report.words import GLYPHS, STATE_GLYPHS, label, run_lines, settings, tally
+from btdiag.report.words import GLYPHS, STATE_GLYPHS, label, options_in_words, run_lines, tally
 
 _NARROWEST = 40
 _LONG = 40  # lines: more than this leaves a usual screen
@@ -180,7 +180,7 @@ class _Page:
         return self._table(rows, ("verdict", "accepted finding"))
 
     def _folded(self, report: Report) -> list[str]:
-        quiet = [check for check in verdicts.counted(report.checks) if check.verdict in {Verdict.PASS, Verdict.SKIP}]
+        quiet = [check for check in verdicts.not_waived(report.checks) if check.verdict in {Verdict.PASS, Verdict.SKIP}]
         waived = sum(check.waived is not None for check in report.checks)
         line = tally(report.counts, waived)
         if self._verbose < 1 or not quiet:
@@ -192,7 +192,7 @@ class _Page:
     def _about(self, report: Report) -> list[str]:
         pairs = run_lines(report)
         if self._verbose > 0:
-            pairs += [("Options", settings(report.run.options)), ("Redacted", _redacted(report))]
+            pairs += [("Options", options_in_words(report.run.options)), ("Redacted", _redacted(report))]
         told = [line for name, text in pairs if text for line in self.labelled(name, plain(text))]
         for number, text in enumerate(report.not_seen):
             told += self.labelled("" if number else "Not seen", f"- {plain(text)}")
@@ -239,7 +239,7 @@ class _Page:
 def _told(group: Sequence[CheckResult], *, with_remedy: bool = False) -> str:
     first = group[0]
     remedy = f"\n=> {plain(first.remedy.text)}" if with_remedy and first.remedy else ""
-    return f"{plain(verdicts.names_of(group))}\n{plain(first.summary)}{remedy}"
+    return f"{plain(verdicts.ids_of(group))}\n{plain(first.summary)}{remedy}"
 
 
 def _mark(hop: Hop, first_broken: Hop | None) -> str:

@@ -46,19 +46,19 @@ DECIDED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL})
 """The verdicts that say something of the target."""
 
 
-def counted(checks: Iterable[CheckResult]) -> list[CheckResult]:
+def not_waived(checks: Iterable[CheckResult]) -> list[CheckResult]:
     """The results that count: all but waived ones."""
     return [check for check in checks if check.waived is None]
 
 
 def overall(checks: Iterable[CheckResult]) -> Verdict:
     """The verdict that leads: what is known before what is not; `skip` when there is none."""
-    return leading(check.verdict for check in counted(checks))
+    return leading(check.verdict for check in not_waived(checks))
 
 
 def counts(checks: Iterable[CheckResult]) -> dict[str, int]:
     """How often each verdict was reached, all five always present, most severe first but `pass` leading."""
-    found = [check.verdict for check in counted(checks)]
+    found = [check.verdict for check in not_waived(checks)]
     order = (Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP)
     return {verdict.value: found.count(verdict) for verdict in order}
 
@@ -75,7 +75,7 @@ def by_severity(checks: Iterable[CheckResult]) -> list[CheckResult]:
 
 def findings(checks: Iterable[CheckResult]) -> list[CheckResult]:
     """What somebody has to look at: fail, warn and inconclusive that are not waived, in this order."""
-    return [check for check in by_severity(counted(checks)) if check.verdict.severity >= Verdict.WARN.severity]
+    return [check for check in by_severity(not_waived(checks)) if check.verdict.severity >= Verdict.WARN.severity]
 
 
 def with_one_reason(found: Iterable[CheckResult]) -> list[tuple[CheckResult, ...]]:
@@ -87,7 +87,7 @@ def with_one_reason(found: Iterable[CheckResult]) -> list[tuple[CheckResult, ...
     return [tuple(group) for group in groups.values()]
 
 
-def names_of(group: Sequence[CheckResult]) -> str:
+def ids_of(group: Sequence[CheckResult]) -> str:
     """The ids of results that share a row: "a.b", or "3 checks: a.b, a.c, d.e"."""
     ids = ", ".join(check.id for check in group)
     return ids if len(group) == 1 else f"{len(group)} checks: {ids}"
@@ -95,7 +95,7 @@ def names_of(group: Sequence[CheckResult]) -> str:
 
 def root_cause(checks: Iterable[CheckResult]) -> str | None:
     """The id of the failed check that comes first on the path; None without a failure."""
-    failed = [check for check in by_path(counted(checks)) if check.verdict is Verdict.FAIL]
+    failed = [check for check in by_path(not_waived(checks)) if check.verdict is Verdict.FAIL]
     return failed[0].id if failed else None
 
 

@@ -57,7 +57,7 @@ def run_lines(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def settings(options: Mapping[str, object]) -> str:
+def options_in_words(options: Mapping[str, object]) -> str:
     """The options of a run on one line, those without a value left out."""
     told = {name: value for name, value in options.items() if value not in (None, False, [], "", {})}
     return ", ".join(name if value is True else f"{name}={_option(value)}" for name, value in told.items())

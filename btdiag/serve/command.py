@@ -69,7 +69,7 @@ def print_for(
     return printed(what, f"{bracketed(serving.host)}:{serving.port}", serving.module, listed)
 
 
-def serve(
+def serve_targets(
     serving: Serving,
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -102,9 +102,9 @@ def _serve(serving: Serving, known: Modules, say: Callable[[str], None]) -> int:
     from btdiag.serve.engine import Engine
     from btdiag.serve.pages import Pages
     from btdiag.serve.watch import Keeper, Sweeper
-    from btdiag.store.store import opened
+    from btdiag.store.store import opened_store
 
-    with opened(serving.store) as writing, opened(serving.store) as reading:
+    with opened_store(serving.store) as writing, opened_store(serving.store) as reading:
         keeper = Keeper(writing, serving.keep_s, known.targets, say)
         chosen = known.by_name[serving.module]
         engine = Engine(chosen.parallel, MOST_WAITING, keeper.take)

@@ -17,7 +17,7 @@ from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
 from btdiag.report import words
 from btdiag.report.escape import plain
-from btdiag.report.history import Turn, changed, history, stamp
+from btdiag.report.history import Turn, changed, history_of, stamp
 from btdiag.serve.modules import Modules
 from btdiag.serve.watch import NewestReports
 from btdiag.store.store import Store, Stored
@@ -126,7 +126,7 @@ class Pages:
         if not runs and url not in self._modules.targets:
             return None
         by_module = {name: [run for run in runs if run.module == name] for name in {run.module: None for run in runs}}
-        told = {name: history(url, [run.entry for run in of_it]) for name, of_it in by_module.items()}
+        told = {name: history_of(url, [run.entry for run in of_it]) for name, of_it in by_module.items()}
         return self._page("target.html", url=url, told=told, runs=by_module, most_turns=MOST_TURNS)
 
     def report(self, number: int) -> Report | None:

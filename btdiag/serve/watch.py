@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from btdiag.config import UsageError
 from btdiag.core.report import Report
 from btdiag.engine.common import Common
-from btdiag.engine.reporting import slim
+from btdiag.engine.reporting import slim_report
 from btdiag.report.documents import url_of
 from btdiag.serve.engine import Engine
 from btdiag.serve.modules import Modules
@@ -55,7 +55,7 @@ class Keeper:
         except UsageError as error:
             self.known.not_stored += 1
             self._say(str(error))
-        self.known.reports[url_of(report), module] = slim(report)
+        self.known.reports[url_of(report), module] = slim_report(report)
 
 
 class Sweeper:

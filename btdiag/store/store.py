@@ -227,7 +227,7 @@ def moment(text: str) -> float:
 
 
 @contextmanager
-def opened(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
+def opened_store(path: Path, *, must_exist: bool = False) -> Iterator[Store]:
     """A store for as long as it is needed."""
     if must_exist and not path.is_file():
         raise UsageError(f"store {path}: does not exist: btdiag run --store {path} makes one")

@@ -13,7 +13,7 @@ import dns.message
 
 from btdiag.config.profile import load_profile
 from btdiag.config.values import UsageError, duration
-from btdiag.core.answers import state_of, words
+from btdiag.core.answers import in_words, state_of
 from btdiag.core.evidence import to_json
 from btdiag.core.exchange import Exchange, Timing
 from btdiag.core.handshake import Connection
@@ -93,7 +93,7 @@ def _read(answer: Answer) -> None:
         body=legible(content),
         failure=answer.failure,
     )
-    words(seen), state_of(seen), sender(seen), json_body(seen), page(seen), redirect(seen), retry_after(seen)
+    in_words(seen), state_of(seen), sender(seen), json_body(seen), page(seen), redirect(seen), retry_after(seen)
     request_ids(seen), organisations(seen.body)
     json.dumps(to_json(seen))
     reading_of(_connection(seen))

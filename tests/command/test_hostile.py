@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from btdiag.engine.labhost import scenarios
+from btdiag.engine.labhost import declared_scenarios
 from tests.support.cli import CLEAN, run_json
 
-HOSTILE = [entry["name"] for entry in scenarios() if entry["name"].startswith("hostile-")]
+HOSTILE = [entry["name"] for entry in declared_scenarios() if entry["name"].startswith("hostile-")]
 MEMORY_LIMIT_MIB = 200
 CONTROL = {chr(number) for number in (*range(32), *range(127, 160))} - {"\n"}
 

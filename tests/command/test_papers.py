@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from btdiag.engine.catalogue import Catalogue, catalogue, in_the_lab
 from btdiag.engine.checks import Check
-from btdiag.engine.labhost import scenarios
+from btdiag.engine.labhost import declared_scenarios
 from btdiag.serve.modules import modules
 from tests import docs
 from tests.support.cli import btdiag
@@ -75,7 +75,7 @@ def test_a_command_of_the_table_for_hosts_elsewhere_can_be_planned(command: str,
 )
 def test_a_command_of_the_table_decides_what_it_says(command: str, tmp_path: Path) -> None:
     first = SYMPTOMS[command][0]
-    _, (scenario, *_) = next(iter(in_the_lab(first, scenarios()).items()))
+    _, (scenario, *_) = next(iter(in_the_lab(first, declared_scenarios()).items()))
     more = ("--format", "json", "--no-files", *scenario["options"])
     environment = {"BRAINTRUST_API_URL": f"lab:{scenario['name']}"}
     done = btdiag(*shlex.split(command)[1:], *more, cwd=tmp_path, env=environment, timeout=120)

@@ -16,7 +16,7 @@ from btdiag.config.options import BY_KEY
 from btdiag.config.profile import load_profile
 from btdiag.config.secretive import header_parts, header_value, proxy_parts
 from btdiag.config.targets import _origin, _pin, _resolvers, _sdk
-from btdiag.config.values import duration, read, target_name
+from btdiag.config.values import duration, target_name, value_of
 from btdiag.core.urls import exempting_entry, quotable, url_parts, without_userinfo
 from tests.support.adversaries import ENV, HCL, JSON, TOML, WORDS, YAML
 
@@ -27,10 +27,10 @@ NOISE_S = 0.004  # below it, what a processor does beside says more than what th
 
 WORD_PARSERS: dict[str, Callable[[str], object]] = {
     "duration": duration,
-    "seconds": lambda text: read(BY_KEY["lb_idle_timeout"], text, "x"),
-    "number": lambda text: read(BY_KEY["periods"], text, "x"),
-    "path": lambda text: read(BY_KEY["ca"], text, "x"),
-    "text": lambda text: read(BY_KEY["header"], text, "x"),
+    "seconds": lambda text: value_of(BY_KEY["lb_idle_timeout"], text, "x"),
+    "number": lambda text: value_of(BY_KEY["periods"], text, "x"),
+    "path": lambda text: value_of(BY_KEY["ca"], text, "x"),
+    "text": lambda text: value_of(BY_KEY["header"], text, "x"),
     "url": url_parts,
     "target": lambda text: target_name(text, "x"),
     "origin": _origin,

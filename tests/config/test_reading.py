@@ -14,7 +14,7 @@ from btdiag.config import UsageError, settings, target
 from btdiag.config.files import MAX_BYTES, MAX_HCL_BYTES, MAX_JSON_BYTES, leaves
 from btdiag.config.profile import MAX_BYTES as PROFILE_BYTES
 from btdiag.config.profile import load_profile
-from btdiag.config.reading import PEM_BYTES, listed, read_bytes, read_text
+from btdiag.config.reading import PEM_BYTES, files_in, read_bytes, read_text
 from btdiag.config.settings import TARGETS_BYTES
 from tests.support.cli import btdiag
 
@@ -112,9 +112,9 @@ def test_a_folder_has_only_so_many_entries_and_of_them_plain_files_count(tmp_pat
     (tmp_path / "d").symlink_to("d")
     (tmp_path / "e").mkdir()
     (tmp_path / "f").symlink_to(tmp_path / "e")
-    assert [path.name for path in listed(tmp_path, 6, "x")] == ["a", "b"]
+    assert [path.name for path in files_in(tmp_path, 6, "x")] == ["a", "b"]
     with pytest.raises(UsageError, match="more than 5 entries"):
-        listed(tmp_path, 5, "x")
+        files_in(tmp_path, 5, "x")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from btdiag.config.options import BY_KEY, OPTIONS, ValueKind
 from btdiag.config.proxies import environment_proxy
 from btdiag.config.secretive import header_parts, proxy_parts
 from btdiag.config.targets import _pin, _resolvers
-from btdiag.config.values import duration, read, target_name
+from btdiag.config.values import duration, target_name, value_of
 from btdiag.core.urls import exempting_entry, quotable, url_parts, without_userinfo
 from btdiag.report.escape import plain
 from tests.support.cli import btdiag
@@ -242,7 +242,7 @@ def test_single_values(text: str) -> None:
 @given(st.sampled_from(OPTIONS), RAW)
 def test_no_value_of_any_option_makes_a_traceback(option: Any, raw: object) -> None:
     try:
-        read(option, raw, "x")
+        value_of(option, raw, "x")
         words = "x: "
     except UsageError as error:
         words = str(error)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btdiag.core.address import AddressKind, Space, declared, describe, is_ipv6, kind, parse, space
+from btdiag.core.address import AddressKind, Space, declared_space, described, is_ipv6, kind, parsed_address, space
 
 SPACES = {
     Space.LOOPBACK: "127.0.0.1 127.255.255.254 ::1 0.0.0.0 :: ::ffff:127.0.0.1",
@@ -55,9 +55,9 @@ def test_first_override_that_holds_the_address_wins() -> None:
     assert space("127.0.0.3", overrides) is Space.LOCAL
     assert space("::1", overrides) is Space.PUBLIC
     assert space("10.0.0.1", overrides) is Space.LOCAL
-    assert declared("10.0.0.1", overrides) is None
-    assert describe("127.0.0.2", overrides) == "127.0.0.2, declared public"
-    assert describe("10.0.0.1", overrides) == "10.0.0.1, private (RFC 1918)"
+    assert declared_space("10.0.0.1", overrides) is None
+    assert described("127.0.0.2", overrides) == "127.0.0.2, declared public"
+    assert described("10.0.0.1", overrides) == "10.0.0.1, private (RFC 1918)"
 
 
 @settings(deadline=None)
@@ -84,7 +84,7 @@ def test_a_declared_space_always_wins(address: IPv4Address | IPv6Address) -> Non
 
 @pytest.mark.parametrize("text", ["api.example.com", "", "1.2.3", "localhost", "1.2.3.4.5", "::g"])
 def test_a_name_is_no_address(text: str) -> None:
-    assert parse(text) is None
+    assert parsed_address(text) is None
     assert not is_ipv6(text)
     with pytest.raises(ValueError, match="not an IP address"):
         space(text)

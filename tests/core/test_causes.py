@@ -12,7 +12,7 @@ from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import HopName, Owner, Snippet
 from btdiag.core.hops import ADVICE, HopFault
 from btdiag.core.signatures import MAKERS
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from btdiag.report.headline import ACTION_LENGTH, shortened
 from tests import factories
 from tests.support.pasting import faults, shell_lines
@@ -97,7 +97,7 @@ def test_each_cause_is_found_by_an_answer_and_has_a_story() -> None:
 
 @pytest.mark.parametrize("cause", Cause)
 def test_a_remedy_names_the_thing_to_change_and_at_whom(cause: Cause) -> None:
-    found = explain(EXAMPLES[cause])
+    found = explain_answer(EXAMPLES[cause])
     assert found.kind is cause
     assert re.match(rf"(?:{CHANGES})\b", found.remedy.text)
     assert found.remedy.text.endswith(".")
@@ -109,7 +109,7 @@ def test_a_remedy_names_the_thing_to_change_and_at_whom(cause: Cause) -> None:
 
 @pytest.mark.parametrize("cause", Cause)
 def test_what_to_do_fits_the_first_words(cause: Cause) -> None:
-    remedy = explain(EXAMPLES[cause]).remedy
+    remedy = explain_answer(EXAMPLES[cause]).remedy
     first = remedy.action or re.split(r"(?<=[a-z0-9)])[.]\s", remedy.text, maxsplit=1)[0]
     assert len(first.rstrip(".")) <= ACTION_LENGTH
     assert shortened(first, ACTION_LENGTH) == first.rstrip(".")
@@ -158,7 +158,7 @@ WRITERS: dict[str, Exchange] = {
 
 @pytest.mark.parametrize("product", WRITERS)
 def test_the_recognised_products_snippet_comes_first(product: str) -> None:
-    assert explain(WRITERS[product]).remedy.snippets[0].product == product
+    assert explain_answer(WRITERS[product]).remedy.snippets[0].product == product
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if STORIES[cause].snippets])

@@ -10,7 +10,7 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName, Owner
 from btdiag.core.hops import ADVICE, HopFault, advice, fault_of
 from btdiag.core.sender import sender
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from tests.families.readiness.test_judge import seen
 
 RESET = "upstream connect error or disconnect/reset before headers. reset reason: "
@@ -46,7 +46,7 @@ SAID: list[tuple[Exchange, HopFault]] = [
 @pytest.mark.parametrize(("answer", "fault"), SAID)
 def test_what_products_say_of_a_fault_between_two_hops(answer: Exchange, fault: HopFault) -> None:
     assert fault_of(answer) is fault
-    story = explain(answer)
+    story = explain_answer(answer)
     assert (story.hop, story.owner) == (HopName.LOAD_BALANCER, Owner.LOAD_BALANCER)
     assert story.remedy.snippets
     assert "unknown" not in story.cause + story.remedy.text
@@ -87,15 +87,15 @@ def test_other_answers_tell_of_no_such_fault(answer: Exchange) -> None:
 
 def test_plain_http_of_our_own_is_the_urls_fault() -> None:
     answer = replace(SAID[2][0], url="http://api.example.com/")
-    assert "Use https://" in explain(answer).remedy.text
+    assert "Use https://" in explain_answer(answer).remedy.text
 
 
 def test_plain_http_behind_another_product_is_not_ours() -> None:
     answer = replace(SAID[2][0], url="http://api.example.com/", headers=(("Server", "envoy"),))
-    assert "Let the hop before nginx speak TLS" in explain(answer).remedy.text
+    assert "Let the hop before nginx speak TLS" in explain_answer(answer).remedy.text
 
 
 def test_nobody_is_told_to_read_the_log_of_somebody_unknown() -> None:
     for status in (400, 404, 405, 418, 426, 500, 502, 503, 504):
-        story = explain(seen(status, "?"))
+        story = explain_answer(seen(status, "?"))
         assert "log of an unknown" not in story.remedy.text

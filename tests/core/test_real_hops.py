@@ -17,7 +17,7 @@ import trustme
 
 from btdiag.core.exchange import Exchange
 from btdiag.core.hops import ADVICE, HopFault, fault_of
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from btdiag.net.limits import Limits
 from btdiag.net.wire import Wire
 from tests.support.serving import http_target, route_to
@@ -148,9 +148,12 @@ def test_a_proxy_line_that_nobody_sends_ends_in_silence_or_a_502(ports: dict[str
 
 
 def test_a_product_in_between_takes_the_blame_from_our_own_url(ports: dict[str, int]) -> None:
-    assert "Use https://" in explain(_get(ports["tls"], "/")).remedy.text
-    assert "Use https://" in explain(_get(ports["go"], "/")).remedy.text
-    assert "Let the hop before the server behind nginx speak TLS" in explain(_get(ports["front"], "/go")).remedy.text
+    assert "Use https://" in explain_answer(_get(ports["tls"], "/")).remedy.text
+    assert "Use https://" in explain_answer(_get(ports["go"], "/")).remedy.text
+    assert (
+        "Let the hop before the server behind nginx speak TLS"
+        in explain_answer(_get(ports["front"], "/go")).remedy.text
+    )
 
 
 def _codes(product: str) -> list[str]:

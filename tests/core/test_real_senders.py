@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from btdiag.core.answers import words
+from btdiag.core.answers import in_words
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import HopName
 from btdiag.core.sender import sender
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from btdiag.net.limits import Limits
 from btdiag.net.wire import Wire
 from tests.support.serving import http_target, route_to
@@ -119,23 +119,23 @@ def _get(port: int, path: str) -> Exchange:
 @pytest.mark.parametrize("status", [403, 404, 429, 502, 504])
 def test_nginx_page(nginx: int, status: int) -> None:
     seen = _get(nginx, f"/{status}")
-    assert words(seen) == f"{status} from nginx"
-    assert explain(seen).hop is HopName.LOAD_BALANCER
+    assert in_words(seen) == f"{status} from nginx"
+    assert explain_answer(seen).hop is HopName.LOAD_BALANCER
 
 
 def test_nginx_that_hangs_up(nginx: int) -> None:
     seen = _get(nginx, "/444")
-    assert words(seen) == "a closed connection"
+    assert in_words(seen) == "a closed connection"
 
 
 def test_nginx_redirect(nginx: int) -> None:
     seen = _get(nginx, "/301")
-    assert words(seen) == "301 to https://other.example/"
-    assert "another host" in explain(seen).cause
+    assert in_words(seen) == "301 to https://other.example/"
+    assert "another host" in explain_answer(seen).cause
 
 
 @pytest.mark.parametrize("status", [403, 429, 503, 504])
 def test_haproxy_page(haproxy: int, status: int) -> None:
     seen = _get(haproxy, f"/{status}")
     assert (seen.status, sender(seen).name) == (status, "HAProxy")
-    assert explain(seen).hop is HopName.LOAD_BALANCER
+    assert explain_answer(seen).hop is HopName.LOAD_BALANCER

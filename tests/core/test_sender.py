@@ -12,7 +12,7 @@ from btdiag.core import sender
 from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
 from btdiag.core.finding import HopName, Owner
 from btdiag.core.sender import Confidence, Page
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from tests import factories
 
 
@@ -241,21 +241,21 @@ def test_redirect_to_https_and_none() -> None:
     ],
 )
 def test_explanation(seen: Exchange, hop: HopName, cause: str, remedy: str) -> None:
-    story = explain(seen)
+    story = explain_answer(seen)
     assert story.hop is hop
     assert cause in story.cause
     assert remedy in story.remedy.text
 
 
 def test_http_target_that_only_redirects_to_https() -> None:
-    story = explain(answer(301, url="http://api.example.com/", Location="https://api.example.com/"))
+    story = explain_answer(answer(301, url="http://api.example.com/", Location="https://api.example.com/"))
     assert "Use https://api.example.com/ as the API URL" in story.remedy.text
 
 
 @given(st.integers(100, 999), st.text(max_size=80), st.sampled_from(["Server", "Via", "CF-RAY"]), st.text(max_size=20))
 def test_every_answer_has_an_explanation(status: int, body: str, name: str, value: str) -> None:
     headers: dict[str, Any] = {name: value}
-    story = explain(answer(status, body, **headers))
+    story = explain_answer(answer(status, body, **headers))
     assert story.cause
     assert story.remedy.text.endswith(".")
 
@@ -278,5 +278,5 @@ def test_retry_after(value: str, said: str) -> None:
 
 @pytest.mark.parametrize("seen", [answer(404, "not found"), answer(404, "", Server="nginx/1.22.1")])
 def test_a_404_that_nobody_signs_is_not_put_down_to_a_gateway(seen: Exchange) -> None:
-    assert explain(seen).hop is HopName.API
-    assert explain(answer(404, NGINX_502)).hop is HopName.LOAD_BALANCER
+    assert explain_answer(seen).hop is HopName.API
+    assert explain_answer(answer(404, NGINX_502)).hop is HopName.LOAD_BALANCER

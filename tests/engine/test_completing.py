@@ -58,7 +58,7 @@ def test_each_shell_gets_its_own_form(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_offered_where_the_lab_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("btdiag.engine.labhost.scenarios", lambda: 1 / 0)
+    monkeypatch.setattr("btdiag.engine.labhost.declared_scenarios", lambda: 1 / 0)
     assert offered(monkeypatch, "btdiag run --target lab:") == ""
 
 

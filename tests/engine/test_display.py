@@ -14,7 +14,7 @@ import pytest
 from btdiag.config import UsageError, lab_target, settings, target
 from btdiag.core.report import Report
 from btdiag.engine import delivery, doctor
-from btdiag.engine.labcommand import declared
+from btdiag.engine.labcommand import with_ids
 from btdiag.engine.progress import LiveProgress, NoProgress, PlainProgress, progress
 from btdiag.engine.rerun import command
 from btdiag.report.escape import plain
@@ -163,7 +163,7 @@ def test_declared_lists_hold_ids_and_a_named_id_outweighs_a_pattern() -> None:
         "passes": ["b.two"],
         "options": ["--quick"],
     }
-    assert declared(entry, ["a.one", "a.two", "b.one", "b.two", "c.one"]) == {
+    assert with_ids(entry, ["a.one", "a.two", "b.one", "b.two", "c.one"]) == {
         "name": "x",
         "summary": "y",
         "fails": ["a.one"],
@@ -200,14 +200,14 @@ def test_a_report_never_goes_over_another_one(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(delivery, "datetime", Now)
     report = cast(Report, SimpleNamespace(target={"host": "api.example/.."}, reports=()))
-    made = [delivery.new_folder(tmp_path, delivery.host_of(report)) for _ in range(3)]
+    made = [delivery.new_folder(tmp_path, delivery.file_host(report)) for _ in range(3)]
     assert [folder.name for folder in made] == [
         "20300102T000000Z-api.example-..",
         "20300102T000000Z-api.example-..-2",
         "20300102T000000Z-api.example-..-3",
     ]
     with pytest.raises(UsageError, match="choose another folder"):
-        delivery.new_folder(tmp_path / "missing", delivery.host_of(report))
+        delivery.new_folder(tmp_path / "missing", delivery.file_host(report))
 
 
 def test_a_place_that_takes_no_file_is_one_line(tmp_path: Path) -> None:

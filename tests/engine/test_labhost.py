@@ -89,4 +89,4 @@ def test_a_mistake_of_the_users_is_told_as_that(become: Become) -> None:
 def test_a_list_that_is_none_is_told(become: Become, script: str) -> None:
     become(script)
     with pytest.raises(LabError, match="did not list its scenarios"):
-        labhost.scenarios()
+        labhost.declared_scenarios()

@@ -12,7 +12,7 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.report import CheckResult
 from btdiag.engine.attempt import Attempt
 from btdiag.engine.checks import Check, check_of, explanation, matches, select
-from btdiag.engine.outcome import not_seen, result, waive, with_root_causes
+from btdiag.engine.outcome import check_result, not_seen, waive, with_root_causes
 
 
 def check_answers() -> None:
@@ -40,7 +40,7 @@ def a_check(check_id: str = "readiness.answers") -> Check:
 
 
 def judged(attempt: Attempt, check_id: str = "readiness.answers") -> CheckResult:
-    return result(a_check(check_id), attempt, measurements=("root",), rerun="btdiag run")
+    return check_result(a_check(check_id), attempt, measurements=("root",), rerun="btdiag run")
 
 
 def entry(check_id: str, verdict: Verdict, *, because: str | None = None, summary: str = "so it is") -> CheckResult:

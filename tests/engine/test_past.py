@@ -13,7 +13,7 @@ from btdiag.core.finding import Verdict
 from btdiag.core.report import Report
 from btdiag.engine import past, stored
 from btdiag.report.json_ import load
-from btdiag.store.store import opened
+from btdiag.store.store import opened_store
 
 URL = "https://dp.example"
 VERDICTS = (Verdict.PASS, Verdict.WARN, Verdict.PASS, Verdict.FAIL)
@@ -24,7 +24,7 @@ def kept(tmp_path: Path) -> Path:
     """Four runs of one target, one a day."""
     report = load((Path(__file__).parent.parent / "report" / "golden" / "failing.ndjson").read_text())
     assert isinstance(report, Report)
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         for day, verdict in enumerate(VERDICTS, 1):
             run = replace(report.run, started_at=f"2026-11-0{day}T00:00:00Z", id=f"{day:08x}")
             store.add(replace(report, target={"url": URL}, run=run, verdict=verdict, headline=f"day {day}"))
@@ -71,7 +71,7 @@ def test_files_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_only_verdicts_are_left(kept: Path) -> None:
-    with opened(kept) as store:
+    with opened_store(kept) as store:
         store.prune(4e9, 4e9)
     with pytest.raises(UsageError, match="only the verdicts are kept"):
         past.referred(kept, f"{URL}@2026-11-02")
@@ -82,7 +82,7 @@ def test_history_and_comparison_read_the_store(kept: Path) -> None:
     assert past.show_history(kept, URL, None, "text", out) == 0
     assert "FAIL since 2026-11-04T00:00:00Z (1 run)" in out.getvalue()
     out = StringIO()
-    assert stored.compare(f"{URL}@last-pass", f"{URL}@now", kept, "text", 100, out) == 0
+    assert stored.print_comparison(f"{URL}@last-pass", f"{URL}@now", kept, "text", 100, out) == 0
     assert "unchanged" in out.getvalue()
     with pytest.raises(UsageError, match="has no run of"):
         past.show_history(kept, URL, "no-such-module", "text", out)

@@ -106,7 +106,7 @@ def test_watch_prints_one_line_a_run_and_only_what_changed(tmp_path: Path) -> No
     interrupt = Interrupt()
     attempts = Attempts([Verdict.PASS, Verdict.PASS, Verdict.FAIL, Verdict.FAIL], interrupt)
     out = io.StringIO()
-    assert repeat.watch(make(tmp_path, watch="10ms"), attempts, interrupt, out) == 130
+    assert repeat.watch_target(make(tmp_path, watch="10ms"), attempts, interrupt, out) == 130
     lines = [line.split(maxsplit=2)[1:] for line in out.getvalue().splitlines()]
     assert lines == [["PASS", "it is pass"], ["PASS", "no change"], ["FAIL", "dns.resolves pass -> fail"]]
     assert [each.mode.induce for each in attempts.seen] == [True, False, False, False]

@@ -16,7 +16,7 @@ from btdiag.lab.faults.names import DnsAnswers, Omits
 from btdiag.lab.plan import API_KEY, APP_HOST, Backend, LabHop, LabPlan
 from btdiag.lab.rules import Rule
 from btdiag.lab.scenario import Scenario, find
-from btdiag.lab.styles import page
+from btdiag.lab.styles import vendor_page
 from tests.support.labclient import Answer, Target, ask, ask_plain, careless, exchange, staged, trusting, url_port
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
@@ -370,7 +370,7 @@ def test_limit_holds_for_chunked_bodies_too() -> None:
 def test_each_vendors_page_reaches_the_client(style: str, status: int) -> None:
     answer = seen(plan(AnswersWith(status=status, style=style)), ask)
     assert answer.status == status
-    assert answer.body == page(style, status).body
+    assert answer.body == vendor_page(style, status).body
 
 
 # What a scenario declares

@@ -24,7 +24,7 @@ objectStorage:
 def judged(files: Mapping[str, str], fail_on: str = "fail", **options: Any) -> judging.LintResult:
     """The result for files that were named one by one."""
     sources = [Source(name=name, folder="", text=text, named=True) for name, text in files.items()]
-    return judging.judge(inputs.subjects(sources, LintOptions(**options)), fail_on=fail_on)
+    return judging.judge_files(inputs.subjects(sources, LintOptions(**options)), fail_on=fail_on)
 
 
 def found(files: Mapping[str, str], **options: Any) -> list[tuple[str, str, int]]:

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from btdiag.config.values import UsageError
-from btdiag.lint.catalogue import RULES, explain
-from btdiag.lint.command import lint
+from btdiag.lint.catalogue import RULES, explain_rule
+from btdiag.lint.command import lint_command
 from tests.lint.helpers import BASE
 
 FAULTY = BASE.replace("cloud: aws", "cloud: AWS") + "api:\n  extraEnvVars:\n    - name: A\n      value: 1\n"
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*paths: str, **options: object) -> tuple[int, str]:
     out = io.StringIO()
-    return lint(paths, out=out, **options), out.getvalue()  # type: ignore[arg-type]
+    return lint_command(paths, out=out, **options), out.getvalue()  # type: ignore[arg-type]
 
 
 def test_json_is_the_contract(folder: Path) -> None:
@@ -168,8 +168,8 @@ def test_what_other_tools_print_is_taken_on_stdin(
 
 
 def test_explain_knows_every_rule() -> None:
-    assert all(explain(name) for name in RULES)
-    assert explain("dns.resolves") is None
+    assert all(explain_rule(name) for name in RULES)
+    assert explain_rule("dns.resolves") is None
 
 
 def test_secrets_are_never_quoted(folder: Path) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from btdiag.cli import cli
-from btdiag.lint.catalogue import RULES, table
+from btdiag.lint.catalogue import RULES, rules_table
 from btdiag.lint.ruletable import RANGES
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="no documents beside an installed package")
 def test_the_table_of_rules_is_the_one_of_the_code() -> None:
-    assert (ROOT / "docs" / "lint.md").read_text("utf-8").endswith(table())
+    assert (ROOT / "docs" / "lint.md").read_text("utf-8").endswith(rules_table())
 
 
 def test_ranges_are_of_rules() -> None:

@@ -61,8 +61,8 @@ def test_merging_again_changes_nothing(user: dict[str, Any], chart: dict[str, An
 @given(MAPS, MAPS, MAPS)
 def test_files_merge_from_left_to_right(first: dict[str, Any], second: dict[str, Any], third: dict[str, Any]) -> None:
     one, two, three = default(first), default(second), default(third)
-    whole = merge.files([one, two, three])
-    assert plain_value(whole) == plain_value(merge.files([merge.files([one, two]), three]))
+    whole = merge.merged_values([one, two, three])
+    assert plain_value(whole) == plain_value(merge.merged_values([merge.merged_values([one, two]), three]))
 
 
 @pytest.mark.parametrize("version", chart_versions())

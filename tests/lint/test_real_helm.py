@@ -93,7 +93,7 @@ def _rendered(
 
 
 def _merged(chart: Node, files: Sequence[Node]) -> Any:
-    values = plain_value(merge.coalesced(merge.files(files), chart))
+    values = plain_value(merge.coalesced(merge.merged_values(files), chart))
     assert isinstance(values, dict)
     values.pop("global", None)
     return values

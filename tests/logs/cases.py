@@ -52,8 +52,8 @@ def unpack(folder: Path) -> Path:
 def read(path: Path, name: str = "") -> FileAccount:
     """One file, taken in."""
     account = FileAccount(name or str(path))
-    with reading.opened(str(path)) as file:
-        account.read(reading.lines(file))
+    with reading.opened_log(str(path)) as file:
+        account.read(reading.log_lines(file))
     return account
 
 
@@ -62,7 +62,7 @@ def judged_cases(folder: Path) -> list[Case]:
     by_case: dict[str, list[tuple[dict[str, Any], JudgedFile]]] = {}
     for line in (folder / "truth.jsonl").read_text("utf-8").splitlines():
         truth = json.loads(line)
-        judged = judging.judge(read(folder / truth["file"], truth["file"]))
+        judged = judging.judge_log(read(folder / truth["file"], truth["file"]))
         by_case.setdefault(truth["case"], []).append((truth, judged))
     found = []
     for members in by_case.values():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from btdiag.logs import reading
 from btdiag.logs.account import FileAccount
-from btdiag.logs.joining import told
+from btdiag.logs.joining import fits_by_all
 from tests.logs.cases import Case
 
 NAMED_OR_NARROWED = 0.95
@@ -39,7 +39,12 @@ def test_no_sure_kind_is_wrong_alone_or_together(cases: list[Case]) -> None:
                 fits, sure = case.alone.get(line, ((kind,), False))
                 assert not sure or fits[0] == kind, (case.truth["file"], line, kind, fits)
                 event = case.events[line]
-                assert not event.sure or told(event)[0] == kind, (case.truth["file"], line, kind, told(event))
+                assert not event.sure or fits_by_all(event)[0] == kind, (
+                    case.truth["file"],
+                    line,
+                    kind,
+                    fits_by_all(event),
+                )
 
 
 def test_failing_lines_are_named_or_narrowed_to_what_fits(cases: list[Case]) -> None:
@@ -50,7 +55,7 @@ def test_failing_lines_are_named_or_narrowed_to_what_fits(cases: list[Case]) -> 
             if event is None:
                 tally["hidden" if kind in case.hidden else "missed"] += 1
                 continue
-            fits = told(event)
+            fits = fits_by_all(event)
             tally["named" if fits == (kind,) else "narrowed" if kind in fits else "wrong"] += 1
             tally["alternatives"] += len(fits)
     shown = tally["named"] + tally["narrowed"] + tally["wrong"] + tally["missed"]
@@ -82,8 +87,8 @@ def test_quick_reading_and_full_reading_agree(case_folder: Path, cases: list[Cas
         if not one.quick:
             continue
         full = FileAccount(one.path)
-        with reading.opened(str(case_folder / case.truth["file"])) as file:
-            full.read(reading.lines(file), since=0.0)
+        with reading.opened_log(str(case_folder / case.truth["file"])) as file:
+            full.read(reading.log_lines(file), since=0.0)
         assert full.quick == 0
         for name in ("lines", "requests", "good", "fresh", "malformed", "methods", "good_ages", "good_by_upstream"):
             assert getattr(one, name) == getattr(full, name), (one.path, name)

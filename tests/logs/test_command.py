@@ -15,7 +15,7 @@ import zstandard
 from btdiag.config.values import UsageError
 from btdiag.logs import advice, configuration
 from btdiag.logs.claims import RACE
-from btdiag.logs.command import logs
+from btdiag.logs.command import logs_command
 from btdiag.logs.event import KINDS
 from btdiag.logs.recognition import Reader
 
@@ -24,7 +24,7 @@ FORMATS = ["text", "json", "markdown", "junit", "html", "sarif", "openmetrics"]
 
 def run(*paths: Path | str, **options: object) -> tuple[int, str]:
     out = io.StringIO()
-    return logs([str(path) for path in paths], out=out, **options), out.getvalue()  # type: ignore[arg-type]
+    return logs_command([str(path) for path in paths], out=out, **options), out.getvalue()  # type: ignore[arg-type]
 
 
 def report(*paths: Path | str, **options: object) -> dict[str, object]:
@@ -254,7 +254,7 @@ def test_a_sampled_log_speaks_of_shares(case_folder: Path) -> None:
 
 
 def test_the_formats_that_are_advised_are_read_with_all_their_fields() -> None:
-    stated = configuration.stated(advice.SETTLES["nginx"].code)
+    stated = configuration.stated_in(advice.SETTLES["nginx"].code)
     assert stated.pattern is not None
     line = (
         '1.2.3.4 - - [26/Nov/2026:08:41:40 +0000] "POST /btql HTTP/1.1" 502 157 "-" "x" msec=1795682500.333 rt=0.001'

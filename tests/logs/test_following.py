@@ -18,7 +18,7 @@ import pytest
 from btdiag.config.values import UsageError
 from btdiag.logs.account import FileAccount
 from btdiag.logs.claims import RACE
-from btdiag.logs.command import logs
+from btdiag.logs.command import logs_command
 from btdiag.logs.following import Live
 
 PAUSE_S = 0.01
@@ -178,7 +178,7 @@ def test_interrupted_before_anything_came_it_says_nothing(tmp_path: Path, ended_
     ended_by()
     out = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        logs([str(tmp_path / "access.log")], out=out, follow=True)
+        logs_command([str(tmp_path / "access.log")], out=out, follow=True)
     assert not out.getvalue()
 
 
@@ -207,4 +207,4 @@ def test_a_finished_pipe_says_the_answer_first(case_folder: Path) -> None:
 def test_what_cannot_be_followed(tmp_path: Path, names: list[str], words: str) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(UsageError, match=words):
-        logs([str(tmp_path / name) for name in names], out=io.StringIO(), follow=True)
+        logs_command([str(tmp_path / name) for name in names], out=io.StringIO(), follow=True)

@@ -51,16 +51,16 @@ def test_parts_add_up_to_the_whole(case_folder: Path, tmp_path: Path, name: str,
 
 def test_processes_give_what_one_gives(case_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = enlarged(tmp_path, case_folder / "ss01" / "alb-synthetic.log")
-    assert parallel.parts(str(path)) == 1
+    assert parallel.parts_of_file(str(path)) == 1
     monkeypatch.setattr(parallel, "LARGE", 1000)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    assert parallel.parts(str(path)) == 2
-    assert parallel.parts("-") == parallel.parts(str(tmp_path / "missing")) == 1
-    found, whole = parallel.read(str(path), "10.0.0.1", 2), read(path)
+    assert parallel.parts_of_file(str(path)) == 2
+    assert parallel.parts_of_file("-") == parallel.parts_of_file(str(tmp_path / "missing")) == 1
+    found, whole = parallel.read_log(str(path), "10.0.0.1", 2), read(path)
     assert (found.node, found.lines, found.requests) == ("10.0.0.1", whole.lines, whole.requests)
     assert [event.raw for event in found.failures] == [event.raw for event in whole.failures]
 
 
 def test_long_records_are_read_by_one(case_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "LARGE", 1000)
-    assert parallel.parts(str(case_folder / "s056" / "varnishlog.txt")) == 1
+    assert parallel.parts_of_file(str(case_folder / "s056" / "varnishlog.txt")) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,8 @@ def samples(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
         truth = json.loads(line)
         if truth["format"] not in seen:
             seen.add(truth["format"])
-            with reading.opened(str(folder / truth["file"])) as file:
-                yield truth["format"], [record for _, record in zip(range(FIRST), (r for _, r in reading.lines(file)),
-                                                                    strict=False)]  # fmt: skip
+            with reading.opened_log(str(folder / truth["file"])) as file:
+                yield truth["format"], [record for _, record in islice(reading.log_lines(file), FIRST)]
 
 
 def mutated(record: bytes, chance: random.Random) -> bytes:
@@ -58,7 +58,7 @@ def test_mutated_logs_neither_crash_nor_invent_kinds(case_folder: Path) -> None:
             mutated(chance.choice(records), chance) if chance.random() < 0.5 else record for record in records * 6
         ]
         account.read(enumerate(spoiled, 1))
-        judged = judging.judge(account)
+        judged = judging.judge_log(account)
         assert all(set(event.fits) <= set(KINDS) for event in judged.account.failures)
         assert account.lines >= len(spoiled)
 

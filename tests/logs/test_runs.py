@@ -14,8 +14,8 @@ from btdiag.config.values import UsageError
 from btdiag.core.finding import Json, Verdict
 from btdiag.core.report import MeasurementRecord, Report, RunInfo, Vantage
 from btdiag.logs.account import FileAccount
-from btdiag.logs.claims import ARRIVED, explain
-from btdiag.logs.command import examined, logs
+from btdiag.logs.claims import ARRIVED, explain_claim
+from btdiag.logs.command import examined, logs_command
 from btdiag.logs.event import Event
 from btdiag.logs.house import CheckResult
 from btdiag.logs.quoting import Quoter
@@ -172,13 +172,13 @@ def test_what_is_no_report_is_one_line(tmp_path: Path, text: str, words: str) ->
     (tmp_path / "access.log").write_text("".join(AROUND))
     (tmp_path / "other.json").write_text(text)
     with pytest.raises(UsageError, match=words) as error:
-        logs([str(tmp_path / "access.log")], out=io.StringIO(), with_report=str(tmp_path / "other.json"))
+        logs_command([str(tmp_path / "access.log")], out=io.StringIO(), with_report=str(tmp_path / "other.json"))
     assert "\n" not in str(error.value)
 
 
 def test_the_check_is_there_only_where_it_was_asked_for(tmp_path: Path) -> None:
     (tmp_path / "access.log").write_text("".join(AROUND))
     assert ARRIVED.id not in {one.id for one in examined([str(tmp_path / "access.log")]).checks}
-    assert ARRIVED.title in (explain(ARRIVED.id) or "")
+    assert ARRIVED.title in (explain_claim(ARRIVED.id) or "")
     assert len(ARRIVED.answer) <= 90
     assert len(ARRIVED.action) <= 140

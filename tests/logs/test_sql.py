@@ -13,7 +13,7 @@ import pytest
 
 from btdiag.config.values import UsageError
 from btdiag.logs import sql
-from btdiag.logs.command import logs
+from btdiag.logs.command import logs_command
 from tests.logs.cases import read
 
 MACROS = """
@@ -29,7 +29,7 @@ OTHER = NODE.replace("10.0.0.7", "10.0.0.8")
 
 def printed(path: Path, engine: str) -> str:
     out = io.StringIO()
-    assert logs([str(path)], out=out, sql_engine=engine) == 0
+    assert logs_command([str(path)], out=out, sql_engine=engine) == 0
     return out.getvalue()
 
 
@@ -119,4 +119,4 @@ def test_the_day_is_that_of_the_file_and_the_columns_those_of_the_pattern(case_f
 @pytest.mark.parametrize(("case", "engine"), [("ss01", "bigquery"), ("ss04", "bigquery"), ("s031", "athena")])
 def test_what_has_no_query_names_what_has_one(case_folder: Path, case: str, engine: str) -> None:
     with pytest.raises(UsageError, match=rf"--sql {engine}: no query for .*There is athena, trino for aws-alb"):
-        logs([str(case_folder / case)], out=io.StringIO(), sql_engine=engine)
+        logs_command([str(case_folder / case)], out=io.StringIO(), sql_engine=engine)

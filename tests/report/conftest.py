@@ -14,7 +14,7 @@ from btdiag.core.report import CheckResult, Hop, MeasurementRecord, Report, Repo
 from btdiag.report import verdicts
 from btdiag.report.documents import Difference, Document, Merged
 from btdiag.report.headline import headline, headline_of_set
-from btdiag.report.path import path
+from btdiag.report.path import path_of
 
 URL = "https://braintrust.example.com"
 
@@ -199,7 +199,7 @@ def report_of(checks: tuple[CheckResult, ...], url: str = URL) -> Report:
         root_cause=verdicts.root_cause(checks),
         headline=headline(checks, url=url, addresses=2),
         counts=verdicts.counts(checks),
-        path=path(checks),
+        path=path_of(checks),
         checks=checks,
         not_seen=("what a browser would see: no browser was found (see btdiag doctor)",),
         redactions={"authorization": 3, "cookie": 1},
@@ -358,7 +358,7 @@ def hostile_reports(draw: st.DrawFn) -> Report:
         root_cause=verdicts.root_cause(checks),
         headline=draw(texts),
         counts=verdicts.counts(checks),
-        path=draw(st.just(path(checks)) | st.lists(hops, max_size=2).map(tuple)),
+        path=draw(st.just(path_of(checks)) | st.lists(hops, max_size=2).map(tuple)),
         checks=checks,
         not_seen=draw(lists_of_text),
         redactions=draw(st.dictionaries(texts, st.integers(min_value=0, max_value=9), max_size=2)),

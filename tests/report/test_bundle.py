@@ -15,7 +15,7 @@ from btdiag.core.finding import Evidence, Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet
 from btdiag.core.target import Secret
 from btdiag.report.anonymize import anonymize
-from btdiag.report.bundle import LONGEST_BODY, MOST_EXCHANGES, bundle, exchanges, pack, preview
+from btdiag.report.bundle import LONGEST_BODY, MOST_EXCHANGES, bundled_files, exchanges, pack, preview
 
 EXCHANGE: dict[str, Any] = {
     "method": "GET",
@@ -31,7 +31,7 @@ def with_evidence(report: Report, *evidence: Evidence) -> Report:
 
 
 def test_the_manifest_tells_every_file(failing: Report) -> None:
-    entries = bundle(failing, environment={"python": "3.11"})
+    entries = bundled_files(failing, environment={"python": "3.11"})
     archive = zipfile.ZipFile(io.BytesIO(pack(entries)))
     manifest = json.loads(archive.read("manifest.json"))
     assert archive.namelist() == ["manifest.json", *(file["name"] for file in manifest["files"])]
@@ -44,18 +44,18 @@ def test_the_manifest_tells_every_file(failing: Report) -> None:
 
 
 def test_the_preview_lists_what_is_written_and_nothing_else(failing: Report) -> None:
-    entries = bundle(failing)
+    entries = bundled_files(failing)
     assert [line.split()[0] for line in preview(entries).splitlines()[2:]] == [entry.name for entry in entries]
     assert "environment.json" not in preview(entries)
 
 
 def test_the_same_report_gives_the_same_bytes(failing: Report) -> None:
-    assert pack(bundle(failing)) == pack(bundle(failing))
+    assert pack(bundled_files(failing)) == pack(bundled_files(failing))
 
 
 def test_no_secret_is_in_any_file(failing: Report) -> None:
     report = replace(failing, headline="key canary-key-1234 at https://u:canary@h/")
-    for entry in bundle(report, secrets=[Secret("canary-key-1234")]):
+    for entry in bundled_files(report, secrets=[Secret("canary-key-1234")]):
         assert b"canary" not in entry.content
 
 
@@ -98,7 +98,7 @@ def named(failing: Report) -> Report:
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_no_name_or_address_survives_pseudonyms(name: str, failing: Report) -> None:
-    for entry in bundle(named(failing), anonymize=True):
+    for entry in bundled_files(named(failing), anonymize=True):
         assert name.lower() not in entry.content.decode().lower(), entry.name
 
 
@@ -146,4 +146,4 @@ def test_a_set_is_anonymized_as_one(several: ReportSet) -> None:
     anonymous, numbers = anonymize(several)
     assert anonymous.reports[0].run.vantage.hostname == anonymous.reports[1].run.vantage.hostname
     assert numbers["hosts"] >= 3
-    assert json.loads(bundle(several, anonymize=True)[0].content)["anonymized"] is True
+    assert json.loads(bundled_files(several, anonymize=True)[0].content)["anonymized"] is True

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from btdiag.core.finding import Evidence
 from btdiag.core.report import Report
 from btdiag.core.target import Secret
-from btdiag.report.bundle import bundle, pack
+from btdiag.report.bundle import bundled_files, pack
 from btdiag.report.documents import Context
 from btdiag.report.formats import FORMATS, render
 from btdiag.report.redact import redact, redact_text
@@ -70,7 +70,7 @@ def test_no_format_shows_any_of_them(format_: str, failing: Report) -> None:
 
 def test_no_archive_holds_any_of_them(failing: Report) -> None:
     report = redact(dressed(failing), KNOWN)
-    archive = zipfile.ZipFile(io.BytesIO(pack(bundle(report, anonymize=True))))
+    archive = zipfile.ZipFile(io.BytesIO(pack(bundled_files(report, anonymize=True))))
     for name in archive.namelist():
         for secret in SECRETS.values():
             assert shared_runs(archive.read(name).decode("utf-8", "replace"), secret) == []

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from btdiag.core.finding import Verdict
 from btdiag.core.report import CheckResult, Report, ReportSet
-from btdiag.report.compare import Change, ChangeKind, DifferentTargetsError, compare, compare_reports, got_worse
+from btdiag.report.compare import Change, ChangeKind, DifferentTargetsError, compare_reports, compared, got_worse
 from btdiag.report.compare_text import COMPARE_FORMATS, render
 from btdiag.report.documents import Document, reports_of, url_of
 
@@ -67,7 +67,7 @@ def test_each_change_has_its_kind(
 
 
 def test_the_same_report_is_unchanged(failing: Report) -> None:
-    (comparison,) = compare(failing, failing)
+    (comparison,) = compared(failing, failing)
     assert {change.kind for change in comparison.changes} == {ChangeKind.SAME}
     assert (comparison.notes, comparison.times, comparison.worse) == ((), (), False)
 
@@ -75,7 +75,7 @@ def test_the_same_report_is_unchanged(failing: Report) -> None:
 def test_what_differs_between_the_runs_is_said_first(failing: Report) -> None:
     vantage = replace(failing.run.vantage, hostname="pod-1", proxies={})
     other = replace(failing, tool_version="0.2.0", run=replace(failing.run, vantage=vantage, options={"quick": True}))
-    (comparison,) = compare(failing, other)
+    (comparison,) = compared(failing, other)
     assert comparison.notes == (
         "different place: laptop-7 via http://proxy:3128 then, pod-1 now",
         "different btdiag version: 0.1.0 then, 0.2.0 now",
@@ -89,24 +89,24 @@ def test_what_differs_between_the_runs_is_said_first(failing: Report) -> None:
 def test_only_times_beyond_noise_are_told(failing: Report) -> None:
     slower = {"resolution": 0.04, "connection@10.0.3.17": 2.0, "idle_timeouts@10.0.3.17": 67.0, "browser_trial": 9.0}
     records = tuple(replace(record, duration_s=slower[record.name]) for record in failing.measurements)
-    (comparison,) = compare(failing, replace(failing, measurements=records))
+    (comparison,) = compared(failing, replace(failing, measurements=records))
     assert [(each.name, each.old_s, each.new_s) for each in comparison.times] == [("connection@10.0.3.17", 0.03, 2.0)]
     assert "connection@10.0.3.17: 30 ms then, 2.0 s now" in render([comparison], "text")
 
 
 def test_other_targets_are_refused(failing: Report, several: ReportSet) -> None:
     with pytest.raises(DifferentTargetsError, match=r"two\.example\.com"):
-        compare(failing, several)
+        compared(failing, several)
 
 
 def test_sets_are_compared_target_by_target(several: ReportSet) -> None:
-    comparisons = compare(several, replace(several, reports=several.reports[::-1]))
+    comparisons = compared(several, replace(several, reports=several.reports[::-1]))
     assert [each.target for each in comparisons] == [url_of(report) for report in reversed(several.reports)]
     assert not got_worse(comparisons)
 
 
 def test_a_finding_that_stays_but_looks_different_is_told(make_report: Callable[..., Report]) -> None:
-    comparisons = compare(make_report(only(FAIL, summary="refused")), make_report(only(FAIL, summary="timed out")))
+    comparisons = compared(make_report(only(FAIL, summary="refused")), make_report(only(FAIL, summary="timed out")))
     for name in COMPARE_FORMATS:
         assert "refused" in render(comparisons, name)
     assert "timed out (before: refused)" in render(comparisons, "text")
@@ -114,7 +114,7 @@ def test_a_finding_that_stays_but_looks_different_is_told(make_report: Callable[
 
 def test_a_text_comparison_reads_well(make_report: Callable[..., Report]) -> None:
     old, new = make_report(only(PASS, summary="resolves")), make_report(only(FAIL, summary="NXDOMAIN"))
-    assert render(compare(old, new), "text") == (
+    assert render(compared(old, new), "text") == (
         "Worse: 1 worse on https://braintrust.example.com\n\n"
         "change    verdict      check\n"
         "--------  -----------  --------\n"
@@ -137,7 +137,7 @@ def test_hostile_reports_compare_harmlessly(hostile: st.SearchStrategy[Document]
 
 
 def test_a_change_that_is_gone_shows_what_was(make_report: Callable[..., Report]) -> None:
-    (comparison,) = compare(make_report(only(FAIL, summary="refused")), make_report(()))
+    (comparison,) = compared(make_report(only(FAIL, summary="refused")), make_report(()))
     assert comparison.changes == (
         Change(id="dns.a", kind=ChangeKind.UNCHECKED, old="fail", new="", summary="", was="refused"),
     )

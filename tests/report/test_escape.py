@@ -121,7 +121,7 @@ def test_markdown_shows_ten_thousand_hostile_texts_as_they_are(ten_thousand: lis
 def test_code_spans_hold_ten_thousand_hostile_texts(ten_thousand: list[str]) -> None:
     parser = MarkdownIt("commonmark").enable("table")
     for text in ten_thousand:
-        rows = parser.parse("\n".join(markdown.table([[markdown.code(text), "end"]], ["a", "b"])))
+        rows = parser.parse("\n".join(markdown.markdown_table([[markdown.code(text), "end"]], ["a", "b"])))
         spans = [child for token in rows for child in token.children or () if child.type == "code_inline"]
         cells = [token for token in rows if token.type == "td_open"]
         assert (len(spans), len(cells)) == (1, 2), text

@@ -22,7 +22,7 @@ EXCHANGE: dict[str, Json] = {
 
 
 def shown(kind: str, data: Json) -> list[str]:
-    return evidence_lines.lines(Evidence(kind=kind, title="t", data=data))
+    return evidence_lines.evidence_lines(Evidence(kind=kind, title="t", data=data))
 
 
 def seen(kind: str, data: Json) -> object:
@@ -87,7 +87,7 @@ def test_long_evidence_is_cut_and_says_so() -> None:
 
 def race(k: float | None, idle: float | None, *ages: float) -> picture.Plot:
     points: list[Json] = [{"age_s": age, "outcome": "502", "volley": "race"} for age in ages]
-    return picture.race({"k_s": k, "lb_idle_s": idle, "points": points})
+    return picture.race_plot({"k_s": k, "lb_idle_s": idle, "points": points})
 
 
 def test_a_timeout_within_the_panel_is_drawn_at_its_age() -> None:

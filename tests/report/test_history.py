@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from btdiag.core.finding import Verdict
-from btdiag.report.history import PastRun, history, render
+from btdiag.report.history import PastRun, history_of, render
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ def entries(*verdicts: str, check: str = "dns.resolves") -> list[PastRun]:
 
 
 def test_stretches_and_turns() -> None:
-    found = history("https://dp.example", entries("pass", "pass", "fail", "fail", "pass"))
+    found = history_of("https://dp.example", entries("pass", "pass", "fail", "fail", "pass"))
     assert [(each.verdict.value, each.runs, each.since.day, each.until.day) for each in found.stretches] == [
         ("pass", 1, 5, 5),
         ("fail", 2, 3, 4),
@@ -42,7 +42,7 @@ def test_stretches_and_turns() -> None:
 
 
 def test_what_turns_again_and_again_does_not_settle() -> None:
-    found = history("t", entries("pass", "fail", "pass", "fail"))
+    found = history_of("t", entries("pass", "fail", "pass", "fail"))
     assert found.flapping == ("dns.resolves",)
     assert found.headline.endswith("; dns.resolves does not settle")
 
@@ -56,21 +56,21 @@ def test_what_turns_again_and_again_does_not_settle() -> None:
     ],
 )
 def test_an_end_or_a_gap_or_what_is_long_past_is_no_flapping(verdicts: tuple[str, ...]) -> None:
-    assert history("t", entries(*verdicts)).flapping == ()
+    assert history_of("t", entries(*verdicts)).flapping == ()
 
 
 def test_a_check_that_comes_or_goes_is_a_turn() -> None:
     new, old = entries("pass", check="a.b")[0], entries("pass", check="c.d")[0]
-    told = {(turn.check, turn.old, turn.new) for turn in history("t", [new, old]).turns}
+    told = {(turn.check, turn.old, turn.new) for turn in history_of("t", [new, old]).turns}
     assert told == {("c.d", "pass", "absent"), ("a.b", "absent", "pass")}
 
 
 def test_nothing_stored_is_said() -> None:
-    assert render(history("t", []), "text") == "t: No run of t is stored\n"
+    assert render(history_of("t", []), "text") == "t: No run of t is stored\n"
 
 
 def test_text_and_json_tell_the_same() -> None:
-    found = history("https://dp.example", entries("pass", "fail"))
+    found = history_of("https://dp.example", entries("pass", "fail"))
     text = render(found, "text")
     assert "FAIL since 2026-11-02T00:00:00Z" in text
     assert "pass -> fail" in text
@@ -86,7 +86,7 @@ def test_text_and_json_tell_the_same() -> None:
 
 
 def test_long_tables_are_cut() -> None:
-    found = history("t", entries(*["pass", "fail"] * 30))
+    found = history_of("t", entries(*["pass", "fail"] * 30))
     assert "40 older ones: --format json" in render(found, "text")
 
 
@@ -100,4 +100,4 @@ def test_a_headline_of_a_stranger_stays_on_its_line() -> None:
         run="",
         verdicts={"x.\x1b": "pass"},
     )
-    assert "\x1b" not in render(history("t\x1b", [hostile, entry]), "text")
+    assert "\x1b" not in render(history_of("t\x1b", [hostile, entry]), "text")

@@ -99,17 +99,18 @@ def damaged(report: dict[str, Any], chance: random.Random) -> dict[str, Any]:
 def commands(path: Path, other: Path, zip_path: Path) -> list[Callable[[io.StringIO], object]]:
     """Everything that can be done with a stored report."""
     context = Context(verbose=2)
-    shown = [lambda out, name=name: stored.show(path, name, context, out) for name in FORMAT_NAMES]
+    shown = [lambda out, name=name: stored.print_report(path, name, context, out) for name in FORMAT_NAMES]
     merged = [
-        lambda out, name=name: stored.merge([other, path], name, context, out) for name in ("text", "html", "json")
+        lambda out, name=name: stored.print_merged([other, path], name, context, out)
+        for name in ("text", "html", "json")
     ]
     compared = [
-        lambda out, pair=pair, name=name: stored.compare(str(pair[0]), str(pair[1]), other, name, 80, out)
+        lambda out, pair=pair, name=name: stored.print_comparison(str(pair[0]), str(pair[1]), other, name, 80, out)
         for pair in ((other, path), (path, other))
         for name in ("text", "json", "markdown")
     ]
     packed = [
-        lambda out, anonymize=anonymize: stored.bundle(
+        lambda out, anonymize=anonymize: stored.write_bundle(
             path, zip_path, anonymize=anonymize, sure=True, stdout=out, stderr=out
         )
         for anonymize in (False, True)
@@ -160,7 +161,7 @@ MATRIX = {"rows": ["a"], "columns": ["GET", "POST"], "cells": [[{"state": "pass"
 @given(st.sampled_from(KINDS), JSON)
 def test_evidence_of_any_kind_and_shape_is_shown(kind: str, data: Json) -> None:
     item = Evidence(kind=kind, title="t", data=data)
-    assert isinstance(evidence_lines.lines(item), list)
+    assert isinstance(evidence_lines.evidence_lines(item), list)
     assert view(item).template
 
 
@@ -172,7 +173,7 @@ def test_evidence_with_members_missing_or_odd_is_shown(kind: str, seed: int) -> 
     known = [item["data"] for item in every if item["kind"] == kind] or [MATRIX]
     data = damaged({"data": chance.choice(known)}, chance).get("data")
     item = Evidence(kind=kind, title="t", data=data)
-    assert isinstance(evidence_lines.lines(item), list)
+    assert isinstance(evidence_lines.evidence_lines(item), list)
     assert view(item).template
 
 
@@ -192,13 +193,13 @@ def test_evidence_with_members_missing_or_odd_is_shown(kind: str, seed: int) -> 
 )
 def test_json_beyond_the_bounds_is_refused(text: str, words: str) -> None:
     with pytest.raises(ReportFileError, match=words):
-        parse_json.parse(text)
+        parse_json.parsed_json(text)
 
 
 def test_json_within_the_bounds_is_taken() -> None:
     deep = "[" * parse_json.DEEPEST + "]" * parse_json.DEEPEST
-    assert parse_json.parse(deep)
-    assert parse_json.parse(f"[{'1' * 900}, 1.5e300, {{}}]") == [int("1" * 900), 1.5e300, {}]
+    assert parse_json.parsed_json(deep)
+    assert parse_json.parsed_json(f"[{'1' * 900}, 1.5e300, {{}}]") == [int("1" * 900), 1.5e300, {}]
 
 
 def test_what_a_run_wrote_is_read_again() -> None:
@@ -209,7 +210,7 @@ def test_what_a_run_wrote_is_read_again() -> None:
 
 def told(path: Path) -> str:
     with pytest.raises(UsageError) as caught:
-        stored.read(path)
+        stored.read_document(path)
     return str(caught.value)
 
 
@@ -244,7 +245,7 @@ def test_a_bundle_holds_the_report_and_nothing_else_of_the_folder(tmp_path: Path
     (folder / "bomb.zip").write_bytes(b"PK" * 1000)
     (folder / "..\x1b[31m").mkdir()
     path = tmp_path / "ticket.zip"
-    stored.bundle(folder, path, anonymize=False, sure=True, stdout=io.StringIO(), stderr=io.StringIO())
+    stored.write_bundle(folder, path, anonymize=False, sure=True, stdout=io.StringIO(), stderr=io.StringIO())
     assert sorted(zipfile.ZipFile(path).namelist()) == [
         *(
             "environment.json",

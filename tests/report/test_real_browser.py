@@ -16,7 +16,7 @@ from btdiag.core.report import CheckResult, Report, ReportSet, RunInfo, Vantage
 from btdiag.report import html, verdicts
 from btdiag.report.documents import Difference, Document, Merged
 from btdiag.report.headline import answer_of, headline
-from btdiag.report.path import path
+from btdiag.report.path import path_of
 from tests.support.tools import need
 
 pytestmark = pytest.mark.real
@@ -87,7 +87,7 @@ def report_of(*checks: CheckResult, host: str = "laptop") -> Report:
         root_cause=verdicts.root_cause(checks),
         headline=headline(checks, url=URL),
         counts=verdicts.counts(checks),
-        path=path(checks),
+        path=path_of(checks),
         checks=checks,
         not_seen=("n" * 300,),
     )

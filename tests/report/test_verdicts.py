@@ -13,7 +13,7 @@ from btdiag.core.report import CheckResult, Hop, Report, ReportSet
 from btdiag.report import verdicts
 from btdiag.report.documents import url_of
 from btdiag.report.headline import headline, headline_of_set, shortened
-from btdiag.report.path import hop_of, path
+from btdiag.report.path import hop_of, path_of
 
 URL = "https://h.example"
 REMEDY = Remedy(text="Start it on 10.0.0.2 (port 443). Then run again.")
@@ -131,7 +131,7 @@ def test_what_is_cut_short_is_short_enough(text: str, limit: int) -> None:
 def test_rows_with_one_reason_are_one_row() -> None:
     checks = [check("a.x", OPEN, "late"), check("b.x", FAIL, "late"), check("c.x", OPEN, "late"), check("d.x", OPEN)]
     groups = verdicts.with_one_reason(verdicts.findings(checks))
-    assert [verdicts.names_of(group) for group in groups] == ["b.x", "2 checks: a.x, c.x", "d.x"]
+    assert [verdicts.ids_of(group) for group in groups] == ["b.x", "2 checks: a.x, c.x", "d.x"]
 
 
 def test_the_root_cause_is_the_first_failure_on_the_path() -> None:
@@ -158,7 +158,7 @@ def test_waived_findings_do_not_count() -> None:
 
 
 def states(checks: list[CheckResult]) -> dict[str, str]:
-    return {hop.hop: hop.state for hop in path(checks)}
+    return {hop.hop: hop.state for hop in path_of(checks)}
 
 
 def test_hops_behind_the_first_broken_one_are_not_reached() -> None:
@@ -194,7 +194,7 @@ def test_a_hop_tells_its_worst_finding_and_its_checks() -> None:
         check("dns.c", SKIP),
         check("dns.d", FAIL, waived="w"),
     ]
-    (dns,) = [hop for hop in path(checks) if hop.hop == "dns"]
+    (dns,) = [hop for hop in path_of(checks) if hop.hop == "dns"]
     assert dns == Hop(hop="dns", state="warn", detail="slow", checks=("dns.a", "dns.b"))
 
 

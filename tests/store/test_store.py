@@ -18,7 +18,7 @@ from btdiag.core.report import Report
 from btdiag.report.json_ import load
 from btdiag.report.verdicts import counts, overall
 from btdiag.store import schema
-from btdiag.store.store import DAY_S, Store, opened
+from btdiag.store.store import DAY_S, Store, opened_store
 
 GOLDEN = Path(__file__).parent.parent / "report" / "golden" / "failing.ndjson"
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ def at(report: Report, day: float, *, passes: bool = True, url: str = "https://d
 
 
 def test_what_is_added_comes_back(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         store.add(at(report, 1))
         store.add(at(report, 2, passes=False), "quick")
         store.add(at(report, 2, url="https://other.example"))
@@ -65,21 +65,21 @@ def test_what_is_added_comes_back(tmp_path: Path, report: Report) -> None:
 
 
 def test_runs_of_a_lab_are_of_one_target(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         for port in (1, 2):
             store.add(replace(report, target={"url": f"https://api.lab.example:{port}", "lab": "healthy"}))
         assert store.targets() == ["lab:healthy"]
 
 
 def test_accepted_findings_are_told_apart(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         store.add(report)
         (run,) = store.runs(str(report.target["url"]))
         assert "fail, accepted" in run.entry.verdicts.values()
 
 
 def test_old_runs_are_forgotten_and_dull_reports_before(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         for day, passes in ((0, True), (50, True), (51, True), (52, False), (53, False), (99, False)):
             store.add(at(report, day, passes=passes))
         store.add(at(report, 0, url="https://alone.example"))
@@ -93,7 +93,7 @@ def test_old_runs_are_forgotten_and_dull_reports_before(tmp_path: Path, report: 
 
 
 def test_verdicts_that_repeat_are_kept_once(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         for day in range(5):
             store.add(at(report, day))
     with sqlite3.connect(tmp_path / "s.sqlite") as database:
@@ -103,18 +103,18 @@ def test_verdicts_that_repeat_are_kept_once(tmp_path: Path, report: Report) -> N
 
 
 def test_two_processes_may_write(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as one, opened(tmp_path / "s.sqlite") as other:
+    with opened_store(tmp_path / "s.sqlite") as one, opened_store(tmp_path / "s.sqlite") as other:
         one.add(at(report, 1))
         other.add(at(report, 2))
         assert len(one.runs("https://dp.example")) == 2
 
 
 def test_an_earlier_file_is_brought_up_to_date(tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         store.add(at(report, 1))
     steps = (*schema.STEPS, "ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
     monkeypatch.setattr("btdiag.store.store.STEPS", steps)
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         assert len(store.runs("https://dp.example")) == 1
     with sqlite3.connect(tmp_path / "s.sqlite") as database:
         assert database.execute("SELECT note FROM runs").fetchone() == ("",)
@@ -146,13 +146,13 @@ def test_what_is_no_store_is_left_alone(tmp_path: Path, make: Callable[[Path], N
 
 
 def test_a_missing_store_is_not_made_by_looking(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not exist"), opened(tmp_path / "s.sqlite", must_exist=True):
+    with pytest.raises(UsageError, match="does not exist"), opened_store(tmp_path / "s.sqlite", must_exist=True):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_is_damaged_is_none(tmp_path: Path, report: Report) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         store.add(at(report, 1))
         (run,) = store.runs("https://dp.example")
         for blob in (b"no zlib", __import__("zlib").compress(b"{}"), __import__("zlib").compress(b"\xff")):
@@ -164,7 +164,7 @@ def test_a_report_that_is_damaged_is_none(tmp_path: Path, report: Report) -> Non
 def test_a_transaction_that_breaks_leaves_nothing(
     tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(tmp_path / "s.sqlite") as store:
+    with opened_store(tmp_path / "s.sqlite") as store:
         monkeypatch.setattr("btdiag.store.store.moment", lambda text: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.add(at(report, 1))
@@ -192,7 +192,7 @@ def test_a_killed_process_has_lost_no_finished_run(tmp_path: Path, report: Repor
         assert writer.stdout is not None
         told = [int(writer.stdout.readline()) for _ in range(lines)]
         writer.kill()
-    with opened(path) as store:
+    with opened_store(path) as store:
         runs = store.runs(str(report.target["url"]), limit=100_000)
         assert len(runs) > told[-1]
         assert store.report(runs[0].number) == report

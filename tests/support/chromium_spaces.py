@@ -15,7 +15,7 @@ from playwright.async_api import async_playwright
 
 from btdiag.families.lna.facts import CalledHost, LaunchKind, Situation
 from btdiag.families.lna.plan import QUIET, WARN_ONLY
-from btdiag.families.lna.probe.chromium.page import opened, try_requests
+from btdiag.families.lna.probe.chromium.page import opened_frame, try_requests
 
 ANSWER = b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 PAGE = "http://plain.example"  # neither https, for mixed content, nor on a local network
@@ -36,7 +36,7 @@ async def spaces(addresses: list[str]) -> dict[str, str]:
     async with server, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=switches)
         context = await browser.new_context()
-        async with opened(context, PAGE, Situation.UNGUARDED, "") as frame:
+        async with opened_frame(context, PAGE, Situation.UNGUARDED, "") as frame:
             for address in addresses:
                 host = f"[{address}]" if ":" in address else address
                 trial = await try_requests(

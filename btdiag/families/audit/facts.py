@@ -41,10 +41,10 @@ class Audit:
         them (`without`) was answered well. None where none was."""
         shown = self.many or self.exchange
         well = self.without is not None and self.without.failure is None and (self.without.status or 0) < 400
-        return shown if well and is_lost(shown) else None
+        return shown if well and is_broken(shown) else None
 
 
-def is_lost(seen: Exchange) -> bool:
+def is_broken(seen: Exchange) -> bool:
     """Whether a gateway gave an error in place of an answer, or the connection broke."""
     if seen.failure is not None:
         return seen.failure.trouble in {Trouble.RESET, Trouble.CLOSED}

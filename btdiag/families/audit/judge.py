@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.answers import exchange_proofs, in_words, rate_limited
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.sender import sender
 from btdiag.core.statuses import first_for
-from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, Resources, is_lost
+from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, Resources, is_broken
 
 PROTOCOL = 1
 DECODED_LIMIT = 1024 * 1024  # bytes; a request touches few resources, and a gzip bomb is no audit entry
@@ -99,7 +99,7 @@ def headers_arrive(front: Audit, direct: Audit | NotMeasured) -> Finding:
     absent = [name for name in NAMES if name not in front.arrived and name != RESOURCES]
     if absent:
         return _missing(absent, front, Verdict.WARN, f"while {', '.join(front.arrived)} came")
-    long_too = ", also with up to 100 projects" if front.many is not None and not is_lost(front.many) else ""
+    long_too = ", also with up to 100 projects" if front.many is not None and not is_broken(front.many) else ""
     return Finding(
         verdict=Verdict.PASS, summary=f"{len(front.arrived)} audit headers arrive{long_too}: {', '.join(front.arrived)}"
     )
@@ -108,7 +108,7 @@ def headers_arrive(front: Audit, direct: Audit | NotMeasured) -> Finding:
 def resources_decode(front: Audit) -> Finding:
     """The claim of audit.resources-decode."""
     if front.lost is front.exchange:
-        return Finding(verdict=Verdict.SKIP, summary=f"{words(front.exchange)} came instead", because=HEADERS_ARRIVE)
+        return Finding(verdict=Verdict.SKIP, summary=f"{in_words(front.exchange)} came instead", because=HEADERS_ARRIVE)
     gate = _gate(front)
     if gate is not None:
         return gate
@@ -143,27 +143,29 @@ def _gate(front: Audit) -> Finding | None:
     if seen.key_withheld is not None:
         return Finding(verdict=Verdict.SKIP, summary=f"audit headers need the API key: {seen.key_withheld}")
     if seen.status in {401, 403}:
-        return Finding(verdict=Verdict.SKIP, summary=f"the request is refused ({words(seen)})", because=KEY_IS_ACCEPTED)
+        return Finding(
+            verdict=Verdict.SKIP, summary=f"the request is refused ({in_words(seen)})", because=KEY_IS_ACCEPTED
+        )
     if seen.status is None or seen.status >= 300:
-        return Finding(verdict=Verdict.SKIP, summary=f"there is no answer to look at: {words(seen)}")
+        return Finding(verdict=Verdict.SKIP, summary=f"there is no answer to look at: {in_words(seen)}")
     return None
 
 
 def _too_long(front: Audit, seen: Exchange, direct: Audit | NotMeasured) -> Finding:
     """The answer is lost because of its audit headers: without them the same read is fine."""
-    own = isinstance(direct, Audit) and is_lost(direct.exchange) and front.many is None
+    own = isinstance(direct, Audit) and is_broken(direct.exchange) and front.many is None
     many = " of up to 100 projects" if front.many is not None else ""
-    fine = words(front.without) if front.without is not None else ""
+    fine = in_words(front.without) if front.without is not None else ""
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"a read{many} (GET {urlsplit(seen.url).path}) gives {words(seen)} when it asks for audit headers, and "
-        f"{fine} when it does not: a buffer for response headers is too small for them",
+        summary=f"a read{many} (GET {urlsplit(seen.url).path}) gives {in_words(seen)} when it asks for audit headers, "
+        f"and {fine} when it does not: a buffer for response headers is too small for them",
         answer="Requests that ask for audit headers are lost: a response header buffer is too small",
         hop=HopName.API if own else HopName.LOAD_BALANCER,
         owner=Owner.API if own else Owner.LOAD_BALANCER,
         expected=f"{fine}, with audit headers as without",
-        seen=words(seen),
-        evidence=proofs(seen),
+        seen=in_words(seen),
+        evidence=exchange_proofs(seen),
         remedy=Remedy(
             text="Give every hop a buffer of 32 KiB for response headers: the list of resources grows with the number "
             "of projects that a request touches.",
@@ -192,7 +194,7 @@ def _missing(names: Sequence[str], front: Audit, verdict: Verdict, contrast: str
         owner=Owner.LOAD_BALANCER,
         expected=f"{', '.join(NAMES)} on every answer to a request with {REQUEST_HEADER}: true",
         seen=f"only {', '.join(front.arrived)}" if front.arrived else "none of them",
-        evidence=proofs(front.exchange),
+        evidence=exchange_proofs(front.exchange),
         remedy=Remedy(
             text=f"Let every hop pass {PREFIX}* on in answers and {REQUEST_HEADER} in requests, and give it response "
             "header buffers of 16 KiB or more: the list of resources can be long.",

@@ -8,7 +8,7 @@ from btdiag.core.credential import no_key
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, is_lost
+from btdiag.families.audit.facts import NAMES, PREFIX, REQUEST_HEADER, RESOURCES, Audit, is_broken
 from btdiag.families.audit.judge import decode_resources
 from btdiag.net.endpoint import routes_to
 from btdiag.net.limits import HEALTH_ANSWER
@@ -41,12 +41,12 @@ async def audit(serving_way: Way, wire: Wire, target: Target) -> Audit:
         )
 
     found = _read(await ask(PATH, _ASK))
-    if is_lost(found.exchange):
+    if is_broken(found.exchange):
         return replace(found, without=_nameless(await ask(PATH)))
     if not found.arrived:
         return found
     many = _nameless(await ask(MANY, _ASK))
-    return replace(found, many=many, without=_nameless(await ask(MANY)) if is_lost(many) else None)
+    return replace(found, many=many, without=_nameless(await ask(MANY)) if is_broken(many) else None)
 
 
 def _planned_direct(target: Target, mode: Mode) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btdiag.core import evidence
-from btdiag.core.answers import AnswerState, proofs, rate_limited, state_of, words
+from btdiag.core.answers import AnswerState, exchange_proofs, in_words, rate_limited, state_of
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.sender import json_body
 from btdiag.families.brainstore.facts import RoleAnswers
@@ -24,9 +24,9 @@ def _table(roles: Sequence[RoleAnswers]) -> Evidence:
         (
             one.role or "-",
             one.url,
-            words(one.root),
+            in_words(one.root),
             _version(one) or "-",
-            str(one.status.status or words(one.status)) if one.status else "-",
+            str(one.status.status or in_words(one.status)) if one.status else "-",
         )
         for one in roles
     ]
@@ -45,10 +45,10 @@ def roles_answer(roles: Sequence[RoleAnswers], first_url: str | None) -> Finding
     if local is not None:
         return Finding(
             verdict=Verdict.INCONCLUSIVE,
-            summary=f"{local.name} at {local.url} could not be asked: {words(local.root)}",
+            summary=f"{local.name} at {local.url} could not be asked: {in_words(local.root)}",
             hop=HopName.CLIENT,
             owner=Owner.CLIENT,
-            evidence=proofs(local.root),
+            evidence=exchange_proofs(local.root),
         )
     silent = [one for one in others if not _answers(one)]
     if not silent:
@@ -68,13 +68,13 @@ def roles_answer(roles: Sequence[RoleAnswers], first_url: str | None) -> Finding
 def _silent(one: RoleAnswers, roles: Sequence[RoleAnswers], working: RoleAnswers) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{one.name} at {one.url} gives {words(one.root)}, while {working.name} answers",
+        summary=f"{one.name} at {one.url} gives {in_words(one.root)}, while {working.name} answers",
         answer=_ANSWER.get(one.role, "One of Brainstore's servers does not answer: part of its work is not done"),
         hop=HopName.BRAINSTORE,
         owner=Owner.API,
         expected="200-399 to GET /, as at the other servers",
-        seen=words(one.root),
-        evidence=(_table(roles), *proofs(one.root)),
+        seen=in_words(one.root),
+        evidence=(_table(roles), *exchange_proofs(one.root)),
         remedy=start_role(one.role or "server"),
         sources=(HELM,),
     )
@@ -118,7 +118,7 @@ def roles_run_one_version(roles: Sequence[RoleAnswers]) -> Finding:
     )
 
 
-def status_is_not_latched(roles: Sequence[RoleAnswers]) -> Finding:
+def brainstore_is_not_latched(roles: Sequence[RoleAnswers]) -> Finding:
     """Does /status fail at a server whose / is fine?"""
     well = [one for one in roles if _answers(one)]
     if not well:
@@ -135,13 +135,13 @@ def status_is_not_latched(roles: Sequence[RoleAnswers]) -> Finding:
     return Finding(
         verdict=Verdict.WARN,
         summary=f"GET /status fails at {len(latched)} of {len(well)} of Brainstore's servers though GET / is fine: "
-        f"{one.name} gives {words(seen)}; it is known never to recover once it has failed",
+        f"{one.name} gives {in_words(seen)}; it is known never to recover once it has failed",
         answer="A health check on Brainstore's /status would keep a healthy server out for ever",
         hop=HopName.BRAINSTORE,
         owner=Owner.API,
         expected="no health check on /status; 200 where it exists",
-        seen=words(seen),
-        evidence=(_table(roles), *proofs(seen)),
+        seen=in_words(seen),
+        evidence=(_table(roles), *exchange_proofs(seen)),
         remedy=probe_root(),
         sources=(HELM,),
     )

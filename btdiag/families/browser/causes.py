@@ -675,7 +675,7 @@ UNKNOWN_CODE = _cause(
 )
 
 
-def cause_of(code: str) -> CodeMeaning | None:
+def cause_of_code(code: str) -> CodeMeaning | None:
     """The cause behind a net error ("net::ERR_..."); None where the table does not have it."""
     bare = code.removeprefix("net::").partition(".")[0]
     bare = ALIASES.get(bare, bare)

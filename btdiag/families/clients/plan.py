@@ -6,7 +6,7 @@ from btdiag.core.client_kinds import ClientKind
 from btdiag.core.target import Target
 
 
-def declared(target: Target) -> frozenset[ClientKind]:
+def declared_clients(target: Target) -> frozenset[ClientKind]:
     """The clients that the SDKs named with --sdk connect by."""
     languages = {language.lower() for language, _ in target.sdks}
     return frozenset(kind for kind in ClientKind if kind.languages & languages)

@@ -17,7 +17,7 @@ from btdiag.families.cors.contrast import culprit
 from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Group, Purpose, refusal_of
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
-from btdiag.families.cors.fetch.fields import get
+from btdiag.families.cors.fetch.fields import field_value
 from btdiag.families.cors.plan import refused_alike, refused_headers
 from btdiag.families.cors.redirects import to_plain_http
 
@@ -69,7 +69,7 @@ def passes(trial: CorsTrial) -> bool:
     return cors_check(trial.page.origin, False, trial.exchange.headers) is None
 
 
-def cause_of(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCause:
+def cause_of_refusal(trial: CorsTrial, refusal: Refusal, survey: CorsSurvey) -> CorsCause:
     """The cause of a refusal. `survey` holds the neighbours of the trial: the same address, asked otherwise."""
     seen = trial.exchange
     status = seen.status or 0
@@ -296,4 +296,4 @@ def twin(trial: CorsTrial, backend: CorsSurvey | None) -> CorsTrial | None:
 
 def allowed_origin(trial: CorsTrial) -> str:
     """The value that was sent, "" for none."""
-    return get(trial.exchange.headers, ALLOW_ORIGIN) or ""
+    return field_value(trial.exchange.headers, ALLOW_ORIGIN) or ""

@@ -14,7 +14,7 @@ from btdiag.core.exchange import Trouble
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.families.cors.facts import WHOLE, CorsSurvey, CorsTrial, Group, Purpose, Question
 from btdiag.families.cors.fetch import PageRequest
-from btdiag.families.cors.mixed import Mixed, doubtful, is_refused
+from btdiag.families.cors.mixed import Mixed, to_ask_again, would_be_refused
 
 TIMES = 2  # how often the refused call and the one that passes are asked once more: three answers of each
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -84,7 +84,7 @@ def is_bad(trial: CorsTrial) -> bool:
         return False
     if trial.exchange.failure is not None or status >= 500 or (status >= 400 and status not in (401, 404)):
         return True
-    return Group.ORIGIN in trial.sent and is_refused(trial)
+    return Group.ORIGIN in trial.sent and would_be_refused(trial)
 
 
 def _contrasts(trial: CorsTrial, trials: Iterable[CorsTrial]) -> list[CorsTrial]:
@@ -101,7 +101,7 @@ def _contrasts(trial: CorsTrial, trials: Iterable[CorsTrial]) -> list[CorsTrial]
 def _suspects(trials: Sequence[CorsTrial]) -> list[CorsTrial]:
     """The refused calls, and the first refused preflight."""
     calls = [trial for trial in trials if trial.purpose is Purpose.CALL and is_bad(trial) and not _times_out(trial)]
-    return [*calls, *(trial for trial in doubtful(trials) if trial.preflight and trial.answered)]
+    return [*calls, *(trial for trial in to_ask_again(trials) if trial.preflight and trial.answered)]
 
 
 def _times_out(trial: CorsTrial) -> bool:

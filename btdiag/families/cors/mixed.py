@@ -13,7 +13,7 @@ from btdiag.core.exchange import Trouble
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose, Question, refusal_of
 from btdiag.families.cors.fetch import cors_check
 from btdiag.families.cors.fetch.check import ALLOW_ORIGIN
-from btdiag.families.cors.fetch.fields import get
+from btdiag.families.cors.fetch.fields import field_value
 
 TRIES = 6  # one older backend of two is met in each of seven tries by chance once in 128 times
 SLOW_TRIES = 2  # where an answer takes longer than SLOW_S
@@ -36,7 +36,7 @@ class Mixed:
     in_bursts: bool
 
 
-def is_refused(trial: CorsTrial) -> bool:
+def would_be_refused(trial: CorsTrial) -> bool:
     """Would a browser refuse this answer, without credentials?"""
     if trial.preflight:
         return refusal_of(trial) is not None
@@ -53,19 +53,24 @@ def _judged(trial: CorsTrial) -> bool:
 
 def _kind(trial: CorsTrial) -> tuple[object, ...]:
     """Refusals of one kind: the same request, answered alike."""
-    return (trial.preflight, trial.page.origin, trial.exchange.status, get(trial.exchange.headers, ALLOW_ORIGIN))
+    return (
+        trial.preflight,
+        trial.page.origin,
+        trial.exchange.status,
+        field_value(trial.exchange.headers, ALLOW_ORIGIN),
+    )
 
 
 def _is_error(trial: CorsTrial) -> bool:
     return not trial.preflight and 400 <= (trial.exchange.status or 0) < 500
 
 
-def doubtful(trials: Iterable[CorsTrial]) -> list[CorsTrial]:
+def to_ask_again(trials: Iterable[CorsTrial]) -> list[CorsTrial]:
     """The first refused preflight and the first refused simple request (a 4xx is an error, and no refusal): to be asked
     again."""
     found: dict[bool, CorsTrial] = {}
     for trial in trials:
-        if trial.purpose in _FIRST and _judged(trial) and is_refused(trial) and not _is_error(trial):
+        if trial.purpose in _FIRST and _judged(trial) and would_be_refused(trial) and not _is_error(trial):
             found.setdefault(trial.preflight, trial)
     return list(found.values())
 
@@ -74,14 +79,14 @@ def repeat_questions(trials: Sequence[CorsTrial]) -> list[Question]:
     """The refused ones again, a bounded number of times."""
     return [
         trial.asked_again(Purpose.REPEAT, attempt=number)
-        for trial in doubtful(trials)
+        for trial in to_ask_again(trials)
         for number in range(1, 1 + (SLOW_TRIES if trial.exchange.timing.total_s > SLOW_S else TRIES))
     ]
 
 
 def mixed(survey: CorsSurvey) -> Mixed | None:
     """The first question of a survey that is refused and allowed by turns; None where every answer stands."""
-    for trial in doubtful(survey.trials):
+    for trial in to_ask_again(survey.trials):
         again = [
             other
             for other in survey.trials
@@ -90,7 +95,7 @@ def mixed(survey: CorsSurvey) -> Mixed | None:
             and other.preflight == trial.preflight
             and _judged(other)
         ]
-        passed = [other for other in again if not is_refused(other)]
+        passed = [other for other in again if not would_be_refused(other)]
         if passed:
             refused = 1 + len(again) - len(passed)
             return Mixed(
@@ -105,5 +110,5 @@ def mixed(survey: CorsSurvey) -> Mixed | None:
 
 def _others_refused(trial: CorsTrial, survey: CorsSurvey) -> bool:
     """Were others, asked at the same moment, refused in the same way?"""
-    same = [other for other in survey.trials if other.purpose in _FIRST and is_refused(other) and _judged(other)]
+    same = [other for other in survey.trials if other.purpose in _FIRST and would_be_refused(other) and _judged(other)]
     return sum(_kind(other) == _kind(trial) for other in same) > 2

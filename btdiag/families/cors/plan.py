@@ -23,9 +23,9 @@ from btdiag.families.cors.fetch import (
     PageRequest,
     needs_preflight,
 )
-from btdiag.families.cors.fetch.fields import extract_list, get
+from btdiag.families.cors.fetch.fields import extract_list, field_value
 from btdiag.families.cors.fetch.preflight import missing_request_headers
-from btdiag.families.cors.mixed import doubtful, mixed, repeat_questions
+from btdiag.families.cors.mixed import mixed, repeat_questions, to_ask_again
 from btdiag.families.cors.redirects import redirected_within
 
 OTHER_ORIGINS = ("https://www.braintrustdata.com", "https://braintrust.dev", "https://btdiag.preview.braintrust.dev")
@@ -169,7 +169,7 @@ def cache_questions(trials: Sequence[CorsTrial]) -> list[Question]:
     """Each refused simple request once more with a query that no cache has seen."""
     return [
         Question(purpose=Purpose.FRESH, path=trial.path, page=trial.page, fresh=True)
-        for trial in doubtful(trials)
+        for trial in to_ask_again(trials)
         if not trial.preflight and trial.answered
     ]
 
@@ -201,7 +201,7 @@ def _list_tells(trial: CorsTrial) -> bool:
     return (
         refusal is not None
         and refusal.error in (CorsError.HEADER_DISALLOWED, CorsError.METHOD_DISALLOWED)
-        and bool(get(trial.exchange.headers, "Access-Control-Allow-Headers"))
+        and bool(field_value(trial.exchange.headers, "Access-Control-Allow-Headers"))
     )
 
 
@@ -274,7 +274,7 @@ def _other_origins(trials: Sequence[CorsTrial]) -> list[Question]:
         if trial.purpose is Purpose.PREFLIGHT
         and trial.path == API_PATH
         and trial.answered
-        and get(trial.exchange.headers, "Access-Control-Allow-Origin") is None
+        and field_value(trial.exchange.headers, "Access-Control-Allow-Origin") is None
     ]
     return [
         Question(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from btdiag.core import sender
-from btdiag.families.cors.causes import CorsCause, cause_of, is_absent_route
+from btdiag.families.cors.causes import CorsCause, cause_of_refusal, is_absent_route
 from btdiag.families.cors.contrast import culprit, is_bad
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose, refusal_of
 from btdiag.families.cors.fetch import CorsError, Refusal, cors_check
@@ -35,7 +35,7 @@ def problems(survey: CorsSurvey, origins: Iterable[str], backend: CorsSurvey | N
         for with_credentials in (False, True):
             refusal = _refusal(trial, with_credentials)
             if refusal is not None:
-                cause = cause_of(trial, refusal, survey)
+                cause = cause_of_refusal(trial, refusal, survey)
                 found.append(Problem(trial=trial, refusal=refusal, cause=cause, with_credentials=with_credentials))
                 break
     return (*found, *_calls(survey), *_silences(survey, wanted))
@@ -50,7 +50,7 @@ def _calls(survey: CorsSurvey) -> tuple[Problem, ...]:
     refusal = cors_check(trial.page.origin, False, trial.exchange.headers) if trial.answered else None
     none = Refusal(error=CorsError.NETWORK_ERROR, step="HTTP-network-or-cache fetch")
     stopped = refusal or none
-    return (Problem(trial=trial, refusal=stopped, cause=cause_of(trial, stopped, survey)),)
+    return (Problem(trial=trial, refusal=stopped, cause=cause_of_refusal(trial, stopped, survey)),)
 
 
 def meets_login(trial: CorsTrial) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btdiag.core.address import parse
+from btdiag.core.address import parsed_address
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import Blocked, Unknown, measurement
 from btdiag.core.resolution import (
@@ -17,7 +17,7 @@ from btdiag.net.nameserver import SAMPLE
 
 
 def _queries(target: Target, mode: Mode) -> list[str]:
-    if target.resolve or parse(target.host):
+    if target.resolve or parsed_address(target.host):
         return []
     asked = (resolver.address or "the system's resolver and its name servers" for resolver in target.resolvers)
     more = (

@@ -32,7 +32,7 @@ _VERSIONS = (
 )
 
 
-def versions() -> Evidence:
+def behaviour_of_versions() -> Evidence:
     """What users of each browser see."""
     return evidence.table("What users of each version see", ("browser", "behaviour"), _VERSIONS)
 

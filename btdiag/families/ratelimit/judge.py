@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from btdiag.config.declared import MAX_REQUESTS, WINDOW_MINUTES
 from btdiag.core import evidence
-from btdiag.core.answers import Roots, facts_of, proofs, readings, unanswered, words
+from btdiag.core.answers import Roots, exchange_proofs, facts_of, in_words, root_readings, unanswered
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
@@ -74,7 +74,7 @@ def not_throttled(
     """The claim of ratelimit.not-throttled."""
     limited = [seen for seen in answers.all if seen.status == 429]
     if not limited:
-        found = readings(roots, version)
+        found = root_readings(roots, version)
         return (unanswered(found) if found else None) or _misdeclared(limit) or _free(answers, limit)
     outbound = [seen for seen in answers.outbound if seen.status == 429]
     if len(outbound) == len(limited):
@@ -134,7 +134,7 @@ def _nearly_used_up(answers: Sequence[Exchange]) -> Finding | None:
                 owner=who.owner,
                 expected="room for bursts of requests",
                 seen=f"{left} of {limit} left",
-                evidence=proofs(seen),
+                evidence=exchange_proofs(seen),
                 remedy=Remedy(
                     text="Raise the limit, or count by API key instead of by address: users share addresses."
                 ),
@@ -171,7 +171,7 @@ def _inbound(limited: Sequence[Exchange], answers: GatheredAnswers) -> Finding:
         owner=who.owner,
         expected="no 429 for the few dozen requests of a run",
         seen=f"429 on {_paths(limited)}",
-        evidence=(_table(limited), *proofs(first)),
+        evidence=(_table(limited), *exchange_proofs(first)),
         remedy=Remedy(text=_advice(who), snippets=_snippets(who)),
         sources=SOURCES,
     )
@@ -192,7 +192,7 @@ def _outbound(limited: Sequence[Exchange], answers: GatheredAnswers) -> Finding:
         expected=f"room for logins: by default {OUTBOUND_LIMIT} calls a minute and key pass, and this run made "
         f"{len(answers.outbound)}",
         seen=f"429 on {_paths(limited)}",
-        evidence=(_table(limited), *proofs(first)),
+        evidence=(_table(limited), *exchange_proofs(first)),
         remedy=Remedy(
             text="Find what logs in that often with this key, or raise OUTBOUND_RATE_LIMIT_MAX_REQUESTS (0 turns the "
             "limiter off; the window is OUTBOUND_RATE_LIMIT_WINDOW_MINUTES). Python SDKs wait and try again, "
@@ -215,7 +215,7 @@ def _paths(limited: Sequence[Exchange]) -> str:
 
 def _table(limited: Sequence[Exchange]) -> Evidence:
     rows = [
-        (seen.started_at, seen.label, f"{seen.method} {urlsplit(seen.url).path}", words(seen), retry_after(seen))
+        (seen.started_at, seen.label, f"{seen.method} {urlsplit(seen.url).path}", in_words(seen), retry_after(seen))
         for seen in limited[:20]
     ]
     return evidence.table("Answers with 429", ("time", "way", "request", "answer", "wait"), rows)

@@ -18,14 +18,14 @@ def good(seen: Exchange) -> bool:
     return state_of(seen, page_allowed=True) is AnswerState.GOOD
 
 
-def bad(seen: Sequence[Exchange]) -> list[Exchange]:
+def bad_answers(seen: Sequence[Exchange]) -> list[Exchange]:
     """The answers to GET / that are bad, rate limits and this machine's own trouble not counted."""
     return [one for one in seen if state_of(one, page_allowed=True) is AnswerState.BAD]
 
 
 def fine_alone(alone: Sequence[Exchange]) -> bool:
     """Whether requests that go alone are answered well, all but a stray one."""
-    return len(alone) > ALONE / 2 and len(bad(alone)) <= STRAY
+    return len(alone) > ALONE / 2 and len(bad_answers(alone)) <= STRAY
 
 
 def fine_slowly(slowly: Sequence[Exchange]) -> bool:
@@ -36,7 +36,7 @@ def fine_slowly(slowly: Sequence[Exchange]) -> bool:
 
 def fails_at_once(at_once: Sequence[Exchange]) -> bool:
     """Whether enough of those that were under way together failed."""
-    return len(bad(at_once)) >= SHARE * len(at_once) > 0
+    return len(bad_answers(at_once)) >= SHARE * len(at_once) > 0
 
 
 def may_miss_a_proxy_line(seen: Sequence[Exchange]) -> bool:

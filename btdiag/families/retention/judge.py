@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from btdiag.core import evidence
-from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.answers import exchange_proofs, in_words, rate_limited
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.sender import sender
-from btdiag.families.gateway.judge.routes import is_lost
+from btdiag.families.gateway.judge.routes import is_kept_from_api
 from btdiag.families.retention.facts import KNOWN, READ, RetentionRoutes
 from btdiag.families.retention.remedy import SOURCES, route_all, upgrade_module
 
@@ -19,7 +19,9 @@ def routes_reach_a_backend(found: RetentionRoutes) -> Finding:
         return rate_limited(limited)
     lost: dict[str, Exchange] = {}
     tried = [f"GET {READ}"]
-    if (is_lost(found.read, found.unknown) and not _same(found.read, found.unknown)) or _not_listed(found.read):
+    if (is_kept_from_api(found.read, found.unknown) and not _same(found.read, found.unknown)) or _not_listed(
+        found.read
+    ):
         lost[f"GET {READ}"] = found.read
     if _well(found.known):
         tried += [f"OPTIONS {path}" for path, _ in found.preflights]
@@ -30,13 +32,13 @@ def routes_reach_a_backend(found: RetentionRoutes) -> Finding:
 
 
 def _reached(tried: list[str], found: RetentionRoutes) -> Finding:
-    if is_lost(found.read, found.unknown):
+    if is_kept_from_api(found.read, found.unknown):
         tried = tried[1:]
     if not tried:
         return Finding(
             verdict=Verdict.SKIP,
-            summary=f"GET {READ} is answered {words(found.read)}, as a path that does not exist: whether it reaches the"
-            " API cannot be told without a key",
+            summary=f"GET {READ} is answered {in_words(found.read)}, as a path that does not exist: whether it reaches "
+            "the API cannot be told without a key",
         )
     return Finding(
         verdict=Verdict.PASS,
@@ -64,13 +66,13 @@ def _lost(lost: dict[str, Exchange], tried: list[str], found: RetentionRoutes) -
     return Finding(
         verdict=Verdict.WARN,
         summary=f"{len(lost)} of {len(tried)} routes of retention and service tokens do not reach the API: {request}"
-        f" gives {words(seen)}" + (": the API Gateway of this module version does not list it" if unlisted else ""),
+        f" gives {in_words(seen)}" + (": the API Gateway of this module version does not list it" if unlisted else ""),
         answer="Retention and service tokens cannot be managed: their routes do not reach the API",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="an answer of the API, 401 or 404 without a key",
-        seen=words(seen),
-        evidence=(_table(found), *proofs(seen)),
+        seen=in_words(seen),
+        evidence=(_table(found), *exchange_proofs(seen)),
         remedy=upgrade_module() if unlisted else route_all(" and ".join(one.split()[1] for one in lost)),
         sources=SOURCES,
     )
@@ -78,9 +80,9 @@ def _lost(lost: dict[str, Exchange], tried: list[str], found: RetentionRoutes) -
 
 def _table(found: RetentionRoutes) -> Evidence:
     rows = [
-        (f"GET {READ}", words(found.read)),
-        ("GET a path that does not exist", words(found.unknown)),
-        *((f"OPTIONS {path}", words(seen)) for path, seen in found.preflights),
-        (f"OPTIONS {KNOWN}", words(found.known)),
+        (f"GET {READ}", in_words(found.read)),
+        ("GET a path that does not exist", in_words(found.unknown)),
+        *((f"OPTIONS {path}", in_words(seen)) for path, seen in found.preflights),
+        (f"OPTIONS {KNOWN}", in_words(found.known)),
     ]
     return evidence.table("Routes of retention, and others", ("request", "answer"), rows)

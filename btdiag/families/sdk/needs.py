@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from btdiag.core.client_kinds import JAVASCRIPT, PYTHON
 from btdiag.core.target import Target
+from btdiag.core.wording import enumerated
 
 NEWEST = (("python", "0.48.1"), ("js", "3.35.0"))
 _REST_SINCE = (0, 35)  # from this version on, Python SDKs ask the data plane's own REST API for all but the login
@@ -170,7 +171,7 @@ def consequences(hurt: Mapping[Sdk, Losses]) -> str:
     fates: dict[str, list[str]] = {}
     for sdk, flows in hurt.items():
         fates.setdefault(_fate(flows), []).append(str(sdk))
-    return "; ".join(f"with {_all(sdks)} {fate}" for fate, sdks in fates.items())
+    return "; ".join(f"with {enumerated(sdks)} {fate}" for fate, sdks in fates.items())
 
 
 def _fate(flows: Losses) -> str:
@@ -178,13 +179,8 @@ def _fate(flows: Losses) -> str:
     raising = [flow for flow in raising if not flow.is_rare] or raising
     losing = [flow for flow, loss in flows.items() if not loss.raises]
     losing = [flow for flow in losing if not (flow is Flow.LOGGER_BY_ID and Flow.LOGGER in losing)]
-    parts = [f"{_all(raising)} {'raises' if len(raising) == 1 else 'raise'}"] if raising else []
+    parts = [f"{enumerated(raising)} {'raises' if len(raising) == 1 else 'raise'}"] if raising else []
     if losing:
         verb = "loses what it is" if len(losing) == 1 else "lose what they are"
-        parts.append(f"{_all(losing)} {verb} given without an exception")
+        parts.append(f"{enumerated(losing)} {verb} given without an exception")
     return ", and ".join(parts)
-
-
-def _all(names: Collection[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from btdiag.config.stated import SYSADMIN
 from btdiag.core import evidence
-from btdiag.core.answers import proofs, words
+from btdiag.core.answers import exchange_proofs, in_words
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
@@ -58,19 +58,22 @@ def _closed(seen: Exchange, trial: HostTrial) -> Finding:
     url = f"{trial.host.url.rstrip('/')}{TELEMETRY}"
     answer = trial.answer
     assert answer is not None
-    rows = [("GET /", words(answer)), (f"GET {TELEMETRY}", words(seen))]
+    rows = [("GET /", in_words(answer)), (f"GET {TELEMETRY}", in_words(seen))]
     if trial.api is not None:
-        rows.insert(1, ("a login without a key", words(trial.api)))
+        rows.insert(1, ("a login without a key", in_words(trial.api)))
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"telemetry does not leave this place: {trial.host.name} answers {words(answer)} to GET /, and"
-        f" {TELEMETRY} gives {words(seen)}",
+        summary=f"telemetry does not leave this place: {trial.host.name} answers {in_words(answer)} to GET /, and"
+        f" {TELEMETRY} gives {in_words(seen)}",
         answer="Telemetry cannot leave this place: support cannot see the data plane's state",
         hop=HopName.PROXY if trial.proxy else HopName.NETWORK,
         owner=Owner.PROXY if trial.proxy else Owner.NETWORK,
         expected="an answer of the control plane, whatever its status",
-        seen=words(seen),
-        evidence=(evidence.table(f"Requests to {trial.host.name}", ("request", "answer"), rows), *proofs(seen)),
+        seen=in_words(seen),
+        evidence=(
+            evidence.table(f"Requests to {trial.host.name}", ("request", "answer"), rows),
+            *exchange_proofs(seen),
+        ),
         remedy=open_path(url),
         sources=SOURCES,
     )
@@ -94,12 +97,12 @@ def sysadmin_endpoints_are_off(target: Target, seen: SysadminAnswers | NotMeasur
         return Finding(
             verdict=Verdict.PASS,
             summary=f"the sysadmin endpoints are off in {setting.where}, and {len(seen.trials)} of them are answered"
-            f" {words(seen.unknown)} without a key, as a path that does not exist",
+            f" {in_words(seen.unknown)} without a key, as a path that does not exist",
         )
     path, one = next((item for item in seen.trials if item[1].status != 404), seen.trials[0])
     return Finding(
         verdict=Verdict.SKIP,
-        summary=f"GET {path} is answered {words(one)} without a key: whether it is off cannot be told from that",
+        summary=f"GET {path} is answered {in_words(one)} without a key: whether it is off cannot be told from that",
     )
 
 
@@ -110,17 +113,17 @@ def _answers(seen: Exchange, unknown: Exchange) -> bool:
 
 def _still_on(where: str, answering: list[tuple[str, Exchange]], seen: SysadminAnswers) -> Finding:
     path, first = answering[0]
-    rows = [(f"GET {one}", words(answer)) for one, answer in seen.trials]
-    rows.append(("GET a path that does not exist", words(seen.unknown)))
+    rows = [(f"GET {one}", in_words(answer)) for one, answer in seen.trials]
+    rows.append(("GET a path that does not exist", in_words(seen.unknown)))
     return Finding(
         verdict=Verdict.WARN,
-        summary=f"the sysadmin endpoints are off in {where}, and GET {path} answers {words(first)} without a key:"
+        summary=f"the sysadmin endpoints are off in {where}, and GET {path} answers {in_words(first)} without a key:"
         " the value is not in effect, or this endpoint is not one of those that it switches off",
         answer="An endpoint that the files switch off still answers, with metadata",
         hop=HopName.CONFIG,
         owner=Owner.API,
-        expected=f"the answer of a path that does not exist ({words(seen.unknown)})",
-        seen=words(first),
+        expected=f"the answer of a path that does not exist ({in_words(seen.unknown)})",
+        seen=in_words(first),
         evidence=(evidence.table("Requests without a key", ("request", "answer"), rows),),
         remedy=switch_off(),
         sources=(GUIDE,),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from btdiag.lab.http import Request, Response, header, without
 from btdiag.lab.rules import Answer, Raw, Rule, Visit
-from btdiag.lab.styles import page
+from btdiag.lab.styles import vendor_page
 
 ORIGIN = "Access-Control-Allow-Origin"
 CREDENTIALS = "Access-Control-Allow-Credentials"
@@ -41,7 +41,7 @@ class RefusesNames(Rule):
     async def before(self, request: Request, visit: Visit) -> Request | Answer:
         """The request, or the refusal."""
         asked = (request.header("access-control-request-headers") or "").lower().split(",")
-        return page(self.style, self.status) if set(self.names) & set(map(str.strip, asked)) else request
+        return vendor_page(self.style, self.status) if set(self.names) & set(map(str.strip, asked)) else request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class OverridesErrors(Rule):
 
     async def after(self, request: Request, response: Response, visit: Visit) -> Response:
         """The vendor's page for an error, anything else as it is."""
-        return page(self.style, response.status) if response.status >= 400 else response
+        return vendor_page(self.style, response.status) if response.status >= 400 else response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class RefusesHeaders(Rule):
         """The request, or the refusal."""
         carried = [value for name, value in request.headers if name.lower().startswith(self.prefix)]
         refused = self.value in carried if self.value else bool(carried)
-        return page(self.style, self.status) if refused else request
+        return vendor_page(self.style, self.status) if refused else request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from btdiag.lab.http import Body, Request, Response
 from btdiag.lab.plan import LabPlan
 from btdiag.lab.rules import Answer, Rule, Visit
-from btdiag.lab.styles import page
+from btdiag.lab.styles import vendor_page
 
 MOST = 2**24  # bytes of a body
 
@@ -29,7 +29,7 @@ class RefusesWords(Rule):
         agent, target = (request.header("user-agent") or "").lower(), request.target.lower()
         refused = any(one in agent for one in self.agents) or any(one in target for one in self.words)
         if refused or (self.chunked and request.body.chunked):
-            return replace(page(self.style, self.status), closes=True)
+            return replace(vendor_page(self.style, self.status), closes=True)
         return request
 
 
@@ -47,7 +47,7 @@ class HurriesUploads(Rule):
         try:
             content = await asyncio.wait_for(request.body.read(MOST), self.seconds)
         except TimeoutError:
-            return replace(page(self.style, 408), closes=True)
+            return replace(vendor_page(self.style, 408), closes=True)
         reader = asyncio.StreamReader()
         reader.feed_data(content)
         reader.feed_eof()
@@ -75,7 +75,7 @@ class NarrowBuffer(Rule):
     async def after(self, request: Request, response: Response, visit: Visit) -> Response:
         """The response, or the page."""
         length = sum(len(name) + len(value) + 4 for name, value in response.headers)
-        return page(self.style, 502) if length > self.size else response
+        return vendor_page(self.style, 502) if length > self.size else response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

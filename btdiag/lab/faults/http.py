@@ -11,7 +11,7 @@ from btdiag.lab.http import Headers as HeaderList
 from btdiag.lab.http import Request, Response, without
 from btdiag.lab.plan import LabPlan
 from btdiag.lab.rules import Answer, Rule, Visit
-from btdiag.lab.styles import page
+from btdiag.lab.styles import vendor_page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class AnswersWith(Rule):
     async def before(self, request: Request, visit: Visit) -> Request | Answer:
         """That answer."""
         if self.style is not None:
-            return page(self.style, self.status).adding(*self.headers)
+            return vendor_page(self.style, self.status).adding(*self.headers)
         headers = (("Content-Type", self.content_type), *self.headers)
         return Response(status=self.status, headers=headers, body=self.body.encode())
 
@@ -132,7 +132,7 @@ class RateLimits(Rule):
         if len(times) < self.allowed:
             times.append(now)
             return request
-        return page(self.style, 429).adding(("Retry-After", str(self.retry_after)))
+        return vendor_page(self.style, 429).adding(("Retry-After", str(self.retry_after)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class LimitsAtOnce(Rule):
         """The request, or the refusal."""
         under_way: list[Request] = visit.memory.notes.setdefault(f"at once {id(self)} {visit.address}", [])
         if len(under_way) >= self.allowed:
-            return page(self.style, self.status)
+            return vendor_page(self.style, self.status)
         under_way.append(request)
         try:
             await asyncio.sleep(self.lasts)
@@ -172,12 +172,12 @@ class LimitsSizes(Rule):
     async def before(self, request: Request, visit: Visit) -> Request | Answer:
         """The request, or the refusal."""
         if self.url is not None and len(request.target) > self.url:
-            return page(self.style, 414)
+            return vendor_page(self.style, 414)
         size = sum(len(name) + len(value) + 4 for name, value in request.headers)
         if self.head is not None and size > self.head:
-            return page(self.style, 431)
+            return vendor_page(self.style, 431)
         if self.allowed_methods and request.method not in self.allowed_methods:
-            return page(self.style, 405).adding(("Allow", ", ".join(self.allowed_methods)))
+            return vendor_page(self.style, 405).adding(("Allow", ", ".join(self.allowed_methods)))
         return self._within_body_limit(request)
 
     def _within_body_limit(self, request: Request) -> Request | Answer:
@@ -185,7 +185,7 @@ class LimitsSizes(Rule):
         if self.body is None:
             return request
         if body.length is not None and body.length > self.body:
-            return replace(page(self.style, 413), closes=True)
+            return replace(vendor_page(self.style, 413), closes=True)
         body.limit = self.body
         return request
 

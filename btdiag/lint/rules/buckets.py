@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node
-from btdiag.lint.rules.common import empty, place_of, roles
+from btdiag.lint.rules.common import empty, line_of_key, roles
 from btdiag.lint.subjects import Call, Hit, Release, Subjects
 
 BUCKETS = {
@@ -49,7 +49,7 @@ def _buckets(release: Release) -> Iterator[Hit]:
             yield Hit(
                 rule="config.buckets-are-set",
                 verdict=Verdict.WARN,
-                place=place_of(release, *at),
+                place=line_of_key(release, *at),
                 key=release.key("objectStorage", cloud, name),
                 summary=f"{name} is empty: what belongs there is not configured, and nothing says so",
                 expected="the name that the Terraform module put out",

@@ -17,7 +17,7 @@ _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "
 _UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)}
 
 
-def place_of(release: Release, *path: str) -> Position:
+def line_of_key(release: Release, *path: str) -> Position:
     """The line of a key, or of the deepest key above it that the user's files have."""
     place = release.user.nearest(*path).place if path else None  # what a null takes away is found there, too
     fallback = next((node.place for node in release.files if node.place is not None), None)

@@ -9,7 +9,7 @@ from btdiag.lint import merge
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node, plain_value
 from btdiag.lint.rules.buckets import BUCKETS
-from btdiag.lint.rules.common import place_of, quantity
+from btdiag.lint.rules.common import line_of_key, quantity
 from btdiag.lint.rules.resources import removable
 from btdiag.lint.rules.volumes import reads_ephemeral, reads_size
 from btdiag.lint.subjects import Hit, Release, Subjects
@@ -122,7 +122,7 @@ def _growth(release: Release) -> Iterator[Hit]:
         yield Hit(
             rule="brainstore.capacity-is-there",
             verdict=Verdict.WARN,
-            place=place_of(release, "brainstore"),
+            place=line_of_key(release, "brainstore"),
             key=release.key("brainstore"),
             summary=f"chart {release.before.version} to {release.chart.version}: Brainstore requests"
             f" {before[0].normalize():f} CPU and {before[1] / gib:.0f} GiB now, {after[0].normalize():f} CPU and"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.rules.common import place_of
+from btdiag.lint.rules.common import line_of_key
 from btdiag.lint.subjects import Hit, Release, Subjects
 from btdiag.lint.tables import version_key
 
@@ -38,7 +38,7 @@ def _images(release: Release) -> Iterator[Hit]:
             yield Hit(
                 rule="config.images-fit-settings",
                 verdict=Verdict.WARN,
-                place=place_of(release, component, "image", "tag"),
+                place=line_of_key(release, component, "image", "tag"),
                 key=release.key(component, "image", "tag"),
                 summary=f"{tag.text} is older than {' and '.join(what)}, which the chart sets unless told otherwise:"
                 " images before 2.0 cannot read it, and it cannot be undone",
@@ -61,7 +61,7 @@ def _too_old(release: Release, tag: str, what: str, least: str) -> Hit:
     return Hit(
         rule="config.images-fit-settings",
         verdict=Verdict.WARN,
-        place=place_of(release, "api", "image", "tag"),
+        place=line_of_key(release, "api", "image", "tag"),
         key=release.key("api", "image", "tag"),
         summary=f"{tag[:40]} does not know {what}: it came with v{least}",
         expected=f"v{least} or later",
@@ -86,7 +86,7 @@ def _gateway(release: Release) -> Iterator[Hit]:
         yield Hit(
             rule="config.gateway-is-enabled",
             verdict=Verdict.FAIL,
-            place=place_of(release, "aiGateway", "useGateway"),
+            place=line_of_key(release, "aiGateway", "useGateway"),
             key=release.key("aiGateway", "useGateway"),
             summary="the API is sent to a gateway that is not deployed: aiGateway.enabled is not true",
             expected="aiGateway.enabled: true",
@@ -111,9 +111,9 @@ def _virtual_service(release: Release) -> Iterator[Hit]:
     if not wrong:
         return
     at = ("virtualService", "http")
-    place = place_of(release, *at)
+    place = line_of_key(release, *at)
     if not (http is not None and http.given):
-        place = place_of(release, "virtualService", "enabled")
+        place = line_of_key(release, "virtualService", "enabled")
     host, number_ = wrong[0].text_at("host"), wrong[0].text_at("port", "version_key")
     yield Hit(
         rule="config.virtual-service-leads-to-the-api",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
-from btdiag.lint.rules.common import place_of, roles
+from btdiag.lint.rules.common import line_of_key, roles
 from btdiag.lint.subjects import Hit, Release, Subjects
 
 _PROBED = "3.0.3"
@@ -93,7 +93,7 @@ def _hit(release: Release, path: tuple[str, ...], why: str, expected: str) -> Hi
     return Hit(
         rule="config.ports-match",
         verdict=Verdict.FAIL,
-        place=place_of(release, *path),
+        place=line_of_key(release, *path),
         key=release.key(*path),
         summary=f"the ports do not match: {why}",
         expected=expected,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node, Position
-from btdiag.lint.rules.common import ROLES, place_of
+from btdiag.lint.rules.common import ROLES, line_of_key
 from btdiag.lint.subjects import Container, Hit, Release, Subjects
 
 HANDLERS = ("httpGet", "tcpSocket", "exec", "grpc")
@@ -40,7 +40,7 @@ def _probe(release: Release, component: str, kind: str) -> Iterator[Hit]:
         user = release.user.at(component, kind) or probe
         named = next((name for name in present if user.at(name) is not None), None)
         at = (component, kind, named) if named else (component, kind)
-        yield _handlers(place_of(release, *at), release.key(component, kind), present)
+        yield _handlers(line_of_key(release, *at), release.key(component, kind), present)
     path = probe.at("httpGet", "path")
     if component != "aiGateway" and path is not None and path.given and _is_status(path.text):
         yield _status(release, component, kind)
@@ -71,7 +71,7 @@ def _status(release: Release, component: str, kind: str) -> Hit:
     return Hit(
         rule="brainstore.readiness-recovers",
         verdict=Verdict.FAIL,
-        place=place_of(release, *at),
+        place=line_of_key(release, *at),
         key=release.key(*at),
         summary="/status never recovers once it has failed: the pod stays out of service until it is restarted",
         expected="/",
@@ -95,7 +95,7 @@ def _default_status(release: Release) -> Iterator[Hit]:
         yield Hit(
             rule="brainstore.readiness-recovers",
             verdict=Verdict.WARN,
-            place=place_of(release),
+            place=line_of_key(release),
             key=release.key(asked[0], "readinessProbe"),
             summary=f"chart {release.chart.version} asks /status for readiness, which never recovers once it failed",
             expected="/, as charts since 5.0.0 do",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node
-from btdiag.lint.rules.common import container_paths, place_of, quantity
+from btdiag.lint.rules.common import container_paths, line_of_key, quantity
 from btdiag.lint.subjects import Container, Hit, Release, Subjects
 
 
@@ -47,7 +47,7 @@ def _exceeding(release: Release, name: str, path: tuple[str, ...]) -> Iterator[H
         yield Hit(
             rule="brainstore.requests-fit-limits",
             verdict=Verdict.FAIL,
-            place=place_of(release, *at),
+            place=line_of_key(release, *at),
             key=release.key(*at),
             summary=f"{name} requests {resource} {node.text} above its limit of {bound}{inherited}:"
             " Kubernetes refuses the pods",
@@ -82,7 +82,7 @@ def _nulls(release: Release, name: str, path: tuple[str, ...]) -> Iterator[Hit]:
             yield Hit(
                 rule="brainstore.limits-can-be-removed",
                 verdict=Verdict.FAIL,
-                place=place_of(release, *path, kind),
+                place=line_of_key(release, *path, kind),
                 key=release.key(*path, kind),
                 summary=f"chart {release.chart.version} does not render without {kind} of {name};"
                 " later ones do, since 5.0.1",
@@ -115,7 +115,7 @@ def _null_resources(release: Release, name: str, path: tuple[str, ...]) -> Itera
     yield Hit(
         rule="brainstore.limits-can-be-removed",
         verdict=Verdict.WARN if renders else Verdict.FAIL,
-        place=place_of(release, *path),
+        place=line_of_key(release, *path),
         key=release.key(*path),
         summary=f"without resources {name} is the first to be evicted (BestEffort)"
         if renders
@@ -188,7 +188,7 @@ def _stays(release: Release, name: str, path: tuple[str, ...], stay: str, why: s
     return Hit(
         rule="brainstore.limits-are-meant",
         verdict=Verdict.WARN,
-        place=place_of(release, *path),
+        place=line_of_key(release, *path),
         key=release.key(*path),
         summary=f"{name} keeps the chart's limits ({stay}): Helm merges maps, so {why}; its pods are {kind}",
         expected="limits: null, or the limits that you mean",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Node, Path
-from btdiag.lint.rules.common import UUID, empty, place_of
+from btdiag.lint.rules.common import UUID, empty, line_of_key
 from btdiag.lint.subjects import Hit, Release, Subjects
 
 CLOUDS = ("aws", "azure", "google")
@@ -40,9 +40,9 @@ def _cloud(release: Release) -> Iterator[Hit]:
         yield Hit(
             rule="config.cloud-is-known",
             verdict=Verdict.FAIL,
-            place=place_of(release, "cloud")
+            place=line_of_key(release, "cloud")
             if cloud is not None and cloud.given
-            else place_of(release, "objectStorage"),
+            else line_of_key(release, "objectStorage"),
             key=release.key("cloud"),
             summary=f'cloud is "{text[:40]}": nothing of objectStorage is used, and nothing says so',
             expected="aws, azure or google",
@@ -70,7 +70,7 @@ def _required(release: Release, at: Path, key: Path, when: str) -> Hit:
     return Hit(
         rule="config.required-values-are-set",
         verdict=Verdict.FAIL,
-        place=place_of(release, *at),
+        place=line_of_key(release, *at),
         key=release.key(*key),
         summary=f"{'.'.join(key)} is required {when}: the chart does not render",
         remedy=f"Set {release.key(*key)}.",
@@ -104,7 +104,7 @@ def _organisation(release: Release) -> Iterator[Hit]:
             yield Hit(
                 rule="config.organisation-is-set",
                 verdict=Verdict.FAIL,
-                place=place_of(release, "global", "orgName"),
+                place=line_of_key(release, "global", "orgName"),
                 key=release.key("global", "orgName"),
                 summary="global.orgName is not set: the API is told a placeholder, and refuses every organisation",
                 expected="the organisation's name",
@@ -121,7 +121,7 @@ def _organisation(release: Release) -> Iterator[Hit]:
         yield Hit(
             rule="retention.primary-organisation-is-set",
             verdict=Verdict.FAIL,
-            place=user.place if user is not None and user.place else place_of(release, "global", "orgName"),
+            place=user.place if user is not None and user.place else line_of_key(release, "global", "orgName"),
             key=release.key("global", "primaryOrgName"),
             summary="global.primaryOrgName is required where orgName is empty or *: the chart does not render",
             expected="the organisation that manages service tokens",
@@ -140,7 +140,7 @@ def _namespace(release: Release) -> Iterator[Hit]:
         yield Hit(
             rule="config.namespace-matches",
             verdict=Verdict.FAIL,
-            place=place_of(release, "global", "namespace"),
+            place=line_of_key(release, "global", "namespace"),
             key=release.key("global", "namespace"),
             summary=f"installed into {installed}, but the API looks for Brainstore in {named or 'no namespace'}",
             expected=installed,
@@ -206,7 +206,7 @@ def _audit_hit(release: Release, key: str, summary: str, item: Node | None = Non
     return Hit(
         rule="audit.lists-are-valid",
         verdict=Verdict.FAIL,
-        place=item.place if item is not None and item.place else place_of(release, key),
+        place=item.place if item is not None and item.place else line_of_key(release, key),
         key=release.key(key),
         summary=summary,
         expected="UUIDs of organisations in one of the lists",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.nodes import Position
-from btdiag.lint.rules.common import place_of
+from btdiag.lint.rules.common import line_of_key
 from btdiag.lint.subjects import Call, Hit, Release, Subjects
 
 TYPES = ("status", "metrics", "usage", "memprof", "logs", "traces")
@@ -37,7 +37,7 @@ def _release(release: Release) -> Iterator[Hit]:
     node = release.user.at(*path)
     if node is None or not node.known or not release.chart.since("2.0.0"):
         return
-    place, key = place_of(release, *path), release.key(*path)
+    place, key = line_of_key(release, *path), release.key(*path)
     if node.place is not None:
         place = node.place
     if node.items or node.map:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from btdiag.lint.house import Verdict
 from btdiag.lint.rules.buckets import BUCKETS
-from btdiag.lint.rules.common import azure_driver, empty, place_of, quantity, roles
+from btdiag.lint.rules.common import azure_driver, empty, line_of_key, quantity, roles
 from btdiag.lint.subjects import Hit, Release, Subjects
 
 
@@ -28,9 +28,9 @@ def _azure(release: Release) -> Iterator[Hit]:
     for role in roles(release):
         path = ("brainstore", role, "volume", "size")
         if empty(release.values.at(*path)):
-            place = place_of(release, *path)
+            place = line_of_key(release, *path)
             if release.user.at("brainstore") is None:
-                place = place_of(release, "cloud")
+                place = line_of_key(release, "cloud")
             yield Hit(
                 rule="brainstore.azure-volumes-are-sized",
                 verdict=Verdict.FAIL,
@@ -86,7 +86,7 @@ def _cache(release: Release, base: tuple[str, ...], bounds: list[tuple[str, str]
         yield Hit(
             rule="brainstore.cache-fits-volume",
             verdict=Verdict.WARN,
-            place=place_of(release, *at),
+            place=line_of_key(release, *at),
             key=release.key(*at),
             summary=f"the cache of Brainstore's {base[1]} may grow to {cache.text}, its volume ends at {node.text}",
             expected=f"objectStoreCacheFileSize below {node.text}",
@@ -101,7 +101,7 @@ def _unused(release: Release, path: tuple[str, ...]) -> Hit:
     return Hit(
         rule="brainstore.volume-settings-count",
         verdict=Verdict.WARN,
-        place=place_of(release, *path),
+        place=line_of_key(release, *path),
         key=release.key(*path),
         summary=f"{'.'.join(path[2:])} does nothing on {cloud}{mode}: the volume is as large as the node lets it be",
         remedy="Remove it, and size the node's disk; volume.sizeLimit bounds the cache volume (chart 6.2.2 and later).",

@@ -13,23 +13,23 @@ from collections.abc import Mapping
 from btdiag.logs import times
 from btdiag.logs.event import CLOSED, RACE_S, UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import LB_502, of_backend, split_request, status_alone
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _NONE = (b"-", b"")
 _QUICK_S = 0.02  # a refusal or a worker that is set aside answers within 5 ms (measured); a wait for a worker is longer
 
 
-def event(fields: Mapping[str, bytes]) -> Event | None:
+def apache_event(fields: Mapping[str, bytes]) -> Event | None:
     """The request of an access log; None where its status or time is none."""
     status = fields.get("status", b"")
     if len(status) != 3 or not status.isdigit():
         return None
     found = Event()
     found.status = code = int(status)
-    start = times.common(fields.get("time_local", b""))
+    start = times.clf_time(fields.get("time_local", b""))
     if start is None:
         return None
-    took = number(fields.get("duration_us", b""))
+    took = logged_number(fields.get("duration_us", b""))
     found.start = start
     found.end = start + (took / 1e6 if took is not None else 0.0)
     found.method, found.path = split_request(fields.get("request", b""))

@@ -9,7 +9,7 @@ from typing import Any
 from btdiag.logs import quick, times
 from btdiag.logs.event import CLOSED, RACE_S, UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, split_request, status_alone, target_of
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _ALB = re.compile(
     rb"^(http|https|h2|grpcs|ws|wss) (\S+) (app/\S+) (\S+) (\S+) (-?[\d.]+) (-?[\d.]+) (-?[\d.]+) (\d{3}|-) (\d{3}|-) "
@@ -35,7 +35,7 @@ class Alb:
             return None
         found = Event()
         found.end = end
-        spent = [number(one) or 0.0 for one in words[5:8]]
+        spent = [logged_number(one) or 0.0 for one in words[5:8]]
         found.start = begin if begin is not None else end - sum(max(one, 0) for one in spent)
         found.client, found.agent, found.ident = words[3], words[13], words[17]
         found.upstream = words[4] if words[4] != b"-" else b""
@@ -139,14 +139,16 @@ class CloudFront:
             return words[index] if 0 <= index < len(words) else b"-"
 
         stamp = (
-            number(word(b"timestamp")) if b"timestamp" in columns else times.iso(word(b"date") + b" " + word(b"time"))
+            logged_number(word(b"timestamp"))
+            if b"timestamp" in columns
+            else times.iso(word(b"date") + b" " + word(b"time"))
         )
         status = word(b"sc-status")
         if stamp is None or not status.isdigit() or len(status) > 3:
             return None
         found = Event()
         found.end, found.status = stamp, int(status)
-        found.took = number(word(b"time-taken"))
+        found.took = logged_number(word(b"time-taken"))
         found.start = stamp - (found.took or 0.0)
         found.method, found.path = word(b"cs-method"), word(b"cs-uri-stem")
         found.ident, found.client, found.agent = word(b"x-edge-request-id"), word(b"c-ip"), word(b"cs(User-Agent)")
@@ -185,26 +187,26 @@ class ApiGateway:
 
     def event(self, record: Mapping[str, Any]) -> Event | None:
         """The request of one record."""
-        epoch = number(record.get("requestTimeEpoch"))
-        start = epoch / 1000 if epoch is not None else times.common(str(record.get("requestTime", "")).encode())
-        status = number(record.get("status"))
+        epoch = logged_number(record.get("requestTimeEpoch"))
+        start = epoch / 1000 if epoch is not None else times.clf_time(str(record.get("requestTime", "")).encode())
+        status = logged_number(record.get("status"))
         if start is None or status is None:
             return None
         found = Event()
         found.status = code = int(status)
         found.start = start
-        found.end = start + (number(record.get("responseLatency")) or 0.0) / 1000
+        found.end = start + (logged_number(record.get("responseLatency")) or 0.0) / 1000
         found.method = str(record.get("httpMethod", "")).encode("utf-8", "replace")
         found.path = str(record.get("path", record.get("resourcePath", ""))).encode("utf-8", "replace")
         found.ident = str(record.get("requestId", "")).encode("utf-8", "replace")
         found.client = str(record.get("ip", "")).encode("utf-8", "replace")
-        latency = number(record.get("integrationLatency"))
+        latency = logged_number(record.get("integrationLatency"))
         return _gateway(found, code, record, latency / 1000 if latency is not None else None)
 
 
 def _gateway(found: Event, code: int, record: Mapping[str, Any], took: float | None) -> Event:
     kind = str(record.get("errorResponseType", record.get("error.responseType", "-")))
-    if number(record.get("integrationStatus")) is not None and kind in ("-", ""):
+    if logged_number(record.get("integrationStatus")) is not None and kind in ("-", ""):
         return of_backend(found, code)
     found.made_by_backend = False
     if kind == "INTEGRATION_TIMEOUT":

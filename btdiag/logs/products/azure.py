@@ -8,7 +8,7 @@ from typing import Any
 from btdiag.logs import times
 from btdiag.logs.event import UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, target_of
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _DOOR: Mapping[str, tuple[Fits, bool]] = {
     "OriginConnectionRefused": (("refused",), True),
@@ -45,12 +45,12 @@ class FrontDoor:
         """The request of one record. The time is that of its end."""
         properties = record["properties"]
         end = times.iso(str(record.get("time", "")).encode())
-        status = number(properties.get("httpStatusCode", properties.get("httpStatus")))
+        status = logged_number(properties.get("httpStatusCode", properties.get("httpStatus")))
         if end is None or status is None:
             return None
         found = Event()
         found.status = code = int(status)
-        took = number(properties.get("timeTaken")) or 0.0
+        took = logged_number(properties.get("timeTaken")) or 0.0
         found.end, found.start = end, end - took
         _named(found, properties)
         found.upstream = str(properties.get("originIp", "")).encode("utf-8", "replace")
@@ -96,12 +96,12 @@ class AppGateway:
         """The request of one record; the gateway's own probes are none."""
         properties = record["properties"]
         end = times.iso(str(record.get("timeStamp", record.get("time", ""))).encode())
-        status = number(properties.get("httpStatus"))
+        status = logged_number(properties.get("httpStatus"))
         if end is None or status is None:
             return None
         found = Event()
         found.status = code = int(status)
-        took = number(properties.get("timeTaken")) or 0.0
+        took = logged_number(properties.get("timeTaken")) or 0.0
         found.end, found.start = end, end - took
         _named(found, properties)
         found.upstream = str(properties.get("serverRouted") or record.get("backendPoolName") or "").encode()
@@ -130,7 +130,7 @@ def _gateway(found: Event, code: int, properties: Mapping[str, Any], took: float
         found.fits, found.sure = ("request_too_large",), True
     elif "ERRORINFO_INVALID_HEADER" in error:
         found.fits = ("request_too_large", "response_too_large")
-    elif number(properties.get("serverStatus")) is not None:
+    elif logged_number(properties.get("serverStatus")) is not None:
         return of_backend(found, code)
     elif code in (502, 504):
         found.fits = ("refused", "no_healthy_target", "upstream_timeout", "connect_timeout", *closed_after(took))

@@ -8,22 +8,22 @@ from typing import Any
 from btdiag.logs.event import RACE_S, UNRELATED, Event, closed_after
 from btdiag.logs.products.common import of_backend
 from btdiag.logs.products.traefik import cause
-from btdiag.logs.times import iso, number
+from btdiag.logs.times import iso, logged_number
 
 
 def _request(found: Event, record: Mapping[str, Any]) -> bool:
     """Fill in what both logs share; False where it is missing."""
     request = record.get("request")
     moment = record.get("ts")
-    end = number(moment) if not isinstance(moment, str) else number(moment) or iso(moment.encode())
+    end = logged_number(moment) if not isinstance(moment, str) else logged_number(moment) or iso(moment.encode())
     if not isinstance(request, Mapping) or end is None:
         return False
     found.end = end
-    found.start = end - (number(record.get("duration")) or 0.0)
+    found.start = end - (logged_number(record.get("duration")) or 0.0)
     found.method = str(request.get("method", "")).encode("utf-8", "replace")
     found.path = str(request.get("uri", "")).encode("utf-8", "replace")
     found.client = f"{request.get('remote_ip', '')}:{request.get('remote_port', '')}".encode()
-    found.status = int(number(record.get("status")) or 0)
+    found.status = int(logged_number(record.get("status")) or 0)
     return True
 
 
@@ -41,11 +41,11 @@ class AccessLog:
     def event(self, record: Mapping[str, Any]) -> Event | None:
         """The request of one record. Caddy does not say which backend it asked: a pool is told by the path."""
         found = Event()
-        if not _request(found, record) or number(record.get("status")) is None:
+        if not _request(found, record) or logged_number(record.get("status")) is None:
             return None
         status, took = found.status, found.end - found.start
         headers = record.get("resp_headers")
-        own = number(record.get("size")) == 0 and isinstance(headers, Mapping) and "Date" not in headers
+        own = logged_number(record.get("size")) == 0 and isinstance(headers, Mapping) and "Date" not in headers
         if status in (0, 499):
             found.fits, found.sure = ("client_abort",), True
         elif status in (414, 431) or (own and status == 413):
@@ -98,7 +98,7 @@ class CaddyErrorLog:
         return found if found.fits else UNRELATED
 
     def _cut(self, found: Event, record: Mapping[str, Any]) -> Event | None:
-        moment = number(record.get("ts"))
+        moment = logged_number(record.get("ts"))
         if moment is None:
             return None
         found.start = found.end = moment

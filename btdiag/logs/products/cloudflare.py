@@ -8,7 +8,7 @@ from typing import Any
 from btdiag.logs import times
 from btdiag.logs.event import Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _CODES: Mapping[int, tuple[Fits, bool]] = {
     521: (("refused",), True),
@@ -51,7 +51,7 @@ class Logpush:
     def event(self, record: Mapping[str, Any]) -> Event | None:
         """The request of one record; times as RFC 3339, or seconds or nanoseconds since 1970."""
         start, end = _moment(record.get("EdgeStartTimestamp")), _moment(record.get("EdgeEndTimestamp"))
-        status = number(record.get("EdgeResponseStatus"))
+        status = logged_number(record.get("EdgeResponseStatus"))
         if start is None or status is None:
             return None
         found = Event()
@@ -59,9 +59,9 @@ class Logpush:
         found.start, found.end = start, end if end is not None else start
         for name, key in _TEXTS:
             setattr(found, name, str(record.get(key) or "").encode("utf-8", "replace"))
-        shakes = [number(record.get(f"Origin{kind}HandshakeDurationMs")) for kind in ("TCP", "TLS")]
+        shakes = [logged_number(record.get(f"Origin{kind}HandshakeDurationMs")) for kind in ("TCP", "TLS")]
         found.fresh = any(shakes) if None not in shakes else None
-        origin = number(record.get("OriginResponseStatus"))
+        origin = logged_number(record.get("OriginResponseStatus"))
         if origin:
             return of_backend(found, code)
         return _own(found, code, record)
@@ -69,7 +69,7 @@ class Logpush:
 
 def _own(found: Event, code: int, record: Mapping[str, Any]) -> Event:
     found.made_by_backend = False
-    took = number(record.get("OriginResponseDurationMs"))
+    took = logged_number(record.get("OriginResponseDurationMs"))
     if code in (502, 520):
         found.took = took / 1000 if took is not None else found.end - found.start
         found.fits = closed_after(found.took)
@@ -87,7 +87,7 @@ def _own(found: Event, code: int, record: Mapping[str, Any]) -> Event:
 def _moment(value: object) -> float | None:
     if isinstance(value, str):
         return times.iso(value.encode("utf-8", "replace"))
-    found = number(value)
+    found = logged_number(value)
     if found is None and isinstance(value, int):
         return value / 1e9
     return found / 1e9 if found is not None and found > 1e11 else found

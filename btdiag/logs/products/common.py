@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btdiag.logs.event import Event, Fits
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 LB_502: Fits = (
     "race",
@@ -93,4 +93,4 @@ def last(values: bytes) -> bytes:
 
 def seconds_of_first(values: bytes) -> float | None:
     """How long the first attempt lasted."""
-    return number(first(values))
+    return logged_number(first(values))

@@ -13,7 +13,7 @@ from typing import Any
 from btdiag.logs import quick, times
 from btdiag.logs.event import UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, split_request
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _SLOW_S = 0.2  # a refusal answers at once; a connect timeout is not set lower than this
 
@@ -33,7 +33,7 @@ _FLAGS: Mapping[bytes, tuple[Fits, bool]] = {
 }
 
 
-def event(fields: Mapping[str, bytes]) -> Event | None:
+def envoy_event(fields: Mapping[str, bytes]) -> Event | None:
     """The request that the operators of an access log tell of."""
     start = times.iso(fields.get("start", b""))
     status = fields.get("status", b"")
@@ -41,7 +41,7 @@ def event(fields: Mapping[str, bytes]) -> Event | None:
         return None
     found = Event()
     found.status = code = int(status)
-    took = number(fields.get("duration_ms", b""))
+    took = logged_number(fields.get("duration_ms", b""))
     found.start = start
     found.end = start + (took / 1000 if took is not None else 0.0)
     if "request" in fields:
@@ -56,7 +56,7 @@ def event(fields: Mapping[str, bytes]) -> Event | None:
     local = fields.get("local_address", b"-")
     identity = local if local not in (b"-", b"") else fields.get("upstream_connection_id", b"")
     found.connection = identity if identity not in (b"0", b"-", b"") else b""
-    attempts = number(fields.get("attempts", b"1"))
+    attempts = logged_number(fields.get("attempts", b"1"))
     found.retried = code < 500 and attempts is not None and attempts > 1
     if found.retried:
         found.connection = b""  # it is that of the last attempt, which was answered
@@ -153,10 +153,10 @@ class TextLog:
         if match is not None:
             if self.format != "istio-default":
                 self.format, self.quick = "istio-default", quick.istio()
-            return event(dict(zip(_ISTIO_ROLES, match.groups(), strict=False)))
+            return envoy_event(dict(zip(_ISTIO_ROLES, match.groups(), strict=False)))
         match = _DEFAULT.match(line)
         if match is not None:
-            return event(dict(zip(_DEFAULT_ROLES, match.groups(), strict=False)))
+            return envoy_event(dict(zip(_DEFAULT_ROLES, match.groups(), strict=False)))
         return UNRELATED if _TALK.match(line) else None
 
 
@@ -198,4 +198,4 @@ class EnvoyJsonLog:
             value = next((record[name] for name in names if record.get(name) is not None), None)
             if value is not None:
                 fields[role] = str(value).encode("utf-8", "replace")
-        return event(fields)
+        return envoy_event(fields)

@@ -8,7 +8,7 @@ from typing import Any
 from btdiag.logs import times
 from btdiag.logs.event import RACE_S, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, target_of
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _DETAILS: Mapping[str, tuple[Fits, bool]] = {
     "failed_to_connect_to_backend": (("refused", "tls_to_backend", "connect_timeout"), False),
@@ -48,12 +48,12 @@ class CloudLogging:
         start = times.iso(str(record.get("timestamp", "")).encode())
         if not isinstance(request, Mapping) or not isinstance(payload, Mapping) or start is None:
             return None
-        status = number(request.get("status", 0))
+        status = logged_number(request.get("status", 0))
         if status is None:
             return None
         found = Event()
         found.status = code = int(status)
-        took = number(request.get("latency")) or 0.0
+        took = logged_number(request.get("latency")) or 0.0
         found.start, found.end = start, start + took
         found.method = str(request.get("requestMethod", "")).encode("utf-8", "replace")
         found.path = target_of(str(request.get("requestUrl", "")).encode("utf-8", "replace"))

@@ -12,7 +12,7 @@ from typing import Any
 from btdiag.logs import quick, times
 from btdiag.logs.event import UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, split_request
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _LINE = re.compile(
     rb"^(?:[^\[]{0,200}?(\S+) haproxy\[\d+\]: )?(?:\S+ )?(\S+):(\d+) \[([^\]]{20,40})\] (\S+) ([^\s/]+)/(\S+) "
@@ -92,7 +92,7 @@ class HttpLog:
         match = _LINE.match(line)
         if match is None:
             return self._talk(line)
-        moment = times.common(match[4])
+        moment = times.clf_time(match[4])
         if moment is None:
             return None
         node, client, port, _, _, backend, server, *rest = match.groups()
@@ -142,11 +142,11 @@ class HaproxyJsonLog:
     def event(self, record: Mapping[str, Any]) -> Event | None:
         """The request of one record."""
         text = str(record.get("time", record.get("date", ""))).encode()
-        moment = times.common(text) if b"/" in text[:4] else times.iso(text)
-        status = number(record.get("status"))
+        moment = times.clf_time(text) if b"/" in text[:4] else times.iso(text)
+        status = logged_number(record.get("status"))
         if moment is None or status is None:
             return None
-        timers = tuple(number(record.get(name)) or 0.0 for name in ("TR", "Tw", "Tc", "Tr", "Ta"))
+        timers = tuple(logged_number(record.get(name)) or 0.0 for name in ("TR", "Tw", "Tc", "Tr", "Ta"))
         found = Event()
         found.start, found.end = moment, moment + max(timers[4], 0) / 1000
         found.method = str(record.get("method", "")).encode()

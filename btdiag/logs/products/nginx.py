@@ -21,7 +21,7 @@ from btdiag.logs.products.common import (
     status_alone,
     target_of,
 )
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _NONE = (b"-", b"")
 _OWN_PAGE = range(150, 176)  # nginx's own error pages, with and without its version
@@ -30,7 +30,7 @@ _OWN_HEADER_PAGE = range(222, 245)  # "400 Request Header Or Cookie Too Large"
 _PADDED_HEADER_PAGE = range(622, 650)
 
 
-def event(fields: Mapping[str, bytes]) -> Event | None:
+def nginx_event(fields: Mapping[str, bytes]) -> Event | None:
     """The request that the variables of an access log tell of; None where the status is none."""
     found = Event()
     status = fields.get("status", b"")
@@ -61,16 +61,16 @@ def event(fields: Mapping[str, bytes]) -> Event | None:
 def _timed(found: Event, fields: Mapping[str, bytes]) -> bool:
     msec = fields.get("msec")
     if msec:
-        end = number(msec)
+        end = logged_number(msec)
     elif "time_iso" in fields:
         end = times.iso(fields["time_iso"])
     else:
-        end = times.common(fields.get("time_local", b""))
+        end = times.clf_time(fields.get("time_local", b""))
     if end is None:
         return False
     taken = fields.get("request_time")
     found.end = end
-    found.start = end - (number(taken) or 0.0) if taken else end
+    found.start = end - (logged_number(taken) or 0.0) if taken else end
     return True
 
 
@@ -156,7 +156,7 @@ def _own(found: Event, code: int) -> Event:
 
 def _late(found: Event, fields: Mapping[str, bytes]) -> Event:
     connect = fields.get("uct")
-    found.took = number(last(fields.get("urt", b"")))
+    found.took = logged_number(last(fields.get("urt", b"")))
     if connect is None:
         found.fits = ("upstream_timeout", "connect_timeout")
     else:

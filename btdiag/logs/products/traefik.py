@@ -13,7 +13,7 @@ from typing import Any
 from btdiag.logs import times
 from btdiag.logs.event import RACE_S, UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _OWN = {502: 11, 504: 15, 500: 21, 499: 21, 503: 19}
 
@@ -60,36 +60,36 @@ class TraefikJsonLog:
     def event(self, record: Mapping[str, Any]) -> Event | None:
         """The request of one record; durations are nanoseconds."""
         start = times.iso(str(record.get("StartUTC") or record.get("time", "")).encode())
-        status = number(record.get("DownstreamStatus", record.get("OriginStatus")))
+        status = logged_number(record.get("DownstreamStatus", record.get("OriginStatus")))
         if start is None or status is None:
             return None
         found = Event()
         found.status = code = int(status)
-        duration = number(record.get("Duration")) or 0.0
+        duration = logged_number(record.get("Duration")) or 0.0
         found.start, found.end = start, start + duration / 1e9
         found.method = str(record.get("RequestMethod", "")).encode("utf-8", "replace")
         found.path = str(record.get("RequestPath", "")).encode("utf-8", "replace")
         found.agent = str(record.get("request_User-Agent", "")).encode("utf-8", "replace")
         found.client = str(record.get("ClientAddr", "")).encode("utf-8", "replace")
         found.upstream = str(record.get("ServiceAddr") or record.get("ServiceURL") or "").encode("utf-8", "replace")
-        origin = number(record.get("OriginDuration")) or 0.0
-        if not record.get("ServiceName") or (origin == 0 and not number(record.get("OriginStatus"))):
+        origin = logged_number(record.get("OriginDuration")) or 0.0
+        if not record.get("ServiceName") or (origin == 0 and not logged_number(record.get("OriginStatus"))):
             return _without_service(found, code)
         return self._served(found, code, record, origin / 1e9)
 
     def _served(self, found: Event, code: int, record: Mapping[str, Any], took: float) -> Event:
-        retries = number(record.get("RetryAttempts")) or 0
+        retries = logged_number(record.get("RetryAttempts")) or 0
         if code == 499:
             found.fits, found.sure = ("client_abort",), True
             return found
-        size = number(record.get("OriginContentSize"))
-        if size is None or not number(record.get("OriginStatus")):
-            size = number(record.get("DownstreamContentSize"))
+        size = logged_number(record.get("OriginContentSize"))
+        if size is None or not logged_number(record.get("OriginStatus")):
+            size = logged_number(record.get("DownstreamContentSize"))
         if code in _OWN and size == _OWN[code]:
             found.made_by_backend, found.took = False, took if not retries else None
             found.fits, found.sure = _own_fits(code, found.took)
             return found
-        if code < 400 and number(record.get("OriginStatus")) == 0:
+        if code < 400 and logged_number(record.get("OriginStatus")) == 0:
             found.text = b"no origin status"
             return found
         found.retried = code < 500 and retries > 0
@@ -114,7 +114,7 @@ class CommonLog:
         if match is None:
             return None
         client, _, moment, request, status, size, _, agent, _, router, url, took = match.groups()
-        start = times.common(moment)
+        start = times.clf_time(moment)
         if start is None or status == b"-":
             return None
         found = Event()

@@ -7,7 +7,7 @@ import re
 from btdiag.logs import times
 from btdiag.logs.event import CLOSED, RACE_S, UNRELATED, Event, Fits, closed_after
 from btdiag.logs.products.common import of_backend, split_request, status_alone, target_of
-from btdiag.logs.times import number
+from btdiag.logs.times import logged_number
 
 _503: Fits = (
     "refused", "race", "backend_closed", "backend_crash", "backend_restart", "plain_to_tls_backend",
@@ -33,7 +33,7 @@ class Ncsa:
         if match is None:
             return UNRELATED if _UNKNOWN_METHOD.match(line) else None
         client, _, moment, request, status, size, _, agent, micro, _, handling, _, vxid = match.groups()
-        start = times.common(moment)
+        start = times.clf_time(moment)
         if start is None:
             return None
         found = Event()
@@ -95,12 +95,12 @@ class VarnishBackend:
         if match is None:
             return None
         _, moment, request, status, _, micro, ttfb, vxid, error, opened = match.groups()
-        start = times.common(moment)
+        start = times.clf_time(moment)
         if start is None:
             return None
         found = Event()
         found.status = int(status)
-        first_byte = number(ttfb)
+        first_byte = logged_number(ttfb)
         found.start = start
         found.end = start + (int(micro) / 1e6 if micro.isdigit() and micro != b"0" else first_byte or 0.0)
         found.method, url = split_request(request)
@@ -215,7 +215,7 @@ class _Group:
         return True
 
     def _time(self, value: bytes) -> bool:
-        moment = number(value.partition(b": ")[2].partition(b" ")[0])
+        moment = logged_number(value.partition(b": ")[2].partition(b" ")[0])
         if moment is None:
             return False
         self.begun = moment if self.begun is None else self.begun

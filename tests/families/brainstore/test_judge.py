@@ -73,7 +73,7 @@ def test_roles_answer(roles: tuple[RoleAnswers, ...], verdict: Verdict) -> None:
 def test_where_none_answers_the_first_one_explains_it() -> None:
     roles = (role("reader", GONE), role("writer", GONE))
     assert judge.roles_answer(roles, roles[0].url).because == "readiness.brainstore-answers"
-    assert judge.status_is_not_latched(roles).because == "readiness.brainstore-answers"
+    assert judge.brainstore_is_not_latched(roles).because == "readiness.brainstore-answers"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_versions(versions: tuple[str, ...], verdict: Verdict) -> None:
 
 @pytest.mark.parametrize(("status", "verdict"), [(200, Verdict.PASS), (503, Verdict.WARN), (404, Verdict.SKIP)])
 def test_latch(status: int, verdict: Verdict) -> None:
-    assert judge.status_is_not_latched((role("reader", status=status),)).verdict is verdict
+    assert judge.brainstore_is_not_latched((role("reader", status=status),)).verdict is verdict
 
 
 def test_each_role_is_asked_and_one_that_is_down_is_asked_once() -> None:

@@ -168,9 +168,9 @@ def test_each_cause_can_be_read_aloud(cause: CodeMeaning) -> None:
 
 def test_aliases_lead_somewhere() -> None:
     assert set(causes.ALIASES.values()) <= set(causes.CODES)
-    assert causes.cause_of("net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin") is causes.CODES["ERR_BLOCKED_BY_RESPONSE"]
-    assert causes.cause_of("net::ERR_SSL_KEY_USAGE_INCOMPATIBLE") is causes.CODES["ERR_SSL_KEY_USAGE_INCOMPATIBLE"]
-    assert causes.cause_of("") is None
+    assert causes.cause_of_code("net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin") is causes.CODES["ERR_BLOCKED_BY_RESPONSE"]
+    assert causes.cause_of_code("net::ERR_SSL_KEY_USAGE_INCOMPATIBLE") is causes.CODES["ERR_SSL_KEY_USAGE_INCOMPATIBLE"]
+    assert causes.cause_of_code("") is None
 
 
 _requests = st.builds(

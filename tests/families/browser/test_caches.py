@@ -9,7 +9,7 @@ import pytest
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.product import WEB_APP
-from btdiag.families.browser.judge.caches import caches_keep_origins_apart
+from btdiag.families.browser.judge.caches import browser_keeps_origins_apart
 from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.plan import SIBLING_ORIGIN, next_questions, page_request
 
@@ -41,7 +41,7 @@ FOREIGN = trial(Purpose.FOREIGN, "https://evil.example", "", KEPT)
 
 
 def judged(*trials: CorsTrial) -> Finding:
-    return caches_keep_origins_apart({"203.0.113.5": CorsSurvey(trials=(PLAIN, *trials))})
+    return browser_keeps_origins_apart({"203.0.113.5": CorsSurvey(trials=(PLAIN, *trials))})
 
 
 CASES = [
@@ -72,7 +72,7 @@ def test_what_is_kept_for_one_page_alone(trials: tuple[CorsTrial, ...], verdict:
 
 def test_what_a_dead_api_answers_is_not_judged() -> None:
     dead = replace(PLAIN, exchange=replace(PLAIN.exchange, status=502, body="", headers=()))
-    found = caches_keep_origins_apart({"203.0.113.5": CorsSurvey(trials=(dead, own(KEPT), SIBLING))})
+    found = browser_keeps_origins_apart({"203.0.113.5": CorsSurvey(trials=(dead, own(KEPT), SIBLING))})
     assert (found.verdict, found.because) == (Verdict.SKIP, "readiness.root-answers")
 
 

@@ -13,7 +13,7 @@ from btdiag.core.product import WEB_APP
 from btdiag.families.cors.facts import HEADERS, CorsSurvey, Question
 from btdiag.families.cors.judge import readable, too_loose
 from btdiag.families.cors.plan import bucket_questions
-from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut, listed
+from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut_at_blank, names_that_fit
 from tests.families.cors.made_up import CLAIMS, Answer, Gateway, surveys, trial
 
 ORIGIN, CREDENTIALS = "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"
@@ -68,12 +68,12 @@ def test_the_bucket_too() -> None:
 
 @given(st.lists(st.sampled_from(HEADERS), min_size=1, unique=True), st.integers(min_value=12, max_value=120))
 def test_as_many_names_as_there_is_room_for(names: list[str], room: int) -> None:
-    text = listed(names, room)
+    text = names_that_fit(names, room)
     assert len(text) <= room
     assert text.split(",")[0].split(" ")[0] in (names[0], str(len(names)))
 
 
 @given(st.text(max_size=300), st.integers(min_value=10, max_value=140))
 def test_a_cut_text_fits(text: str, most: int) -> None:
-    assert len(cut(text, most)) <= most
-    assert cut(text, most) == text or len(text) > most
+    assert len(cut_at_blank(text, most)) <= most
+    assert cut_at_blank(text, most) == text or len(text) > most

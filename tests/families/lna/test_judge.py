@@ -33,7 +33,7 @@ from btdiag.families.lna.facts import (
 )
 from btdiag.families.lna.judge.address_space import address_space_is_stable
 from btdiag.families.lna.judge.page import page_context_allows
-from btdiag.families.lna.judge.reading import GETS_ANSWERS, Standing, place, readings, where_guarded
+from btdiag.families.lna.judge.reading import GETS_ANSWERS, Standing, page_readings, place, where_guarded
 from btdiag.families.lna.judge.web_app import no_prompt_needed, web_app_reaches_target
 from btdiag.families.lna.remedy import policies
 
@@ -109,7 +109,7 @@ STANDINGS = [
 
 @pytest.mark.parametrize(("seen", "standing"), STANDINGS)
 def test_where_the_page_stands(seen: BrowserSurvey, standing: Standing) -> None:
-    assert [reading.standing for reading in readings(seen, TARGET)] == [standing]
+    assert [reading.standing for reading in page_readings(seen, TARGET)] == [standing]
 
 
 def claims(seen: BrowserSurvey, target: Target = TARGET) -> tuple[Finding, Finding, Finding]:
@@ -157,14 +157,14 @@ def test_this_device_has_a_question_and_a_policy_of_its_own() -> None:
     assert finding.remedy is not None
     assert "Access other apps and services on this device" in finding.remedy.text
     assert "LoopbackNetworkAllowedForUrls" in finding.remedy.snippets[0].code
-    assert readings(seen, TARGET)[0].space == "loopback"
+    assert page_readings(seen, TARGET)[0].space == "loopback"
 
 
 def test_the_refusal_tells_the_space_where_no_answer_came() -> None:
     broken = replace(HELD, cors_error="", net_error="net::ERR_EMPTY_RESPONSE")
     after = Permissions(local="prompt", loopback="denied")
     seen = survey(trial(Situation.FRESH, HELD, after=after), unguarded=(broken,))
-    assert [(reading.space, reading.seen_space) for reading in readings(seen, TARGET)] == [("loopback", "")]
+    assert [(reading.space, reading.seen_space) for reading in page_readings(seen, TARGET)] == [("loopback", "")]
 
 
 BENEATH = [
@@ -300,7 +300,7 @@ def test_what_cors_hides_of_a_gateway_is_reached_all_the_same() -> None:
 def test_an_address_that_is_no_private_networks_own_is_told_as_what_it_is() -> None:
     shared = replace(OK, address="100.64.0.5")
     seen = survey(trial(Situation.FRESH, *all_ok(shared)), unguarded=all_ok(shared))
-    assert "100.64.0.5 (local: shared (CGNAT, RFC 6598))" in place(readings(seen, TARGET)[0], seen)
+    assert "100.64.0.5 (local: shared (CGNAT, RFC 6598))" in place(page_readings(seen, TARGET)[0], seen)
 
 
 def test_where_nothing_is_private_nobody_is_asked_and_no_browser_is_needed() -> None:

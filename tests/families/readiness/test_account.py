@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from btdiag.core.account import Account, Closing, Explainer, Lost, Uncounted
-from btdiag.core.answers import words
+from btdiag.core.answers import in_words
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Verdict
 from btdiag.families.readiness.judge import account
@@ -23,7 +23,7 @@ RESET = seen(trouble=Trouble.RESET)
 
 
 def lost(*exchanges: Exchange, by: str = "status") -> tuple[Lost, ...]:
-    return tuple(Lost(by=by, exchange=one, size=0, route="/", what=words(one)) for one in exchanges)
+    return tuple(Lost(by=by, exchange=one, size=0, route="/", what=in_words(one)) for one in exchanges)
 
 
 def closing(*kept: Lost, asked: int = 100, findings: tuple[Explainer, ...] = ()) -> Closing:
@@ -121,9 +121,12 @@ def test_kinds_are_bounded_too() -> None:
 
 
 def test_what_was_too_much_to_keep_is_explained_by_kind_or_left_open() -> None:
-    more = (Uncounted(by="status", what=words(RESET), count=7),)
+    more = (Uncounted(by="status", what=in_words(RESET), count=7),)
     kept = Account(asked=300, lost=lost(BAD), more=more)
-    one, both = finding("gateway.x", says=words(BAD)), finding("gateway.y", says=f"{words(BAD)}, {words(RESET)}")
+    one, both = (
+        finding("gateway.x", says=in_words(BAD)),
+        finding("gateway.y", says=f"{in_words(BAD)}, {in_words(RESET)}"),
+    )
     assert account.no_unexplained_errors(Closing(account=kept, findings=(both,))).verdict is Verdict.PASS
     found = account.no_unexplained_errors(Closing(account=kept, findings=(one,)))
     assert found.verdict is Verdict.INCONCLUSIVE

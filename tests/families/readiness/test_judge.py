@@ -216,12 +216,12 @@ def test_summary_names_counts_addresses_and_senders() -> None:
     ],
 )
 def test_words(answer: Exchange, words: str) -> None:
-    assert answers.words(answer) == words
+    assert answers.in_words(answer) == words
 
 
 @given(st.sampled_from(Trouble), st.sampled_from(Phase))
 def test_every_failure_has_words(trouble: Trouble, phase: Phase) -> None:
-    assert answers.words(seen(trouble=trouble, phase=phase))
+    assert answers.in_words(seen(trouble=trouble, phase=phase))
 
 
 def test_different_statuses_and_versions_are_a_warning() -> None:
@@ -387,10 +387,10 @@ def test_brainstore_answers(answer: Exchange, verdict: Verdict, word: str) -> No
 
 
 def test_proofs_pin_the_address_but_not_through_a_proxy() -> None:
-    command = answers.proofs(seen(label="2001:db8::1"))[1].data
+    command = answers.exchange_proofs(seen(label="2001:db8::1"))[1].data
     assert isinstance(command, str)
     assert "--resolve 'api.example.com:443:[2001:db8::1]'" in command
-    command = answers.proofs(replace(GOOD, label="proxy 192.0.2.9:3128"))[1].data
+    command = answers.exchange_proofs(replace(GOOD, label="proxy 192.0.2.9:3128"))[1].data
     assert isinstance(command, str)
     assert "--resolve" not in command
 

@@ -80,7 +80,7 @@ def _cause(visit: PageVisit, request: SeenRequest, hosts: set[str | None]) -> Co
         return causes.BUCKET_CORS if visit.what == BUCKET else causes.CORS
     if request.error == "timeout" and request.net_error in ("", "net::ERR_ABORTED", "net::ERR_FAILED"):
         return causes.SILENT
-    return causes.cause_of(request.net_error) or causes.UNKNOWN_CODE
+    return causes.cause_of_code(request.net_error) or causes.UNKNOWN_CODE
 
 
 def _refused(one: _Refusal, survey: BrowserSurvey, count: int) -> Finding:

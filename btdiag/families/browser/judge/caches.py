@@ -31,7 +31,7 @@ _REMEDY = Remedy(
 )
 
 
-def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey]) -> Finding:
+def browser_keeps_origins_apart(surveys: Mapping[str, CorsSurvey]) -> Finding:
     """The claim of browser.caches-keep-origins-apart: what a browser keeps does not hinder another page of the site."""
     base = ground(surveys)
     if base.stop is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from btdiag.core import evidence
-from btdiag.core.address import parse, space
+from btdiag.core.address import parsed_address, space
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
@@ -95,8 +95,12 @@ def _disagreements(
 
 
 def _hints(place: PlaceRecords, record: HttpsRecord, target: Target) -> Iterator[Disagreement]:
-    hints = [hint for hint in record.hints if parse(hint)]
-    if not hints or not place.addresses or {parse(one) for one in hints} & {parse(one) for one in place.addresses}:
+    hints = [hint for hint in record.hints if parsed_address(hint)]
+    if (
+        not hints
+        or not place.addresses
+        or {parsed_address(one) for one in hints} & {parsed_address(one) for one in place.addresses}
+    ):
         return
     spaces = {space(one, target.address_spaces) for one in hints} - {
         space(one, target.address_spaces) for one in place.addresses

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.address import AddressKind, kind, parse
+from btdiag.core.address import AddressKind, kind, parsed_address
 from btdiag.core.certificate_names import is_public_ca, short_name
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.handshake import Certificate, Connection
@@ -18,6 +18,7 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import origins
 from btdiag.core.target import Target
 from btdiag.core.urls import port_of
+from btdiag.core.wording import enumerated
 from btdiag.families.browser import remedy
 from btdiag.families.browser.facts import BAD_PORTS, CURVES, BrowserHandshake
 from btdiag.families.lna.facts import BUCKET, GATEWAY, TARGET_ITSELF
@@ -61,7 +62,7 @@ def scheme_is_secure(target: Target) -> Finding:
         how = "Chrome and Edge since 142 let users allow it, other browsers block it as mixed content"
         return _mixed(Verdict.WARN, asked, how)
     here = f" ({', '.join(plain)} is this machine itself, which counts as secure)" if plain else ""
-    return Finding(verdict=Verdict.PASS, summary=f"{_and(list(places(target)))}: https throughout{here}")
+    return Finding(verdict=Verdict.PASS, summary=f"{enumerated(places(target))}: https throughout{here}")
 
 
 def _is_here(url: str) -> bool:
@@ -70,18 +71,18 @@ def _is_here(url: str) -> bool:
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    return parse(host) is not None and kind(host) in {AddressKind.LOOPBACK, AddressKind.UNSPECIFIED}
+    return parsed_address(host) is not None and kind(host) in {AddressKind.LOOPBACK, AddressKind.UNSPECIFIED}
 
 
 def _may_be_asked(url: str) -> bool:
     """Is it of those http URLs that Local Network Access takes out of mixed content, once a user has allowed it: a
     literal address that is not public, or a name in .local?"""
     host = (urlsplit(url).hostname or "").rstrip(".")
-    return host.endswith(".local") or (parse(host) is not None and kind(host) in _NEAR)
+    return host.endswith(".local") or (parsed_address(host) is not None and kind(host) in _NEAR)
 
 
 def _mixed(verdict: Verdict, plain: Mapping[str, str], how: str) -> Finding:
-    shown = _and([f"{name} ({url})" for name, url in plain.items()])
+    shown = enumerated(f"{name} ({url})" for name, url in plain.items())
     who = next(iter(plain))
     return Finding(
         verdict=verdict,
@@ -112,13 +113,14 @@ def port_is_allowed(target: Target) -> Finding:
     bad = {name: url for name, (url, port) in ports.items() if port in BAD_PORTS}
     if not bad:
         return Finding(
-            verdict=Verdict.PASS, summary=f"ports that browsers call: {_and([str(port) for _, port in ports.values()])}"
+            verdict=Verdict.PASS,
+            summary=f"ports that browsers call: {enumerated(str(port) for _, port in ports.values())}",
         )
     name = next(iter(bad))
     port = ports[name][1]
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{_and([f'{name} ({url})' for name, url in bad.items()])}: browsers send nothing to port {port} "
+        summary=f"{enumerated(f'{name} ({url})' for name, url in bad.items())}: browsers send nothing to port {port} "
         "(net::ERR_UNSAFE_PORT), for another protocol has it; programs do",
         answer=f"The web app cannot call {name}: browsers refuse port {port}",
         hop=HopName.LOAD_BALANCER,
@@ -283,7 +285,3 @@ def _refused(label: str, summary: str, answer: str, change: Remedy, proof: tuple
         remedy=change,
         sources=_KEYS,
     )
-
-
-def _and(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from btdiag.core.address import parse
+from btdiag.core.address import parsed_address
 from btdiag.core.measurement import NotAsked, measurement
 from btdiag.core.resolution import DnsAnswer, LookupOutcome, is_local_name
 from btdiag.core.target import Mode, Target
@@ -46,7 +46,7 @@ def _servers(target: Target) -> Sequence[NameServer]:
 
 
 def _has_record(place: CalledHost, target: Target) -> bool:
-    literal = parse(place.host) is not None or is_local_name(place.host)
+    literal = parsed_address(place.host) is not None or is_local_name(place.host)
     given = bool(target.resolve) and place.host == target.host
     return place.url.startswith("https:") and not (literal or given or place.proxy)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from btdiag.core.client_kinds import ClientKind
 from btdiag.core.finding import Verdict
 from btdiag.core.target import Target
-from btdiag.families.clients.plan import declared
+from btdiag.families.clients.plan import declared_clients
 
 _SDKS = frozenset({ClientKind.PYTHON, ClientKind.NODE})
 
@@ -15,7 +15,7 @@ _SDKS = frozenset({ClientKind.PYTHON, ClientKind.NODE})
 def severity(stuck: Collection[ClientKind], target: Target, judged: Collection[ClientKind] = _SDKS) -> Verdict:
     """`fail` where a client is stuck that --sdk names; where --role sdk names none and no SDK among the `judged` gets
     through; and where browsers are stuck, unless --role says that none is used here. Else `warn`."""
-    named = declared(target)
+    named = declared_clients(target)
     if named.intersection(stuck):
         return Verdict.FAIL
     known = _SDKS & set(judged)
@@ -24,9 +24,3 @@ def severity(stuck: Collection[ClientKind], target: Target, judged: Collection[C
     if ClientKind.BROWSER in stuck and target.role in {None, "browser"}:
         return Verdict.FAIL
     return Verdict.WARN
-
-
-def listed(kinds: Collection[ClientKind]) -> str:
-    """ "A, B and C"."""
-    *first, last = [str(kind) for kind in kinds]
-    return f"{', '.join(first)} and {last}" if first else last

@@ -11,8 +11,9 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.stores import StoreTrial
 from btdiag.core.target import Target
+from btdiag.core.wording import enumerated
 from btdiag.families.clients.facts import ChainTrials
-from btdiag.families.clients.judge.counting import listed, severity
+from btdiag.families.clients.judge.counting import severity
 from btdiag.families.clients.remedy import strict_remedy, trust_remedy
 from btdiag.families.connection.judge.trust import top_of_chain
 
@@ -42,7 +43,7 @@ def trust_the_certificate(trials: ChainTrials, connections: Mapping[str, Connect
     note = f"; of {' and '.join(unknown)} nothing is known here" if unknown else ""
     return Finding(
         verdict=Verdict.PASS if told else Verdict.SKIP,
-        summary=f"{listed(judged)} trust{'s' if len(judged) == 1 else ''} the certificate{given}, as does Python "
+        summary=f"{enumerated(judged)} trust{'s' if len(judged) == 1 else ''} the certificate{given}, as does Python "
         f"{STRICT_SINCE[0]}.{STRICT_SINCE[1]} with its stricter rules{note}"
         if told
         else "no trust store of another client is known on this machine",
@@ -56,11 +57,11 @@ def _refused(
     stuck = [kind for trial in refusing for kind in trial.users]
     where = "; ".join(f"{trial.store} ({trial.source}): {trial.detail}" for trial in refusing)
     well = [kind for kind in judged if kind not in stuck]
-    aside = f", {listed(well)} {'does' if len(well) == 1 else 'do'}" if well else ""
+    aside = f", {enumerated(well)} {'does' if len(well) == 1 else 'do'}" if well else ""
     return Finding(
         verdict=severity(stuck, target, judged),
-        summary=f"{listed(stuck)} {'does' if len(stuck) == 1 else 'do'} not trust the certificate, whose chain ends at "
-        f"{issuer}{aside} ({where})",
+        summary=f"{enumerated(stuck)} {'does' if len(stuck) == 1 else 'do'} not trust the certificate, whose chain "
+        f"ends at {issuer}{aside} ({where})",
         answer=f"{_first(stuck)} cannot connect from here: the CA is not in its own list",
         hop=HopName.CLIENT,
         owner=Owner.CLIENT,
@@ -98,14 +99,5 @@ def _against_the_rules(trials: ChainTrials, trial: StoreTrial, target: Target) -
 
 def stores_table(stores: Sequence[StoreTrial]) -> tuple[Evidence, ...]:
     """Which trust store accepts the chain, and who uses it."""
-    rows = [
-        (
-            trial.store,
-            trial.source,
-            ", ".join(trial.users),
-            {True: "accepts", False: "rejects", None: "not told"}[trial.accepts],
-            trial.detail or trial.strict,
-        )
-        for trial in stores
-    ]
+    rows = [(one.store, one.source, ", ".join(one.users), one.outcome, one.detail or one.strict) for one in stores]
     return (evidence.table("Trust stores of this machine", ("store", "from", "used by", "outcome", "seen"), rows),)

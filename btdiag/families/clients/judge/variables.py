@@ -10,8 +10,9 @@ from btdiag.core.client_kinds import ClientKind
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.proxy_rules import ValueFault
 from btdiag.core.target import Target
+from btdiag.core.wording import enumerated
 from btdiag.families.clients.facts import FileState, NamedFile, Surroundings
-from btdiag.families.clients.judge.counting import listed, severity
+from btdiag.families.clients.judge.counting import severity
 from btdiag.families.clients.remedy import variables_remedy
 
 SOURCES = (
@@ -42,7 +43,7 @@ def variables_are_sound(here: Surroundings, target: Target) -> Finding:
     verdict = max(worst, key=lambda each: each.severity)
     first = found[worst.index(verdict)]
     told = "; ".join(f"{one.name}: {one.fault}: {_whom(one)}" for one in found)
-    rows = [(one.name, one.fault, listed(one.stuck) if one.stuck else "nobody", one.effect) for one in found]
+    rows = [(one.name, one.fault, enumerated(one.stuck) if one.stuck else "nobody", one.effect) for one in found]
     table = evidence.table(
         "Variables and files that clients read", ("name", "what is wrong", "who fails", "what follows"), rows
     )
@@ -78,7 +79,7 @@ def _whom(one: Unsound) -> str:
     if not one.stuck:
         return one.effect
     verb = "does" if len(one.stuck) == 1 else "do"
-    return f"{listed(one.stuck)} {verb} not get through" + (f" ({one.effect})" if one.effect else "")
+    return f"{enumerated(one.stuck)} {verb} not get through" + (f" ({one.effect})" if one.effect else "")
 
 
 def _files(here: Surroundings, target: Target) -> Iterator[Unsound]:

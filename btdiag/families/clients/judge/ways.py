@@ -10,8 +10,9 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.proxy_rules import ValueFault
 from btdiag.core.target import Target
+from btdiag.core.wording import enumerated
 from btdiag.families.clients.facts import ClientReading, ClientWays, Surroundings
-from btdiag.families.clients.judge.counting import listed, severity
+from btdiag.families.clients.judge.counting import severity
 from btdiag.families.clients.remedy import way_remedy
 from btdiag.families.connection.judge.reach import blocked
 
@@ -97,7 +98,9 @@ def _told(readings: Sequence[ClientReading]) -> str:
     groups: dict[str, list[ClientKind]] = {}
     for one in readings:
         groups.setdefault(_why(one), []).append(one.kind)
-    return "; ".join(f"{listed(kinds)} {'goes' if len(kinds) == 1 else 'go'} {why}" for why, kinds in groups.items())
+    return "; ".join(
+        f"{enumerated(kinds)} {'goes' if len(kinds) == 1 else 'go'} {why}" for why, kinds in groups.items()
+    )
 
 
 def _why(one: ClientReading) -> str:

@@ -13,7 +13,7 @@ from btdiag.core.handshake import Connection, got_furthest
 from btdiag.core.measurement import Blocked, NotAsked, PerAddress, Unknown, measurement
 from btdiag.core.target import Route, Target
 from btdiag.families.clients.facts import ChainTrials, HelloTry, LargeHello
-from btdiag.families.clients.plan import declared
+from btdiag.families.clients.plan import declared_clients
 from btdiag.families.clients.probe.surroundings import environment_of
 from btdiag.net.certificates import chain_of
 from btdiag.net.failures import EXPECTED, failure_of
@@ -49,7 +49,7 @@ async def chain_trials(
     await stream.close()
     environment = environment_of(target)
     given = target.ca_file is not None and Path(environment.get("SSL_CERT_FILE", "")) != target.ca_file
-    stores = await Stores(environment, target.ca_file if given else None, declared(target)).judge(chain)
+    stores = await Stores(environment, target.ca_file if given else None, declared_clients(target)).judge(chain)
     return ChainTrials(
         label=route.label,
         stores=stores,

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 from btdiag.config.stated import IMAGE, ORIGIN
 from btdiag.core import evidence
-from btdiag.core.answers import facts_of, proofs, words
+from btdiag.core.answers import exchange_proofs, facts_of, in_words
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import json_body
 from btdiag.core.target import Target
 from btdiag.families.config.facts import OriginTrials
-from btdiag.families.config.judge.shared import declared, nothing, single, unmeasured
+from btdiag.families.config.judge.shared import declared_settings, nothing, single, unmeasured
 from btdiag.families.config.remedy import FETCH, HELM, allow_origin, roll_out
 
 _RELEASE = re.compile(r"v?(\d{1,5}\.\d{1,5}\.\d{1,5})(?:[-+].*)?")
@@ -63,7 +63,7 @@ def _another(
         seen=names,
         evidence=(
             evidence.table("GET /version", ("way", "version"), sorted(found.items())),
-            *proofs(facts[next(iter(other))]),
+            *exchange_proofs(facts[next(iter(other))]),
         ),
         remedy=roll_out(value, names),
         sources=(HELM,),
@@ -80,7 +80,7 @@ def _release(seen: Exchange) -> str:
 
 def origins_are_allowed(target: Target, trials: OriginTrials | NotMeasured) -> Finding:
     """Does the API allow the origins that the files name, as it allows the web app's?"""
-    if not declared(target, ORIGIN):
+    if not declared_settings(target, ORIGIN):
         return nothing(target, ORIGIN)
     if isinstance(trials, NotMeasured):
         return unmeasured(trials)
@@ -97,8 +97,8 @@ def _origins(target: Target, trials: OriginTrials) -> Finding:
     if not own.allowed:
         return Finding(
             verdict=Verdict.SKIP,
-            summary=f"the web app's own origin is refused as well ({words(own.exchange)}), so this says nothing of the"
-            " setting: see cors",
+            summary=f"the web app's own origin is refused as well ({in_words(own.exchange)}), so this says nothing of "
+            "the setting: see cors",
         )
     first = refused[0]
     where = next(one.where for one in target.settings if one.value == first.origin)
@@ -110,15 +110,15 @@ def _origins(target: Target, trials: OriginTrials) -> Finding:
         hop=HopName.CONFIG,
         owner=Owner.API,
         expected=f"Access-Control-Allow-Origin: {first.origin}",
-        seen=f"{words(first.exchange)}, Access-Control-Allow-Origin: "
+        seen=f"{in_words(first.exchange)}, Access-Control-Allow-Origin: "
         f"{first.exchange.header('access-control-allow-origin') or 'none'}",
         evidence=(
             evidence.table(
                 "Preflights by origin",
                 ("origin", "answer", "allowed"),
-                [(one.origin, words(one.exchange), "yes" if one.allowed else "no") for one in trials.trials],
+                [(one.origin, in_words(one.exchange), "yes" if one.allowed else "no") for one in trials.trials],
             ),
-            *proofs(first.exchange),
+            *exchange_proofs(first.exchange),
         ),
         remedy=allow_origin(first.origin),
         sources=(FETCH, "https://www.braintrust.dev/docs/admin/self-hosting"),

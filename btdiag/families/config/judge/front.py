@@ -12,7 +12,7 @@ from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.handshake import TlsVersions
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import DeclaredSetting, Target
-from btdiag.families.config.judge.shared import declared, nothing, single, unmeasured
+from btdiag.families.config.judge.shared import declared_settings, nothing, single, unmeasured
 from btdiag.families.config.remedy import ALB, align_tls, find_balancer, name_host
 from btdiag.families.keepalive.facts import Fate, FrontIdle
 
@@ -141,7 +141,7 @@ def _other_idle(setting: DeclaredSetting, early: list[tuple[str, str]], late: li
 
 def host_is_declared(target: Target) -> Finding:
     """Is the tested host one that the files serve?"""
-    settings = declared(target, HOST)
+    settings = declared_settings(target, HOST)
     if not settings:
         return nothing(target, HOST)
     if _is_no_name(target.host):

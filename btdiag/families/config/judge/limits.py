@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btdiag.config.stated import BODY_LIMIT, READ_TIMEOUT
 from btdiag.core import evidence
-from btdiag.core.answers import proofs, words
+from btdiag.core.answers import exchange_proofs, in_words
 from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import DeclaredSetting, Target
@@ -31,7 +31,7 @@ def body_limit_is_effective(target: Target, requests: ProductRequests | NotMeasu
     passed = [one for one in tried if _passed(one, requests)]
     limit = float(setting.value)
     if small := next((one for one in refused if one.size <= limit), None):
-        return _other_limit(setting, small, f"a body of {_mib(small.size)} is answered {words(small.exchange)}")
+        return _other_limit(setting, small, f"a body of {_mib(small.size)} is answered {in_words(small.exchange)}")
     if large := next((one for one in reversed(passed) if one.size > limit), None):
         return _other_limit(setting, large, f"a body of {_mib(large.size)} passes")
     if not refused and not passed:
@@ -68,7 +68,7 @@ def _other_limit(setting: DeclaredSetting, trial: RequestTrial, what: str) -> Fi
                 ("what", "value"),
                 [("declared", f"{limit} in {setting.where}"), ("seen", what)],
             ),
-            *proofs(trial.exchange),
+            *exchange_proofs(trial.exchange),
         ),
         remedy=find_limit(setting.where),
         sources=(NGINX,),
@@ -140,9 +140,12 @@ def _other_timeout(setting: DeclaredSetting, held: HeldStream, what: str, *, ear
             evidence.table(
                 "Declared and measured",
                 ("what", "value"),
-                [("declared", f"{setting.value} s in {setting.where}"), ("seen", f"{what} ({words(held.exchange)})")],
+                [
+                    ("declared", f"{setting.value} s in {setting.where}"),
+                    ("seen", f"{what} ({in_words(held.exchange)})"),
+                ],
             ),
-            *proofs(held.exchange),
+            *exchange_proofs(held.exchange),
         ),
         remedy=find_timeout(setting.where),
         sources=(NGINX,),

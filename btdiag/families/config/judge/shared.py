@@ -7,14 +7,14 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import DeclaredSetting, Target
 
 
-def declared(target: Target, name: str) -> tuple[DeclaredSetting, ...]:
+def declared_settings(target: Target, name: str) -> tuple[DeclaredSetting, ...]:
     """What the files of --config state of one kind."""
     return tuple(setting for setting in target.settings if setting.name == name)
 
 
 def single(target: Target, name: str) -> DeclaredSetting | Finding:
     """The one value that the files state, or the skip that says why there is none."""
-    settings = declared(target, name)
+    settings = declared_settings(target, name)
     if not settings:
         return nothing(target, name)
     if len({setting.value for setting in settings}) > 1:

@@ -11,7 +11,7 @@ import ssl
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from btdiag.core.address import parse
+from btdiag.core.address import parsed_address
 from btdiag.core.exchange import Phase, Trouble
 from btdiag.core.handshake import Astray, Connection, Distrust, Handshake, ProxyReply
 from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, measurement
@@ -212,7 +212,7 @@ async def _plain_status(wire: Wire, route: Route, target: Target) -> int | None:
 
 
 async def _without_sni(wire: Wire, route: Route, target: Target) -> str:
-    if parse(target.host) is not None:  # there was no server name in the first place
+    if parsed_address(target.host) is not None:  # there was no server name in the first place
         return ""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from btdiag.families.cors.fetch.fields import Header, get
+from btdiag.families.cors.fetch.fields import Header, field_value
 from btdiag.families.cors.fetch.origin import is_valid_url
 
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
@@ -73,14 +73,14 @@ def cors_check(origin: str, with_credentials: bool, headers: Iterable[Header]) -
     `Access-Control-Allow-Credentials` must be `true` in lower case.
     """
     fields = tuple(headers)
-    value = get(fields, ALLOW_ORIGIN)
+    value = field_value(fields, ALLOW_ORIGIN)
     if value is None:
         return Refusal(error=CorsError.MISSING_ALLOW_ORIGIN)
     if value == "*":
         return Refusal(error=CorsError.WILDCARD_ORIGIN) if with_credentials else None
     if value != origin:
         return Refusal(error=_wrong_origin(value), parameter=value)
-    permission = get(fields, ALLOW_CREDENTIALS)
+    permission = field_value(fields, ALLOW_CREDENTIALS)
     if with_credentials and permission != "true":
         return Refusal(error=CorsError.INVALID_ALLOW_CREDENTIALS, parameter=permission or "")
     return None

@@ -22,7 +22,7 @@ def normalize_value(value: str) -> str:
     return value.strip(HTTP_WHITESPACE)
 
 
-def get(headers: Iterable[Header], name: str) -> str | None:
+def field_value(headers: Iterable[Header], name: str) -> str | None:
     """The value of a header, repeated ones joined with ", "; None when absent (Fetch, "get" on a header list)."""
     wanted = name.lower()
     values = [normalize_value(value) for key, value in headers if key.lower() == wanted]
@@ -35,7 +35,7 @@ def extract_list(headers: Iterable[Header], name: str) -> tuple[str, ...] | None
     Fetch, "extracting header list values", with the field syntax `#token`: empty elements count for nothing, anything
     in quotes or with a blank inside is an error that spoils the whole list.
     """
-    value = get(headers, name)
+    value = field_value(headers, name)
     elements = [element.strip(" \t") for element in (value or "").split(",")]
     tokens = tuple(element for element in elements if element)
     return tokens if all(is_token(token) for token in tokens) else None

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from btdiag.core.urls import port_of
 from btdiag.families.cors.fetch.check import CorsError, Refusal, cors_check
-from btdiag.families.cors.fetch.fields import Header, get
+from btdiag.families.cors.fetch.fields import Header, field_value
 from btdiag.families.cors.fetch.preflight import REDIRECT_STATUSES, PreflightVerdict, cors_preflight_fetch
 from btdiag.families.cors.fetch.request import (
     PageRequest,
@@ -100,7 +100,7 @@ def _without_authorization(request: PageRequest) -> PageRequest:
 
 def _redirected(leg: _Leg, response: RawResponse, outcome: FetchOutcome) -> _Leg | FetchOutcome:
     """The next leg after a redirect whose response passed the CORS check (Fetch, "HTTP-redirect fetch")."""
-    url = urljoin(leg.url, get(response.headers, "Location") or "")
+    url = urljoin(leg.url, field_value(response.headers, "Location") or "")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         return _stop(outcome, CorsError.CORS_DISABLED_SCHEME)
@@ -142,7 +142,7 @@ def _one_leg(leg: _Leg, answers: Answers) -> _Leg | FetchOutcome:
     outcome = replace(outcome, actual_sent=True, refusal=refusal)
     if refusal is not None:
         return outcome
-    if response.status in REDIRECT_STATUSES and get(response.headers, "Location") is not None:
+    if response.status in REDIRECT_STATUSES and field_value(response.headers, "Location") is not None:
         return _redirected(leg, response, outcome)
     return replace(
         outcome, status=response.status, readable=readable_headers(response.headers, request.with_credentials)

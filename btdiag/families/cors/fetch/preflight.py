@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from btdiag.families.cors.fetch.check import CorsError, Refusal, cors_check
-from btdiag.families.cors.fetch.fields import Header, extract_list, get
+from btdiag.families.cors.fetch.fields import Header, extract_list, field_value
 from btdiag.families.cors.fetch.request import (
     PageRequest,
     cors_unsafe_request_header_names,
@@ -42,7 +42,7 @@ def _refused(error: CorsError, parameter: str = "") -> PreflightVerdict:
 
 
 def _status_and_origin(request: PageRequest, status: int, headers: tuple[Header, ...]) -> PreflightVerdict | None:
-    if status in REDIRECT_STATUSES and get(headers, "Location") is not None:
+    if status in REDIRECT_STATUSES and field_value(headers, "Location") is not None:
         return _refused(CorsError.PREFLIGHT_REDIRECT)
     refusal = cors_check(request.origin, request.with_credentials, headers)
     if refusal is not None:
@@ -99,7 +99,7 @@ def max_age(headers: Iterable[Header]) -> int:
 
     Firefox caps at 86400 seconds, Safari at 600.
     """
-    value = get(headers, "Access-Control-Max-Age")
+    value = field_value(headers, "Access-Control-Max-Age")
     if value is None or not _INTEGER.fullmatch(value):
         return DEFAULT_MAX_AGE
     return min(max(int(value[:20]), 0), CHROMIUM_MAX_AGE)

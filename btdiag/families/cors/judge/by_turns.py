@@ -9,7 +9,7 @@ from btdiag.core import evidence, sender
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.families.cors.contrast import mixed_call
 from btdiag.families.cors.facts import CorsSurvey, refusal_of
-from btdiag.families.cors.judge.standing import MAY_CALL, Ground, cors_headers, ground, proof, spoken
+from btdiag.families.cors.judge.standing import MAY_CALL, Ground, cors_headers, ground, spoken, trial_proofs
 from btdiag.families.cors.mixed import Mixed, mixed
 from btdiag.families.cors.remedy.causes import FETCH
 
@@ -61,14 +61,14 @@ def _because_unsteady(found: Mixed) -> Finding:
         because=STEADILY,
         summary=f"{spoken(found.refused)} is answered {seen.status} by the gateway now and then; its error pages have "
         "no CORS headers, and browsers report that as a CORS error",
-        evidence=proof(found.refused, "the same answer every time"),
+        evidence=trial_proofs(found.refused, "the same answer every time"),
     )
 
 
 def _by_turns(found: Mixed, survey: CorsSurvey) -> Finding:
     refusal = refusal_of(found.refused) if found.refused.preflight else None
     why = f" ({refusal.error}{f' {refusal.parameter}' if refusal.parameter else ''})" if refusal else ""
-    hop, owner, cause, remedy = _told(found, versions(survey))
+    hop, owner, cause, remedy = _told(found, versions_told(survey))
     what = "preflight" if found.refused.preflight else "request"
     return Finding(
         verdict=Verdict.FAIL,
@@ -79,7 +79,7 @@ def _by_turns(found: Mixed, survey: CorsSurvey) -> Finding:
         owner=owner,
         expected="the same answer to the same request, every time",
         seen=f"{found.k} of {found.n} refused",
-        evidence=(*proof(found.refused, "the answer that came in between"), _both(found)),
+        evidence=(*trial_proofs(found.refused, "the answer that came in between"), _both(found)),
         remedy=remedy,
         sources=(FETCH,),
     )
@@ -93,7 +93,7 @@ def _both(found: Mixed) -> Evidence:
     return evidence.table("The same request, two answers", ("what", "answer"), rows)
 
 
-def versions(survey: CorsSurvey) -> tuple[str, ...]:
+def versions_told(survey: CorsSurvey) -> tuple[str, ...]:
     """The versions that the answers to GET /version name, each once."""
     named = set()
     for trial in survey.trials:

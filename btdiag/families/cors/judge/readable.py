@@ -8,13 +8,13 @@ from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.families.cors.causes import passes, twin
 from btdiag.families.cors.facts import EXPOSED, CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch.check import ALLOW_ORIGIN
-from btdiag.families.cors.fetch.fields import extract_list, get
+from btdiag.families.cors.fetch.fields import extract_list, field_value
 from btdiag.families.cors.fetch.response import exposes
 from btdiag.families.cors.judge.by_turns import steady_ground
-from btdiag.families.cors.judge.standing import MAY_CALL, proof, spoken, where
+from btdiag.families.cors.judge.standing import MAY_CALL, spoken, trial_proofs, where
 from btdiag.families.cors.problems import reads
 from btdiag.families.cors.remedy import snippets
-from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut, listed
+from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut_at_blank, names_that_fit
 
 _EXPOSE = "Access-Control-Expose-Headers"
 _FILTERED = "Fetch standard, CORS filtered response"
@@ -75,21 +75,23 @@ def _not_exposed(
     kept = own is not None and all(exposes(own.exchange.headers, name, False) for name in names)
     proved = "; asked directly, the API server exposes them, so a hop in front of it drops them" if kept else ""
     broken = extract_list(first.exchange.headers, _EXPOSE) is None
-    value = get(first.exchange.headers, _EXPOSE)
+    value = field_value(first.exchange.headers, _EXPOSE)
     why = f"{_EXPOSE} is no list of names ({value!r})" if broken else f"{_EXPOSE} is {value or 'missing'}"
     return Finding(
         verdict=Verdict.FAIL if kept else Verdict.WARN,
-        answer=cut(f"Pages of the web app cannot read {listed(names, 50)}", MOST_ANSWER),
+        answer=cut_at_blank(f"Pages of the web app cannot read {names_that_fit(names, 50)}", MOST_ANSWER),
         summary=f"Pages cannot read {', '.join(names)} in the answer to {spoken(first)} {where(list(hidden), alive)}: "
         f"{why}{proved}",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=f"{_EXPOSE}: {', '.join(EXPOSED)}",
         seen=f"{_EXPOSE}: {value or '(missing)'}",
-        evidence=proof(first, f"{_EXPOSE}: {', '.join(EXPOSED)}"),
+        evidence=trial_proofs(first, f"{_EXPOSE}: {', '.join(EXPOSED)}"),
         remedy=Remedy(
             text=f"Expose {', '.join(names)} where CORS headers are set, or leave them to the API.",
-            action=cut(f"Expose {listed(names, 60)} where CORS headers are set, or leave them to the API", MOST_ACTION),
+            action=cut_at_blank(
+                f"Expose {names_that_fit(names, 60)} where CORS headers are set, or leave them to the API", MOST_ACTION
+            ),
             snippets=snippets.exposed(EXPOSED),
         ),
         sources=(_FILTERED,),
@@ -120,7 +122,7 @@ def bucket_lets_the_web_app_read(survey: CorsSurvey, origins: Sequence[str]) -> 
         owner=Owner.API,
         expected=f"{ALLOW_ORIGIN}: * (or null)",
         seen=f"{ALLOW_ORIGIN}: {value or '(missing)'}",
-        evidence=proof(first, f"{ALLOW_ORIGIN}: * (or null)"),
+        evidence=trial_proofs(first, f"{ALLOW_ORIGIN}: * (or null)"),
         remedy=Remedy(
             text="Let the object store's CORS configuration allow every origin for GET: the URLs are presigned, and "
             "after a redirect across origins the browser sends `null` instead of the web app's origin.",

@@ -12,7 +12,7 @@ from btdiag.families.cors.facts import CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch import cors_check, max_age
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.judge.by_turns import steady_ground
-from btdiag.families.cors.judge.standing import MAY_CALL, proof, spoken, where
+from btdiag.families.cors.judge.standing import MAY_CALL, spoken, trial_proofs, where
 from btdiag.families.cors.judge.too_loose import APART, cached_problems
 from btdiag.families.cors.plan import LARGE_BODY
 from btdiag.families.cors.problems import problems, reads
@@ -77,7 +77,7 @@ def errors_are_readable(
             verdict=Verdict.SKIP,
             because=MAY_CALL,
             summary=f"Error responses ({_statuses(hidden)}) are not readable: what refuses preflights makes them too",
-            evidence=proof(hidden[0], f"{ALLOW_ORIGIN}: {origins[0]}"),
+            evidence=trial_proofs(hidden[0], f"{ALLOW_ORIGIN}: {origins[0]}"),
         )
     if hidden:
         return _unreadable(hidden, errors, base.alive, backend)
@@ -130,7 +130,7 @@ def _unreadable(
         owner=Owner.API if at_api else Owner.LOAD_BALANCER,
         expected=f"{ALLOW_ORIGIN}: {first.page.origin} on every status, as on 200",
         seen=f"{first.exchange.status} to {spoken(first)}: {refusal.error if refusal else ''}",
-        evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
+        evidence=trial_proofs(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
         remedy=Remedy(
             text="Add the CORS headers to every status (nginx: `always`), and do not replace the API's error pages.",
             action="Add the CORS headers to every status (nginx: `always`), and keep the API's own error pages",
@@ -180,7 +180,7 @@ def _doubled(
         owner=Owner.API if by_api else Owner.LOAD_BALANCER,
         expected=f"{name} once",
         seen=f"{name}: {first.exchange.header(name)}",
-        evidence=proof(first, f"{name} once"),
+        evidence=trial_proofs(first, f"{name} once"),
         remedy=Remedy(
             text=f"Let either the API or the gateway set {name}, not both.",
             action=f"Let either the API or the gateway set {name}, not both",
@@ -237,7 +237,7 @@ def _not_cached(short: Sequence[CorsTrial], alive: Mapping[str, CorsSurvey], bac
         owner=Owner.API if at_api else Owner.LOAD_BALANCER,
         expected="Access-Control-Max-Age: 600 to 7200 (browsers cap it at 600 to 86400)",
         seen=f"Access-Control-Max-Age: {value}",
-        evidence=proof(first, "Access-Control-Max-Age: 600 or more"),
+        evidence=trial_proofs(first, "Access-Control-Max-Age: 600 or more"),
         remedy=Remedy(
             text="Send Access-Control-Max-Age: 7200 with every preflight; the API's own value is 86400.",
             action="Send Access-Control-Max-Age: 7200 with every preflight",

@@ -120,7 +120,7 @@ def cors_headers(seen: Exchange) -> str:
     return "\n".join([f"{seen.http_version or 'HTTP'} {seen.status} {seen.reason}".strip(), *lines])
 
 
-def proof(trial: CorsTrial, expected: str) -> tuple[Evidence, ...]:
+def trial_proofs(trial: CorsTrial, expected: str) -> tuple[Evidence, ...]:
     """A trial as evidence: the command, what is expected against what came, and the whole exchange."""
     seen = trial.exchange
     return (

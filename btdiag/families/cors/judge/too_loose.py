@@ -14,11 +14,11 @@ from btdiag.families.cors.facts import PROXY_PATH, CorsSurvey, CorsTrial, Purpos
 from btdiag.families.cors.fetch import cors_check
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.judge.by_turns import steady_ground
-from btdiag.families.cors.judge.standing import cors_headers, proof, spoken, where
+from btdiag.families.cors.judge.standing import cors_headers, spoken, trial_proofs, where
 from btdiag.families.cors.problems import Problem, problems
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.causes import FETCH, blame
-from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut
+from btdiag.families.cors.remedy.words import MOST_ACTION, MOST_ANSWER, cut_at_blank
 
 APART = "cors.caches-keep-origins-apart"
 _LAMBDA_MARKS = ("x-amzn-requestid", "x-amzn-trace-id")
@@ -82,11 +82,13 @@ def _too_loose(
         owner=Owner.API if at_api else Owner.LOAD_BALANCER,
         expected=f"no {ALLOW_ORIGIN} for any origin but {welcome}",
         seen=f"{ALLOW_ORIGIN}: {first.exchange.header(ALLOW_ORIGIN)} to Origin: {first.page.origin}",
-        evidence=(*proof(first, f"no {ALLOW_ORIGIN}"), _table(group)),
+        evidence=(*trial_proofs(first, f"no {ALLOW_ORIGIN}"), _table(group)),
         remedy=Remedy(
             text=f"Allow {welcome} by comparing the whole origin, not by a pattern that is open at an end, and not by "
             "echoing what is asked.",
-            action=cut(f"Allow {welcome} by comparing the whole origin; never echo what is asked", MOST_ACTION),
+            action=cut_at_blank(
+                f"Allow {welcome} by comparing the whole origin; never echo what is asked", MOST_ACTION
+            ),
             snippets=snippets.origins_exact(welcome),
         ),
         sources=("https://portswigger.net/web-security/cors", FETCH),
@@ -97,7 +99,7 @@ def _answer(names: Sequence[str], wildcard: bool, worst: bool) -> str:
     if wildcard:
         return "Pages of any site can read the API's answers to requests without a key"
     what = "act with a user's session" if worst else "read answers that need no key"
-    return cut(f"Pages of other sites can {what}: {names[0]} is let in", MOST_ANSWER)
+    return cut_at_blank(f"Pages of other sites can {what}: {names[0]} is let in", MOST_ANSWER)
 
 
 def _api_does_it(trial: CorsTrial, backend: CorsSurvey | None) -> bool:
@@ -183,7 +185,7 @@ def caches_keep_origins_apart(surveys: Mapping[str, CorsSurvey], origins: Sequen
         owner=Owner.LOAD_BALANCER,
         expected="Vary: Origin, or Cache-Control: no-store",
         seen=cors_headers(first.exchange),
-        evidence=proof(first, "Vary: Origin, or Cache-Control: no-store"),
+        evidence=trial_proofs(first, "Vary: Origin, or Cache-Control: no-store"),
         remedy=Remedy(
             text="Send Vary: Origin with every response, and keep API paths out of shared caches.",
             action="Send Vary: Origin with every response, and keep the API out of shared caches",
@@ -215,7 +217,7 @@ def _served_to_others(problem: Problem, alive: Mapping[str, CorsSurvey]) -> Find
         owner=Owner.LOAD_BALANCER,
         expected=f"{ALLOW_ORIGIN}: {trial.page.origin}",
         seen=f"{ALLOW_ORIGIN}: {value}",
-        evidence=proof(trial, f"{ALLOW_ORIGIN}: {trial.page.origin}"),
+        evidence=trial_proofs(trial, f"{ALLOW_ORIGIN}: {trial.page.origin}"),
         remedy=guilty.remedy,
         sources=(_POISONED_BY, "RFC 9110 section 12.5.5"),
     )

@@ -17,7 +17,7 @@ from btdiag.families.cors.judge.too_loose import APART
 from btdiag.families.cors.problems import Problem, problems
 from btdiag.families.cors.remedy import snippets
 from btdiag.families.cors.remedy.causes import FETCH, Blame, blame
-from btdiag.families.cors.remedy.words import answer
+from btdiag.families.cors.remedy.words import refused_in_words
 
 NOT_DOUBLED = "cors.headers-not-doubled"
 UNPACK = "gateway.compressed-answers-unpack"
@@ -57,7 +57,7 @@ def _because_doubled(found: Sequence[Problem]) -> Finding:
         verdict=Verdict.SKIP,
         because=NOT_DOUBLED,
         summary=f"The answer to {spoken(first)} carries {ALLOW_ORIGIN} more than once, and browsers refuse it for that",
-        evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
+        evidence=trial_proofs(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
     )
 
 
@@ -88,7 +88,7 @@ def _cannot_unpack(first: CorsTrial, coding: str) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected=f"a body in the coding that its Content-Encoding names ({coding}), or as it is",
         seen=f"Content-Encoding: {coding}, and a body that cannot be unpacked",
-        evidence=proof(first, "a body that unpacks"),
+        evidence=trial_proofs(first, "a body that unpacks"),
         remedy=Remedy(
             text="Let one hop alone compress the API's answers, and name in Content-Encoding what it did; turn "
             f"{coding} off where the header is set for a body that is not.",
@@ -104,7 +104,7 @@ def _because(first: CorsTrial, claim: str, how: str) -> Finding:
         verdict=Verdict.SKIP,
         because=claim,
         summary=f"{spoken(first)} is answered {first.exchange.status} {how}",
-        evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
+        evidence=trial_proofs(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
     )
 
 
@@ -121,7 +121,7 @@ def _because_flapping(found: Sequence[Problem]) -> Finding:
         because=STEADILY,
         summary=f"{spoken(first)} is answered {first.exchange.status} by the gateway now and then; its error pages "
         "have no CORS headers, and browsers report that as a CORS error",
-        evidence=proof(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
+        evidence=trial_proofs(first, f"{ALLOW_ORIGIN}: {first.page.origin}"),
     )
 
 
@@ -208,7 +208,7 @@ def _evidence(first: Problem, found: Sequence[Problem], backend: CorsSurvey | No
     )
     own = twin(first.trial, backend)
     direct = (evidence.exchange(own.exchange, "The API server's own answer (--backend)"),) if own else ()
-    return (*proof(first.trial, _expected(first)), table, *direct)
+    return (*trial_proofs(first.trial, _expected(first)), table, *direct)
 
 
 def _only_some_modes(
@@ -261,7 +261,7 @@ def _authorization_by_wildcard(trials: Sequence[CorsTrial], alive: Mapping[str, 
         owner=Owner.LOAD_BALANCER,
         expected="Access-Control-Allow-Headers that names authorization",
         seen=f"Access-Control-Allow-Headers: {first.exchange.header('Access-Control-Allow-Headers')}",
-        evidence=proof(first, "Access-Control-Allow-Headers that names authorization"),
+        evidence=trial_proofs(first, "Access-Control-Allow-Headers that names authorization"),
         remedy=Remedy(
             text="Name authorization (and the other headers) in Access-Control-Allow-Headers instead of `*`.",
             action="Name authorization in Access-Control-Allow-Headers instead of `*`",

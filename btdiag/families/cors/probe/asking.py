@@ -58,7 +58,7 @@ def _body(question: Question) -> bytes:
     return b"{}" if question.page.method == "POST" and not question.preflight else b""
 
 
-async def ask(wire: Wire, way: Way, base: str, question: Question, stream: Stream | None = None) -> CorsTrial:
+async def ask_once(wire: Wire, way: Way, base: str, question: Question, stream: Stream | None = None) -> CorsTrial:
     """The answer to one question, on an open connection where one is given, else on one of its own."""
     url = base + question.path + (_unseen(question.path) if question.fresh else "")
     exchange = await _exchange(wire, way, url, question, stream)

@@ -27,7 +27,7 @@ from btdiag.families.cors.plan import (
     large_question,
     next_questions,
 )
-from btdiag.families.cors.probe.asking import ask, is_alone
+from btdiag.families.cors.probe.asking import ask_once, is_alone
 from btdiag.net.endpoint import routes_to
 from btdiag.net.streams import DialError, Stream
 from btdiag.net.wire import Wire
@@ -121,7 +121,7 @@ async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]
     loop = asyncio.get_running_loop()
     started = loop.time()
     stream = await _opened(wire, way, base, None)
-    trials = [await ask(wire, way, base, questions[0], stream)]
+    trials = [await ask_once(wire, way, base, questions[0], stream)]
     wanted = tuple(questions[1:]) if trials[0].exchange.failure is None else ()
     if not wanted and stream is not None:
         await stream.close()
@@ -132,7 +132,7 @@ async def _survey(wire: Wire, way: Way, base: str, questions: Sequence[Question]
         stream = None
         for one in filter(is_alone, wanted):
             if loop.time() - started < ENOUGH_S:
-                trials.append(await ask(wire, way, base, one))
+                trials.append(await ask_once(wire, way, base, one))
         if loop.time() - started > ENOUGH_S:
             break
         wanted = next_questions(trials)
@@ -164,11 +164,11 @@ async def _work(
         while queue:
             number, question = queue.popleft()
             if question.http2:
-                answers[number] = await ask(wire, way, base, question)
+                answers[number] = await ask_once(wire, way, base, question)
                 continue
             if stream is None or not stream.reusable:
                 stream = await _opened(wire, way, base, stream)
-            answers[number] = await ask(wire, way, base, question, stream)
+            answers[number] = await ask_once(wire, way, base, question, stream)
     finally:
         if stream is not None:
             await stream.close()
@@ -191,8 +191,8 @@ async def _with_http2(wire: Wire, way: Way, base: str, survey: CorsSurvey, allow
     if not any(trial.exchange.http_version == "HTTP/2" for trial in survey.trials):
         return survey
     question = next(one for one in first_questions(allowed) if one.purpose is Purpose.PREFLIGHT)
-    trials = [*survey.trials, await ask(wire, way, base, replace(question, http2=True))]
+    trials = [*survey.trials, await ask_once(wire, way, base, replace(question, http2=True))]
     for doubt in repeat_questions(trials):
         if doubt.http2:
-            trials.append(await ask(wire, way, base, doubt))
+            trials.append(await ask_once(wire, way, base, doubt))
     return CorsSurvey(trials=tuple(trials))

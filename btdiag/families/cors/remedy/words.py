@@ -50,12 +50,12 @@ _DO = {
 }
 
 
-def cut(text: str, most: int) -> str:
+def cut_at_blank(text: str, most: int) -> str:
     """The text, shortened at a blank where it is longer than that."""
     return text if len(text) <= most else text[: most - 4].rsplit(" ", 1)[0] + " ..."
 
 
-def listed(names: Sequence[str], most: int) -> str:
+def names_that_fit(names: Sequence[str], most: int) -> str:
     """As many of the names as there is room for, and how many more there are."""
     for count in range(len(names), 0, -1):
         more = f" and {len(names) - count} more" if count < len(names) else ""
@@ -65,10 +65,10 @@ def listed(names: Sequence[str], most: int) -> str:
     return f"{len(names)} headers"
 
 
-def answer(problem: Problem, names: Sequence[str], survey: CorsSurvey) -> str:
+def refused_in_words(problem: Problem, names: Sequence[str], survey: CorsSurvey) -> str:
     """What does not work for users, with the header, method or origin that is refused."""
     room = MOST_ANSWER - len(_CANNOT) - 2
-    return cut(f"{_CANNOT}: {_reason(problem, names, survey, room)}", MOST_ANSWER)
+    return cut_at_blank(f"{_CANNOT}: {_reason(problem, names, survey, room)}", MOST_ANSWER)
 
 
 def _reason(problem: Problem, names: Sequence[str], survey: CorsSurvey, room: int) -> str:
@@ -76,7 +76,7 @@ def _reason(problem: Problem, names: Sequence[str], survey: CorsSurvey, room: in
         guilty = culprit(survey)
         return f"requests with {named(guilty)} are refused" if guilty else "its requests are refused"
     if names:
-        return "preflights refuse " + listed(names, room - len("preflights refuse "))
+        return "preflights refuse " + names_that_fit(names, room - len("preflights refuse "))
     if problem.cause is CorsCause.METHOD_LIST:
         return f"preflights refuse {problem.refusal.parameter}"
     if problem.cause is CorsCause.FIXED_ORIGIN:
@@ -94,16 +94,20 @@ def action(problem: Problem, names: Sequence[str], survey: CorsSurvey) -> str:
     if problem.cause in (CorsCause.REQUEST_HEADERS, CorsCause.PACKED):
         guilty = culprit(survey)
         what = named(guilty) if guilty else "what browsers send"
-        return cut(f"Find the gateway's rule on {what} and leave the API's host out of it", MOST_ACTION)
+        return cut_at_blank(f"Find the gateway's rule on {what} and leave the API's host out of it", MOST_ACTION)
     if problem.cause is CorsCause.HEADER_LIST:
         room = MOST_ACTION - len("Add  to Access-Control-Allow-Headers, or leave that list to the API")
-        return f"Add {listed(names, room)} to Access-Control-Allow-Headers, or leave that list to the API"
+        return f"Add {names_that_fit(names, room)} to Access-Control-Allow-Headers, or leave that list to the API"
     if problem.cause is CorsCause.METHOD_LIST:
         return f"Add {problem.refusal.parameter} to Access-Control-Allow-Methods"[:MOST_ACTION]
     if problem.cause in (CorsCause.FIXED_ORIGIN, CorsCause.ORIGIN_REFUSED):
-        return cut(f"Allow {origin} where CORS is answered (at the API: WHITELISTED_ORIGINS)", MOST_ACTION)
+        return cut_at_blank(f"Allow {origin} where CORS is answered (at the API: WHITELISTED_ORIGINS)", MOST_ACTION)
     if problem.cause is CorsCause.CREDENTIALS:
-        return cut(f"Send {origin} as the allowed origin, and Access-Control-Allow-Credentials: true", MOST_ACTION)
+        return cut_at_blank(
+            f"Send {origin} as the allowed origin, and Access-Control-Allow-Credentials: true", MOST_ACTION
+        )
     if problem.cause is CorsCause.NO_ROUTE:
-        return cut(f"Route {problem.trial.path} to the API in the load balancer, like the other paths", MOST_ACTION)
+        return cut_at_blank(
+            f"Route {problem.trial.path} to the API in the load balancer, like the other paths", MOST_ACTION
+        )
     return _DO[problem.cause]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from btdiag.core.address import AddressKind, declared, describe, kind, space
+from btdiag.core.address import AddressKind, declared_space, described, kind, space
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.resolution import AddressSource, Resolution, is_local_name
 from btdiag.core.target import Target
 from btdiag.families.dns.judge.doubts import some
-from btdiag.families.dns.judge.resolves import answers
+from btdiag.families.dns.judge.resolves import questions_table
 
 _NEVER = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST})
 _NOT_ROUTED = frozenset(
@@ -57,7 +57,7 @@ def addresses_share_a_space(resolution: Resolution, target: Target) -> Finding:
         owner=Owner.DNS,
         expected="all addresses public, or all of the local network",
         seen=parts,
-        evidence=(answers(resolution),),
+        evidence=(questions_table(resolution),),
         remedy=Remedy(
             action="Publish one kind of address for the name, and serve the other from a zone of its own",
             text=f"Publish only one kind of address for {resolution.name}, and serve the other from a zone of its own "
@@ -85,12 +85,12 @@ def addresses_are_usable(resolution: Resolution, target: Target, working: Iterab
         return _filtered(resolution, bad)
     if odd:
         return _unrouted(resolution, odd)
-    kinds = ", ".join(describe(address, target.address_spaces) for address in resolution.addresses)
+    kinds = ", ".join(described(address, target.address_spaces) for address in resolution.addresses)
     return Finding(verdict=Verdict.PASS, summary=f"no address is of a kind that leads nowhere: {kinds}")
 
 
 def _is_odd(address: str, resolution: Resolution, target: Target) -> bool:
-    if resolution.source is not AddressSource.RESOLVER or declared(address, target.address_spaces) is not None:
+    if resolution.source is not AddressSource.RESOLVER or declared_space(address, target.address_spaces) is not None:
         return False
     return kind(address) in _NOT_ROUTED or address in misleading(resolution, target)
 
@@ -106,8 +106,8 @@ def _filtered(resolution: Resolution, bad: Sequence[str]) -> Finding:
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses of the data plane's load balancer",
-        seen=", ".join(describe(address) for address in resolution.addresses),
-        evidence=(answers(resolution),),
+        seen=", ".join(described(address) for address in resolution.addresses),
+        evidence=(questions_table(resolution),),
         remedy=Remedy(
             action="Allow the name in the DNS filter of this network; without one, correct the record",
             text=f"Allow {resolution.name} in the DNS filter of this network or machine (Pi-hole, AdGuard, "
@@ -122,13 +122,13 @@ def _unrouted(resolution: Resolution, odd: Sequence[str]) -> Finding:
     return Finding(
         verdict=Verdict.WARN,
         summary=f"{resolution.name} resolves to addresses that no other network can reach: "
-        + ", ".join(describe(address) for address in odd),
+        + ", ".join(described(address) for address in odd),
         answer="DNS gives addresses that no other network can reach",
         hop=HopName.DNS,
         owner=Owner.DNS,
         expected="addresses that are routed where the users are",
-        seen=", ".join(describe(address) for address in resolution.addresses),
-        evidence=(answers(resolution),),
+        seen=", ".join(described(address) for address in resolution.addresses),
+        evidence=(questions_table(resolution),),
         remedy=Remedy(
             text=f"Let {resolution.name} point to the load balancer's routed addresses and remove {', '.join(odd)}."
         ),

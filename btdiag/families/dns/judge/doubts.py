@@ -15,7 +15,7 @@ SILENT = frozenset({LookupOutcome.TIMEOUT, LookupOutcome.UNREACHABLE})
 _DENIES = frozenset({LookupOutcome.NXDOMAIN, LookupOutcome.SERVFAIL, LookupOutcome.REFUSED, LookupOutcome.TIMEOUT})
 
 
-def doubtful(resolution: Resolution, shown: Evidence) -> Finding | None:
+def addresses_doubted(resolution: Resolution, shown: Evidence) -> Finding | None:
     """The warning about a name that has addresses; None where nothing speaks against them."""
     view = resolution.views[0]
     if (half := half_denied(view)) is not None:
@@ -55,7 +55,7 @@ def slow_lookup(view: View) -> float | None:
     return min(times) if times and min(times) >= SLOW else None
 
 
-def duration(view: View) -> float:
+def lookup_s(view: View) -> float:
     """How long the lookup took that programs wait for; of a name server that was asked directly its slower answer."""
     if view.system is not None:
         return view.system.duration_s
@@ -128,7 +128,7 @@ def _lossy(resolution: Resolution, server: ServerLookup, shown: Evidence) -> Fin
     loss = server.loss
     assert loss is not None
     view = resolution.views[0]
-    took = f"; the lookup took {duration(view):.1f} s" if duration(view) >= SLOW else ""
+    took = f"; the lookup took {lookup_s(view):.1f} s" if lookup_s(view) >= SLOW else ""
     return Finding(
         verdict=Verdict.WARN,
         summary=f"{loss.lost} of {loss.asked} queries for {resolution.name} to name server {server.server} stayed "

@@ -16,8 +16,9 @@ from btdiag.core.resolution import (
     View,
 )
 from btdiag.core.target import Target
+from btdiag.core.wording import enumerated
 from btdiag.families.dns.judge.detour import aside, led_elsewhere
-from btdiag.families.dns.judge.doubts import SILENT, aside_of_loss, doubtful, duration, some
+from btdiag.families.dns.judge.doubts import SILENT, addresses_doubted, aside_of_loss, lookup_s, some
 from btdiag.families.dns.remedy import why_unresolved
 
 
@@ -32,7 +33,7 @@ def resolves(resolution: Resolution) -> Finding:
     failure = why_unresolved(resolution)
     if resolution.proxy:
         note = f"{failure.summary}; this is no fault, for the proxy {resolution.proxy} resolves the name itself"
-        return Finding(verdict=Verdict.SKIP, summary=note, evidence=(answers(resolution),))
+        return Finding(verdict=Verdict.SKIP, summary=note, evidence=(questions_table(resolution),))
     return Finding(
         verdict=failure.verdict,
         summary=failure.summary,
@@ -43,7 +44,7 @@ def resolves(resolution: Resolution) -> Finding:
         owner=failure.owner,
         expected=f"at least one A or AAAA record for {resolution.name}",
         seen=failure.seen,
-        evidence=(answers(resolution),),
+        evidence=(questions_table(resolution),),
         remedy=failure.remedy,
         sources=failure.sources,
     )
@@ -51,13 +52,13 @@ def resolves(resolution: Resolution) -> Finding:
 
 def _resolved(resolution: Resolution) -> Finding:
     view = resolution.views[0]
-    if not resolution.proxy and (doubt := doubtful(resolution, answers(resolution))) is not None:
+    if not resolution.proxy and (doubt := addresses_doubted(resolution, questions_table(resolution))) is not None:
         return doubt
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{resolution.name} resolves to "
         f"{some(resolution.addresses)}{_by(view, resolution.name)}{_cap(resolution)}{aside_of_loss(view)}",
-        evidence=(answers(resolution),),
+        evidence=(questions_table(resolution),),
     )
 
 
@@ -73,7 +74,7 @@ def _by(view: View, name: str) -> str:
     if view.outside_dns:
         return ", answered by the system's hosts file or mDNS, not by DNS"
     server = next((server for server in view.servers if server.addresses), None)
-    words = [f"in {1000 * duration(view):.0f} ms"]
+    words = [f"in {1000 * lookup_s(view):.0f} ms"]
     if server is not None:
         chain = server.decisive.chain
         words += [f"as {server.name} by the search list"] if server.name != name else []
@@ -88,7 +89,7 @@ def resolvers_agree(resolution: Resolution, target: Target, astray: Astray | Non
     Different addresses of one space are what a load balancer's rotating pool gives, and no disagreement. `astray` is
     what came of going where programs here are led, and where DNS leads, where that differs.
     """
-    found = led_elsewhere(astray, resolution, target, answers(resolution)) if astray is not None else None
+    found = led_elsewhere(astray, resolution, target, questions_table(resolution)) if astray is not None else None
     if found is not None:
         return found
     if resolution.source is not AddressSource.RESOLVER:
@@ -113,15 +114,22 @@ def resolvers_agree(resolution: Resolution, target: Target, astray: Astray | Non
             verdict=Verdict.PASS,
             summary=f"{resolution.name} is known to this machine alone{_by(resolution.views[0], resolution.name)}",
         )
-    same = len({frozenset(addresses) for addresses, _ in opinions.values()}) == 1
-    if (detour := resolution.views[0].detour) is not None:
-        text = f"{resolution.name} leads to {some(resolution.addresses)}{aside(detour)}"
-        return Finding(verdict=Verdict.PASS, summary=text, evidence=(answers(resolution),))
-    kinds = " and ".join(sorted(set().union(*spaces.values())))
-    text = "the same addresses" if same else f"different addresses of the same kind ({kinds}), as a rotating pool does"
     return Finding(
-        verdict=Verdict.PASS, summary=f"all {len(opinions)} resolvers give {text}", evidence=(answers(resolution),)
+        verdict=Verdict.PASS,
+        summary=_agreement(resolution, opinions, sorted(set().union(*spaces.values()))),
+        evidence=(questions_table(resolution),),
     )
+
+
+def _agreement(
+    resolution: Resolution, opinions: Mapping[str, tuple[tuple[str, ...], str]], spaces: Sequence[str]
+) -> str:
+    if (detour := resolution.views[0].detour) is not None:
+        return f"{resolution.name} leads to {some(resolution.addresses)}{aside(detour)}"
+    same = len({frozenset(addresses) for addresses, _ in opinions.values()}) == 1
+    kinds = enumerated(spaces)
+    text = "the same addresses" if same else f"different addresses of the same kind ({kinds}), as a rotating pool does"
+    return f"all {len(opinions)} resolvers give {text}"
 
 
 def _opinions(resolution: Resolution) -> dict[str, tuple[tuple[str, ...], str]]:
@@ -171,7 +179,7 @@ def _disagreement(resolution: Resolution, opinions: Mapping[str, tuple[tuple[str
         owner=Owner.DNS,
         expected=f"every resolver gives addresses of the same kind for {resolution.name}",
         seen=seen,
-        evidence=(answers(resolution),),
+        evidence=(questions_table(resolution),),
         remedy=Remedy(text=_advice(resolution)),
         sources=("RFC 8499 section 6 (split DNS)", "resolv.conf(5)"),
     )
@@ -182,7 +190,7 @@ def _advice(resolution: Resolution) -> str:
     if silent:
         names = ", ".join(server.server for server in silent)
         took = (
-            f"; the system's lookup took {duration(resolution.views[0]):.1f} s here"
+            f"; the system's lookup took {lookup_s(resolution.views[0]):.1f} s here"
             if resolution.views[0].system
             else ""
         )
@@ -201,7 +209,7 @@ def _spaces(addresses: Iterable[str], target: Target) -> frozenset[str]:
     return frozenset(space(address, target.address_spaces).value for address in addresses)
 
 
-def answers(resolution: Resolution) -> Evidence:
+def questions_table(resolution: Resolution) -> Evidence:
     """Every question that was asked and what came back, as a table."""
     rows: list[Sequence[object]] = []
     for view in resolution.views:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.answers import words
+from btdiag.core.answers import in_words
 from btdiag.core.exchange import Exchange, Failure, Trouble
 from btdiag.core.finding import HopName, Owner
 from btdiag.core.handshake import Connection
@@ -32,11 +32,13 @@ def answered(trial: HostTrial, trusted: Sequence[Connection]) -> HostReading:
     if late is not None and late.status is not None and not is_block_page(late):
         return HostReading(trial=trial, note=_late(trial, late), advice=_LATE)
     if seen is not None and seen.failure is not None and seen.status is None:
-        return _blocked(trial, Block.CUT, words(seen), seen)
+        return _blocked(trial, Block.CUT, in_words(seen), seen)
     if seen is not None and is_block_page(seen):
         who = sender(seen)
         by_proxy = who.hop is HopName.PROXY
-        return _blocked(trial, Block.PAGE, f"{words(seen)}, {who.why}" if by_proxy else words(seen), seen, by_proxy)
+        return _blocked(
+            trial, Block.PAGE, f"{in_words(seen)}, {who.why}" if by_proxy else in_words(seen), seen, by_proxy
+        )
     if (partly := _partly(trial)) is not None:
         return partly
     if (slow := _slow_handshake(trial, trusted)) and not _address_note(trial):
@@ -63,7 +65,7 @@ _SERVES = (
 
 def _late(trial: HostTrial, late: Exchange) -> str:
     took = late.timing.total_s
-    return f"{trial.host.name} answers late: nothing within 6 s, {words(late)} after {took:.1f} s on another try"
+    return f"{trial.host.name} answers late: nothing within 6 s, {in_words(late)} after {took:.1f} s on another try"
 
 
 def _slow_handshake(trial: HostTrial, trusted: Sequence[Connection]) -> str:
@@ -78,7 +80,9 @@ def _serves_nothing(trial: HostTrial) -> str:
         if seen is None or seen.status is None:
             continue
         if seen.status >= 500 and seen.status != 501:
-            return f"{_asked(seen)} of {trial.host.name} is answered {words(seen)}: it is reached, and does not serve"
+            return (
+                f"{_asked(seen)} of {trial.host.name} is answered {in_words(seen)}: it is reached, and does not serve"
+            )
         if seen is trial.api and page(seen) is not None and seen.status in {200, 404}:
             return (
                 f"{_asked(seen)} of {trial.host.name} is answered {seen.status} with a web page, where the API answers "
@@ -110,7 +114,7 @@ def _is_its_own(seen: Exchange) -> bool:
 def own_words(seen: Exchange) -> str:
     """The answer of a host that was reached: a page is its own, whatever words are in it."""
     shown = seen.failure is None and redirect(seen) is None and page(seen) in {Page.BLOCK, Page.PORTAL}
-    return f"{seen.status} with a web page" if shown and not is_block_page(seen) else words(seen)
+    return f"{seen.status} with a web page" if shown and not is_block_page(seen) else in_words(seen)
 
 
 def _partly(trial: HostTrial) -> HostReading | None:
@@ -119,18 +123,18 @@ def _partly(trial: HostTrial) -> HostReading | None:
     if login is not None and is_stopped(login):
         passes = trial.api_get
         if passes is not None and not is_stopped(passes):
-            told = f"{_asked(passes)} is answered {words(passes)}, {_asked(login)} {words(login)}"
+            told = f"{_asked(passes)} is answered {in_words(passes)}, {_asked(login)} {in_words(login)}"
             return _blocked(trial, Block.METHOD, told, login)
-        well = f"{_asked(small)} is answered {words(small)}" if small else "the host answers"
-        return _blocked(trial, Block.PATH, f"{well}, {_asked(login)} {words(login)}", login)
+        well = f"{_asked(small)} is answered {in_words(small)}" if small else "the host answers"
+        return _blocked(trial, Block.PATH, f"{well}, {_asked(login)} {in_words(login)}", login)
     large = trial.api_large
     if login is not None and large is not None and is_stopped(large):
-        told = f"{_asked(login)} is answered {words(login)}, with a body of {LARGER // 1024} KiB {words(large)}"
+        told = f"{_asked(login)} is answered {in_words(login)}, with a body of {LARGER // 1024} KiB {in_words(large)}"
         return _blocked(trial, Block.BODY, told, large)
     upgrade = trial.upgrade
     if upgrade is not None and is_stopped(upgrade):
-        well = f"{_asked(small)} is answered {words(small)}" if small else "the host answers"
-        return _blocked(trial, Block.UPGRADE, f"{well}, with Upgrade: websocket {words(upgrade)}", upgrade)
+        well = f"{_asked(small)} is answered {in_words(small)}" if small else "the host answers"
+        return _blocked(trial, Block.UPGRADE, f"{well}, with Upgrade: websocket {in_words(upgrade)}", upgrade)
     return None
 
 

@@ -11,13 +11,13 @@ from btdiag.families.egress.judge.answers import is_block_page
 from btdiag.families.egress.judge.reach import (
     SOURCES,
     Connections,
+    host_names,
+    hosts_table,
     how_many,
-    names_of,
     reached_words,
-    table_of,
     target_reached,
 )
-from btdiag.families.egress.judge.reading import readings
+from btdiag.families.egress.judge.reading import host_readings
 from btdiag.families.egress.remedy import Block, HostReading
 
 # Ways in which the host itself answered after all, though a client would not be content with it.
@@ -28,7 +28,7 @@ def blocked_hosts_stay_blocked(egress: Egress, connections: Connections) -> Find
     """The claim of egress.blocked-hosts-stay-blocked."""
     if not egress.unwanted:
         return Finding(verdict=Verdict.SKIP, summary="no host was named that must stay blocked: --expect-blocked URL")
-    found = readings(egress.unwanted, target_reached=target_reached(connections))
+    found = host_readings(egress.unwanted, target_reached=target_reached(connections))
     open_ = [reading for reading in found if _is_open(reading)]
     if open_:
         return _open(open_, found)
@@ -41,7 +41,7 @@ def blocked_hosts_stay_blocked(egress: Egress, connections: Connections) -> Find
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{how_many(len(found))} stays blocked: {'; '.join(reading.sentence for reading in found)}",
-        evidence=(table_of(found),),
+        evidence=(hosts_table(found),),
     )
 
 
@@ -68,7 +68,7 @@ def _shows_page(reading: HostReading) -> bool:
 def _has_twin(egress: Egress, connections: Connections) -> bool:
     """Whether anything at all was reached from here."""
     reached = target_reached(connections)
-    return reached or any(one.block is None for one in readings(egress.needed, target_reached=False))
+    return reached or any(one.block is None for one in host_readings(egress.needed, target_reached=False))
 
 
 def _open(open_: Sequence[HostReading], found: Sequence[HostReading]) -> Finding:
@@ -80,12 +80,12 @@ def _open(open_: Sequence[HostReading], found: Sequence[HostReading]) -> Finding
         answer="Hosts that must stay blocked can be reached from here",
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
-        expected=f"no answer from {names_of(found)}",
+        expected=f"no answer from {host_names(found)}",
         seen=told,
-        evidence=(table_of(found), *((evidence.exchange(shown.answer),) if shown.answer else ())),
+        evidence=(hosts_table(found), *((evidence.exchange(shown.answer),) if shown.answer else ())),
         remedy=Remedy(
             action="Close the way out: firewall, security group, proxy rule, or the name in DNS",
-            text=f"Close the way from this place to {names_of(open_)}: firewall, security group, proxy rule, or the "
+            text=f"Close the way from this place to {host_names(open_)}: firewall, security group, proxy rule, or the "
             "name in DNS.",
             snippets=(Snippet(product="shell", code=f"curl -sv -o /dev/null {shown.host.url}"),),
         ),
@@ -104,10 +104,10 @@ def _not_proved(found: Sequence[HostReading], why: str) -> Finding:
     told = "; ".join(reading.sentence for reading in found)
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"{names_of(found)}: {why}",
+        summary=f"{host_names(found)}: {why}",
         hop=HopName.CLIENT,
         owner=Owner.CLIENT,
         expected="no answer, and another host that is reached on the same way",
         seen=told,
-        evidence=(table_of(found),),
+        evidence=(hosts_table(found),),
     )

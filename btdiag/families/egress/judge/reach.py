@@ -16,15 +16,15 @@ from btdiag.families.connection.remedy import TrustCause
 from btdiag.families.dns.judge.doubts import SILENT
 from btdiag.families.egress.facts import Egress, HostTrial
 from btdiag.families.egress.judge.answers import own_words
-from btdiag.families.egress.judge.reading import readings
+from btdiag.families.egress.judge.reading import host_readings
 from btdiag.families.egress.judge.trust import (
     acceptance,
-    doubtful,
     intercepted,
     interceptor,
     is_doubtful,
     issuer,
-    stores_table,
+    issuers_doubted,
+    stores_by_host,
 )
 from btdiag.families.egress.remedy import ADVICE, Block, HostReading
 
@@ -42,18 +42,18 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
     """The claim of egress.required-hosts-reachable."""
     if not egress.needed:
         return _nothing_needed(target)
-    found = readings(egress.needed, target_reached=target_reached(connections), known={target.host})
+    found = host_readings(egress.needed, target_reached=target_reached(connections), known={target.host})
     blocked = [reading for reading in found if reading.block is not None]
     elsewhere = [reading for reading in blocked if reading.block is not Block.INSPECTED]
     if blocked and not elsewhere:
-        names = names_of(blocked)
+        names = host_names(blocked)
         because = NOT_INTERCEPTED if any(_fails(reading, target) for reading in blocked) else None
         return Finding(verdict=Verdict.SKIP, summary=f"TLS to {names} is intercepted", because=because)
     if elsewhere and _proxy_is_broken(elsewhere, connections):
         summary = f"the proxy {elsewhere[0].trial.proxy} lets nothing through, the target neither"
         return Finding(verdict=Verdict.SKIP, summary=summary, because="connection.proxy-lets-through")
     if elsewhere and (cause := shared_cause(elsewhere, connections)):
-        return Finding(verdict=Verdict.SKIP, summary=f"{names_of(elsewhere)}: {_SHARED[cause]}", because=cause)
+        return Finding(verdict=Verdict.SKIP, summary=f"{host_names(elsewhere)}: {_SHARED[cause]}", because=cause)
     if elsewhere:
         return _blocked(elsewhere, found, connections, target)
     noted = [reading for reading in found if reading.note]
@@ -64,7 +64,7 @@ def required_hosts_reachable(egress: Egress, connections: Connections, target: T
         verdict=Verdict.PASS,
         summary=f"{how_many(len(found))} that {who} needs answers: "
         f"{', '.join(reached_words(reading) for reading in found)}",
-        evidence=(table_of(found),),
+        evidence=(hosts_table(found),),
     )
 
 
@@ -130,7 +130,7 @@ def reached_words(reading: HostReading) -> str:
     return f"{reading.name}{answer}{f' by proxy {trial.proxy}' if trial.proxy else ''}"
 
 
-def names_of(found: Sequence[HostReading]) -> str:
+def host_names(found: Sequence[HostReading]) -> str:
     return ", ".join(dict.fromkeys(reading.name for reading in found))
 
 
@@ -158,9 +158,9 @@ def _blocked(
         else f"{len(blocked)} of {len(found)} hosts that this place needs cannot be reached from here",
         hop=first.hop,
         owner=first.owner,
-        expected=f"{names_of(found)} reachable from here",
+        expected=f"{host_names(found)} reachable from here",
         seen=told,
-        evidence=(table_of(found), *first.proof),
+        evidence=(hosts_table(found), *first.proof),
         remedy=_remedy(first, blocked),
         sources=SOURCES,
     )
@@ -201,7 +201,7 @@ def _advice(same: Sequence[HostReading]) -> str:
     first = same[0]
     assert first.block is not None
     port = first.trial.connections[0].port if first.trial.connections else 443
-    return ADVICE[first.block].format(names=names_of(same), port=port, proxy=first.trial.proxy)
+    return ADVICE[first.block].format(names=host_names(same), port=port, proxy=first.trial.proxy)
 
 
 def _half_reached(noted: Sequence[HostReading], found: Sequence[HostReading]) -> Finding:
@@ -220,7 +220,7 @@ def _half_reached(noted: Sequence[HostReading], found: Sequence[HostReading]) ->
         if by_address
         else "the host's own answer, in time",
         seen=told,
-        evidence=(table_of(found),),
+        evidence=(hosts_table(found),),
         remedy=Remedy(
             text=" ".join(advice),
             action="Allow all addresses of the hosts in the firewall, and mend or switch off broken IPv6"
@@ -239,7 +239,7 @@ _ADDRESSES = (
 )
 
 
-def table_of(found: Sequence[HostReading]) -> Evidence:
+def hosts_table(found: Sequence[HostReading]) -> Evidence:
     rows = [
         (
             reading.trial.host.url,
@@ -269,17 +269,17 @@ def tls_not_intercepted(egress: Egress, connections: Connections, target: Target
     spoken = [trial for trial in egress.needed if any(one.handshake for one in trial.connections)]
     if not spoken:
         return Finding(verdict=Verdict.SKIP, summary="no TLS connection to another host came about")
-    found = readings(spoken, target_reached=target_reached(connections))
+    found = host_readings(spoken, target_reached=target_reached(connections))
     opened = {reading.trial: who for reading in found if (who := interceptor(reading.trial))}
     if opened:
         bad = [reading for reading in found if reading.trial in opened and reading.block is not None]
-        names = names_of([reading for reading in found if reading.trial in opened])
+        names = host_names([reading for reading in found if reading.trial in opened])
         severe = any(_fails(reading, target) for reading in bad)
         who = next(iter(opened.values()))
         return intercepted(list(opened), [reading.trial for reading in bad], severe=severe, names=names, who=who)
     doubted = [reading for reading in found if is_doubtful(reading.trial)]
     if doubted:
-        return doubtful([reading.trial for reading in doubted], names_of(doubted))
+        return issuers_doubted([reading.trial for reading in doubted], host_names(doubted))
     return _left_alone(spoken)
 
 
@@ -290,5 +290,5 @@ def _left_alone(spoken: Sequence[HostTrial]) -> Finding:
         verdict=Verdict.PASS,
         summary=f"no certificate of {len(spoken)} {'host' if len(spoken) == 1 else 'hosts'} reads like a TLS "
         f"inspecting product's: issued by {', '.join(filter(None, issuers))}" + "".join(f"; {one}" for one in told),
-        evidence=stores_table(spoken),
+        evidence=stores_by_host(spoken),
     )

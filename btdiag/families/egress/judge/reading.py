@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from btdiag.core import evidence
 from btdiag.core.address import AddressKind, kind
-from btdiag.core.answers import words
+from btdiag.core.answers import in_words
 from btdiag.core.certificate_names import speaks_for
 from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import HopName, Owner, Verdict
@@ -26,7 +26,7 @@ from btdiag.families.connection.judge.proxy import kind_of_refusal, proxy_lets_t
 from btdiag.families.connection.judge.reach import lacks_route, phases
 from btdiag.families.connection.judge.trust import chains, diagnose
 from btdiag.families.connection.remedy import TrustCause
-from btdiag.families.dns.judge.resolves import answers as dns_answers
+from btdiag.families.dns.judge.resolves import questions_table
 from btdiag.families.dns.remedy import why_unresolved
 from btdiag.families.egress.facts import HostTrial
 from btdiag.families.egress.judge.answers import answered, is_block_page
@@ -38,16 +38,18 @@ _NOWHERE = frozenset({AddressKind.UNSPECIFIED, AddressKind.MULTICAST, AddressKin
 _ENETUNREACH = 101  # on Linux
 
 
-def readings(trials: Sequence[HostTrial], *, target_reached: bool, known: Collection[str] = ()) -> list[HostReading]:
+def host_readings(
+    trials: Sequence[HostTrial], *, target_reached: bool, known: Collection[str] = ()
+) -> list[HostReading]:
     """Every host understood, each in the light of the others and of the target; `known` are names of hosts that are
     looked at elsewhere."""
-    found = [read(trial) for trial in trials]
+    found = [host_reading(trial) for trial in trials]
     reached = [reading for reading in found if reading.block is None]
     names = {*known, *(trial.host.name for trial in trials)}
     return [led_on(_beside(reading, reached, target_reached), names) for reading in found]
 
 
-def read(trial: HostTrial) -> HostReading:
+def host_reading(trial: HostTrial) -> HostReading:
     """What became of one host, by itself."""
     reading = _read(trial)
     if reading.block is not None and trial.other_way:
@@ -101,7 +103,7 @@ def _unresolved(trial: HostTrial) -> HostReading:
         detail=reason.summary,
         hop=HopName.CLIENT if local else HopName.DNS,
         owner=reason.owner,
-        proof=(dns_answers(trial.resolution),),
+        proof=(questions_table(trial.resolution),),
     )
 
 
@@ -113,7 +115,7 @@ def _sunk(trial: HostTrial) -> HostReading:
         detail=", ".join([*trial.misled, *elsewhere]),
         hop=HopName.DNS,
         owner=Owner.DNS,
-        proof=(dns_answers(trial.resolution),) if trial.resolution.views else (),
+        proof=(questions_table(trial.resolution),) if trial.resolution.views else (),
     )
 
 
@@ -237,7 +239,7 @@ def _distrusted(trial: HostTrial, one: Connection) -> HostReading:
     if trial.answer is not None and is_block_page(trial.answer) and block is Block.UNTRUSTED:
         block, owner = Block.PAGE, Owner.NETWORK
     shown = trial.answer if block is not Block.INSPECTED else None
-    answer = f", and it answers {words(shown)}" if shown is not None else ""
+    answer = f", and it answers {in_words(shown)}" if shown is not None else ""
     at_proxy = one.proxied and (block is not Block.UNTRUSTED or is_doubtful(trial))
     elsewhere = _elsewhere(trial) if block is Block.STRANGER else ""
     return HostReading(

@@ -129,7 +129,7 @@ def intercepted(
         owner=Owner.PROXY if at_proxy else Owner.NETWORK,
         expected="the host's own certificate, from a public CA",
         seen=f"issuer {issuer(first)}",
-        evidence=(*stores_table(trials), *_shown(trials)),
+        evidence=(*stores_by_host(trials), *_shown(trials)),
         remedy=Remedy(
             action="Exempt the hosts from TLS inspection, or give its CA to every program",
             text=f"Exempt {names} from TLS inspection; where that cannot be, give the inspecting CA, beside the public "
@@ -147,7 +147,7 @@ def intercepted(
     )
 
 
-def doubtful(trials: Sequence[HostTrial], names: str) -> Finding:
+def issuers_doubted(trials: Sequence[HostTrial], names: str) -> Finding:
     """The finding about hosts whose issuer is neither public nor trusted: inspection, or a private CA?"""
     first = trials[0]
     return Finding(
@@ -158,7 +158,7 @@ def doubtful(trials: Sequence[HostTrial], names: str) -> Finding:
         owner=Owner.PROXY if first.proxy else Owner.NETWORK,
         expected="a certificate from a public CA, or from one that --ca names",
         seen=f"issuer {issuer(first)}",
-        evidence=(*stores_table(trials), *_shown(trials)),
+        evidence=(*stores_by_host(trials), *_shown(trials)),
         remedy=Remedy(
             text=f"Ask the owner of {names} who issues its certificates. If it is not {issuer(first)}, something on "
             "the way opens TLS: have the host exempted there."
@@ -167,16 +167,10 @@ def doubtful(trials: Sequence[HostTrial], names: str) -> Finding:
     )
 
 
-def stores_table(trials: Sequence[HostTrial]) -> tuple[Evidence, ...]:
+def stores_by_host(trials: Sequence[HostTrial]) -> tuple[Evidence, ...]:
     """Which trust store of this machine accepts whose certificate, where that was asked."""
     rows = [
-        (
-            trial.host.name,
-            store.store,
-            store.source,
-            {True: "accepts", False: "rejects", None: "not told"}[store.accepts],
-            store.detail,
-        )
+        (trial.host.name, store.store, store.source, store.outcome, store.detail)
         for trial in trials
         for store in trial.stores
     ]

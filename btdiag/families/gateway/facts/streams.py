@@ -118,7 +118,7 @@ class StreamSilence:
 MOST_UNPACKED = 64 * 1024  # bytes
 
 
-def unpacked(head: bytes, body: bytes) -> int:
+def readable_bytes(head: bytes, body: bytes) -> int:
     """How many bytes of what was packed can be read from so much of a body, as it stands on the wire (at most
     MOST_UNPACKED): an encoder that holds events back has sent its own header and nothing else."""
     lines = head.lower()
@@ -129,7 +129,7 @@ def unpacked(head: bytes, body: bytes) -> int:
         return len(raw)
 
 
-def is_packed(head: bytes) -> bool:
+def says_packed(head: bytes) -> bool:
     """Whether the head of an answer says that its body is compressed."""
     lines = head.lower()
     return any(b"\r\ncontent-encoding: " + coding in lines for coding in (b"gzip", b"x-gzip", b"deflate"))

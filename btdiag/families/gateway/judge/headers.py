@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.answers import Roots, facts_of, proofs
+from btdiag.core.answers import Roots, exchange_proofs, facts_of
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
@@ -145,7 +145,7 @@ def _downgraded(seen: Exchange) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="redirects that stay on https://",
         seen=f"{seen.status} to plain http",
-        evidence=proofs(seen),
+        evidence=exchange_proofs(seen),
         remedy=_FORWARDED,
         sources=("RFC 7239 section 5.4", "RFC 9110 section 15.4"),
     )
@@ -162,7 +162,7 @@ def _astray(seen: Exchange, target: Target) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected=f"redirects that stay on {target.origin}",
         seen=f"{seen.status} to {leads}",
-        evidence=proofs(seen),
+        evidence=exchange_proofs(seen),
         remedy=_FORWARDED,
         sources=("RFC 7239", "RFC 9110 sections 7.2 and 15.4"),
     )
@@ -180,7 +180,7 @@ def _dropped(names: Sequence[str], front: Exchange, direct: Exchange | NotMeasur
         owner=Owner.LOAD_BALANCER,
         expected="every header that the API server sends, but for those of a connection",
         seen=f"missing on {front.label}: {told}",
-        evidence=(*proofs(front), *shown),
+        evidence=(*exchange_proofs(front), *shown),
         remedy=Remedy(
             text=f"Let the load balancer pass {told} on: look for rules that remove or hide headers, and for a policy "
             "that allows named ones only."
@@ -201,7 +201,7 @@ def _cached(seen: Exchange) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="every answer from the API itself",
         seen=told,
-        evidence=proofs(seen),
+        evidence=exchange_proofs(seen),
         remedy=Remedy(text="Turn caching off for the API's host and all of its paths (CloudFront: CachingDisabled)."),
         sources=("RFC 9111 sections 3 and 5.1",),
     )

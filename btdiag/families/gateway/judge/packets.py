@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btdiag.core import evidence
-from btdiag.core.answers import words
+from btdiag.core.answers import in_words
 from btdiag.core.exchange import TcpCounters
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.packets import SOURCES, mtu_remedy
@@ -90,7 +90,7 @@ def _finding(silent: Sequence[RequestTrial], direction: str, counted: str) -> Fi
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
         expected="an answer to long requests as to short ones",
-        seen="; ".join(f"{trial.what}: {words(trial.exchange)}" for trial in silent),
+        seen="; ".join(f"{trial.what}: {in_words(trial.exchange)}" for trial in silent),
         evidence=(_table(silent), evidence.exchange(silent[0].exchange)),
         remedy=mtu_remedy(),
         sources=SOURCES,
@@ -98,7 +98,7 @@ def _finding(silent: Sequence[RequestTrial], direction: str, counted: str) -> Fi
 
 
 def _table(silent: Sequence[RequestTrial]) -> Evidence:
-    rows = [(trial.what, words(trial.exchange), *(_shown(counters(trial)))) for trial in silent]
+    rows = [(trial.what, in_words(trial.exchange), *(_shown(counters(trial)))) for trial in silent]
     heads = ("request", "outcome", "not acknowledged", "sent again", "out of order")
     return evidence.table("Long requests that hang, and what the system counted", heads, rows)
 

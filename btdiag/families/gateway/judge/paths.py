@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from btdiag.core import evidence
-from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.answers import exchange_proofs, in_words, rate_limited
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.families.gateway.facts.routes import ENCODED, PATHS, PathAnswers
@@ -43,7 +43,7 @@ def _succeeds(seen: Exchange) -> bool:
 def _changed(harmful: Mapping[str, Exchange], front: PathAnswers, own: Mapping[str, Exchange]) -> Finding:
     first = next(iter(harmful.values()))
     told = "; ".join(
-        f"GET {path} is answered {words(seen)}, by the API server itself {words(own[path])}"
+        f"GET {path} is answered {in_words(seen)}, by the API server itself {in_words(own[path])}"
         for path, seen in harmful.items()
     )
     return Finding(
@@ -55,7 +55,7 @@ def _changed(harmful: Mapping[str, Exchange], front: PathAnswers, own: Mapping[s
         owner=Owner.LOAD_BALANCER,
         expected="the answer of the API server itself",
         seen=told,
-        evidence=(_table(front, own), *proofs(first)),
+        evidence=(_table(front, own), *exchange_proofs(first)),
         remedy=Remedy(
             text="Pass the path on as it was received, without decoding, merging or rewriting it.",
             snippets=(
@@ -68,5 +68,5 @@ def _changed(harmful: Mapping[str, Exchange], front: PathAnswers, own: Mapping[s
 
 
 def _table(front: PathAnswers, own: Mapping[str, Exchange]) -> Evidence:
-    rows = [(f"GET {path}", words(seen), words(own[path])) for path, seen in front.answers]
+    rows = [(f"GET {path}", in_words(seen), in_words(own[path])) for path, seen in front.answers]
     return evidence.table("Paths that hops like to change", ("request", "load balancer", "API server itself"), rows)

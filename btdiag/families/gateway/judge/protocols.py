@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.answers import is_gateway_hiccup, proofs, rate_limited, words
+from btdiag.core.answers import exchange_proofs, in_words, is_gateway_hiccup, rate_limited
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.sender import Confidence, json_body, sender
 from btdiag.families.gateway.facts.protocols import Compressed, Http2, Shared, Upgrade
 from btdiag.families.gateway.facts.routes import RouteAnswers
-from btdiag.families.gateway.judge.routes import is_lost
+from btdiag.families.gateway.judge.routes import is_kept_from_api
 
 ROUTES_REACH_THEIR_BACKEND = "gateway.routes-reach-their-backend"
 ACCEPTED = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
@@ -33,22 +33,22 @@ def http2_works_where_offered(found: Http2, other: Shared | NotMeasured) -> Find
     if found.plain.failure is not None or is_gateway_hiccup(found.plain):
         return Finding(
             verdict=Verdict.INCONCLUSIVE,
-            summary=f"GET / is answered {words(found.plain)} over HTTP/1.1 too, so that HTTP/2 cannot be judged",
+            summary=f"GET / is answered {in_words(found.plain)} over HTTP/1.1 too, so that HTTP/2 cannot be judged",
             hop=HopName.LOAD_BALANCER,
             owner=Owner.LOAD_BALANCER,
             expected="an answer over HTTP/1.1 to compare",
-            seen=words(found.plain),
+            seen=in_words(found.plain),
             evidence=(_protocols(found),),
         )
     share = f"{len(broken)} of {len(found.answers)}"
     return Finding(
         verdict=Verdict.FAIL if len(broken) == len(found.answers) else Verdict.WARN,
         summary=f"HTTP/2 is offered and does not work: {share} GET / over it give {_how(broken[0])}, and "
-        f"{words(found.plain)} over HTTP/1.1; browsers take HTTP/2, SDKs mostly do not and see nothing of it",
+        f"{in_words(found.plain)} over HTTP/1.1; browsers take HTTP/2, SDKs mostly do not and see nothing of it",
         answer="The web app fails where SDKs work: HTTP/2 is offered and broken",
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
-        expected=f"{words(found.plain)} over HTTP/2 too",
+        expected=f"{in_words(found.plain)} over HTTP/2 too",
         seen=f"{_how(broken[0])} ({share})",
         evidence=(_protocols(found), evidence.exchange(broken[0])),
         remedy=Remedy(
@@ -67,7 +67,7 @@ def _local(broken: Sequence[Exchange]) -> bool:
 
 
 def _how(seen: Exchange) -> str:
-    return f"{words(seen)} ({seen.failure.detail})" if seen.failure else words(seen)
+    return f"{in_words(seen)} ({seen.failure.detail})" if seen.failure else in_words(seen)
 
 
 def _is_misled(other: Shared) -> bool:
@@ -80,7 +80,7 @@ def _is_misled(other: Shared) -> bool:
 
 
 def _misled(other: Shared) -> Finding:
-    shared, alone = words(other.shared), words(other.alone)
+    shared, alone = in_words(other.shared), in_words(other.alone)
     return Finding(
         verdict=Verdict.WARN,
         summary=f"on an HTTP/2 connection to the target, {other.host} answers {shared}, and {alone} on one of its own: "
@@ -135,7 +135,9 @@ def compressed_answers_unpack(found: Compressed) -> Finding:
 
 def _route_is_lost(routes: RouteAnswers) -> bool:
     """Ordinary requests of the same class do not reach the API either."""
-    return any(route.path.startswith("/v1/proxy") and is_lost(seen, routes.unknown) for route, seen in routes.answers)
+    return any(
+        route.path.startswith("/v1/proxy") and is_kept_from_api(seen, routes.unknown) for route, seen in routes.answers
+    )
 
 
 def _coding(seen: Exchange) -> str:
@@ -152,7 +154,7 @@ def _unreadable(seen: Exchange, what: str) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="an answer as it is, or packed as gzip or deflate",
         seen=what,
-        evidence=proofs(seen),
+        evidence=exchange_proofs(seen),
         remedy=Remedy(
             text="Turn compression off at the hop that packs the API's answers, or let it happen at one hop only.",
             snippets=(Snippet(product="nginx", code="gzip off;"),),
@@ -171,7 +173,7 @@ def _unasked(seen: Exchange) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="an answer as it is to Accept-Encoding: identity",
         seen=f"Content-Encoding: {_coding(seen)}",
-        evidence=proofs(seen),
+        evidence=exchange_proofs(seen),
         remedy=Remedy(text="Let the hop that packs answers heed Accept-Encoding (and send Vary: Accept-Encoding)."),
         sources=("RFC 9110 section 12.5.3",),
     )
@@ -190,19 +192,21 @@ def websockets_pass(found: Upgrade, routes: RouteAnswers | NotMeasured) -> Findi
     if direct is not None and direct.status != 101 and direct.status == front.status:
         refused = ""
     if not refused and (direct is None or direct.status != 101):
-        where = "" if direct is None else f", nor at the API server itself ({words(direct)})"
+        where = "" if direct is None else f", nor at the API server itself ({in_words(direct)})"
         return Finding(
             verdict=Verdict.SKIP,
-            summary=f"no WebSocket is opened at {path} without a key ({words(front)}){where}: whether the hops let one "
-            "through was not seen",
+            summary=f"no WebSocket is opened at {path} without a key ({in_words(front)}){where}: whether the hops let "
+            "one through was not seen",
         )
     if lost:
         return Finding(
-            verdict=Verdict.SKIP, summary=f"GET {path} is answered {words(front)}", because=ROUTES_REACH_THEIR_BACKEND
+            verdict=Verdict.SKIP,
+            summary=f"GET {path} is answered {in_words(front)}",
+            because=ROUTES_REACH_THEIR_BACKEND,
         )
     if direct is not None and direct.status == 101:
         told = f"the API server opens a WebSocket at {path}, and through the load balancer the same request is answered"
-        return _not_passed(front, f"{told} {words(front)}", (evidence.exchange(direct),))
+        return _not_passed(front, f"{told} {in_words(front)}", (evidence.exchange(direct),))
     assert found.plain is not None
     return _not_passed(front, refused, (evidence.exchange(found.plain),))
 
@@ -211,10 +215,12 @@ def _refuses_upgrades(front: Exchange, plain: Exchange | None) -> str:
     """How it shows without the API server's own answer that a hop passes no WebSocket on; "" where it does not."""
     path = urlsplit(front.url).path
     if front.status == 426 and "websocket" in (front.header("upgrade") or "").lower():
-        return f"GET {path} with Upgrade: websocket is told to upgrade ({words(front)}): the header was lost on its way"
+        return (
+            f"GET {path} with Upgrade: websocket is told to upgrade ({in_words(front)}): the header was lost on its way"
+        )
     if plain is None or not _by_gateway(front) or _by_gateway(plain) or front.status == plain.status:
         return ""
-    return f"GET {path} is answered {words(plain)}, and with Upgrade: websocket {words(front)}"
+    return f"GET {path} is answered {in_words(plain)}, and with Upgrade: websocket {in_words(front)}"
 
 
 def _by_gateway(seen: Exchange) -> bool:
@@ -233,8 +239,8 @@ def _not_passed(front: Exchange, told: str, beside: tuple[Evidence, ...]) -> Fin
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="101 Switching Protocols, as from the API server itself",
-        seen=words(front),
-        evidence=(*proofs(front), *beside),
+        seen=in_words(front),
+        evidence=(*exchange_proofs(front), *beside),
         remedy=Remedy(
             text="Let the hop pass Upgrade and Connection on, which proxies drop by default because they belong to one "
             "connection.",

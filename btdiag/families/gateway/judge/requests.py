@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btdiag.core import evidence
-from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.answers import exchange_proofs, in_words, rate_limited
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, sender
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from btdiag.families.gateway.facts.requests import (
     DirectTrials,
     ProductRequests,
@@ -67,7 +67,7 @@ def accepts_product_requests(found: ProductRequests, direct: DirectTrials | NotM
 
 def _unusual(found: ProductRequests) -> str:
     """What is turned down of forms that no client of the product sends: told, and no fault."""
-    told = [f"{one.what} ({words(one.exchange)})" for one in found.unusual if is_refused(one, found.plain(one))]
+    told = [f"{one.what} ({in_words(one.exchange)})" for one in found.unusual if is_refused(one, found.plain(one))]
     return f"; turned down, and needed by no client of the product: {', '.join(told)}" if told else ""
 
 
@@ -80,7 +80,7 @@ def _is_the_apis_way(trial: RequestTrial, beside: DirectTrials) -> bool:
 def _preflights_refused(trial: RequestTrial) -> Finding:
     return Finding(
         verdict=Verdict.SKIP,
-        summary=f"OPTIONS, which only browsers send before a request, is answered {words(trial.exchange)}",
+        summary=f"OPTIONS, which only browsers send before a request, is answered {in_words(trial.exchange)}",
         because=WEB_APP_MAY_CALL,
     )
 
@@ -91,7 +91,9 @@ def _refuses(refused: Sequence[RequestTrial], found: ProductRequests, beside: Di
     fatal = [trial for trial in shown if trial.trait in _FATAL]
     first = (fatal or shown)[0]
     hop, owner = _place(first, beside)
-    told = "; ".join(f"{trial.what} is answered by {words(trial.exchange)}{_at_api(trial, beside)}" for trial in shown)
+    told = "; ".join(
+        f"{trial.what} is answered by {in_words(trial.exchange)}{_at_api(trial, beside)}" for trial in shown
+    )
     return Finding(
         verdict=Verdict.FAIL if fatal else Verdict.WARN,
         summary=f"not all requests of the product get through on {first.exchange.label}: {told}"
@@ -99,7 +101,7 @@ def _refuses(refused: Sequence[RequestTrial], found: ProductRequests, beside: Di
         + _beyond(found),
         hop=hop,
         owner=owner,
-        expected=f"the same answer as to a plain request ({words(found.plain(first))})",
+        expected=f"the same answer as to a plain request ({in_words(found.plain(first))})",
         seen=told,
         evidence=(_table(found), *_proof(first), *_direct_proof(shown, beside)),
         answer=_BREAKS if _is_no_limit(first) else ANSWERS[first.trait],
@@ -118,7 +120,7 @@ def _is_no_limit(trial: RequestTrial) -> bool:
 
 def _remedy(first: RequestTrial, shown: Sequence[RequestTrial]) -> Remedy:
     if _is_no_limit(first):
-        return explain(first.exchange).remedy
+        return explain_answer(first.exchange).remedy
     return Remedy(
         text=" ".join(ADVICE[trait] for trait in _traits([one for one in shown if not _is_no_limit(one)])),
         action=ADVICE[first.trait].partition(":")[0].removesuffix("."),
@@ -142,7 +144,7 @@ def _at_api(trial: RequestTrial, beside: DirectTrials) -> str:
         return ""
     if same_outcome(own.exchange, trial.exchange):
         return ", as by the API server itself"
-    return f" (the API server itself: {words(own.exchange)})"
+    return f" (the API server itself: {in_words(own.exchange)})"
 
 
 def _traits(trials: Sequence[RequestTrial]) -> list[Trait]:
@@ -182,7 +184,7 @@ def _amount(trait: Trait, count: int) -> str:
 
 
 def _proof(trial: RequestTrial) -> tuple[Evidence, ...]:
-    return (evidence.exchange(trial.exchange),) if trial.trait is Trait.BODY else proofs(trial.exchange)
+    return (evidence.exchange(trial.exchange),) if trial.trait is Trait.BODY else exchange_proofs(trial.exchange)
 
 
 def _direct_proof(shown: Sequence[RequestTrial], beside: DirectTrials) -> tuple[Evidence, ...]:
@@ -201,19 +203,19 @@ def _unclear(trial: RequestTrial) -> Finding:
         hop, owner = HopName.LOAD_BALANCER, Owner.LOAD_BALANCER
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"{trial.what} ends in {words(trial.exchange)}: {why}",
+        summary=f"{trial.what} ends in {in_words(trial.exchange)}: {why}",
         hop=hop,
         owner=owner,
         expected="an answer to the whole body",
-        seen=words(trial.exchange),
+        seen=in_words(trial.exchange),
         evidence=(evidence.exchange(trial.exchange),),
     )
 
 
 def _table(found: ProductRequests) -> Evidence:
-    rows = [("a plain GET", words(found.plain_get)), ("a plain POST", words(found.plain_post))]
+    rows = [("a plain GET", in_words(found.plain_get)), ("a plain POST", in_words(found.plain_post))]
     rows += [
-        (trial.what, words(trial.exchange) + _continued(trial))
+        (trial.what, in_words(trial.exchange) + _continued(trial))
         for trial in (*found.trials, *found.unusual, *found.beyond)
     ]
     return evidence.table(f"Requests to {UNKNOWN_PATH} on {found.plain_get.label}", ("request", "answer"), rows)

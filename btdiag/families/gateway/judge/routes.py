@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from btdiag.core import evidence
-from btdiag.core.answers import proofs, rate_limited, words
+from btdiag.core.answers import exchange_proofs, in_words, rate_limited
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.product import UNKNOWN_PATH
 from btdiag.core.sender import Confidence, page, redirect, sender
 from btdiag.core.signatures import ORIGINS_TOO
-from btdiag.core.statuses import SOURCES, explain
+from btdiag.core.statuses import SOURCES, explain_answer
 from btdiag.families.gateway.facts.routes import MoreAnswers, RouteAnswers, RouteClass
 
 LATE_S = 6.0  # an answer that took longer has its time told
 
 
-def is_lost(seen: Exchange, unknown: Exchange) -> bool:
+def is_kept_from_api(seen: Exchange, unknown: Exchange) -> bool:
     """Whether an answer shows that the request never reached the API: a gateway's own page or 50x, a web page, a
     redirect elsewhere, a broken connection. A refusal without a key, or an unknown route of the API, is none; nor is a
     gateway's page for a status of the API's, as where the path that does not exist gets one for another status."""
@@ -52,7 +52,7 @@ class RouteReach(StrEnum):
     UNTOLD = "not to be told"
 
 
-def state_of(seen: Exchange, unknown: Exchange, own: Exchange | None) -> RouteReach:
+def reach_of(seen: Exchange, unknown: Exchange, own: Exchange | None) -> RouteReach:
     """What an answer tells; `own` is what the API server itself says to the same request, None where it was not asked.
 
     Silence is not taken for a loss: our own patience ended. Nor is the page of a product that may serve the API as
@@ -62,7 +62,7 @@ def state_of(seen: Exchange, unknown: Exchange, own: Exchange | None) -> RouteRe
         return RouteReach.REACHED
     if _is_silent(seen):
         return RouteReach.UNTOLD
-    if not is_lost(seen, unknown):
+    if not is_kept_from_api(seen, unknown):
         return RouteReach.REACHED
     ambiguous = own is None and sender(seen).name in ORIGINS_TOO and _same(seen, unknown) and (seen.status or 0) < 500
     return RouteReach.UNTOLD if ambiguous else RouteReach.LOST
@@ -86,7 +86,7 @@ def routes_reach_their_backend(
     not seem to reach it, `slow` those that came, or did not come, after a longer wait."""
     own, later = _by_class(direct), _by_class(slow)
     answers = {route: later.get(route, seen) for route, seen in found.answers}
-    states = {route: state_of(seen, found.unknown, own.get(route)) for route, seen in answers.items()}
+    states = {route: reach_of(seen, found.unknown, own.get(route)) for route, seen in answers.items()}
     lost = {route: seen for route, seen in answers.items() if states[route] is RouteReach.LOST}
     untold = {route: seen for route, seen in answers.items() if states[route] is RouteReach.UNTOLD}
     limited = [seen for seen in answers.values() if seen.status == 429]
@@ -107,7 +107,7 @@ def routes_reach_their_backend(
 def unreached(found: RouteAnswers) -> tuple[RouteClass, ...]:
     """The classes of which the API server itself is worth asking: lost, or not to be told."""
     return tuple(
-        route for route, seen in found.answers if state_of(seen, found.unknown, None) is not RouteReach.REACHED
+        route for route, seen in found.answers if reach_of(seen, found.unknown, None) is not RouteReach.REACHED
     )
 
 
@@ -122,7 +122,7 @@ def _by_class(more: MoreAnswers | NotMeasured) -> dict[RouteClass, Exchange]:
 
 def _lost(lost: Mapping[RouteClass, Exchange], found: RouteAnswers, own: Mapping[RouteClass, Exchange]) -> Finding:
     first = next(iter(lost.values()))
-    story = explain(first)
+    story = explain_answer(first)
     told = _told(lost)
     share = f"{len(lost)} of {len(found.answers)}"
     return Finding(
@@ -133,7 +133,7 @@ def _lost(lost: Mapping[RouteClass, Exchange], found: RouteAnswers, own: Mapping
         owner=story.owner,
         expected="an answer of the API on every route (401 without a key)",
         seen=told,
-        evidence=(_table(found, own), *proofs(first)),
+        evidence=(_table(found, own), *exchange_proofs(first)),
         remedy=Remedy(
             text=f"Look at the load balancer's rules and target groups for {', '.join(r.path for r in lost)}: a health "
             f"check on / says nothing about them. {story.remedy.text}",
@@ -159,7 +159,7 @@ def _untold(untold: Mapping[RouteClass, Exchange], found: RouteAnswers) -> Findi
         owner=Owner.LOAD_BALANCER,
         expected="an answer of the API on every route (401 without a key)",
         seen=told,
-        evidence=(_table(found, {}), *proofs(first)),
+        evidence=(_table(found, {}), *exchange_proofs(first)),
         sources=SOURCES,
     )
 
@@ -169,15 +169,15 @@ def _told(answers: Mapping[RouteClass, Exchange]) -> str:
     groups: dict[str, list[str]] = {}
     for route, seen in answers.items():
         late = f" after {seen.timing.total_s:.0f} s" if seen.status and seen.timing.total_s > LATE_S else ""
-        groups.setdefault(words(seen) + late, []).append(route.path)
+        groups.setdefault(in_words(seen) + late, []).append(route.path)
     return "; ".join(f"{what} ({', '.join(paths)})" for what, paths in groups.items())
 
 
 def _table(found: RouteAnswers, own: Mapping[RouteClass, Exchange]) -> Evidence:
     rows = [
-        (route.name, f"{route.method} {route.path}", words(seen), words(own[route]) if route in own else "")
+        (route.name, f"{route.method} {route.path}", in_words(seen), in_words(own[route]) if route in own else "")
         for route, seen in found.answers
     ]
-    rows.append(("none", f"GET {UNKNOWN_PATH}", words(found.unknown), ""))
+    rows.append(("none", f"GET {UNKNOWN_PATH}", in_words(found.unknown), ""))
     title = f"Classes of routes on {found.unknown.label}"
     return evidence.table(title, ("class", "request without a key", "answer", "API server itself"), rows)

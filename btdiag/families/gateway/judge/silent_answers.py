@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btdiag.core import evidence
-from btdiag.core.answers import rate_limited, words
+from btdiag.core.answers import in_words, rate_limited
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.sender import sender
 from btdiag.core.statuses import first_for
@@ -40,7 +40,7 @@ def silent_answers_are_awaited(found: StreamSilence) -> Finding:
     if refused:
         return Finding(
             verdict=Verdict.SKIP,
-            summary=f"GET {STREAM_PATH} is answered {words(refused[0])}: after how many seconds the hops give up a "
+            summary=f"GET {STREAM_PATH} is answered {in_words(refused[0])}: after how many seconds the hops give up a "
             "slow answer was not seen",
         )
     lost = [held for held in found.front if held.given_up]
@@ -94,7 +94,7 @@ def _ended_by_api(found: StreamSilence) -> Finding:
 def _given_up(found: StreamSilence, lost: Sequence[HeldStream]) -> Finding:
     limit, seen = max(held.limit_s for held in lost), lost[0].exchange
     certain = found.direct is not None
-    how = f"answered {words(seen)}" if seen.status in GIVEN_UP else "broken off"
+    how = f"answered {in_words(seen)}" if seen.status in GIVEN_UP else "broken off"
     since = "of silence" if lost[0].for_silence else "though events flow"
     who = "" if certain else " (by a hop, or by the API server itself: --backend URL would tell where it needs no key)"
     return Finding(
@@ -176,9 +176,9 @@ _OF_ALL = (
 
 
 def _table(found: StreamSilence) -> Evidence:
-    rows = [(held.exchange.label, words(held.exchange), *_moments(held)) for held in found.front]
+    rows = [(held.exchange.label, in_words(held.exchange), *_moments(held)) for held in found.front]
     if found.direct is not None:
-        rows.append((found.direct.exchange.label, words(found.direct.exchange), *_moments(found.direct)))
+        rows.append((found.direct.exchange.label, in_words(found.direct.exchange), *_moments(found.direct)))
     headers = ("way", "answer", "last bytes after (s)", "longest silence (s)", "over after (s)")
     return evidence.table(f"GET {STREAM_PATH}, held for at most {_s(found.watched_s)}", headers, rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from btdiag.core import evidence
-from btdiag.core.answers import Roots, facts_of, rate_limited, words
+from btdiag.core.answers import Roots, facts_of, in_words, rate_limited
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import Sender, sender
@@ -46,7 +46,7 @@ def streams_unbuffered(
         return _unanswered(front)
     return Finding(
         verdict=Verdict.SKIP,
-        summary=f"there is no stream to watch: GET {STREAM_PATH} is answered {words(front.exchange)}",
+        summary=f"there is no stream to watch: GET {STREAM_PATH} is answered {in_words(front.exchange)}",
     )
 
 
@@ -170,7 +170,7 @@ def _unanswered(front: StreamSeen) -> Finding:
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="a first event, or a refusal",
-        seen=words(front.exchange),
+        seen=in_words(front.exchange),
         evidence=(evidence.exchange(front.exchange),),
     )
 
@@ -202,9 +202,9 @@ def _buffered(summary: str, front: StreamSeen, beside: StreamSeen | None, who: S
 
 
 def _table(front: StreamSeen, beside: StreamSeen | None) -> Evidence:
-    rows = [(front.exchange.label, words(front.exchange), _moments(front))]
+    rows = [(front.exchange.label, in_words(front.exchange), _moments(front))]
     if beside is not None:
-        rows.append((beside.exchange.label, words(beside.exchange), _moments(beside)))
+        rows.append((beside.exchange.label, in_words(beside.exchange), _moments(beside)))
     return evidence.table(f"GET {STREAM_PATH}", ("way", "answer", "pieces after (s)"), rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btdiag.core import evidence
-from btdiag.core.answers import rate_limited, words
+from btdiag.core.answers import in_words, rate_limited
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
@@ -45,7 +45,9 @@ def slow_uploads_pass(found: SlowUpload | NotMeasured, mode: Mode) -> Finding:
         return rate_limited(limited[0])
     if at_once.failure is not None or _too_early(slow):
         why = (
-            f"the same upload, sent at once, gives {words(at_once)}" if at_once.failure else "it is answered too early"
+            f"the same upload, sent at once, gives {in_words(at_once)}"
+            if at_once.failure
+            else "it is answered too early"
         )
         return Finding(verdict=Verdict.SKIP, summary=f"whether a slow upload gets through was not seen: {why}")
     if slow.status == at_once.status:
@@ -66,13 +68,13 @@ def _given_up(found: SlowUpload) -> Finding:
     open_ = slow.failure is not None and slow.failure.trouble is Trouble.TIMEOUT
     return Finding(
         verdict=Verdict.INCONCLUSIVE if open_ else Verdict.WARN,
-        summary=f"an upload that takes {found.over_s:.0f} s gives {words(slow)} after {slow.timing.total_s:.1f} s, and "
-        f"{words(found.at_once)} when it is sent at once" + (", as at the API server itself" if own else ""),
+        summary=f"an upload that takes {found.over_s:.0f} s gives {in_words(slow)} after {slow.timing.total_s:.1f} s, "
+        f"and {in_words(found.at_once)} when it is sent at once" + (", as at the API server itself" if own else ""),
         answer="Uploads that take long are given up: large logs and attachments are lost on slow lines",
         hop=HopName.API if own else HopName.LOAD_BALANCER,
         owner=Owner.API if own else Owner.LOAD_BALANCER,
-        expected=f"{words(found.at_once)}, however long the upload takes",
-        seen=f"{words(slow)} after {slow.timing.total_s:.1f} s",
+        expected=f"{in_words(found.at_once)}, however long the upload takes",
+        seen=f"{in_words(slow)} after {slow.timing.total_s:.1f} s",
         evidence=(evidence.exchange(slow), evidence.exchange(found.at_once)),
         remedy=Remedy(
             text="Raise the timeout for reading a request's body at the hop that gives up, or let it count the silence "

@@ -8,7 +8,7 @@ from btdiag.core.measurement import measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.gateway.facts.routes import PATHS, PathAnswers
 from btdiag.net.endpoint import backend_way
-from btdiag.net.reuse import kept
+from btdiag.net.reuse import kept_way
 from btdiag.net.wire import Wire
 
 
@@ -33,6 +33,6 @@ async def direct_paths(wire: Wire, target: Target) -> PathAnswers:
 
 
 async def _asked(way: Way, wire: Wire, base: str) -> PathAnswers:
-    async with kept(way, wire) as asker:
+    async with kept_way(way, wire) as asker:
         answers = await asyncio.gather(*(asker.ask("GET", base + path) for path in PATHS))
     return PathAnswers(answers=tuple(zip(PATHS, answers, strict=True)))

@@ -44,7 +44,7 @@ from btdiag.net.endpoint import backend_way, get
 from btdiag.net.limits import HEALTH_ANSWER, Limits
 from btdiag.net.request import Shape
 from btdiag.net.retry import settled
-from btdiag.net.reuse import Kept, kept
+from btdiag.net.reuse import Kept, kept_way
 from btdiag.net.sockets import Packing
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
@@ -103,7 +103,7 @@ async def product_requests(
     url = target.url_for(UNKNOWN_PATH)
     large = body_to_send(advertised, mode)
     forms = _forms(target, wire.user_agent)
-    async with kept(serving_way, wire) as asker:
+    async with kept_way(serving_way, wire) as asker:
         plain_get, plain_post, trials = await asyncio.gather(
             asker.ask("GET", url),
             asker.ask("POST", url, headers=(JSON,), body=b"{}"),
@@ -253,7 +253,7 @@ async def direct_trials(wire: Wire, target: Target, product_requests: ProductReq
     bodies = sorted(trial.size for trial in refused if trial.trait is Trait.BODY)
     again = {(trial.trait, trial.what) for trial in refused}
     forms = [form for form in _forms(target, wire.user_agent) if (form.trait, form.what) in again]
-    async with kept(way, wire) as asker:
+    async with kept_way(way, wire) as asker:
         small = await asyncio.gather(*(_tried(asker, url, form) for form in forms))
     return DirectTrials(trials=(*small, *[await _upload(way, wire, url, count) for count in bodies[-1:]]))
 

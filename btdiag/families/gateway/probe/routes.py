@@ -15,7 +15,7 @@ from btdiag.families.keepalive.plan import front_wait
 from btdiag.net.endpoint import backend_way
 from btdiag.net.idle import while_idle
 from btdiag.net.limits import Limits
-from btdiag.net.reuse import Kept, kept
+from btdiag.net.reuse import Kept, kept_way
 from btdiag.net.wire import Wire
 
 
@@ -33,7 +33,7 @@ async def route_answers(serving_way: Way, wire: Wire, target: Target) -> RouteAn
         raise NotAsked("--header logs in every request, and these must not be: POST to routes that write")
 
     unknown = RouteClass(name="none", method="GET", path=UNKNOWN_PATH)
-    async with kept(serving_way, wire) as asker:
+    async with kept_way(serving_way, wire) as asker:
         *answers, (_, control) = await asyncio.gather(
             *(_ask(asker, target.url_for(""), route) for route in (*ROUTE_CLASSES, unknown))
         )
@@ -63,7 +63,7 @@ async def direct_routes(wire: Wire, target: Target, route_answers: RouteAnswers)
     if not routes:
         raise NotAsked("every class of routes reaches the API")
     way = await backend_way(target, wire)
-    async with kept(way, wire) as asker:
+    async with kept_way(way, wire) as asker:
         answers = await asyncio.gather(*(_ask(asker, str(target.backend), route) for route in routes))
     return MoreAnswers(answers=tuple(answers))
 

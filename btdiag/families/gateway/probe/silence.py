@@ -13,7 +13,7 @@ from btdiag.core.exchange import Header
 from btdiag.core.measurement import NotAsked, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.gateway.facts.streams import FLOWING_S, STREAM_PATH, HeldStream, StreamSeen, StreamSilence
-from btdiag.families.gateway.probe.streams import AS_CLIENTS_ASK, GATEWAY, UNPACKED, watch
+from btdiag.families.gateway.probe.streams import AS_CLIENTS_ASK, GATEWAY, UNPACKED, watch_stream
 from btdiag.families.keepalive.plan import front_wait
 from btdiag.net.endpoint import backend_way_if_any
 from btdiag.net.idle import while_idle
@@ -65,7 +65,7 @@ async def _hold(way: Way, wire: Wire, url: str, seconds: float, after: float, he
     await asyncio.sleep(after)
     seen = await again_while(
         lambda one: one.exchange.status in GATEWAY and one.over_s <= FLOWING_S,
-        lambda: watch(way, wire, url, seconds - after, _ALL, headers),
+        lambda: watch_stream(way, wire, url, seconds - after, _ALL, headers),
     )
     return HeldStream(
         exchange=seen.exchange,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from btdiag.core.exchange import Exchange, Header
 from btdiag.core.measurement import NotAsked, Unknown, measurement
 from btdiag.core.target import Mode, Target, Way
-from btdiag.families.gateway.facts.streams import FLOWING, LATE, STREAM_PATH, StreamSeen, is_packed, unpacked
+from btdiag.families.gateway.facts.streams import FLOWING, LATE, STREAM_PATH, StreamSeen, readable_bytes, says_packed
 from btdiag.net.deadline import in_time
 from btdiag.net.endpoint import backend_way
 from btdiag.net.limits import Limits
@@ -64,7 +64,7 @@ async def backend_stream(wire: Wire, target: Target) -> StreamSeen:
 
 
 async def _watch(way: Way, wire: Wire, url: str, headers: Sequence[Header] = AS_CLIENTS_ASK) -> StreamSeen:
-    watched = await watch(way, wire, url, WATCH, ENOUGH, headers)
+    watched = await watch_stream(way, wire, url, WATCH, ENOUGH, headers)
     return StreamSeen(exchange=watched.exchange, pieces=tuple(watched.pieces), watched=watched.over_s)
 
 
@@ -82,7 +82,7 @@ class Watched:
     over_s: float
 
 
-async def watch(
+async def watch_stream(
     way: Way, wire: Wire, url: str, seconds: float, enough: int, headers: Sequence[Header] = AS_CLIENTS_ASK
 ) -> Watched:
     """GET a stream of events and note when its bytes come, for at most so long or until so many pieces are there."""
@@ -149,8 +149,8 @@ class _Timed(asyncio.StreamReader):
             if end < 0:
                 return False
             self._in_body, data = True, whole[end + len(_HEAD_END) :]
-        if not is_packed(self._head) or len(self._body) > HEAD:
+        if not says_packed(self._head) or len(self._body) > HEAD:
             return bool(data)
         self._body += data
-        before, self._read = self._read, unpacked(self._head, self._body)
+        before, self._read = self._read, readable_bytes(self._head, self._body)
         return self._read > before

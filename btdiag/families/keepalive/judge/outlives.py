@@ -55,7 +55,7 @@ def backend_outlives(
     order = order_of(target, (volleys.direct if volleys else None) or measured, product)
     if volleys and proved(volleys, order.sound):
         order = _as_proved(volleys, order)
-        return _finding(Verdict.FAIL, proof(volleys, order), order, volleys)
+        return _finding(Verdict.FAIL, failures_in_words(volleys, order), order, volleys)
     open_ = order.verdict is Verdict.INCONCLUSIVE or (order.verdict is Verdict.PASS and not _fails_anyway(volleys))
     if volleys and open_ and (doubt := _doubt(volleys)):
         return _finding(Verdict.INCONCLUSIVE, doubt, order, volleys)
@@ -118,7 +118,7 @@ def _blocked(race: NotMeasured) -> Finding:
     return Finding(verdict=Verdict.SKIP, summary=race.reason, because=race.by)
 
 
-def proof(race: Race, order: Order) -> str:
+def failures_in_words(race: Race, order: Order) -> str:
     """The failures that were induced, in one sentence with all numbers."""
     hits = race.with_hits
     lost, sent = sum(one.hits for one in hits), sum(one.volley.sent for one in hits)

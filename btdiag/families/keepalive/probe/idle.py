@@ -80,7 +80,7 @@ async def wait_for_ends(
         await asyncio.gather(ends, waiting, return_exceptions=True)
 
 
-def kept(connection: TimedConnection) -> bool:
+def stayed_open(connection: TimedConnection) -> bool:
     """Did the connection stay open after its answer?"""
     age = idle_time(connection)
     return connection.stream.reusable and (age is None or age > AT_ONCE_S)
@@ -154,7 +154,7 @@ async def _watched(
         uses.append(asyncio.create_task(front.use(connection)))
     await wait_for_ends(connections, front.waits, max(0.0, started + wait - loop.time()), FRONT)
     passive = connections[len(ages) :]
-    keeps_alive = any(kept(connection) for connection in passive)
+    keeps_alive = any(stayed_open(connection) for connection in passive)
     uses += [asyncio.create_task(front.use(connection)) for connection in passive]
     used = [held for held in await asyncio.gather(*uses) if held is not None]
     closed = [left for connection in passive if (left := leave(connection)) is not None]

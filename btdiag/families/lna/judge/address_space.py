@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from btdiag.core import evidence
-from btdiag.core.address import Space, describe
+from btdiag.core.address import Space, described
 from btdiag.core.address import space as space_of
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.resolution import Resolution
 from btdiag.core.target import Target
 from btdiag.families.dns.judge.addresses import unusable
-from btdiag.families.dns.judge.resolves import answers
+from btdiag.families.dns.judge.resolves import questions_table
 from btdiag.families.lna import remedy
 from btdiag.families.lna.facts import TARGET_ITSELF, BrowserSurvey, CalledHost
-from btdiag.families.lna.judge.reading import proof, readings
+from btdiag.families.lna.judge.reading import page_proofs, page_readings
 
 
 def address_space_is_stable(
@@ -23,11 +23,11 @@ def address_space_is_stable(
     """The claim of lna.address-space-is-stable: every address of every resolver is in one space, the browser's too; so
     are those that the system's resolver gives for the AI gateway and the bucket."""
     spaces = _spaces(resolution, target)
-    itself = [reading for reading in readings(survey, target) if reading.visit.what == TARGET_ITSELF]
+    itself = [reading for reading in page_readings(survey, target) if reading.visit.what == TARGET_ITSELF]
     seen = {reading.seen_space for reading in itself} & {str(space) for space in Space}
     parts = _in_words(spaces)
     if len(spaces) > 1:
-        return _mixed(target.host, parts, answers(resolution))
+        return _mixed(target.host, parts, questions_table(resolution))
     for place in places:
         others = _by_space(place.addresses, target)
         if place.what != TARGET_ITSELF and len(others) > 1:
@@ -53,7 +53,7 @@ def address_space_is_stable(
 
 
 def _rows(places: Sequence[CalledHost], target: Target) -> list[tuple[str, str, str]]:
-    told = [(place, [describe(one, target.address_spaces) for one in place.addresses]) for place in places]
+    told = [(place, [described(one, target.address_spaces) for one in place.addresses]) for place in places]
     return [(place.what, place.host, "; ".join(all_) or place.proxy or "no address") for place, all_ in told]
 
 
@@ -103,7 +103,7 @@ def _seen_otherwise(survey: BrowserSurvey, target: Target, parts: str, seen: set
         owner=Owner.BROWSER,
         expected=parts,
         seen=", ".join(sorted(seen)),
-        evidence=proof(readings(survey, target)[0], survey),
+        evidence=page_proofs(page_readings(survey, target)[0], survey),
         remedy=remedy.same_overrides(),
         sources=(
             *remedy.SOURCES,

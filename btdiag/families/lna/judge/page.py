@@ -6,7 +6,7 @@ from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.target import Target
 from btdiag.families.lna import remedy
 from btdiag.families.lna.facts import BrowserSurvey, Situation
-from btdiag.families.lna.judge.reading import PageReading, Standing, place, proof, worst
+from btdiag.families.lna.judge.reading import PageReading, Standing, page_proofs, place, worst
 
 
 def page_context_allows(survey: BrowserSurvey, target: Target) -> Finding:
@@ -24,7 +24,7 @@ def _context_allows(reading: PageReading, survey: BrowserSurvey, target: Target)
             summary=f"a page of {origin} is a secure context and may ask for local networks{note}"
             if fresh.secure
             else f"a page of {origin} needs no secure context for this target",
-            evidence=proof(reading, survey),
+            evidence=page_proofs(reading, survey),
         )
     if fresh.first.blocked_reason == "mixed-content":
         summary = f"the page is https and {target.url} is not: the browser blocked the request as mixed content"
@@ -51,7 +51,7 @@ def _shut_out(reading: PageReading, survey: BrowserSurvey, summary: str, expecte
         expected=expected,
         seen=f"{fresh.first.what}; secure context: {'yes' if fresh.secure else 'no'}, permission "
         f"{fresh.before.of(reading.space)} before the request",
-        evidence=proof(reading, survey),
+        evidence=page_proofs(reading, survey),
         remedy=advice,
         sources=remedy.SOURCES,
     )

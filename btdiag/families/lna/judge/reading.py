@@ -13,7 +13,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from btdiag.core import evidence
-from btdiag.core.address import AddressKind, kind, parse
+from btdiag.core.address import AddressKind, kind, parsed_address
 from btdiag.core.address import space as space_of
 from btdiag.core.finding import Evidence, Finding, Verdict
 from btdiag.core.measurement import NotMeasured
@@ -73,7 +73,7 @@ class PageReading:
         return self.visit.trial(Situation.PERSON)
 
 
-def readings(survey: BrowserSurvey, target: Target) -> tuple[PageReading, ...]:
+def page_readings(survey: BrowserSurvey, target: Target) -> tuple[PageReading, ...]:
     """One for each origin and place where a permission may be needed."""
     return tuple(_read(visit, survey, target) for visit in survey.visits if visit.guarded)
 
@@ -100,7 +100,7 @@ def worst(
     survey: BrowserSurvey, target: Target, claim: Callable[[PageReading, BrowserSurvey, Target], Finding]
 ) -> Finding:
     """The claim for each origin and place; the most severe result speaks for all."""
-    found = [claim(reading, survey, target) for reading in readings(survey, target)]
+    found = [claim(reading, survey, target) for reading in page_readings(survey, target)]
     return max(found, key=lambda finding: finding.verdict.severity)
 
 
@@ -126,7 +126,7 @@ def _expected_space(fresh: PageTrial, survey: BrowserSurvey, target: Target) -> 
     if fresh.before.loopback != fresh.after.loopback:
         return "loopback"
     address = survey.pinned or target.host
-    return str(space_of(address, target.address_spaces)) if parse(address) else "local"
+    return str(space_of(address, target.address_spaces)) if parsed_address(address) else "local"
 
 
 def _beneath(visit: PageVisit, unguarded: PageTrial) -> SeenRequest | None:
@@ -160,7 +160,7 @@ def place(reading: PageReading, survey: BrowserSurvey) -> str:
     told where that is no private network's."""
     visit, space = reading.visit, reading.space
     itself = visit.what == TARGET_ITSELF
-    host = f"{'' if itself else f'{visit.what} '}{host_of(visit, survey)}"
+    host = f"{'' if itself else f'{visit.what} '}{visited_host(visit, survey)}"
     if survey.proxy and itself:
         return f"{host} through the proxy {survey.proxy}"
     addresses = {request.address for trial in visit.trials for request in trial.requests}
@@ -168,16 +168,16 @@ def place(reading: PageReading, survey: BrowserSurvey) -> str:
     seen = pinned or next((address for address in sorted(addresses) if address), "")
     if not seen:
         return f"{host} at its {space} address"
-    odd = parse(seen) is not None and kind(seen) in _SYNTHETIC
+    odd = parsed_address(seen) is not None and kind(seen) in _SYNTHETIC
     return f"{host} at {seen} ({space}{f': {kind(seen)}' if odd else ''})"
 
 
-def host_of(visit: PageVisit, survey: BrowserSurvey) -> str:
+def visited_host(visit: PageVisit, survey: BrowserSurvey) -> str:
     """The host that was visited."""
     return urlsplit(visit.url or survey.url).hostname or ""
 
 
-def proof(reading: PageReading, survey: BrowserSurvey) -> tuple[Evidence, ...]:
+def page_proofs(reading: PageReading, survey: BrowserSurvey) -> tuple[Evidence, ...]:
     """All requests of all pages, the browser, what its console says, and the screenshots."""
     rows = [
         (trial.situation, _states(trial, reading.space), request.kind, request.what, request.space or "-")

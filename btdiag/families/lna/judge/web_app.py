@@ -11,9 +11,9 @@ from btdiag.families.lna.judge.reading import (
     GETS_ANSWERS,
     PageReading,
     Standing,
-    host_of,
+    page_proofs,
     place,
-    proof,
+    visited_host,
     worst,
 )
 
@@ -50,7 +50,7 @@ def _reaches(reading: PageReading, survey: BrowserSurvey, target: Target) -> Fin
         verdict=Verdict.PASS,
         summary=f"a page of {reading.visit.origin} in {survey.browser.words} gets its answers from "
         f"{place(reading, survey)} {when}{note}",
-        evidence=proof(reading, survey),
+        evidence=page_proofs(reading, survey),
     )
 
 
@@ -72,7 +72,7 @@ def _blocked_by_policy(reading: PageReading, survey: BrowserSurvey) -> Finding:
         owner=Owner.BROWSER,
         expected=f"permission prompt or granted for {reading.visit.origin}",
         seen=state,
-        evidence=proof(reading, survey),
+        evidence=page_proofs(reading, survey),
         remedy=remedy.lift_policy(reading.visit.origin),
         sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
     )
@@ -88,7 +88,7 @@ def _blocked_by_person(reading: PageReading, survey: BrowserSurvey, stored: Stor
         owner=Owner.CLIENT,
         expected="Allow, or no decision yet",
         seen=f"Block for {reading.space} addresses",
-        evidence=proof(reading, survey),
+        evidence=page_proofs(reading, survey),
         remedy=remedy.undo_block(reading.visit.origin, stored.folder),
         sources=remedy.SOURCES,
     )
@@ -99,7 +99,7 @@ def _broken_beneath(reading: PageReading, survey: BrowserSurvey) -> Finding:
     failed = reading.beneath
     assert failed is not None
     summary = f"with Local Network Access out of the way, the page's {failed.kind} ends with {failed.what}"
-    return _because(GETS_ANSWERS, summary, *proof(reading, survey))
+    return _because(GETS_ANSWERS, summary, *page_proofs(reading, survey))
 
 
 def _unexplained(reading: PageReading, survey: BrowserSurvey, trial: PageTrial | None) -> Finding:
@@ -110,7 +110,7 @@ def _unexplained(reading: PageReading, survey: BrowserSurvey, trial: PageTrial |
         "run btdiag again, for one of the two may have met a passing fault",
         hop=HopName.BROWSER,
         seen=seen,
-        evidence=proof(reading, survey),
+        evidence=page_proofs(reading, survey),
     )
 
 
@@ -171,7 +171,7 @@ def _spared(reading: PageReading, survey: BrowserSurvey) -> Finding:
     return Finding(
         verdict=Verdict.PASS,
         summary=f"{survey.browser.words} asks nothing: {why}",
-        evidence=proof(reading, survey),
+        evidence=page_proofs(reading, survey),
     )
 
 
@@ -191,8 +191,8 @@ def _asked(reading: PageReading, survey: BrowserSurvey, target: Target) -> Findi
         owner=Owner.BROWSER,
         expected="granted beforehand by policy, or a public address",
         seen=f"permission {reading.fresh.before.of(reading.space)}, and the request held back",
-        evidence=(*proof(reading, survey), remedy.versions()),
-        remedy=remedy.spare_users(origin, host_of(reading.visit, survey), reading.space),
+        evidence=(*page_proofs(reading, survey), remedy.behaviour_of_versions()),
+        remedy=remedy.spare_users(origin, visited_host(reading.visit, survey), reading.space),
         sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
     )
 
@@ -232,7 +232,7 @@ def _not_enforced(reading: PageReading, survey: BrowserSurvey, target: Target) -
         owner=Owner.BROWSER,
         expected="granted beforehand by policy, or a public address",
         seen=f"policy {reading.fresh.first.policy or 'none'} in {survey.browser.words}",
-        evidence=(*proof(reading, survey), remedy.versions()),
-        remedy=remedy.spare_users(reading.visit.origin, host_of(reading.visit, survey), reading.space),
+        evidence=(*page_proofs(reading, survey), remedy.behaviour_of_versions()),
+        remedy=remedy.spare_users(reading.visit.origin, visited_host(reading.visit, survey), reading.space),
         sources=(*remedy.SOURCES, remedy.POLICY_SOURCE),
     )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from btdiag.core import evidence
 from btdiag.core.account import Account, Closing, Explainer, Lost
-from btdiag.core.answers import proofs
+from btdiag.core.answers import exchange_proofs
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.sender import Confidence, sender
-from btdiag.core.statuses import SOURCES, explain
+from btdiag.core.statuses import SOURCES, explain_answer
 
 EVERYTHING = frozenset(
     {
@@ -73,7 +73,7 @@ def _unexplained(account: Account, explained: int) -> Finding:
     others = f" and {len(kinds) - 3} other kinds" if len(kinds) > 3 else ""
     first, last = left[0].exchange.started_at, left[-1].exchange.started_at
     when = f"at {first}" if first == last else f"from {first} to {last}"
-    story = explain(left[0].exchange)
+    story = explain_answer(left[0].exchange)
     beside = f"; {explained} more are explained by other findings" if explained else ""
     return Finding(
         verdict=Verdict.WARN if not account.more and _mild(left) else Verdict.FAIL,
@@ -84,7 +84,7 @@ def _unexplained(account: Account, explained: int) -> Finding:
         owner=story.owner,
         expected="an answer below 500 to every request, but to those that are meant to fail",
         seen=told,
-        evidence=(_table(left), *proofs(left[0].exchange)),
+        evidence=(_table(left), *exchange_proofs(left[0].exchange)),
         remedy=_remedy(left[0], story.remedy),
         sources=SOURCES,
     )

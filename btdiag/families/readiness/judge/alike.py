@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from btdiag.core import evidence
 from btdiag.core.answers import (
     Roots,
+    exchange_proofs,
     facts_of,
+    in_words,
     is_gateway_hiccup,
-    proofs,
-    readings,
+    root_readings,
     unanswered,
-    words,
 )
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
@@ -39,7 +39,7 @@ _SOURCES = (
 def answers_are_one_servers(roots: PerRoots, version: PerExchange, repeats: PerRepeats) -> Finding:
     """The claim of readiness.answers-are-one-servers: the same question gets the same answer, however often and by how
     many at once it is asked."""
-    gate = unanswered(readings(roots, version))
+    gate = unanswered(root_readings(roots, version))
     if gate is not None:
         return gate
     again = facts_of(repeats)
@@ -71,7 +71,7 @@ def _limited(roots: PerRoots, again: Mapping[str, Repeats]) -> Finding | None:
     first = facts_of(roots)
     for label, one in again.items():
         asked = (*(first[label].exchanges[1:] if label in first else ()), *one.at_once)
-        if fine_alone(one.alone) and bad(one.at_once) and fails_at_once(asked):
+        if fine_alone(one.alone) and bad_answers(one.at_once) and fails_at_once(asked):
             return _limit(label, one, asked)
         if fine_slowly(one.slowly) and fails_at_once(asked) and not one.at_once:
             return _slow_limit(label, one, asked)
@@ -103,13 +103,13 @@ def _slow_limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
 
 def _limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
     by_rate = not fine_alone(one.in_a_row)
-    failed = bad(asked)
+    failed = bad_answers(asked)
     kind = "the rate of requests" if by_rate else "the number of requests at once"
-    rate = f", and {len(bad(one.in_a_row))} of {len(one.in_a_row)} in quick succession" if by_rate else ""
-    alone = f"{len(one.alone) - len(bad(one.alone))} of {len(one.alone)}"
+    rate = f", and {len(bad_answers(one.in_a_row))} of {len(one.in_a_row)} in quick succession" if by_rate else ""
+    alone = f"{len(one.alone) - len(bad_answers(one.alone))} of {len(one.alone)}"
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{len(failed)} of {len(asked)} GET / sent several at once on {label} got {words(failed[0])}{rate}; "
+        summary=f"{len(failed)} of {len(asked)} GET / sent several at once on {label} got {in_words(failed[0])}{rate}; "
         f"alone, one after the other, {alone} were answered well: the gateway limits {kind}, and no server behind it "
         "is broken",
         answer=LIMITED,
@@ -117,7 +117,10 @@ def _limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
         owner=Owner.LOAD_BALANCER,
         expected="the same answer, whether one or five requests are under way: the web app sends many at once",
         seen=f"{len(failed)} of {len(asked)} failed at once; {alone} were good alone",
-        evidence=(_table(label, {"at once": asked, "alone": one.alone, "in a row": one.in_a_row}), *proofs(failed[0])),
+        evidence=(
+            _table(label, {"at once": asked, "alone": one.alone, "in a row": one.in_a_row}),
+            *exchange_proofs(failed[0]),
+        ),
         remedy=limit_remedy(failed[0], by_rate),
         sources=_SOURCES,
     )
@@ -150,7 +153,10 @@ def _applications(label: str, path: str, seen: Sequence[Exchange], kinds: Counte
         owner=Owner.LOAD_BALANCER,
         expected=f"the same answer to GET {path} every time",
         seen=told,
-        evidence=(_table(label, {"one question": seen}), *(proof for one in shown[:2] for proof in proofs(one))),
+        evidence=(
+            _table(label, {"one question": seen}),
+            *(proof for one in shown[:2] for proof in exchange_proofs(one)),
+        ),
         remedy=mixed_remedy(),
         sources=_SOURCES[:1],
     )
@@ -206,11 +212,11 @@ def _root_kind(seen: Exchange) -> str:
     """What tells one application from another at /, without what may differ from one answer of it to the next."""
     if redirect(seen) is not None:
         return f"{seen.status} to another place"
-    return words(seen) + (", a web page" if page(seen) and (seen.status or 0) >= 400 else "")
+    return in_words(seen) + (", a web page" if page(seen) and (seen.status or 0) >= 400 else "")
 
 
 def _version_kind(seen: Exchange) -> str:
-    return f"{seen.status} in JSON" if json_body(seen) is not None else words(seen)
+    return f"{seen.status} in JSON" if json_body(seen) is not None else in_words(seen)
 
 
 def version_name(seen: Exchange) -> str:
@@ -223,6 +229,6 @@ def version_name(seen: Exchange) -> str:
 
 def _table(label: str, asked: Mapping[str, Sequence[Exchange]]) -> Evidence:
     rows = [
-        (how, words(one), one.header("server") or "", one.started_at) for how, all_ in asked.items() for one in all_
+        (how, in_words(one), one.header("server") or "", one.started_at) for how, all_ in asked.items() for one in all_
     ]
     return evidence.table(f"Asked again on {label}", ("how", "answer", "server", "at"), rows[:60])

@@ -11,12 +11,11 @@ from btdiag.core.answers import (
     Roots,
     facts_of,
     grouped,
-    proofs,
+    in_words,
     rate_limited,
-    readings,
+    root_readings,
     state_of,
     unanswered,
-    words,
 )
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
@@ -37,7 +36,7 @@ def at_answering(
 ) -> tuple[Finding | None, dict[str, Exchange]]:
     """The facts of the addresses that answer GET /; a finding instead when none does, or when these are "
     "rate-limited."""
-    found = readings(roots, version)
+    found = root_readings(roots, version)
     gate = unanswered(found)
     if gate is not None:
         return gate, {}
@@ -58,8 +57,8 @@ def fails(claim: str, seen: Mapping[str, Exchange], of: int, story: StatusExplan
         hop=story.hop,
         owner=story.owner,
         expected=expected,
-        seen=words(shown),
-        evidence=proofs(shown),
+        seen=in_words(shown),
+        evidence=exchange_proofs(shown),
         remedy=story.remedy,
         sources=SOURCES,
     )
@@ -168,8 +167,8 @@ def _no_version_route(absent: Mapping[str, Exchange], of: int) -> Finding:
         hop=HopName.API,
         owner=Owner.API,
         expected="JSON with logs3_payload_max_bytes",
-        seen=words(shown),
-        evidence=proofs(shown),
+        seen=in_words(shown),
+        evidence=exchange_proofs(shown),
         remedy=Remedy(text="Upgrade the data plane (on AWS the Terraform module, whose API Gateway lists the routes)."),
         sources=("https://www.braintrust.dev/docs/admin/self-hosting",),
     )
@@ -200,8 +199,8 @@ def _latched(failing: Mapping[str, Exchange], of: int) -> Finding:
         hop=HopName.API,
         owner=Owner.API,
         expected="no health check on /status; 200 where it exists",
-        seen=words(shown),
-        evidence=proofs(shown),
+        seen=in_words(shown),
+        evidence=exchange_proofs(shown),
         remedy=Remedy(
             text="Let readiness probes and load balancers use GET / instead: Helm charts 3.0.3 to 4.1.0 probe "
             "/status by default, 5.0.0 and later probe /, unless your values still set the old path. Restarting the "
@@ -214,7 +213,7 @@ def _latched(failing: Mapping[str, Exchange], of: int) -> Finding:
 
 def backend_agrees(roots: PerRoots, version: PerExchange, backend: Exchange) -> Finding:
     """The claim of readiness.backend-agrees: the API server behind answers as the load balancer in front does."""
-    gate = unanswered(readings(roots, version))
+    gate = unanswered(root_readings(roots, version))
     if gate is not None:
         return gate
     state = state_of(backend, page_allowed=True)
@@ -229,13 +228,13 @@ def backend_agrees(roots: PerRoots, version: PerExchange, backend: Exchange) -> 
         return _backend_out_of_reach(backend)
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"the API server itself gives {words(backend)} at {backend.url} while the load balancer answers GET "
+        summary=f"the API server itself gives {in_words(backend)} at {backend.url} while the load balancer answers GET "
         "/ well: it answers in the API server's place, or has other API servers",
         hop=HopName.API,
         owner=Owner.API,
         expected="200-399 to GET / at the API server, as at the load balancer",
-        seen=words(backend),
-        evidence=proofs(backend),
+        seen=in_words(backend),
+        evidence=exchange_proofs(backend),
         remedy=Remedy(
             text="Read that API server's log and mend or replace it; remove rules by which the load balancer "
             "answers / itself, for they hide such failures from every health check."
@@ -247,13 +246,13 @@ def backend_agrees(roots: PerRoots, version: PerExchange, backend: Exchange) -> 
 def _backend_out_of_reach(backend: Exchange) -> Finding:
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"{backend.url} cannot be reached from here ({words(backend)}), though the load balancer answers: "
+        summary=f"{backend.url} cannot be reached from here ({in_words(backend)}), though the load balancer answers: "
         "nothing to compare",
         hop=HopName.NETWORK,
         owner=Owner.NETWORK,
         expected="a connection to the API server past the load balancer",
-        seen=words(backend),
-        evidence=proofs(backend),
+        seen=in_words(backend),
+        evidence=exchange_proofs(backend),
         remedy=Remedy(
             text="Correct --backend, start the port-forward, or run btdiag where the API server can be reached."
         ),
@@ -271,12 +270,12 @@ def brainstore_answers(brainstore: Exchange) -> Finding:
     local = state is AnswerState.LOCAL
     return Finding(
         verdict=Verdict.INCONCLUSIVE if local else Verdict.FAIL,
-        summary=f"Brainstore at {brainstore.url} gives {words(brainstore)}: {_brainstore_cause(brainstore)}",
+        summary=f"Brainstore at {brainstore.url} gives {in_words(brainstore)}: {_brainstore_cause(brainstore)}",
         hop=HopName.CLIENT if local else HopName.BRAINSTORE,
         owner=Owner.CLIENT if local else Owner.API,
         expected="200-399 to GET /",
-        seen=words(brainstore),
-        evidence=proofs(brainstore),
+        seen=in_words(brainstore),
+        evidence=exchange_proofs(brainstore),
         remedy=Remedy(
             text=f"Check that Brainstore runs and listens on port {urlsplit(brainstore.url).port or 4000}, and that "
             "a security group or network policy lets this machine in; its readiness probe must be GET / (not "

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from btdiag.core import evidence
-from btdiag.core.answers import AnswerState, state_of, words
+from btdiag.core.answers import AnswerState, in_words, state_of
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, HopName, Owner, Remedy, Snippet
 from btdiag.core.hops import ADDRESSES, fault_of
@@ -27,7 +27,7 @@ def with_backend(story: StatusExplanation, shown: Exchange, backend: Exchange | 
     if state_of(backend) is AnswerState.BAD:
         return replace(
             story,
-            cause=f"{story.cause}; the API server itself gives {words(backend)} at {backend.url}, so start there",
+            cause=f"{story.cause}; the API server itself gives {in_words(backend)} at {backend.url}, so start there",
             hop=HopName.API,
             owner=Owner.API,
             remedy=Remedy(

@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping
 
 from btdiag.core import evidence
-from btdiag.core.answers import grouped, proofs, words
+from btdiag.core.answers import exchange_proofs, grouped, in_words
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.sender import sender
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from btdiag.core.target import Target
 from btdiag.families.readiness.facts import REFUSED, KeyContrast
 from btdiag.families.readiness.judge.api import at_answering, fails
@@ -68,7 +68,7 @@ def key_is_accepted(
         return _refused(bad, len(seen), contrast, target)
     if shown.status in _BY_KEY and sender(shown).hop is HopName.API:
         return _rejected(bad, len(seen), target, "")
-    return fails("GET /ping with the API key fails", bad, len(seen), explain(shown), _EXPECTED)
+    return fails("GET /ping with the API key fails", bad, len(seen), explain_answer(shown), _EXPECTED)
 
 
 def alike(one: Exchange, other: Exchange) -> bool:
@@ -88,11 +88,11 @@ def _refused(bad: Mapping[str, Exchange], of: int, tried: KeyContrast, target: T
     if _good(tried.direct) or _good(tried.other_header):
         return _taken_away(bad, of, tried)
     if shown.status not in _BY_KEY:
-        return fails("GET /ping with the API key fails", bad, of, explain(shown), _EXPECTED)
+        return fails("GET /ping with the API key fails", bad, of, explain_answer(shown), _EXPECTED)
     if tried.direct is not None and tried.direct.status in _BY_KEY:
-        return _rejected(bad, of, target, f"; asked directly, the API server says {words(tried.direct)}")
+        return _rejected(bad, of, target, f"; asked directly, the API server says {in_words(tried.direct)}")
     if sender(shown).hop is not HopName.API:
-        return fails("GET /ping with the API key fails", bad, of, explain(shown), _EXPECTED)
+        return fails("GET /ping with the API key fails", bad, of, explain_answer(shown), _EXPECTED)
     if alike(tried.made_up, shown) and not alike(tried.without, shown):
         told = "; a made-up key gets the same answer, no key another one, so the key does arrive"
         return _rejected(bad, of, target, told)
@@ -118,8 +118,8 @@ def _taken_away(bad: Mapping[str, Exchange], of: int, tried: KeyContrast) -> Fin
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected=_EXPECTED,
-        seen=words(shown),
-        evidence=(_table(shown, tried), *proofs(shown)),
+        seen=in_words(shown),
+        evidence=(_table(shown, tried), *exchange_proofs(shown)),
         remedy=_PASS_IT_ON,
         sources=_SOURCES,
     )
@@ -148,8 +148,8 @@ def _not_told(bad: Mapping[str, Exchange], of: int, tried: KeyContrast) -> Findi
         hop=HopName.API,
         owner=Owner.API,
         expected=_EXPECTED,
-        seen=words(shown),
-        evidence=(_table(shown, tried), *proofs(shown)),
+        seen=in_words(shown),
+        evidence=(_table(shown, tried), *exchange_proofs(shown)),
         remedy=Remedy(
             text=f"{_ANOTHER_KEY.text} If it is, ask the API server directly (--backend), and let the gateway pass "
             "Authorization on.",
@@ -161,11 +161,15 @@ def _not_told(bad: Mapping[str, Exchange], of: int, tried: KeyContrast) -> Findi
 
 
 def _table(shown: Exchange, tried: KeyContrast) -> Evidence:
-    rows = [["the API key", words(shown)], ["no key", words(tried.without)], ["a made-up key", words(tried.made_up)]]
+    rows = [
+        ["the API key", in_words(shown)],
+        ["no key", in_words(tried.without)],
+        ["a made-up key", in_words(tried.made_up)],
+    ]
     if tried.other_header is not None:
-        rows.append(["the API key as x-bt-auth-token", words(tried.other_header)])
+        rows.append(["the API key as x-bt-auth-token", in_words(tried.other_header)])
     if tried.direct is not None:
-        rows.append(["the API key, past the load balancer", words(tried.direct)])
+        rows.append(["the API key, past the load balancer", in_words(tried.direct)])
     return evidence.table("GET /ping with", ["what was sent", "answer"], rows)
 
 
@@ -178,8 +182,8 @@ def _rejected(bad: Mapping[str, Exchange], of: int, target: Target, told: str) -
         hop=HopName.API,
         owner=Owner.CLIENT,
         expected=_EXPECTED,
-        seen=words(shown),
-        evidence=proofs(shown),
+        seen=in_words(shown),
+        evidence=exchange_proofs(shown),
         remedy=_ANOTHER_KEY,
         sources=_SOURCES,
     )
@@ -207,8 +211,8 @@ def _no_ping(seen: Exchange) -> Finding:
         hop=sender(seen).hop,
         owner=sender(seen).owner,
         expected=_EXPECTED,
-        seen=words(seen),
-        evidence=proofs(seen),
+        seen=in_words(seen),
+        evidence=exchange_proofs(seen),
         remedy=Remedy(
             text="Check that the load balancer routes all paths to the API server, and try the key with an SDK."
         ),

@@ -10,20 +10,20 @@ from btdiag.core import evidence
 from btdiag.core.answers import (
     RootReading,
     Roots,
+    exchange_proofs,
     facts_of,
     grouped,
+    in_words,
     listed,
-    proofs,
     rate_limited,
-    readings,
-    table_of,
+    root_readings,
+    roots_table,
     unanswered,
-    words,
 )
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.statuses import SOURCES, explain
+from btdiag.core.statuses import SOURCES, explain_answer
 from btdiag.families.readiness.facts import Arrival
 from btdiag.families.readiness.judge.alike import version_name
 from btdiag.families.readiness.judge.arriving import NOTHING_TRIED, arrival_evidence, as_it_arrives
@@ -44,7 +44,7 @@ def root_answers(
     arrival: Arrival | NotMeasured = NOTHING_TRIED,
 ) -> Finding:
     """The claim of readiness.root-answers: GET / is answered on at least one address."""
-    found = readings(roots, version)
+    found = root_readings(roots, version)
     answering = [label for label, reading in found.items() if reading.answers]
     if answering:
         return _root_answers(found, answering)
@@ -60,14 +60,14 @@ def _root_answers(found: Mapping[str, RootReading], answering: list[str]) -> Fin
     note = f"; {others} not, see readiness.every-address-agrees" if others else ""
     where = answering[0] if len(found) == 1 else f"{len(answering)} of {len(found)} addresses"
     return Finding(
-        verdict=Verdict.PASS, summary=f"GET / is answered {status} on {where}{note}", evidence=(table_of(found),)
+        verdict=Verdict.PASS, summary=f"GET / is answered {status} on {where}{note}", evidence=(roots_table(found),)
     )
 
 
 def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured, arrival: Arrival) -> Finding:
     worst = {label: reading.bad[0] for label, reading in found.items() if reading.bad}
     shown = next(iter(worst.values()))
-    first = explain(shown)
+    first = explain_answer(shown)
     story = as_it_arrives(first, arrival) or with_backend(first, shown, backend)
     return Finding(
         verdict=Verdict.FAIL,
@@ -75,8 +75,8 @@ def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured, 
         hop=story.hop,
         owner=story.owner,
         expected=EXPECTED,
-        seen=words(shown),
-        evidence=(*proofs(shown), table_of(found), *direct_evidence(backend), *arrival_evidence(arrival)),
+        seen=in_words(shown),
+        evidence=(*exchange_proofs(shown), roots_table(found), *direct_evidence(backend), *arrival_evidence(arrival)),
         remedy=story.remedy,
         sources=SOURCES,
     )
@@ -84,7 +84,7 @@ def _no_root(found: Mapping[str, RootReading], backend: Exchange | NotMeasured, 
 
 def every_address_agrees(roots: PerRoots, version: PerExchange, several: frozenset[str] = frozenset()) -> Finding:
     """The claim of readiness.every-address-agrees: all addresses answer, alike, with the same version of the API."""
-    found = readings(roots, version)
+    found = root_readings(roots, version)
     gate = unanswered(found)
     if gate is not None:
         return gate
@@ -100,7 +100,7 @@ def every_address_agrees(roots: PerRoots, version: PerExchange, several: frozens
 
 def _disagree(found: Mapping[str, RootReading], broken: Mapping[str, Exchange]) -> Finding:
     shown = next(iter(broken.values()))
-    story = explain(shown)
+    story = explain_answer(shown)
     fine = [label for label, reading in found.items() if reading.answers]
     return Finding(
         verdict=Verdict.FAIL,
@@ -110,7 +110,7 @@ def _disagree(found: Mapping[str, RootReading], broken: Mapping[str, Exchange]) 
         owner=story.owner,
         expected=EXPECTED,
         seen=grouped(broken),
-        evidence=(table_of(found), *proofs(shown)),
+        evidence=(roots_table(found), *exchange_proofs(shown)),
         remedy=Remedy(
             text=f"Take {', '.join(broken)} out of DNS until it is mended: clients pick an address at random and do "
             f"not try another after an HTTP error. {story.remedy.text}",
@@ -132,7 +132,7 @@ def _statuses_differ(found: Mapping[str, RootReading]) -> Finding | None:
         owner=Owner.LOAD_BALANCER,
         expected="the same status on every address",
         seen=seen,
-        evidence=(table_of(found),),
+        evidence=(roots_table(found),),
         remedy=Remedy(
             text="Give all load balancer nodes the same configuration: what a client gets depends on chance."
         ),
@@ -167,13 +167,13 @@ def _agree(found: Mapping[str, RootReading]) -> Finding:
             verdict=Verdict.PASS, summary=f"there is one address, {next(iter(found))}: nothing to disagree with"
         )
     return Finding(
-        verdict=Verdict.PASS, summary=f"all {len(found)} addresses answer GET / alike", evidence=(table_of(found),)
+        verdict=Verdict.PASS, summary=f"all {len(found)} addresses answer GET / alike", evidence=(roots_table(found),)
     )
 
 
 def answers_steadily(roots: PerRoots, version: PerExchange) -> Finding:
     """The claim of readiness.answers-steadily: an address that answers does so every time."""
-    found = readings(roots, version)
+    found = root_readings(roots, version)
     gate = unanswered(found)
     if gate is not None:
         return gate
@@ -189,7 +189,7 @@ def answers_steadily(roots: PerRoots, version: PerExchange) -> Finding:
         verdict=Verdict.PASS,
         summary=f"{asked} of {asked} requests were answered on {len(answering)} "
         f"{'address' if len(answering) == 1 else 'addresses'}",
-        evidence=(table_of(answering),),
+        evidence=(roots_table(answering),),
     )
 
 
@@ -197,16 +197,17 @@ def _flaps(answering: Mapping[str, RootReading], flapping: Mapping[str, RootRead
     bad = sum(len(reading.bad) for reading in flapping.values())
     asked = sum(reading.asked for reading in answering.values())
     shown = next(iter(flapping.values())).bad[0]
-    story = explain(shown)
+    story = explain_answer(shown)
     counts = ", ".join(f"{label}: {len(reading.bad)} of {reading.asked}" for label, reading in flapping.items())
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"GET / comes and goes: {bad} of {asked} requests failed with {words(shown)} ({counts}): {story.cause}",
+        summary=f"GET / comes and goes: {bad} of {asked} requests failed with {in_words(shown)} ({counts}): "
+        f"{story.cause}",
         hop=story.hop,
         owner=story.owner,
         expected=f"{asked} of {asked} requests answered 200-399",
         seen=f"{bad} of {asked} failed",
-        evidence=(table_of(answering), *proofs(shown)),
+        evidence=(roots_table(answering), *exchange_proofs(shown)),
         remedy=Remedy(
             text="One of several backends or load balancer nodes is likely broken while the others serve: find the "
             f"one whose health check flaps or fails, and take it out. {story.remedy.text}",
@@ -219,7 +220,7 @@ def _flaps(answering: Mapping[str, RootReading], flapping: Mapping[str, RootRead
 def answers_promptly(roots: PerRoots, version: PerExchange) -> Finding:
     """The claim of readiness.answers-promptly: the first byte of GET / comes within 2 s, by the median of each "
     "address."""
-    found = readings(roots, version)
+    found = root_readings(roots, version)
     gate = unanswered(found)
     if gate is not None:
         return gate
@@ -246,7 +247,7 @@ def answers_promptly(roots: PerRoots, version: PerExchange) -> Finding:
         owner=Owner.API,
         expected=f"a first byte within {SLOW_S:g} s; the health checks' limit is {TOO_SLOW_S:g} s",
         seen=shown,
-        evidence=(table, *proofs(found[slowest].good[0])),
+        evidence=(table, *exchange_proofs(found[slowest].good[0])),
         remedy=Remedy(
             text="Ask the API server directly (--backend) to see which side is slow; a slow one needs more replicas "
             "or CPU, as a blocked event loop delays every request, else look at the load balancer and the network."

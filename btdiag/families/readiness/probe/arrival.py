@@ -6,7 +6,7 @@ UNKNOWN, and so nothing of anybody. Recorded: the answers."""
 
 from __future__ import annotations
 
-from btdiag.core.answers import Roots, readings
+from btdiag.core.answers import Roots, root_readings
 from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotAsked, NotMeasured, PerAddress, measurement
 from btdiag.core.target import Target, Way
@@ -34,7 +34,7 @@ async def arrival(
     target: Target,
 ) -> Arrival:
     """How GET / is answered when it arrives as the server behind may expect it."""
-    found = readings(roots, version)
+    found = root_readings(roots, version)
     bad = {label: reading.bad for label, reading in found.items() if reading.bad and label in way.facts}
     if not bad or any(reading.answers for reading in found.values()):
         raise NotAsked("GET / is answered")

@@ -45,7 +45,7 @@ async def repeats(
     steady = not isinstance(version, NotMeasured) and version.failure is None
     ask = _asking(wire, way, target.url_for("/version"))
     seen = Repeats(versions=await one_at_a_time(ask, AGAIN_DEEP if mode.deep else AGAIN) if steady else ())
-    if not bad(roots.exchanges[1:]):
+    if not bad_answers(roots.exchanges[1:]):
         return seen
     ask = _asking(wire, way, target.url_for("/"))
     seen = replace(seen, alone=await one_at_a_time(ask, ALONE, PAUSE_S))

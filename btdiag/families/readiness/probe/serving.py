@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from btdiag.core.answers import ROOT_ANSWERS, RootReading, Roots, readings, unanswered
+from btdiag.core.answers import ROOT_ANSWERS, RootReading, Roots, root_readings, unanswered
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Verdict
 from btdiag.core.measurement import Blocked, NotMeasured, PerAddress, Scope, Unknown, measurement
@@ -22,7 +22,7 @@ async def serving_way(
 ) -> Way:
     """The way to the first address on which GET / is answered well: one is enough to see what the hops let through."""
     _stop_at_a_mixture(roots, version, repeats)
-    return _first(readings(roots, version), way.facts)
+    return _first(root_readings(roots, version), way.facts)
 
 
 @measurement(budget=1, why="no I/O", scope=Scope.ADDRESS)
@@ -30,7 +30,7 @@ async def answering_way(way: Way, roots: Roots, version: Exchange | NotMeasured,
     """The way to an address on which GET / is answered well: what else it shows is not the trace of another fault."""
     label = way.route.label
     _stop_at_a_mixture(PerAddress({label: roots}), PerAddress({label: version}), PerAddress({label: repeats}))
-    return _first(readings(PerAddress({label: roots}), PerAddress({label: version})), {label: way})
+    return _first(root_readings(PerAddress({label: roots}), PerAddress({label: version})), {label: way})
 
 
 def _stop_at_a_mixture(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btdiag.core import evidence
-from btdiag.core.answers import rate_limited, words
+from btdiag.core.answers import in_words, rate_limited
 from btdiag.core.credential import no_key
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
@@ -44,7 +44,7 @@ def login_points_here(plane: ControlPlane, ping: Ping, environment: SdkEnvironme
 
 
 def _no_login(plane: ControlPlane, ping: Ping, target: Target) -> Finding:
-    answer = words(plane.login.exchange)
+    answer = in_words(plane.login.exchange)
     if key_refused(plane, ping):
         return Finding(verdict=Verdict.SKIP, summary=f"login is answered {answer}", because=KEY_IS_ACCEPTED)
     blamed = ROUTES_PROXIED if is_constrained(target) or plane.login.exchange.status in {502, 503, 504} else None
@@ -194,7 +194,7 @@ def _why_not(api_url: str, plane: ControlPlane, target: Target) -> str | None:
         return "that is the hosted API, which answers 421 for an organisation with a data plane of its own"
     if parts.host != target.host or plane.elsewhere is None or _works(plane):
         return None
-    answer = f"GET /version there came to {words(plane.elsewhere)}"
+    answer = f"GET /version there came to {in_words(plane.elsewhere)}"
     if keeps_method(plane.elsewhere):
         return None
     if (parts.scheme, target.scheme) == ("http", "https"):

@@ -10,11 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from btdiag.core import evidence
-from btdiag.core.answers import facts_of, proofs, rate_limited, words
+from btdiag.core.answers import exchange_proofs, facts_of, in_words, rate_limited
 from btdiag.core.exchange import Exchange, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from btdiag.core.target import Target
 from btdiag.core.urls import same_place, url_parts
 from btdiag.families.sdk.facts import (
@@ -51,7 +51,7 @@ def control_plane_routes_proxied(plane: ControlPlane, ping: Ping, target: Target
         )
     if not is_constrained(target) and set(states.values()) == {RouteState.MISSING}:
         return _not_asked_for(target)
-    hurt = hurt_by(bad(states), target)
+    hurt = hurt_by(broken_calls(states), target)
     if hurt:
         return _not_proxied(plane, states, hurt, target)
     return _stumbled(plane, target) or untold(plane, states, target) or _proxied(plane, states, target)
@@ -103,7 +103,7 @@ def outcomes(hurt: Mapping[Sdk, Losses]) -> Evidence:
     return evidence.table("What SDKs do here", ("SDK", "call", "outcome", "for lack of"), rows)
 
 
-def bad(states: States) -> set[SdkRoute]:
+def broken_calls(states: States) -> set[SdkRoute]:
     """The calls that do not work."""
     return {route for route, found in states.items() if found in _BAD}
 
@@ -134,16 +134,16 @@ def _not_proxied(plane: ControlPlane, states: States, hurt: Mapping[Sdk, Losses]
     certain = (is_constrained(target) or unreachable) and is_serious(hurt)
     return Finding(
         verdict=Verdict.FAIL if certain else Verdict.WARN,
-        summary=f"{listed(culprits)} {_fault(culprits, states)} ({_told(plane, culprits[0])}): with {target.url} "
+        summary=f"{call_names(culprits)} {_fault(culprits, states)} ({_told(plane, culprits[0])}): with {target.url} "
         f"as app URL, {consequences(hurt)}",
         answer="SDKs that use the data plane as app URL fail: login calls are not passed on"
         if certain
         else "The data plane cannot serve as app URL: login calls are not passed on",
         hop=HopName.LOAD_BALANCER if not unreachable else HopName.API,
-        owner=explain(first).owner if not unreachable else Owner.API,
+        owner=explain_answer(first).owner if not unreachable else Owner.API,
         expected="each control-plane call passed on: a login that names organisations, 401 to the others without a key",
-        seen="; ".join(f"{route}: {words(answer_to(plane, route))}" for route in culprits),
-        evidence=(calls(plane, states), outcomes(hurt), *proofs(first)),
+        seen="; ".join(f"{route}: {in_words(answer_to(plane, route))}" for route in culprits),
+        evidence=(calls(plane, states), outcomes(hurt), *exchange_proofs(first)),
         remedy=Remedy(text=_advice(culprits, target, unreachable=unreachable)),
         sources=SOURCES,
     )
@@ -183,10 +183,10 @@ def _told(plane: ControlPlane, route: SdkRoute) -> str:
     seen = answer_to(plane, route)
     if route is LOGIN and seen.status == 200 and seen.failure is None:
         return "200 without org_info"
-    return words(seen)
+    return in_words(seen)
 
 
-def listed(routes: Sequence[SdkRoute]) -> str:
+def call_names(routes: Sequence[SdkRoute]) -> str:
     """Calls in a sentence."""
     return ", ".join(map(str, routes))
 
@@ -195,7 +195,7 @@ def calls(plane: ControlPlane, states: States) -> Evidence:
     """All calls with their answers, as a table."""
     asked = {LOGIN, *dict(plane.routes), *dict(plane.data)}
     rows = [
-        (str(route), str(found), words(answer_to(plane, route)) if route in asked else "not sent")
+        (str(route), str(found), in_words(answer_to(plane, route)) if route in asked else "not sent")
         for route, found in states.items()
     ]
     return evidence.table("Calls of SDKs at the data plane", ("call", "state", "answer"), rows)
@@ -226,15 +226,15 @@ def _stumbled(plane: ControlPlane, target: Target) -> Finding | None:
     limited = first.status == 429
     return Finding(
         verdict=Verdict.INCONCLUSIVE if limited else Verdict.WARN,
-        summary=f"the login came to {words(first)} and, when asked for again, to {words(second)}: Python SDKs try "
-        f"again too, but whenever an SDK that does not meets the first answer, {consequences(hurt)}",
+        summary=f"the login came to {in_words(first)} and, when asked for again, to {in_words(second)}: Python SDKs "
+        f"try again too, but whenever an SDK that does not meets the first answer, {consequences(hurt)}",
         answer="SDK logins fail now and then: the first answer was an error",
-        hop=explain(first).hop,
-        owner=explain(first).owner,
+        hop=explain_answer(first).hop,
+        owner=explain_answer(first).owner,
         expected="a login that succeeds at once",
-        seen=f"{words(first)}, then {words(second)}",
-        evidence=(outcomes(hurt), *proofs(first)),
-        remedy=explain(first).remedy,
+        seen=f"{in_words(first)}, then {in_words(second)}",
+        evidence=(outcomes(hurt), *exchange_proofs(first)),
+        remedy=explain_answer(first).remedy,
         sources=SOURCES,
     )
 
@@ -249,19 +249,19 @@ def untold(plane: ControlPlane, states: States, target: Target) -> Finding | Non
     answers = {LOGIN: plane.login.exchange, **dict(plane.routes), **dict(plane.data)}
     late = [one for route in open_ if (one := answers.get(route)) and one.failure]
     why = (
-        f"{words(late[0])}, while SDKs wait for up to 60 s"
+        f"{in_words(late[0])}, while SDKs wait for up to 60 s"
         if late
-        else f"without a key every path, even one that does not exist, is answered {words(plane.unknown)}, or --header "
-        "logs in every request"
+        else f"without a key every path, even one that does not exist, is answered {in_words(plane.unknown)}, or "
+        "--header logs in every request"
     )
     return Finding(
         verdict=Verdict.INCONCLUSIVE,
-        summary=f"whether {listed(open_)} {'is' if len(open_) == 1 else 'are'} there cannot be told: {why}",
+        summary=f"whether {call_names(open_)} {'is' if len(open_) == 1 else 'are'} there cannot be told: {why}",
         hop=HopName.API,
         owner=Owner.API,
         expected="an answer that differs from that of an unknown path",
-        seen=words(late[0] if late else plane.unknown),
-        evidence=(calls(plane, states), *proofs(late[0] if late else plane.unknown)),
+        seen=in_words(late[0] if late else plane.unknown),
+        evidence=(calls(plane, states), *exchange_proofs(late[0] if late else plane.unknown)),
         remedy=Remedy(text=_to_be_told(plane, late=bool(late))),
         sources=SOURCES,
     )

@@ -20,7 +20,7 @@ from btdiag.net.certificates import handshake_of
 from btdiag.net.limits import HEALTH_ANSWER, LOGIN_ANSWER
 from btdiag.net.names import resolve
 from btdiag.net.retry import settled
-from btdiag.net.reuse import Kept, kept
+from btdiag.net.reuse import Kept, kept_way
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
 
@@ -61,7 +61,7 @@ def _planned(target: Target, mode: Mode) -> list[str]:
 )
 async def control_plane(serving_way: Way, wire: Wire, target: Target, sdk_environment: SdkEnvironment) -> ControlPlane:
     """What the target answers to the SDKs' calls."""
-    async with kept(serving_way, wire) as asker:
+    async with kept_way(serving_way, wire) as asker:
         login, unknown, routes, data = await asyncio.gather(
             _login(serving_way, wire, target),
             asker.ask("POST", target.url_for(UNKNOWN_PATH), headers=(JSON,), body=b"{}"),

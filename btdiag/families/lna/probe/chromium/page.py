@@ -141,7 +141,9 @@ async def _tools(page: Page, frame: Frame) -> CDPSession:
 
 
 @asynccontextmanager
-async def opened(context: BrowserContext, origin: str, situation: Situation, page_kind: str) -> AsyncIterator[Frame]:
+async def opened_frame(
+    context: BrowserContext, origin: str, situation: Situation, page_kind: str
+) -> AsyncIterator[Frame]:
     """The frame of the web app, in its own tab or in another site's page; nothing leaves the browser for it."""
     framed = situation in (Situation.FRAMED, Situation.FRAMED_WITH_ALLOW) or page_kind == "framed"
     allow = ' allow="local-network-access; local-network; loopback-network"'

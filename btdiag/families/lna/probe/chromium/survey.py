@@ -17,7 +17,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from btdiag.families.lna.facts import TARGET_ITSELF, CalledHost, LaunchKind, PageTrial, Situation
 from btdiag.families.lna.plan import WARN_ONLY, BrowserPlan
-from btdiag.families.lna.probe.chromium.page import REQUEST_LIMIT, opened, try_requests
+from btdiag.families.lna.probe.chromium.page import REQUEST_LIMIT, opened_frame, try_requests
 from btdiag.families.lna.probe.trust import import_authorities
 
 _SHOWN = (Situation.FRESH, Situation.ALLOWED, Situation.PERSON, Situation.CALLS)
@@ -189,7 +189,7 @@ async def _page(
     limit: float = REQUEST_LIMIT,
 ) -> PageTrial:
     page_kind = plan.page if situation not in (Situation.UNGUARDED, Situation.CALLS) else ""
-    async with opened(context, origin, situation, page_kind) as frame:
+    async with opened_frame(context, origin, situation, page_kind) as frame:
         shown = plan.screenshots and situation in _SHOWN
         return await try_requests(frame, situation, place, kinds, limit=limit, screenshot=shown)
 
