@@ -116,7 +116,7 @@ def test_what_to_do_fits_the_first_words(cause: Cause) -> None:
 
 
 def test_what_is_to_be_pasted_parses() -> None:
-    codes = [one.code for cause in Cause for one in explain(EXAMPLES[cause]).remedy.snippets]
+    codes = [one.code for cause in Cause for one in explain_answer(EXAMPLES[cause]).remedy.snippets]
     codes += [one.code for advice in ADVICE.values() for one in advice.snippets]
     found = [code for one in codes if (code := shell_lines(one))]
     assert len(found) >= 4

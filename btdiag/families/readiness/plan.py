@@ -31,7 +31,7 @@ def fine_alone(alone: Sequence[Exchange]) -> bool:
 def fine_slowly(slowly: Sequence[Exchange]) -> bool:
     """Whether requests are all answered well that go alone, three a second at most, while nothing else is sent: of
     servers with every third one broken 1 run in 60 shows that."""
-    return len(slowly) >= SLOWLY and not bad(slowly)
+    return len(slowly) >= SLOWLY and not bad_answers(slowly)
 
 
 def fails_at_once(at_once: Sequence[Exchange]) -> bool:

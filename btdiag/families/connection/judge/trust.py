@@ -23,7 +23,7 @@ from btdiag.core.certificate_names import (
 )
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection
-from btdiag.core.statuses import explain
+from btdiag.core.statuses import explain_answer
 from btdiag.core.target import Target
 from btdiag.families.connection.judge.clock import ClockReading, reading_of
 from btdiag.families.connection.judge.reach import blocked, share_of
@@ -243,7 +243,7 @@ def _untrusted(seen: Mapping[str, Connection], distrusted: Mapping[str, Connecti
 def _is_portal(connection: Connection) -> bool:
     """Does what shows the certificate lead to a captive portal? Then that stands in the way, and not a certificate."""
     said = connection.greeting
-    return said is not None and said.status is not None and explain(said).kind is Cause.PORTAL
+    return said is not None and said.status is not None and explain_answer(said).kind is Cause.PORTAL
 
 
 def _blame(cause: TrustCause, connection: Connection) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import json_body, page, redirect
 from btdiag.families.readiness.facts import Repeats
-from btdiag.families.readiness.plan import bad, fails_at_once, fine_alone, fine_slowly
+from btdiag.families.readiness.plan import bad_answers, fails_at_once, fine_alone, fine_slowly
 from btdiag.families.readiness.remedy import limit_remedy, mixed_remedy, versions_remedy
 
 ONE_SERVER = "readiness.answers-are-one-servers"
@@ -80,10 +80,10 @@ def _limited(roots: PerRoots, again: Mapping[str, Repeats]) -> Finding | None:
 
 def _slow_limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
     """A limit that btdiag's other requests use up as well: only what is asked slowly, and alone, is answered well."""
-    failed, quick = bad(asked), bad(one.alone)
+    failed, quick = bad_answers(asked), bad_answers(one.alone)
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{len(failed)} of {len(asked)} GET / sent at once on {label} got {words(failed[0])}, and {len(quick)} "
+        summary=f"{len(failed)} of {len(asked)} GET / sent at once on {label} got {in_words(failed[0])}, and {len(quick)} "
         f"of {len(one.alone)} one after the other beside other requests; with nothing else under way, three a second, "
         f"{len(one.slowly)} of {len(one.slowly)} were answered well: the gateway limits the rate of requests, and no "
         "server behind it is broken",
@@ -94,7 +94,7 @@ def _slow_limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
         seen=f"{len(failed)} of {len(asked)} failed at once; {len(one.slowly)} were good slowly",
         evidence=(
             _table(label, {"at once": asked, "in a row": one.alone, "slowly": one.slowly}),
-            *proofs(failed[0]),
+            *exchange_proofs(failed[0]),
         ),
         remedy=limit_remedy(failed[0], by_rate=True),
         sources=_SOURCES,

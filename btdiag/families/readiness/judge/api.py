@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from btdiag.core.answers import (
     AnswerState,
     Roots,
+    exchange_proofs,
     facts_of,
     grouped,
     in_words,
@@ -20,7 +21,7 @@ from btdiag.core.answers import (
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.sender import Confidence, json_body, sender
-from btdiag.core.statuses import SOURCES, StatusExplanation, explain, first_for
+from btdiag.core.statuses import SOURCES, StatusExplanation, explain_answer, first_for
 from btdiag.families.readiness.judge.alike import version_name
 from btdiag.families.readiness.judge.root import PerExchange, PerRoots
 
@@ -79,7 +80,7 @@ def api_speaks_json(roots: PerRoots, version: PerExchange) -> Finding:
     broken = {label: one for label, one in mute.items() if label not in absent}
     if len(broken) == len(seen) and all(_like_root(one, facts_of(roots).get(label)) for label, one in broken.items()):
         return _every_path_is_root(broken, len(seen))
-    story = explain(next(iter(broken.values())))
+    story = explain_answer(next(iter(broken.values())))
     return fails("GET /version is not answered in JSON", broken, len(seen), story, "JSON with the API's version")
 
 
@@ -110,8 +111,8 @@ def _every_path_is_root(seen: Mapping[str, Exchange], of: int) -> Finding:
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="JSON with the API's version",
-        seen=f"{words(shown)}, the body of GET /",
-        evidence=proofs(shown),
+        seen=f"{in_words(shown)}, the body of GET /",
+        evidence=exchange_proofs(shown),
         remedy=Remedy(
             text="Take the rule out of the gateway that rewrites paths (a rewrite target of /, a replaced path): the "
             "API must get every path as the client asked for it.",

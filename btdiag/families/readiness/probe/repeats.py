@@ -12,7 +12,7 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.measurement import NotMeasured, OutOfTime, Scope, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.readiness.facts import Repeats
-from btdiag.families.readiness.plan import ALONE, SLOWLY, bad, fails_at_once, fine_alone, good
+from btdiag.families.readiness.plan import ALONE, SLOWLY, bad_answers, fails_at_once, fine_alone, good
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.wire import Wire
 
