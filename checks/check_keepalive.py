@@ -5,10 +5,10 @@ from __future__ import annotations
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.sender import sender
 from btdiag.core.target import Target
 from btdiag.families.keepalive.facts import BackendIdle, FrontIdle, Race
-from btdiag.families.keepalive.judge import effective, front, outlives
+from btdiag.families.keepalive.judge import contained, effective, front, outlives, product
+from btdiag.families.keepalive.watched import Watch
 
 
 def check_backend_outlives_load_balancer(
@@ -16,6 +16,8 @@ def check_backend_outlives_load_balancer(
     backend_idle: BackendIdle | NotMeasured,
     race: Race | NotMeasured,
     version: PerAddress[Exchange] | NotMeasured,
+    api_watch: Watch | NotMeasured,
+    front_mark: Exchange | NotMeasured,
 ) -> Finding:
     """The backend keeps an idle connection open longer than the load balancer does.
 
@@ -25,7 +27,8 @@ def check_backend_outlives_load_balancer(
 
     Measured: the order of both timeouts as measured (--backend), declared (--lb-idle-timeout, --backend-keepalive, or
     the files of --config) or by default (65 s, and Node.js closes one second later; of a load balancer that is
-    recognised by its answers that product's own, which is then only a warning). Equal values count as wrong and a
+    recognised by its answers, or by what it says to a host that nobody has, that product's own, which is then only a
+    warning). Equal values count as wrong and a
     margin below two seconds as a risk, which is stricter than "match or exceed": timers that run out together are the
     race itself. With --induce the race is provoked: 200 harmless POSTs at once as idle connections reach that age,
     against the same volley on fresh connections; where no keep-alive is declared or measured also at 6 s, the own
@@ -38,12 +41,15 @@ def check_backend_outlives_load_balancer(
     Sources: RFC 9112 section 9.5; RFC 9110 section 9.2.2; https://nodejs.org/api/http.html#serverkeepalivetimeout
     """
     answers = () if isinstance(version, NotMeasured) else version.facts.values()
-    passed = {product for answer in answers for product in sender(answer).passed}
-    return conclude(outlives.backend_outlives(target, backend_idle, race, passed))
+    passed = product.products_in_front(answers, front_mark)
+    return conclude(outlives.backend_outlives(target, backend_idle, race, passed, api_watch))
 
 
 def check_declared_timeout_is_effective(
-    target: Target, backend_idle: BackendIdle | NotMeasured, early_backend_idle: BackendIdle | NotMeasured
+    target: Target,
+    backend_idle: BackendIdle | NotMeasured,
+    early_backend_idle: BackendIdle | NotMeasured,
+    api_watch: Watch | NotMeasured,
 ) -> Finding:
     """The backend's keep-alive timeout is in effect as declared.
 
@@ -60,7 +66,7 @@ def check_declared_timeout_is_effective(
 
     Sources: https://nodejs.org/api/http.html#serverkeepalivetimeout
     """
-    return conclude(effective.declared_is_effective(target, backend_idle, early_backend_idle))
+    return conclude(effective.declared_is_effective(target, backend_idle, early_backend_idle, api_watch))
 
 
 def check_front_idle_timeout_suffices(front_idle: PerAddress[FrontIdle]) -> Finding:
@@ -125,4 +131,4 @@ def check_race_is_contained(target: Target, race: Race | NotMeasured) -> Finding
 
     Sources: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_fails
     """
-    return conclude(outlives.race_is_contained(target, race))
+    return conclude(contained.race_is_contained(target, race))

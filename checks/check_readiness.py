@@ -6,8 +6,9 @@ from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
-from btdiag.families.keepalive.facts import BackendIdle, Watch
+from btdiag.families.keepalive.facts import BackendIdle
 from btdiag.families.keepalive.judge import staying
+from btdiag.families.keepalive.watched import Watch
 from btdiag.families.readiness.facts import Arrival, KeyContrast, Repeats
 from btdiag.families.readiness.judge import account, alike, api, key, root
 
@@ -236,8 +237,9 @@ def check_api_stays_up(api_watch: Watch | NotMeasured, backend_idle: BackendIdle
     A process that ends and is started again answers every single question well, and loses whatever is under way each
     time. It looks like a keep-alive that is too short, and is none: all connections end at one moment, not at one age.
 
-    Measured: a GET / every second or so while idle connections age, each on a new connection; with --backend also idle
-    connections to the API itself, all of which end at one moment, again and again, while new ones are refused.
+    Measured: a GET / every second or so while idle connections age, each on a new connection, and after one that fails
+    some more, until it is over; with --backend as many on connections to the API itself, which are held: all end at one
+    moment, again and again, whatever their age, and new ones are refused.
 
     Remedy: look at the exit code and the last log lines of the API's process: memory, a failing liveness probe, an
     uncaught error.

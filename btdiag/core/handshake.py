@@ -92,8 +92,9 @@ class Connection:
     leads to a TLS port, `without_sni` what a handshake without a server name came to after one with it broke off,
     `hangs_up` that a connection on which nothing was sent was ended as well, `outdated` the TLS version before 1.2 with
     which it came about instead, `lax` what was agreed on where OpenSSL was let take everything, `asks_certificate` that
-    the server was seen to ask for a client certificate before it broke off, and `small_packets` that a handshake that
-    met silence completes where both sides send small packets.
+    the server was seen to ask for a client certificate before it broke off, `small_packets` that a handshake that
+    met silence completes where both sides send small packets, and `after_proxy_line` that it completes after a line of
+    the PROXY protocol.
     """
 
     label: str
@@ -115,6 +116,7 @@ class Connection:
     lax: Handshake | None = None
     asks_certificate: bool = False
     small_packets: bool = False
+    after_proxy_line: bool = False
 
     @property
     def broke_at(self) -> Phase | None:

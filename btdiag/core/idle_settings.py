@@ -43,6 +43,8 @@ _BALANCERS = (
 )
 
 
-def balancer_snippets(seconds: int) -> tuple[Snippet, ...]:
-    """How each load balancer is told to let go of idle connections to the backend after so many seconds."""
-    return tuple(Snippet(product=name, code=re.sub(r"\bSECONDS", str(seconds), code)) for name, code in _BALANCERS)
+def balancer_snippets(seconds: int, first: str = "") -> tuple[Snippet, ...]:
+    """How each load balancer is told to let go of idle connections to the backend after so many seconds; the product
+    that was recognised comes first."""
+    told = [Snippet(product=name, code=re.sub(r"\bSECONDS", str(seconds), code)) for name, code in _BALANCERS]
+    return tuple(sorted(told, key=lambda one: one.product.partition(" ")[0] not in first))

@@ -127,7 +127,8 @@ class MeasurementSpec:
     `budget` (seconds) is the time it may take beside its planned idle wait, `why` the reason for that figure; `idle`
     gives the planned wait for a target and mode, None for no wait at all. `sends` gives a line for each request it will
     make ("GET https://host/version"), for --dry-run. What disturbs the target is done within `waits.alone()`.
-    `provokes` names the errors that its requests are meant to meet, which then nobody else has to explain.
+    `provokes` names the errors that its requests are meant to meet, which then nobody else has to explain. What is
+    `first` begins before all else.
     """
 
     name: str
@@ -138,6 +139,7 @@ class MeasurementSpec:
     idle: Callable[[Target, Mode], float] | None
     sends: Callable[[Target, Mode], Sequence[str]] | None
     provokes: str = ""
+    first: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -168,6 +170,7 @@ def measurement(
     idle: Callable[[Target, Mode], float] | None = None,
     sends: Callable[[Target, Mode], Sequence[str]] | None = None,
     provokes: str = "",
+    first: bool = False,
 ) -> Callable[[Function], Function]:
     """Mark an async function as a measurement; its name is what checks and other measurements ask for."""
 
@@ -181,6 +184,7 @@ def measurement(
             idle=idle,
             sends=sends,
             provokes=provokes,
+            first=first,
         )
         function.__btdiag_measurement__ = spec  # type: ignore[attr-defined]
         return function

@@ -259,6 +259,18 @@ _LOAD_BALANCERS = (
     ),
     Signature(
         product="Traefik (or another Go proxy)",
+        headers=(("x-retry-in", r"^[0-9.]+(?:ms|s|m)"),),
+        statuses=frozenset({429}),
+        why="X-Retry-In header, as Traefik's rate limit sends it",
+    ),
+    Signature(
+        product="Traefik (or another Go proxy)",
+        body=r"^max connections reached: \d+$",
+        statuses=frozenset({429}),
+        why="the words of Traefik's limit of requests at once",
+    ),
+    Signature(
+        product="Traefik (or another Go proxy)",
         body=r"^internal server error$",
         statuses=frozenset({500}),
         absent="content-type",

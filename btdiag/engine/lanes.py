@@ -25,13 +25,17 @@ from btdiag.engine.reporting import Facts, report_of
 from btdiag.engine.rerun import command
 from btdiag.engine.schedule import Schedule
 from btdiag.engine.session import Collected
+from btdiag.engine.tasks import measuring_s
 from btdiag.engine.worker import LOOK_S, Worker
 
 if TYPE_CHECKING:
     from btdiag.logs.during import LogEnd
 
-# After the budget's end the measuring has handed over what it saw; a loop that is still not back is blocked.
-OVERDUE_S = 1.0
+# After its end the measuring hands over what it saw; a loop that is not back after so long is blocked.
+OVERDUE_S = 2.5
+# What a run has for measuring, however long a busy machine took to get ready, if its budget is no shorter: a greeting
+# of one second, a request of six, and one to begin.
+AT_LEAST_S = 8.0
 # How long a user's own check may take after the budget's end, all of them together.
 LATE_CHECKS_S = 1.0
 # A loop this late still measures what the checks tell apart: they speak of seconds, the shortest of 2 s.
@@ -70,6 +74,7 @@ class _Lane:
     judged: Judged = field(default_factory=Judged)
     begun: float = 0.0
     measured_s: float = 0.0
+    until: float = 0.0
     measuring: Future[None] | None = None
 
 
@@ -166,7 +171,9 @@ class Lanes:
         lane.begun = monotonic()
         if self._interrupt.requested:
             lane.schedule.interrupted = True
-        measuring = lane.worker.begin(lane.schedule.measure(sorted(names), already_s=lane.run.elapsed_s))
+        already_s, at_least_s = lane.run.elapsed_s, 0.0 if lane.measured_s else AT_LEAST_S
+        lane.until = lane.begun + measuring_s(lane.run.settings.mode.budget, already_s, at_least_s)
+        measuring = lane.worker.begin(lane.schedule.measure(sorted(names), already_s, at_least_s))
         lane.measuring = measuring
         measuring.add_done_callback(lambda done: self._ended.put((lane, done)))
 
@@ -187,8 +194,7 @@ class Lanes:
             return None
         self._looked = monotonic()
         for lane in self._active:
-            latest = lane.run.started + lane.run.settings.mode.budget + OVERDUE_S
-            if monotonic() > latest or self._interrupt.hurried:
+            if monotonic() > lane.until + OVERDUE_S or self._interrupt.hurried:
                 lane.schedule.interrupted = self._interrupt.requested
                 lane.schedule.leave(lane.worker.stuck_in())
                 return lane

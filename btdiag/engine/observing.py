@@ -8,10 +8,8 @@ from btdiag.core.measurement import Blocked, MeasurementSpec, NotAsked, NotMeasu
 from btdiag.core.target import Target, Way
 from btdiag.engine.crash import crash_text, said
 from btdiag.engine.soundness import bounded_json
+from btdiag.engine.tasks import HAND_OVER_S
 from btdiag.net.wire import Wire
-
-# What measurements have to hand over what they saw, when their requests were ended.
-HAND_OVER_S = 0.3
 
 
 async def observed(

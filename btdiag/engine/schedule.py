@@ -17,17 +17,14 @@ from btdiag.core.account import Account
 from btdiag.core.measurement import MeasurementSpec, NotMeasured, PerAddress, Scope
 from btdiag.core.target import Mode, Route, Target
 from btdiag.engine.common import Common
-from btdiag.engine.crash import crash_text
 from btdiag.engine.inputs import absent, admits, weightiest
-from btdiag.engine.observing import HAND_OVER_S, client_of, observed
+from btdiag.engine.observing import client_of, observed
 from btdiag.engine.places import Place, places_of
 from btdiag.engine.registry import Registry, awaited
-from btdiag.engine.tasks import Events, Key, TaskOutcome
+from btdiag.engine.tasks import Events, Key, TaskOutcome, begun_or_over, handed_over, left_over, measuring_s
 from btdiag.engine.waits import WaitLog
 from btdiag.net.deadline import Deadline
 
-# Time kept back from the run's budget to judge and to write the report.
-REPORT_RESERVE_S = 0.5
 # How often a progress display is refreshed.
 TICK_S = 0.25
 # A measurement that ignores its cancellation is abandoned after so long.
@@ -61,21 +58,25 @@ class Schedule:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _places: list[Place] = field(default_factory=list)
     _begun: float = 0.0
+    _first_begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def measure(self, names: Sequence[str], already_s: float = 0.0) -> None:
+    async def measure(self, names: Sequence[str], already_s: float = 0.0, at_least_s: float = 0.0) -> None:
         """Measure everything named, for every target; ends when all is known, the budget is used up, or after `stop`.
 
-        `already_s` is the part of the budget that is used up before. Results are in `outcomes`.
+        `already_s` is the part of the budget that is used up before, `at_least_s` what is left of it in any case, for a
+        busy machine takes seconds to get ready. Results are in `outcomes`.
         """
         loop = asyncio.get_running_loop()
         self._begun = loop.time() - already_s
         self._deadline.end(
-            self._begun + max(0.05, self._measuring_s), f"the run's budget of {self.mode.budget:g} s ended first"
+            loop.time() + measuring_s(self.mode.budget, already_s, at_least_s),
+            f"the run's budget of {self.mode.budget:g} s ended first",
         )
         if self.interrupted:
             self.stop()
         self._places = places_of(self.targets, self.common, self._deadline, self.user_agent)
         specs = self.registry.needs(names)
+        await self._head_start([spec for spec in specs if spec.first])
         for number in range(len(self.targets)):
             for spec in specs:
                 self._start(spec, None if spec.scope is Scope.RUN else number)
@@ -93,10 +94,12 @@ class Schedule:
         with suppress(RuntimeError):  # not begun: `measure` looks itself
             self._deadline.end(asyncio.get_running_loop().time(), "interrupted")
 
-    @property
-    def _measuring_s(self) -> float:
-        """The part of the budget in which requests may be in flight."""
-        return self.mode.budget - REPORT_RESERVE_S - HAND_OVER_S
+    async def _head_start(self, specs: Sequence[MeasurementSpec]) -> None:
+        """Let these begin before all else: on a busy machine the others would take the time that they need."""
+        for number in range(len(self.targets)):
+            for spec in specs:
+                self._start(spec, number)
+        await begun_or_over(self._first_begun, set(self._pending))
 
     async def _wait_for_all(self) -> None:
         """Wait for every task, those that start meanwhile too; after the deadline only for what is handed over."""
@@ -105,8 +108,7 @@ class Schedule:
                 async with asyncio.timeout(min(TICK_S, left)):
                     await self._changed.wait()
             self.events.tick(len(self._tasks) - len(self._pending), len(self._tasks))
-        if self._pending:
-            await asyncio.wait(self._pending, timeout=HAND_OVER_S)
+        await handed_over(lambda: set(self._pending))
         for task in self._pending:
             task.cancel()
         if self._pending:
@@ -139,11 +141,7 @@ class Schedule:
 
     def _settled(self, key: Key, task: asyncio.Task[TaskOutcome], reason: str, stuck: tuple[str, str]) -> TaskOutcome:
         if task.done() and not task.cancelled():
-            error = task.exception()
-            if error is None:
-                return task.result()
-            lost = NotMeasured(reason=f"btdiag itself failed in {key.text}: {type(error).__name__}: {error}")
-            return TaskOutcome(value=lost, started_s=0.0, duration_s=0.0, crash=crash_text(error))
+            return left_over(key, task)
         if stuck[0] == key.text and not self.registry[key.name].shipped:
             blocks = NotMeasured(reason=f"{key.text} blocks the event loop: it must await what it waits for")
             return TaskOutcome(value=blocks, started_s=0.0, duration_s=0.0, crash=stuck[1])
@@ -260,6 +258,8 @@ class Schedule:
         arguments = {name: inputs.get(name, built_in.get(name)) for name in spec.parameters}
         await place.quiet.enter()
         started = self._now()
+        if spec.first:
+            self._first_begun.set()
         try:
             own.end(asyncio.get_running_loop().time() + limit)
             value, crash = await observed(spec, name, arguments, limit, why)

@@ -15,6 +15,10 @@ from btdiag.net.answer import Answer
 from btdiag.net.failures import Broken, failure_of, legible
 from btdiag.net.streams import Stream
 
+PROXY_UNKNOWN = b"PROXY UNKNOWN\r\n"
+"""A line of the PROXY protocol that says nothing of anybody
+(https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt section 2.1)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:

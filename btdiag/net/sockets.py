@@ -19,10 +19,12 @@ from btdiag.net.tunnel import ProxyAnswer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
     """How a connection is to carry data, in bytes; 0 leaves it to the system. `segment` is the most of a packet, either
-    way (tcp(7), TCP_MAXSEG), `buffer` what is received before it is read (socket(7), SO_RCVBUF)."""
+    way (tcp(7), TCP_MAXSEG), `buffer` what is received before it is read (socket(7), SO_RCVBUF); `before` goes out
+    ahead of all else, TLS too, where there is no proxy."""
 
     segment: int = 0
     buffer: int = 0
+    before: bytes = b""
 
     def give_to(self, sock: socket.socket) -> None:
         """Set it before connecting, as far as the system can."""

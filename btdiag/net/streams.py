@@ -152,6 +152,8 @@ async def _direct(dial: Dial, progress: Progress) -> Stream:
     sock = await connected(dial.route.address, dial.route.port, progress, dial.packing)
     progress.reached("tcp_s", Phase.TLS)
     with counted(sock, progress):
+        if dial.packing.before:
+            await asyncio.get_running_loop().sock_sendall(sock, dial.packing.before)
         reader, writer = await _wrapped(sock, dial.context, dial.server_name)
     if dial.context:
         progress.reached("tls_s", Phase.SEND)

@@ -70,10 +70,15 @@ def test_a_users_measurement_that_blocks_ends_with_the_budget(tmp_path: Path, bo
     assert done.report["run"]["duration_s"] < 4
 
 
+def begun(target: str, place: Path) -> subprocess.Popen[str]:
+    """A run in a process of its own."""
+    command = [sys.executable, "-m", "btdiag", "run", "--target", target, "--format", "json", "-o", str(place), *ALONE]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=CLEAN)
+
+
 def interrupted(target: str, place: Path, after: float, signals: list[tuple[float, signal.Signals]]) -> Done:
     """A run that gets signals: the first one `after` seconds, each further one so many seconds later."""
-    command = [sys.executable, "-m", "btdiag", "run", "--target", target, "--format", "json", "-o", str(place), *ALONE]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=CLEAN)
+    process = begun(target, place)
     time.sleep(after)
     for pause, number in signals:
         time.sleep(pause)
@@ -111,11 +116,22 @@ def test_a_signal_at_any_moment_leaves_no_traceback_and_no_half_of_a_file(tmp_pa
 
 
 def test_what_was_seen_before_an_interrupt_is_judged(tmp_path: Path) -> None:
+    """Interrupted a little more than five seconds after the first request, whenever a busy machine sent that."""
+    asked = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET / "):
+            asked.set()
+        await asyncio.sleep(60)
+
     async def go() -> Done:
-        async with serving(silent) as port:
-            return await asyncio.to_thread(
-                interrupted, f"http://127.0.0.1:{port}", tmp_path, 9.0, [(0.0, signal.SIGINT)]
-            )
+        async with serving(never) as port:
+            process = begun(f"http://127.0.0.1:{port}", tmp_path)
+            await asyncio.wait_for(asked.wait(), 30)
+            await asyncio.sleep(5.4)
+            process.send_signal(signal.SIGINT)
+            out, err = await asyncio.to_thread(process.communicate, timeout=30)
+            return Done(process.returncode, out, err)
 
     assert asyncio.run(go()).verdicts["readiness.root-answers"] == "fail"
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.cli import Done, btdiag
 from tests.support.loaded import Loaded
+from tests.support.pasting import commands, faults
 
 SCENARIOS = {entry["name"]: entry for entry in json.loads(btdiag("lab", "--list", "--format", "json").out)}
 CHECKS = {entry["id"] for entry in json.loads(btdiag("checks", "--format", "json").out)}
@@ -23,7 +24,6 @@ BROWSER_WORKERS = 1  # a browser is a dozen processes that want the processor at
 CAREFUL_WORKERS = 3
 MOST_RETRIED = 0.01  # of all scenarios; more is no busy machine but a fault
 TWO_FAULTS = {
-    "captive-portal": 2,  # a certificate that is not trusted, and a page of somebody else's behind it
     "config-limits-in-effect": 2,  # bodies and silent answers each have a limit, declared and in effect
     "config-limits-not-rolled-out": 2,  # the same limits, declared otherwise
     "keepalive-back-drops": 2,  # connections that are dropped silently are also dropped too early
@@ -193,6 +193,12 @@ def test_each_failure_says_what_to_do(name: str, runs: dict[str, Future[Done]]) 
             assert check["remedy"]["text"], check["id"]
             assert check["evidence"], check["id"]
             assert check["sources"], check["id"]
+
+
+@EACH
+def test_what_is_to_be_pasted_runs_as_it_stands(name: str, runs: dict[str, Future[Done]]) -> None:
+    """Each command of the report is one for a shell, and btdiag and curl know its options."""
+    assert faults(commands((AGAIN.get(name) or runs[name].result()).report)) == []
 
 
 @EACH

@@ -15,6 +15,7 @@ from btdiag.core.signatures import MAKERS
 from btdiag.core.statuses import explain_answer
 from btdiag.report.headline import ACTION_LENGTH, shortened
 from tests import factories
+from tests.support.pasting import faults, shell_lines
 
 ENVOY = "upstream connect error or disconnect/reset before headers. reset reason: "
 NGINX = "<center><h1>x</h1></center>\r\n<hr><center>nginx</center>"
@@ -112,6 +113,30 @@ def test_what_to_do_fits_the_first_words(cause: Cause) -> None:
     first = remedy.action or re.split(r"(?<=[a-z0-9)])[.]\s", remedy.text, maxsplit=1)[0]
     assert len(first.rstrip(".")) <= ACTION_LENGTH
     assert shortened(first, ACTION_LENGTH) == first.rstrip(".")
+
+
+def test_what_is_to_be_pasted_parses() -> None:
+    codes = [one.code for cause in Cause for one in explain_answer(EXAMPLES[cause]).remedy.snippets]
+    codes += [one.code for advice in ADVICE.values() for one in advice.snippets]
+    found = [code for one in codes if (code := shell_lines(one))]
+    assert len(found) >= 4
+    assert faults(found) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("kubectl get pods | grep 'x", True),
+        ("kubectl get pods && ", True),
+        ("curl --no-such-option https://x.example/", True),
+        ("curl -sS --resolve a:1:b https://x.example/", False),
+        ("btdiag run --target https://x.example --bukket URL", True),
+        ("btdiag run --target https://x.example --bucket URL --only cors", False),
+        ("btdiag rnu", True),
+    ],
+)
+def test_a_command_that_does_not_parse_is_seen(code: str, wrong: bool) -> None:
+    assert bool(faults([code])) is wrong
 
 
 @pytest.mark.parametrize("cause", Cause)

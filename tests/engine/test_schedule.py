@@ -23,7 +23,7 @@ from btdiag.core.measurement import (
 from btdiag.core.target import Mode, Route, Target
 from btdiag.engine.registry import Registry, RegistryError
 from btdiag.engine.schedule import Schedule
-from btdiag.engine.tasks import Events, Key
+from btdiag.engine.tasks import HEAD_START_S, Events, Key, TaskOutcome, handed_over, measuring_s
 from tests.support.clock import run
 
 TARGET = Target(url="https://api.example", scheme="https", host="api.example", port=443)
@@ -77,6 +77,64 @@ def test_a_measurement_that_nobody_needs_is_not_made() -> None:
     plan = schedule(spec(one), spec(two))
     measure(plan, "one")
     assert gap(plan, "two").skipped
+
+
+def test_what_is_first_has_begun_when_the_others_begin() -> None:
+    began: list[str] = []
+
+    async def input_of_first() -> None:
+        await asyncio.sleep(0.2)
+
+    async def early(input_of_first: None) -> None:
+        began.append("early")
+        await asyncio.sleep(3)
+
+    async def other() -> None:
+        began.append("other")
+
+    plan = schedule(spec(input_of_first), spec(early, first=True), spec(other))
+    measure(plan, "other", "early")
+    assert began == ["early", "other"]
+
+
+def test_what_is_first_holds_up_nobody_for_long() -> None:
+    async def input_of_first() -> None:
+        await asyncio.sleep(4)
+
+    async def early(input_of_first: None) -> None:
+        pass
+
+    async def other() -> None:
+        pass
+
+    plan = schedule(spec(input_of_first), spec(early, first=True), spec(other))
+    measure(plan, "other", "early")
+    assert plan.outcomes[Key(name="other", target_number=0)].started_s == pytest.approx(HEAD_START_S, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("budget", "already", "at_least", "left"),
+    [(12, 1, 7, 10.2), (12, 9, 7, 7), (12, 9, 0, 2.2), (4, 9, 7, 3.2), (120, 3, 7, 116.2), (0.5, 0, 7, 0.05)],
+)
+def test_a_busy_machine_does_not_use_up_the_time_for_measuring(
+    budget: float, already: float, at_least: float, left: float
+) -> None:
+    assert measuring_s(budget, already, at_least) == pytest.approx(left)
+
+
+def test_what_takes_long_to_hand_over_is_waited_for_while_others_end() -> None:
+    async def go() -> list[bool]:
+        async def busy(seconds: float) -> TaskOutcome:
+            await asyncio.sleep(seconds)
+            return TaskOutcome(value=1, started_s=0.0, duration_s=0.0)
+
+        tasks = [asyncio.ensure_future(busy(seconds)) for seconds in (0.2, 0.5, 0.8, 60.0)]
+        await handed_over(lambda: {task for task in tasks if not task.done()})
+        ended = [task.done() for task in tasks]
+        tasks[-1].cancel()
+        return ended
+
+    assert run(go()) == [True, True, True, False]
 
 
 def test_waits_overlap_and_the_longest_chain_is_told() -> None:

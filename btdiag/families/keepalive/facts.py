@@ -202,42 +202,39 @@ class Stop(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """An idle connection over time: when it was answered, and when it ended (None: not while it was watched), or when
+    it was let go of. Seconds since the watching began."""
+
+    answered_at_s: float
+    ended_at_s: float | None = None
+    let_go_at_s: float | None = None
+
+    @property
+    def age_s(self) -> float | None:
+        """How long it was idle when it ended."""
+        return None if self.ended_at_s is None else self.ended_at_s - self.answered_at_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackendIdle:
     """Idle connections to the backend itself (--backend), each after one answered request. `closings_s`: ages at which
     it closed them; `open_until_s`: the age up to which they were held, when it closed none; `hint_s`: its Keep-Alive
-    header; `by_reset`: it ended them with RST. `together`: connections of different ages ended at one moment;
-    `refused`: a new connection was refused right then. `rounds` were measured, one after the other, and `earlier` are
-    the others; the facts are of the one that contradicts the declared timeout least, for a busy machine delays once."""
+    header; `by_reset`: it ended them with RST. `lives` is each of them over time, `late_s` by how much btdiag itself
+    was late at most while it watched; `refused`: a new connection was refused right after an end. `rounds` were
+    measured, one after the other, and `earlier` are the others; the facts are of the one that contradicts the declared
+    timeout least, for a busy machine delays once."""
 
     label: str
     closings_s: tuple[float, ...]
     open_until_s: float | None = None
     hint_s: float | None = None
     by_reset: bool = False
-    together: bool = False
+    lives: tuple[Life, ...] = ()
+    late_s: float = 0.0
     refused: bool = False
     rounds: int = 1
     earlier: tuple[BackendIdle, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One GET / of a watch: when it was sent, and what came; `answered` False for a gateway's error or none at all, and
-    `mixed` then tells that others, asked right after it, were answered."""
-
-    at_s: float
-    answered: bool
-    what: str
-    mixed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """The API looked at every `every_s` seconds through the load balancer, each time on a new connection."""
-
-    label: str
-    every_s: float
-    looks: tuple[Look, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The order of idle timeouts: the load balancer must let go of a connection before the backend does. Pure arithmetic.
 
-Fact types of families/keepalive/probe/idle.py, and what follows from two known timeouts without any waiting.
+What follows from two known timeouts without any waiting.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ BALANCER_DEFAULTS_S: Mapping[str, float] = {
     "Caddy": 120.0,  # keepalive of reverse_proxy's http transport (caddyserver.com)
     "Envoy (or Istio)": 3600.0,  # idle_timeout of HttpProtocolOptions (envoyproxy.io)
     "Google Cloud load balancer": 600.0,  # fixed (cloud.google.com, load balancing, timeouts)
+    "Traefik (or another Go proxy)": 90.0,  # idleConnTimeout of its serversTransport (doc.traefik.io); Go's own as well
+    "Azure Front Door": 90.0,  # keep-alive to the origin (learn.microsoft.com, Front Door FAQ)
     "AWS Application Load Balancer": 60.0,  # idle_timeout.timeout_seconds (docs.aws.amazon.com)
 }
 """Seconds for which a load balancer keeps idle connections to its backend unless it is told otherwise, by the name
-that core/signatures has for it. Traefik (90 s) and HAProxy leave no mark on what passes them, and Azure documents no
-time for its pool. A CDN is not among them: what stands between it and the API is not seen."""
+that core/signatures has for it. HAProxy has no such timeout, and Azure documents none for Application Gateway. Other
+CDNs are not among them: what stands between them and the API is not seen, while Front Door leads straight to the
+API's service where Azure's own module sets it up."""
 
 MARGIN_S = 2.0  # less than this between the two timeouts is a risk: timers lag under load, and so do packets
 ADVISED_MARGIN_S = 5.0  # what a remedy aims for

@@ -31,7 +31,9 @@ def order_remedy(order: Order) -> Remedy:
             f"below the {order.backend.closes_after_s:.4g} s after which the backend closes."
         )
     action = f"Set {SETTING} to {upwards} or more, or lower the load balancer's idle timeout to {downwards} s or less"
-    return Remedy(text=text, action=action, snippets=(*_backend_snippets(upwards), *balancer_snippets(downwards)))
+    return Remedy(
+        text=text, action=action, snippets=(*_backend_snippets(upwards), *balancer_snippets(downwards, _product(order)))
+    )
 
 
 def again_remedy(stop: Stop) -> Remedy:
@@ -59,6 +61,11 @@ def ineffective_remedy(declared_s: float, order: Order) -> Remedy:
             ),
         ),
     )
+
+
+def _product(order: Order) -> str:
+    """The load balancer's product, where it was recognised."""
+    return order.balancer.where if order.balancer is not None and order.by_default else ""
 
 
 def raised(order: Order) -> int:

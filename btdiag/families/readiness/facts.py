@@ -36,11 +36,13 @@ class Repeats:
     """One address asked again.
 
     `versions` are GET /version one after the other. The rest is GET /, asked only where some of several at once had
-    failed, in this order: `alone` one at a time with a pause between them, `at_once` several together, twice,
-    `in_a_row` one at a time without a pause. What the one before has settled is not asked: the rest is empty then.
+    failed, in this order: `alone` one at a time with a pause between them, `slowly` the same with longer pauses and
+    nothing else under way, where some of those failed, `at_once` several together, twice, `in_a_row` one at a time
+    without a pause. What the one before has settled is not asked: the rest is empty then.
     """
 
     versions: tuple[Exchange, ...] = ()
     alone: tuple[Exchange, ...] = ()
+    slowly: tuple[Exchange, ...] = ()
     at_once: tuple[Exchange, ...] = ()
     in_a_row: tuple[Exchange, ...] = ()

@@ -8,6 +8,7 @@ from btdiag.core.answers import AnswerState, state_of
 from btdiag.core.exchange import Exchange, Phase, Trouble
 
 ALONE = 20  # requests one at a time
+SLOWLY = 10  # of them where some failed, with longer pauses
 STRAY = 1  # of those may fail: other measurements have requests under way meanwhile
 SHARE = 1 / 3  # of those at once must fail; of servers with every third or fifth one broken, 1 run in 100 shows both
 
@@ -25,6 +26,12 @@ def bad_answers(seen: Sequence[Exchange]) -> list[Exchange]:
 def fine_alone(alone: Sequence[Exchange]) -> bool:
     """Whether requests that go alone are answered well, all but a stray one."""
     return len(alone) > ALONE / 2 and len(bad_answers(alone)) <= STRAY
+
+
+def fine_slowly(slowly: Sequence[Exchange]) -> bool:
+    """Whether requests are all answered well that go alone, three a second at most, while nothing else is sent: of
+    servers with every third one broken 1 run in 60 shows that."""
+    return len(slowly) >= SLOWLY and not bad_answers(slowly)
 
 
 def fails_at_once(at_once: Sequence[Exchange]) -> bool:

@@ -324,9 +324,9 @@ CAPTIVE_PORTAL = Scenario(
             plain_port_too=True,
         ),
     ),
-    fails=("connection.tls-is-trusted", "readiness.root-answers"),
+    fails=("readiness.root-answers",),
     warns=("connection.plain-http-redirects",),
-    skips=(*UNTRUSTED, *BEYOND_CONNECTION),
+    skips=("connection.tls-is-trusted", *UNTRUSTED, *BEYOND_CONNECTION),
     passes=PAST_FRONT,
 )
 

@@ -307,6 +307,7 @@ def handshake(trouble: Trouble, detail: str = "as seen", **given: Any) -> Connec
         (handshake(Trouble.RESET, plain_status=400), "ends the connection", Owner.LOAD_BALANCER),
         (handshake(Trouble.PROTOCOL), "no TLS", Owner.LOAD_BALANCER),
         (handshake(Trouble.PROTOCOL, "TLSV1_UNRECOGNIZED_NAME", plain_status=400), "TLS alert", Owner.LOAD_BALANCER),
+        (handshake(Trouble.RESET, after_proxy_line=True), "after a line of the PROXY protocol", Owner.LOAD_BALANCER),
         (handshake(Trouble.RESET, without_sni="succeeded"), "succeeds without a server name", Owner.NETWORK),
         (handshake(Trouble.RESET, without_sni="Connection reset by peer"), "ends the connection", Owner.LOAD_BALANCER),
     ],

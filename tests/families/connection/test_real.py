@@ -36,6 +36,7 @@ http {{
   server {{ listen 127.0.0.1:{sound} ssl; ssl_protocols TLSv1.2 TLSv1.3; location / {{ return 200 ok; }} }}
   server {{ listen 127.0.0.1:{rejects} ssl default_server; ssl_reject_handshake on; }}
   server {{ listen 127.0.0.1:{plain}; location / {{ return 200 ok; }} }}
+  server {{ listen 127.0.0.1:{line} ssl proxy_protocol; location / {{ return 200 ok; }} }}
   server {{
     listen 127.0.0.1:{outdated} ssl;
     ssl_protocols TLSv1 TLSv1.1;
@@ -65,7 +66,7 @@ const options = {{ key: pem, cert: pem, ca: fs.readFileSync('{folder}/ca.pem'), 
 https.createServer(options, (_, answer) => answer.end('ok')).listen({node}, '127.0.0.1');
 """
 
-NAMES = ("sound", "rejects", "plain", "outdated", "late", "early", "node")
+NAMES = ("sound", "rejects", "plain", "outdated", "late", "early", "node", "line")
 
 
 def free_ports(count: int) -> list[int]:
@@ -132,6 +133,7 @@ def test_a_sound_nginx(servers: tuple[Path, dict[str, int]]) -> None:
         ("late", "connection.tls-handshake-completes", "demands a client certificate"),
         ("early", "connection.tls-handshake-completes", "demands a client certificate"),
         ("node", "connection.tls-handshake-completes", "demands a client certificate"),
+        ("line", "connection.tls-handshake-completes", "after a line of the PROXY protocol"),
     ],
 )
 def test_one_cause_is_one_failure(servers: tuple[Path, dict[str, int]], name: str, check: str, words: str) -> None:

@@ -16,8 +16,9 @@ from btdiag.core.exchange import Failure, Phase, Timing, Trouble
 from btdiag.core.finding import HopName, Owner, Verdict
 from btdiag.core.handshake import Certificate, Connection, Distrust, Handshake
 from btdiag.core.target import Target
+from btdiag.families.connection.judge.diagnosis import diagnose, top_of_chain
 from btdiag.families.connection.judge.expiry import certificate_is_not_expiring
-from btdiag.families.connection.judge.trust import diagnose, tls_is_trusted, top_of_chain
+from btdiag.families.connection.judge.trust import tls_is_trusted
 from btdiag.families.connection.remedy import TrustCause, remedy_for
 from tests import factories
 

@@ -394,6 +394,40 @@ def test_streams(
     assert streams_unbuffered(front, direct, roots, NONE).verdict is verdict
 
 
+def beside(front: StreamSeen, *pieces: float, head_s: float = 0.02) -> StreamSeen:
+    """With the same stream without compression."""
+    plain = stream(*pieces)
+    timing = replace(plain.exchange.timing, first_byte_s=head_s)
+    return replace(front, plain=replace(plain, exchange=replace(plain.exchange, timing=timing)))
+
+
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        (beside(stream(), 0.05), "the first event comes not within 4 s, and after 50 ms without"),
+        (beside(stream(2.5), 0.05), "the first event comes only after 2.5 s, and after 50 ms without"),
+        (beside(stream(status=None), 0.05), "the first event comes not within 4 s"),
+        (beside(stream(status=None)), "not even the status line comes within 4 s, and after 20 ms without"),
+    ],
+)
+def test_what_holds_back_only_what_it_compresses_is_named(front: StreamSeen, words: str) -> None:
+    found = streams_unbuffered(front, NONE, NONE, NONE)
+    assert (found.verdict, words in found.summary) == (Verdict.FAIL, True), found.summary
+    assert "holds events back until its buffer is full" in found.summary
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        beside(stream()),  # a sparse stream, whose head comes with compression and without
+        beside(stream(status=None), head_s=3.0),
+        beside(stream(2.5), 2.4),
+    ],
+)
+def test_what_is_late_without_compression_too_is_not_blamed_on_it(front: StreamSeen) -> None:
+    assert "Accept-Encoding" not in streams_unbuffered(front, NONE, NONE, NONE).summary
+
+
 # Rate limits
 
 GOOD_ROOTS = PerAddress({"192.0.2.1": Roots(exchanges=(seen(200, "hi"),) * 6)})

@@ -100,6 +100,28 @@ class Place:
     port: int
     backend: int
 
+    @classmethod
+    def at(cls, folder: Path, backend: int) -> Place:
+        """A place with certificates of its own, on a free port."""
+        certificates = Certificates(folder)
+        leaf = certificates.own.leaf(HOST, OTHER_HOST)
+        chain = leaf.pem + certificates.own.intermediate.pem
+        for name, content in (("fullchain.pem", chain), ("key.pem", leaf.key_pem), ("tls.pem", chain + leaf.key_pem)):
+            (folder / name).write_bytes(content)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port: int = listener.getsockname()[1]
+        return cls(folder=folder, ca=certificates.ca_file(), port=port, backend=backend)
+
+    @property
+    def url(self) -> str:
+        """Where users find it."""
+        return f"https://{HOST}:{self.port}"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What a run needs to get there."""
+        return ("--resolve", f"{HOST}:{self.port}:127.0.0.1", "--ca", str(self.ca))
+
 
 def recommended(product: str, place: Place) -> str:
     """The settings that the page recommends, at this place."""
@@ -148,7 +170,7 @@ def _command(product: str, config: Path) -> Sequence[str]:
 
 
 @contextlib.contextmanager
-def _running(product: str, settings: str, place: Place) -> Iterator[None]:
+def running(product: str, settings: str, place: Place) -> Iterator[None]:
     config = place.folder / "gateway.conf"
     config.write_text(_whole(product, settings, place.folder))
     environment = {"HOME": str(place.folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -170,25 +192,14 @@ def _running(product: str, settings: str, place: Place) -> Iterator[None]:
             process.kill()
 
 
-def _place(folder: Path, backend: int) -> Place:
-    certificates = Certificates(folder)
-    leaf = certificates.own.leaf(HOST, OTHER_HOST)
-    chain = leaf.pem + certificates.own.intermediate.pem
-    for name, content in (("fullchain.pem", chain), ("key.pem", leaf.key_pem), ("tls.pem", chain + leaf.key_pem)):
-        (folder / name).write_bytes(content)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return Place(folder=folder, ca=certificates.ca_file(), port=port, backend=backend)
-
-
 def judged(product: str, folder: Path, *options: str, **defaults: str) -> dict[str, Any]:
     """The gateway family's checks by id, with the recommended settings or, where `defaults` are given, without them."""
 
     async def run() -> Done:
         async with staged(LabPlan(backend=Backend(keepalive=KEEPALIVE_S))) as lab:
-            place = _place(folder, urlsplit(str(lab["backend"])).port or 0)
+            place = Place.at(folder, urlsplit(str(lab["backend"])).port or 0)
             settings = as_it_comes(product, place, **defaults) if defaults else recommended(product, place)
-            with _running(product, settings, place):
+            with running(product, settings, place):
                 return await asyncio.to_thread(_run, place, options)
 
     return {check["id"].partition(".")[2]: check for check in asyncio.run(run()).report["checks"]}
@@ -196,8 +207,8 @@ def judged(product: str, folder: Path, *options: str, **defaults: str) -> dict[s
 
 def _run(place: Place, options: Sequence[str]) -> Done:
     return run_json(
-        f"https://{HOST}:{place.port}",
-        *("--resolve", f"{HOST}:{place.port}:127.0.0.1", "--ca", str(place.ca), "--browser", "none"),
+        place.url,
+        *(*place.options, "--browser", "none"),
         *("--backend", f"http://127.0.0.1:{place.backend}", "--backend-keepalive", f"{KEEPALIVE_S:g}"),
         *("--only", "gateway", *(option.format(port=place.port) for option in options)),
         traced=options[:1] == OTHER[:1],  # a connection that is shared is met nowhere else

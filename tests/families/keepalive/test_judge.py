@@ -47,8 +47,10 @@ from btdiag.families.keepalive.facts import (
     Volley,
     strip,
 )
+from btdiag.families.keepalive.judge.contained import race_is_contained
 from btdiag.families.keepalive.judge.effective import declared_is_effective
-from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_contained
+from btdiag.families.keepalive.judge.outlives import backend_outlives
+from btdiag.families.keepalive.judge.product import products_in_front
 from btdiag.families.keepalive.judge.race import miss_probability, signatures
 from btdiag.families.keepalive.order import order_of
 from btdiag.families.keepalive.remedy import order_remedy
@@ -399,6 +401,10 @@ def test_the_table_of_verdicts(
     [
         ("Caddy", None, Verdict.WARN, "120 s (the product's default in Caddy): the backend closes first, by 54 s"),
         ("Google Cloud load balancer", 65.0, Verdict.WARN, "by 534 s"),
+        ("Traefik (or another Go proxy)", None, Verdict.WARN, "by 24 s"),
+        ("Azure Front Door", None, Verdict.WARN, "by 24 s"),
+        ("Envoy (or Istio)", None, Verdict.WARN, "by 3534 s"),
+        ("AWS Application Load Balancer", None, Verdict.SKIP, "by default the load balancer closes first"),
         ("nginx", None, Verdict.SKIP, "by default the load balancer closes first"),
         ("Varnish", None, Verdict.SKIP, "not known"),
     ],
@@ -409,6 +415,30 @@ def test_a_recognised_load_balancer_has_its_products_default(
     finding = backend_outlives(target(None, backend), SKIPPED, SKIPPED, {product})
     assert (finding.verdict, words in finding.summary) == (verdict, True), finding.summary
     assert backend_outlives(target(None, backend), SKIPPED, SKIPPED, {product, "Fastly"}).verdict is Verdict.SKIP
+
+
+def test_the_recognised_load_balancers_snippet_is_the_first_of_them() -> None:
+    remedy = backend_outlives(target(None, None), SKIPPED, SKIPPED, {"Traefik (or another Go proxy)"}).remedy
+    assert remedy is not None
+    products = [one.product for one in remedy.snippets]
+    assert products.index("Traefik") == products.index("AWS ALB") - 1
+
+
+@pytest.mark.parametrize(
+    ("usual", "to_nobody", "products"),
+    [
+        ({"Server": "Caddy"}, None, {"Caddy"}),
+        ({}, factories.exchange(status=404, body="404 page not found\n"), {"Traefik (or another Go proxy)"}),
+        ({}, factories.exchange(status=404, headers=(("Server", "awselb/2.0"),)), {"AWS Application Load Balancer"}),
+        ({}, factories.exchange(status=200, body="{}"), set()),  # the API itself, which knows no hosts
+        ({}, None, set()),
+    ],
+)
+def test_what_answers_for_a_host_that_nobody_has_is_the_load_balancer(
+    usual: dict[str, str], to_nobody: Exchange | None, products: set[str]
+) -> None:
+    answers = [factories.exchange(status=200, body="{}", headers=factories.named(usual))]
+    assert products_in_front(answers, to_nobody or SKIPPED) == products
 
 
 def test_a_snippet_names_the_variable_whole() -> None:

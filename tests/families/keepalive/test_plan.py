@@ -29,7 +29,7 @@ from btdiag.families.keepalive.plan import (
     next_step,
     race_wait,
 )
-from btdiag.families.keepalive.probe.idle import backend_wait
+from btdiag.families.keepalive.probe.backend import backend_wait
 from btdiag.families.keepalive.probe.race import race
 from btdiag.families.keepalive.probe.volleys import connection_limit
 from btdiag.net.wire import Wire

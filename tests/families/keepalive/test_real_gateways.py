@@ -25,7 +25,8 @@ from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Mode, Route, Target, Way
 from btdiag.families.keepalive.aim import PERIODS
 from btdiag.families.keepalive.facts import Answerer, Race
-from btdiag.families.keepalive.judge.outlives import backend_outlives, race_is_contained
+from btdiag.families.keepalive.judge.contained import race_is_contained
+from btdiag.families.keepalive.judge.outlives import backend_outlives
 from btdiag.families.keepalive.probe.race import race
 from btdiag.net.wire import Wire
 from tests.support.tools import lacking

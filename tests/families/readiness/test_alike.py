@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.readiness.facts import Repeats
 from btdiag.families.readiness.judge import alike
-from btdiag.families.readiness.plan import ALONE, fails_at_once, fine_alone
+from btdiag.families.readiness.plan import ALONE, SLOWLY, fails_at_once, fine_alone
 from btdiag.families.readiness.probe import repeats as probe
 from btdiag.net.wire import Wire
 from tests.families.readiness.test_judge import BAD, GOOD, VERSION, seen
@@ -38,6 +39,39 @@ def judged(
     blocked = alike.blocked_by_mixture(front, told, repeats)
     assert (blocked is not None) == (found.verdict is Verdict.FAIL)
     return found
+
+
+class AtOnce:
+    """Waits that do not pass."""
+
+    async def idle(self, seconds: float, what: str) -> None:
+        pass
+
+    @contextlib.asynccontextmanager
+    async def alone(self, within: float | None = None) -> AsyncIterator[None]:
+        yield
+
+    def remaining(self) -> float:
+        return 60.0
+
+
+def test_a_rate_that_our_own_requests_use_up_is_a_limit() -> None:
+    slowly = Repeats(alone=(GOOD, BAD) * 10, slowly=(GOOD,) * SLOWLY)
+    found = judged(slowly, roots=(GOOD, *(BAD,) * 5))
+    assert (found.verdict, "limits the rate" in found.summary) == (Verdict.FAIL, True)
+    assert "requests a second" in (found.remedy.action if found.remedy else "")
+
+
+@pytest.mark.parametrize(
+    ("again", "roots"),
+    [
+        (Repeats(alone=(GOOD, BAD) * 10, slowly=(*(GOOD,) * 9, BAD)), (GOOD, *(BAD,) * 5)),
+        (Repeats(alone=(GOOD, BAD) * 10, slowly=(GOOD,) * 4), (GOOD, *(BAD,) * 5)),
+        (Repeats(alone=(GOOD, BAD) * 10, slowly=(GOOD,) * SLOWLY), (GOOD, GOOD, GOOD, GOOD, GOOD, BAD)),
+    ],
+)
+def test_a_server_of_several_that_is_broken_is_no_limit(again: Repeats, roots: tuple[Exchange, ...]) -> None:
+    assert "limits the rate" not in judged(again, roots=roots).summary
 
 
 def test_one_server_passes_and_says_what_was_asked() -> None:
@@ -116,7 +150,7 @@ def measured(answers: Iterator[bytes], roots: tuple[Exchange, ...], version: Exc
         async with serving(answer) as port:
             target: Target = http_target(port)
             way, wire = Way(route=route_to(port)), Wire(target, user_agent="x")
-            return await probe.repeats(way, wire, target, Mode(), Roots(exchanges=roots), version)
+            return await probe.repeats(way, wire, target, Mode(), AtOnce(), Roots(exchanges=roots), version)
 
     return asyncio.run(run())
 

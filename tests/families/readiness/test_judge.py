@@ -243,6 +243,15 @@ def test_promptness_goes_by_the_median_of_the_slowest_address(seconds: float, ve
     assert root.answers_promptly(roots(a=once, b=[seen(after=seconds)] * 3), NONE).verdict is verdict
 
 
+def test_a_version_that_is_answered_as_the_root_is_tells_of_a_rewritten_path() -> None:
+    root = replace(GOOD, headers=(*GOOD.headers, ("x-bt-internal-trace-id", "1")))
+    found = api.api_speaks_json(roots(a=[root]), per_address(a=replace(root, url=VERSION.url)))
+    assert (found.verdict, "whatever path a client asks for" in found.summary) == (Verdict.FAIL, True), found.summary
+    assert len(found.answer) <= 90
+    assert found.remedy is not None
+    assert len(found.remedy.action) <= 140
+
+
 @pytest.mark.parametrize(
     ("answer", "verdict", "word"),
     [

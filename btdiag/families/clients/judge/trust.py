@@ -15,7 +15,7 @@ from btdiag.core.wording import enumerated
 from btdiag.families.clients.facts import ChainTrials
 from btdiag.families.clients.judge.counting import severity
 from btdiag.families.clients.remedy import strict_remedy, trust_remedy
-from btdiag.families.connection.judge.trust import top_of_chain
+from btdiag.families.connection.judge.diagnosis import top_of_chain
 
 STRICT_SINCE = (3, 13)
 SOURCES = (

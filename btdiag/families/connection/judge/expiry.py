@@ -9,8 +9,10 @@ from btdiag.core.certificate_names import short_name
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Verdict
 from btdiag.core.handshake import Certificate, Connection
 from btdiag.core.target import Target
+from btdiag.families.connection.judge.diagnosis import EXPIRED
+from btdiag.families.connection.judge.moments import day, moment_of, span
 from btdiag.families.connection.judge.reach import blocked
-from btdiag.families.connection.judge.trust import EXPIRED, chains, day, moment_of, span
+from btdiag.families.connection.judge.trust import chains
 from btdiag.families.connection.remedy import TrustCause, remedy_for
 
 EXPIRY_WARNING = timedelta(days=14)  # a renewal at one third of 90 days that failed has been failing for 16 days then

@@ -8,6 +8,7 @@ from btdiag.core import evidence
 from btdiag.core.exchange import Failure, Phase, Trouble
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection, TlsVersions, VersionTrial
+from btdiag.core.hops import PROXY_LINE
 from btdiag.core.packets import MTU_ADVICE, lost_on_the_way
 from btdiag.core.target import Target
 from btdiag.core.urls import bracketed
@@ -83,7 +84,9 @@ def _handshake_fails(broken: Mapping[str, Connection], reached: Mapping[str, Con
         expected="a completed TLS 1.2 or 1.3 handshake",
         seen="; ".join(f"{label}: {_said(each)}" for label, each in broken.items()),
         evidence=(phases(reached),),
-        remedy=Remedy(text=advice, snippets=(_s_client(next(iter(broken)), target),)),
+        remedy=Remedy(
+            text=advice, snippets=PROXY_LINE if one.after_proxy_line else (_s_client(next(iter(broken)), target),)
+        ),
         sources=("RFC 8446 section 6", "RFC 8996"),
     )
 
@@ -103,6 +106,8 @@ def _whom_it_hurts(one: Connection, broken: int, of: int) -> str:
         return f"{whom}: the server demands a client certificate"
     if speaks_plain(one, failure):
         return f"{whom}: the port speaks plain HTTP, no TLS"
+    if one.after_proxy_line:
+        return f"{whom}: the load balancer expects the PROXY protocol"
     if _loses_packets(one):
         return f"{whom} from here: large packets are lost on the way"
     if is_refused_by_openssl(one):
@@ -134,6 +139,14 @@ def explain_handshake(one: Connection, target: Target) -> tuple[str, str, str]:
             f"the port speaks plain HTTP (a request without TLS got status {one.plain_status})",
             "Let the load balancer terminate TLS on this port (listener protocol HTTPS, certificate bound), or "
             "correct scheme and port of the URL.",
+            Owner.LOAD_BALANCER,
+        )
+    if one.after_proxy_line:
+        return (
+            f"the other side ends the connection after the ClientHello ({detail}), and completes the handshake after a "
+            "line of the PROXY protocol, which no client sends",
+            "Let the hop in front (a network load balancer) send the PROXY protocol, or let the load balancer expect "
+            "none: both or neither.",
             Owner.LOAD_BALANCER,
         )
     if one.lax is not None and is_refused_by_openssl(one) and one.without_sni != "succeeded":

@@ -20,6 +20,7 @@ from btdiag.families.connection.probe.tls_versions import (
 )
 from btdiag.net.certificates import handshake_of
 from btdiag.net.limits import GREETING
+from btdiag.net.request import PROXY_UNKNOWN
 from btdiag.net.sockets import Packing
 from btdiag.net.streams import DialError
 from btdiag.net.wire import Wire
@@ -27,6 +28,7 @@ from btdiag.net.wire import Wire
 UNASKED = 0.5  # seconds; what resets every connection does so within a round trip
 SECOND_LOOK = 1.5  # seconds for the one further question after a failure
 SMALL_PACKETS = 3.0  # seconds; a few lost packets are sent again within that
+AFTER_A_LINE = Packing(before=PROXY_UNKNOWN)
 REFUSALS = frozenset({Trouble.ALERT, Trouble.RESET, Trouble.CLOSED})
 _QUESTIONABLE = REFUSALS | {Trouble.PROTOCOL, Trouble.TIMEOUT}
 
@@ -54,6 +56,7 @@ async def second_look(made: Connection, route: Route, wire: Wire, target: Target
         asks_certificate=asks,
         hangs_up=hangs_up,
         small_packets=await _in_small_packets(wire, route, trouble),
+        after_proxy_line=await _after_proxy_line(wire, route, trouble),
     )
 
 
@@ -102,6 +105,18 @@ async def _in_small_packets(wire: Wire, route: Route, trouble: Trouble | None) -
         return False
     try:
         stream = await wire.dial(route, tls=True, verify=False, timeout=SMALL_PACKETS, packing=Packing(segment=SMALL))
+    except DialError:
+        return False
+    await stream.close()
+    return True
+
+
+async def _after_proxy_line(wire: Wire, route: Route, trouble: Trouble | None) -> bool:
+    """Whether a handshake that was cut off completes after a line of the PROXY protocol."""
+    if route.proxy is not None or trouble not in {Trouble.RESET, Trouble.CLOSED}:
+        return False
+    try:
+        stream = await wire.dial(route, tls=True, verify=False, timeout=SECOND_LOOK, packing=AFTER_A_LINE)
     except DialError:
         return False
     await stream.close()

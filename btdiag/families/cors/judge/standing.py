@@ -28,6 +28,15 @@ _SHOWN = (
 )
 
 
+BY_TURNS = (
+    "readiness.answers-are-one-servers",
+    "readiness.every-address-agrees",
+    "readiness.answers-steadily",
+    "readiness.api-stays-up",
+)
+"""What fails where GET / is answered well one time, and not the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """`alive` are the surveys to judge by. `stop` is the finding of a claim that cannot be judged at all."""
@@ -55,6 +64,7 @@ def _behind_dead_root(surveys: Mapping[str, CorsSurvey]) -> Finding:
     return Finding(
         verdict=Verdict.SKIP,
         because=ROOT,
+        unless=BY_TURNS,
         summary=f"{seen.method} {urlsplit(seen.url).path or '/'} is answered {what}, so the API is not to be seen: "
         "what a browser reports as CORS is a symptom of that",
         evidence=(evidence.exchange(seen),),

@@ -12,7 +12,7 @@ from btdiag.families.cors.facts import HEADERS, CorsSurvey, CorsTrial, Purpose
 from btdiag.families.cors.fetch import CorsError, cors_preflight_fetch
 from btdiag.families.cors.fetch.check import ALLOW_CREDENTIALS, ALLOW_ORIGIN
 from btdiag.families.cors.judge.by_turns import STEADILY, refused_by_turns
-from btdiag.families.cors.judge.standing import ground, spoken, trial_proofs, where
+from btdiag.families.cors.judge.standing import BY_TURNS, ground, spoken, trial_proofs, where
 from btdiag.families.cors.judge.too_loose import APART
 from btdiag.families.cors.problems import Problem, problems
 from btdiag.families.cors.remedy import snippets
@@ -165,6 +165,7 @@ def _may_not(found: Sequence[Problem], alive: Mapping[str, CorsSurvey], backend:
     more = f" (also: {', '.join(others)})" if others else ""
     return Finding(
         verdict=Verdict.FAIL,
+        unless=BY_TURNS if first.cause is CorsCause.UPSTREAM else (),
         answer=refused_in_words(first, names, alive[first.trial.exchange.label]),
         summary=f"A page of {first.trial.page.origin} may not call the API: {_observation(first, names)} {extent}: "
         f"{guilty.what}{_proved(guilty)}{more}",

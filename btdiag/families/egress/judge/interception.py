@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btdiag.core.finding import Finding, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
-from btdiag.families.connection.judge.trust import diagnose
+from btdiag.families.connection.judge.diagnosis import diagnose
 from btdiag.families.connection.remedy import TrustCause
 from btdiag.families.egress.facts import Egress, HostTrial
 from btdiag.families.egress.judge.reach import Connections, host_names, target_reached, weighs_as_failure

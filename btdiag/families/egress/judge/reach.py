@@ -11,7 +11,7 @@ from btdiag.core.handshake import Connection
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.target import Target
 from btdiag.families.connection.judge.clock import reading_of
-from btdiag.families.connection.judge.trust import CLOCK_DOUBT, diagnose
+from btdiag.families.connection.judge.diagnosis import CLOCK_DOUBT, diagnose
 from btdiag.families.connection.remedy import TrustCause
 from btdiag.families.dns.judge.doubts import SILENT
 from btdiag.families.egress.facts import Egress, HostTrial

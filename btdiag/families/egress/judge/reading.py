@@ -21,10 +21,11 @@ from btdiag.core.finding import HopName, Owner, Verdict
 from btdiag.core.handshake import Connection, got_furthest
 from btdiag.core.resolution import Resolution, View
 from btdiag.core.target import Proxy, Target
+from btdiag.families.connection.judge.diagnosis import diagnose
 from btdiag.families.connection.judge.handshake import is_alert, speaks_plain
 from btdiag.families.connection.judge.proxy import kind_of_refusal, proxy_lets_through
 from btdiag.families.connection.judge.reach import lacks_route, phases
-from btdiag.families.connection.judge.trust import chains, diagnose
+from btdiag.families.connection.judge.trust import chains
 from btdiag.families.connection.remedy import TrustCause
 from btdiag.families.dns.judge.resolves import questions_table
 from btdiag.families.dns.remedy import why_unresolved

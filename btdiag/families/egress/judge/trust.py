@@ -13,7 +13,8 @@ from btdiag.core.certificate_names import inspection_vendor, is_public_ca, short
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.handshake import Connection
 from btdiag.core.stores import StoreTrial
-from btdiag.families.connection.judge.trust import EXPIRED, NOT_YET, chains, top_of_chain
+from btdiag.families.connection.judge.diagnosis import EXPIRED, NOT_YET, top_of_chain
+from btdiag.families.connection.judge.trust import chains
 from btdiag.families.egress.facts import HostTrial
 
 SOURCES = (

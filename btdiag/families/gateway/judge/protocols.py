@@ -233,6 +233,7 @@ def _by_gateway(seen: Exchange) -> bool:
 def _not_passed(front: Exchange, told: str, beside: tuple[Evidence, ...]) -> Finding:
     return Finding(
         verdict=Verdict.WARN,
+        unless=("readiness.api-speaks-json",),
         summary=f"{told}: voice and other realtime models cannot be used, all else can",
         answer="Realtime models cannot be used: the load balancer passes no WebSocket on",
         hop=HopName.LOAD_BALANCER,

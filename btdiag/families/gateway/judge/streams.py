@@ -8,7 +8,7 @@ from btdiag.core import evidence
 from btdiag.core.answers import Roots, facts_of, in_words, rate_limited
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
-from btdiag.core.sender import sender
+from btdiag.core.sender import Sender, sender
 from btdiag.core.statuses import first_for
 from btdiag.families.gateway.facts.streams import FLOWING, LATE, STREAM_PATH, StreamSeen, StreamSilence
 
@@ -31,13 +31,14 @@ def streams_unbuffered(
     if (held := _held_by_encoder(front, silence)) is not None:
         return held
     if beside is not None and (front.silent or front.is_stream):
-        return _compared(front, beside, _usual(roots, front.exchange.label))
+        return _compared(front, beside, roots)
     if not front.pieces and isinstance(silence, StreamSilence) and _let_go_at_the_end(silence):
         return _buffered(
             f"GET {STREAM_PATH} gives no byte for {silence.front[0].over_s:.0f} s, and its status line only when it is "
             "broken off: a hop had it all along and held it back",
             front,
             None,
+            _passed(front, roots),
         )
     if front.is_stream:
         return _alone(front)
@@ -55,6 +56,10 @@ def _held_by_encoder(front: StreamSeen, silence: StreamSilence | NotMeasured) ->
     if plain is not None and plain.first_s <= LATE and front.first_s - plain.first_s > LATE:
         came = f"only after {front.first_s:.1f} s" if front.pieces else f"not within {front.watched:.0f} s"
         return _packs(f"the first event comes {came}, and after {_ms(plain.first_s)} without", front, plain)
+    head_s = plain.exchange.timing.first_byte_s if plain is not None and front.silent and plain.is_stream else None
+    if head_s is not None and head_s <= LATE:
+        told = f"not even the status line comes within {front.watched:.0f} s, and after {_ms(head_s)} without"
+        return _packs(told, front, plain)
     if isinstance(silence, StreamSilence) and len(silence.front) > 1:
         packed, as_it_is = silence.front[0], silence.front[1]
         if packed.events == 0 and as_it_is.events > 1 and not packed.refused:
@@ -77,7 +82,7 @@ def _packs(told: str, front: StreamSeen, plain: StreamSeen | None) -> Finding:
         remedy=Remedy(
             text="Leave text/event-stream out of what is compressed, at the gateway and in the API's own middleware.",
             snippets=first_for(
-                sender(front.exchange),
+                sender(plain.exchange if plain is not None and front.silent else front.exchange),
                 (
                     Snippet(product="nginx", code="gzip_types application/json;  # without text/event-stream"),
                     Snippet(
@@ -99,7 +104,15 @@ def _usual(roots: PerAddress[Roots] | NotMeasured, label: str) -> float:
     return median([moment for moment in times if moment is not None] or [0.0])
 
 
-def _compared(front: StreamSeen, beside: StreamSeen, usual: float) -> Finding:
+def _passed(front: StreamSeen, roots: PerAddress[Roots] | NotMeasured) -> Sender | None:
+    """What answers on that way come through: of a stream that never came the other answers tell."""
+    root = facts_of(roots).get(front.exchange.label)
+    answered = [seen for seen in (front.exchange, *(root.exchanges if root else ())) if seen.status is not None]
+    return sender(answered[0]) if answered else None
+
+
+def _compared(front: StreamSeen, beside: StreamSeen, roots: PerAddress[Roots] | NotMeasured) -> Finding:
+    usual = _usual(roots, front.exchange.label)
     late = (front.pieces[0] if front.pieces else front.watched) - beside.pieces[0] - usual
     if front.pieces and (late <= LATE or front.pieces[-1] - front.pieces[0] >= FLOWING):
         return Finding(
@@ -114,6 +127,7 @@ def _compared(front: StreamSeen, beside: StreamSeen, usual: float) -> Finding:
         f"{_ms(beside.pieces[0])} from the API server directly: a hop holds streams back",
         front,
         beside,
+        _passed(front, roots),
     )
 
 
@@ -161,7 +175,7 @@ def _unanswered(front: StreamSeen) -> Finding:
     )
 
 
-def _buffered(summary: str, front: StreamSeen, beside: StreamSeen | None) -> Finding:
+def _buffered(summary: str, front: StreamSeen, beside: StreamSeen | None, who: Sender | None) -> Finding:
     return Finding(
         verdict=Verdict.FAIL,
         summary=summary,
@@ -174,10 +188,13 @@ def _buffered(summary: str, front: StreamSeen, beside: StreamSeen | None) -> Fin
         remedy=Remedy(
             text="Turn response buffering off for the API: streamed answers of the AI proxy, functions and evals else "
             "come all at once, or run into a timeout.",
-            snippets=(
-                Snippet(product="nginx", code="proxy_buffering off;\nproxy_http_version 1.1;"),
-                Snippet(product="nginx ingress", code='nginx.ingress.kubernetes.io/proxy-buffering: "off"'),
-                Snippet(product="Caddy", code="reverse_proxy {\n  flush_interval -1\n}"),
+            snippets=first_for(
+                who,
+                (
+                    Snippet(product="nginx", code="proxy_buffering off;\nproxy_http_version 1.1;"),
+                    Snippet(product="nginx ingress", code='nginx.ingress.kubernetes.io/proxy-buffering: "off"'),
+                    Snippet(product="Caddy", code="reverse_proxy {\n  flush_interval -1\n}"),
+                ),
             ),
         ),
         sources=SOURCES,

@@ -13,12 +13,17 @@ from btdiag.families.keepalive.facts import BackendIdle
 from btdiag.families.keepalive.judge.outlives import restart_instead, why_missing
 from btdiag.families.keepalive.order import contradiction_s, order_of
 from btdiag.families.keepalive.remedy import SOURCES, ineffective_remedy
+from btdiag.families.keepalive.watched import Watch
 
+_OFTEN = {1: "once", 2: "twice"}
 BUSY_S = 5.0  # seconds by which a machine without a free processor may be late, as observed
 
 
 def declared_is_effective(
-    target: Target, whole: BackendIdle | NotMeasured, early: BackendIdle | NotMeasured | None = None
+    target: Target,
+    whole: BackendIdle | NotMeasured,
+    early: BackendIdle | NotMeasured | None = None,
+    watch: Watch | NotMeasured | None = None,
 ) -> Finding:
     """Does the backend close when its declared setting says: at that age, or Node's second later? Where that was too
     long to be waited for, `early` still tells of a backend that closed long before."""
@@ -29,7 +34,7 @@ def declared_is_effective(
     measured = early if isinstance(whole, NotMeasured) and _is_early(early, declared) else whole
     if isinstance(measured, NotMeasured):
         return _missing(measured)
-    if restart := restart_instead(measured, None):
+    if restart := restart_instead(measured, None, watch):
         return restart
     order = order_of(target, measured)
     closed = "had not closed after" if measured.open_until_s else "closed after"
@@ -39,7 +44,7 @@ def declared_is_effective(
     off_s = contradiction_s(declared, measured.closings_s or (measured.open_until_s or 0.0,))
     if off_s == 0 or (off_s < 0 and order.backend.at_least):
         return Finding(verdict=Verdict.PASS, summary=text)
-    often = f"measured {'once' if measured.rounds == 1 else 'twice'}"
+    often = f"measured {_OFTEN.get(measured.rounds) or f'{measured.rounds} times'}"
     return Finding(
         verdict=_contradicted(declared, off_s, measured.rounds),
         summary=f"{text}, {often}",

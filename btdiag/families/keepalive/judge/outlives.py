@@ -1,4 +1,4 @@
-"""The verdicts on the keep-alive race: does the backend outlive the load balancer, and does one race stay one race?
+"""The verdicts on the keep-alive race: does the backend outlive the load balancer?
 
 Arithmetic of the known timeouts comes first; volleys, where they were allowed, are its proof or its contradiction.
 """
@@ -14,16 +14,17 @@ from btdiag.core.finding import Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.core.target import Target
 from btdiag.families.keepalive.aim import PERIODS
-from btdiag.families.keepalive.chance import SIGNIFICANT, chance, controls_clean, proved
-from btdiag.families.keepalive.facts import BackendIdle, Period, Race, Recovery, Stop, TimeoutSource
+from btdiag.families.keepalive.chance import SIGNIFICANT, chance, proved
+from btdiag.families.keepalive.facts import BackendIdle, Race, Stop, TimeoutSource
 from btdiag.families.keepalive.judge.race import miss_probability, signatures
-from btdiag.families.keepalive.judge.shown import race_evidence, strips
+from btdiag.families.keepalive.judge.shown import race_evidence
 from btdiag.families.keepalive.judge.staying import STAYS_UP
 from btdiag.families.keepalive.latency import step
 from btdiag.families.keepalive.order import MARGIN_S, Order, Timeout, order_of
 from btdiag.families.keepalive.plan import budget_for
-from btdiag.families.keepalive.remedy import CONTAINMENT, SOURCES, again_remedy, order_remedy
-from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restarts
+from btdiag.families.keepalive.remedy import SOURCES, again_remedy, order_remedy
+from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, could_be_a_restart, restart_moments, restarts
+from btdiag.families.keepalive.watched import Watch
 
 EXPECTED = f"load balancer's idle timeout < backend's keep-alive, by {MARGIN_S:g} s or more"
 _UNUSABLE = {Stop.OVERLOADED, Stop.THROTTLED, Stop.UNHEALTHY, Stop.NO_CONNECTIONS}
@@ -36,7 +37,11 @@ _MASKS = (
 
 
 def backend_outlives(
-    target: Target, measured: BackendIdle | NotMeasured, race: Race | NotMeasured, passed: Collection[str] = ()
+    target: Target,
+    measured: BackendIdle | NotMeasured,
+    race: Race | NotMeasured,
+    passed: Collection[str] = (),
+    watch: Watch | NotMeasured | None = None,
 ) -> Finding:
     """The order of timeouts, with the induced failures as its proof.
 
@@ -45,7 +50,7 @@ def backend_outlives(
     names the products that answers came through: the only one is the load balancer.
     """
     volleys = race if isinstance(race, Race) else None
-    if restart := restart_instead(measured, volleys):
+    if restart := restart_instead(measured, volleys, watch):
         return restart
     product = next(iter(passed)) if len(passed) == 1 and not volleys else ""  # what was tried outweighs a default
     order = order_of(target, (volleys.direct if volleys else None) or measured, product)
@@ -56,7 +61,7 @@ def backend_outlives(
     if volleys and open_ and (doubt := _doubt(volleys)):
         return _finding(Verdict.INCONCLUSIVE, doubt, order, volleys)
     if (order.verdict is Verdict.INCONCLUSIVE or order.by_default) and isinstance(race, NotMeasured) and race.by:
-        return _blocked(race)
+        return blocked_by_failure(race)
     if (
         order.verdict is Verdict.INCONCLUSIVE
         and isinstance(race, NotMeasured)
@@ -77,8 +82,13 @@ def _as_proved(race: Race, order: Order) -> Order:
     return replace(order, backend=Timeout(closes_after_s=early, source=TimeoutSource.MEASURED))
 
 
-def restart_instead(measured: BackendIdle | NotMeasured, volleys: Race | None) -> Finding | None:
+def restart_instead(
+    measured: BackendIdle | NotMeasured, volleys: Race | None, watch: Watch | NotMeasured | None
+) -> Finding | None:
     """Connections that ended because the process did say nothing of a keep-alive, and neither do lost requests."""
+    direct = watch.direct if isinstance(watch, Watch) else None
+    if direct is not None and len(restart_moments(direct)) >= AGAIN_AND_AGAIN:
+        return Finding(verdict=Verdict.SKIP, summary="the API server restarts", because=STAYS_UP)
     seen = [one for one in (measured, volleys.direct if volleys else None) if isinstance(one, BackendIdle)]
     if any(restarts(one) >= AGAIN_AND_AGAIN for one in seen):
         return Finding(verdict=Verdict.SKIP, summary="the API server restarts", because=STAYS_UP)
@@ -104,7 +114,7 @@ def _fails_anyway(race: Race | None) -> bool:
     return race is None or (race.stop in {Stop.OVERLOADED, Stop.UNHEALTHY} and chance(race) >= SIGNIFICANT)
 
 
-def _blocked(race: NotMeasured) -> Finding:
+def blocked_by_failure(race: NotMeasured) -> Finding:
     """There is nothing to induce a race at, because another check fails: one cause, one failure."""
     return Finding(verdict=Verdict.SKIP, summary=race.reason, because=race.by)
 
@@ -234,62 +244,4 @@ def _finding(verdict: Verdict, summary: str, order: Order, race: Race | None) ->
         evidence=proofs,
         remedy=again_remedy(race.stop) if verdict is Verdict.INCONCLUSIVE and _unusable(race) else order_remedy(order),
         sources=SOURCES,
-    )
-
-
-def race_is_contained(target: Target, race: Race | NotMeasured) -> Finding:
-    """How long the target was out for everyone after a volley with hits."""
-    if isinstance(race, NotMeasured):
-        if race.by:
-            return _blocked(race)
-        verdict = Verdict.SKIP if race.skipped else Verdict.INCONCLUSIVE
-        return Finding(verdict=verdict, summary=f"no race was induced: {why_missing(race)}")
-    after = [(period, period.recovery) for period in race.with_hits if period.recovery is not None]
-    if not after or not controls_clean(race):
-        reason = Stop.OVERLOADED if after else race.stop
-        return Finding(verdict=Verdict.SKIP, summary=f"no race was seen: {reason.value}")
-    period, recovery = max(after, key=lambda pair: pair[1].out_s)
-    if recovery.failed and not proved(race, order_of(target, race.direct).sound):
-        return _seen_once(period, recovery, race)
-    if recovery.failed:
-        return _uncontained(period, recovery, race)
-    asked = sum(recovery.asked for _, recovery in after)
-    return Finding(
-        verdict=Verdict.PASS, summary=f"{asked} of {asked} single GETs passed right after a volley that lost requests"
-    )
-
-
-def _seen_once(period: Period, recovery: Recovery, race: Race) -> Finding:
-    failed = f"{recovery.failed} of {recovery.asked} single GETs failed"
-    summary = (
-        f"a volley lost {period.hits} requests, and {failed} in the {recovery.out_s:.1f} s after it: a race that takes "
-        "servers out, or a backend that was down just then; a run with a longer --budget has more idle periods to tell"
-    )
-    return _outage(Verdict.INCONCLUSIVE, summary, failed, race)
-
-
-def _uncontained(period: Period, recovery: Recovery, race: Race) -> Finding:
-    until = f"for {recovery.out_s:.1f} s" + ("" if recovery.recovered else " and still at the end")
-    summary = (
-        f"after one race, with {period.hits} lost requests, every request failed {until}: {recovery.failed} of "
-        f"{recovery.asked} single GETs, each on a connection of its own"
-    )
-    return _outage(Verdict.FAIL, summary, f"{recovery.failed} of {recovery.asked} single GETs failed {until}", race)
-
-
-def _outage(verdict: Verdict, summary: str, seen: str, race: Race) -> Finding:
-    return Finding(
-        verdict=verdict,
-        summary=summary,
-        answer="One lost request takes the API out for everybody for seconds" if verdict is Verdict.FAIL else "",
-        hop=HopName.LOAD_BALANCER,
-        owner=Owner.LOAD_BALANCER,
-        expected="requests after the race are answered at once",
-        seen=seen,
-        evidence=(strips(race),),
-        remedy=CONTAINMENT,
-        sources=(
-            "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_fails",
-            "observed with nginx 1.22, two servers and the default max_fails=1: 502 for everything for 10 s",
-        ),
     )

@@ -7,11 +7,22 @@ from collections import Counter
 from btdiag.core import evidence
 from btdiag.core.finding import Evidence, Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.measurement import NotMeasured
-from btdiag.families.keepalive.facts import BackendIdle, Watch
-from btdiag.families.keepalive.restarts import AGAIN_AND_AGAIN, Outage, moments, outages, restarts
+from btdiag.families.keepalive.facts import BackendIdle
+from btdiag.families.keepalive.restarts import (
+    AGAIN_AND_AGAIN,
+    Outage,
+    moments,
+    outages,
+    restart_moments,
+    restart_rounds,
+    restarts,
+)
+from btdiag.families.keepalive.watched import Held, Watch
 
 STAYS_UP = "readiness.api-stays-up"
 STEADY = "readiness.answers-steadily"
+AGAIN = "The API server restarts again and again: requests under way are lost"
+_ONE_BY_ONE = "idle connections end one by one, each at the keep-alive's age, and new ones are taken meanwhile"
 _SOURCES = (
     "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html",
@@ -40,6 +51,9 @@ def api_stays_up(watch: Watch | NotMeasured, held: BackendIdle | NotMeasured) ->
     """Restarts that connections to the API itself show decide, and moments at which nobody answered through the load
     balancer may be further ones; else what was seen there."""
     count = restarts(held) if isinstance(held, BackendIdle) else 0
+    moments_s = restart_moments(watch.direct) if isinstance(watch, Watch) and watch.direct else []
+    if isinstance(watch, Watch) and watch.direct and len(moments_s) >= max(count, AGAIN_AND_AGAIN):
+        return _seen_beside(watch, watch.direct, moments_s)
     if isinstance(held, BackendIdle) and count:
         away = len(outages(watch)) if isinstance(watch, Watch) else 0
         return _restarts(held, count, away)
@@ -65,8 +79,8 @@ def _direct(held: BackendIdle) -> str:
 def _restarts(held: BackendIdle, count: int, away: int) -> Finding:
     """`away`: moments at which nobody answered through the load balancer; one of them may be a restart that is counted
     already, further ones are not."""
-    rounds = [one for one in (*held.earlier, held) if one.together]
-    ages = " and ".join(f"{min(one.closings_s):.1f}" for one in rounds)
+    rounds = restart_rounds(held)
+    ages = " and ".join(f"{max(one.closings_s):.1f}" for one in rounds if one.closings_s)
     refused = sum(one.refused for one in rounds)
     after = f", and new ones were refused {refused} of {len(rounds)} times right then" if refused else ""
     once = max(count, away) < AGAIN_AND_AGAIN
@@ -76,17 +90,44 @@ def _restarts(held: BackendIdle, count: int, away: int) -> Finding:
         summary=f"idle connections to the API server at {held.label} ended all at one moment, whatever their age, "
         f"{count} {'time' if count == 1 else 'times'} (after {ages} s){after}{beside}: the process ended and came back"
         + ("; once may be a deployment" if once else ""),
-        answer="The API server restarted while it was looked at"
-        if once
-        else "The API server restarts again and again: requests under way are lost",
+        answer="The API server restarted while it was looked at" if once else AGAIN,
         hop=HopName.API,
         owner=Owner.API,
-        expected="idle connections end one by one, each at the keep-alive's age, and new ones are taken meanwhile",
+        expected=_ONE_BY_ONE,
         seen=f"{count} moments at which all ended, after {ages} s",
         evidence=(_rounds(held),),
         remedy=_REMEDY,
         sources=_SOURCES,
     )
+
+
+def _seen_beside(watch: Watch, direct: Held, moments_s: list[float]) -> Finding:
+    """Connections to the API itself that were held while it was looked at."""
+    time_s, when = watch.looks[-1].at_s, ", ".join(f"{at:.0f}" for at in moments_s[:6])
+    refused = f", and new ones were refused {len(direct.refused_at_s)} times" if direct.refused_at_s else ""
+    failing = sum(not look.answered for look in watch.looks)
+    beside = f"; {failing} of {len(watch.looks)} requests through the load balancer failed" if failing else ""
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"the API server at {direct.label} went away {len(moments_s)} times in {time_s:.0f} s (at {when} s): "
+        f"all connections to it ended at one moment, whatever their age{refused}{beside}",
+        answer=AGAIN,
+        hop=HopName.API,
+        owner=Owner.API,
+        expected=_ONE_BY_ONE,
+        seen=f"{len(moments_s)} times in {time_s:.0f} s",
+        evidence=(_lives(direct), _looks(watch)),
+        remedy=_REMEDY,
+        sources=_SOURCES,
+    )
+
+
+def _lives(direct: Held) -> Evidence:
+    ends = sorted((one.ended_at_s, one.age_s) for one in direct.lives if one.ended_at_s is not None)
+    rows = [[f"{at:.2f}", "ended" if age is None else f"ended {age:.2f} s old"] for at, age in ends]
+    rows += [[f"{at:.2f}", "a new one was refused"] for at in direct.refused_at_s]
+    rows.sort(key=lambda row: float(row[0]))
+    return evidence.table(f"Connections to {direct.label}", ["at s", "what"], rows)
 
 
 def _rounds(held: BackendIdle) -> Evidence:

@@ -46,7 +46,8 @@ from btdiag.families.keepalive.plan import (
     trouble,
     with_half_way,
 )
-from btdiag.families.keepalive.probe.idle import BACKEND, STAGGER_S, WATCHED, backend_fact, open_and_ask, wait_for_ends
+from btdiag.families.keepalive.probe.backend import BACKEND, STAGGER_S, WATCHED, backend_fact
+from btdiag.families.keepalive.probe.idle import open_and_ask, wait_for_ends
 from btdiag.families.keepalive.probe.volleys import BODY, HEADERS, VOLLEY_S, Battery, connection_limit
 from btdiag.net.endpoint import backend_way
 from btdiag.net.limits import Limits
@@ -57,8 +58,7 @@ ODD_METHOD = "BTDIAG"  # a token that no server knows (RFC 9110 section 9.1), to
 FEWEST = 10  # a volley of fewer is no better than single requests
 WITNESSES = 4  # connections that stay out of A: when they end with it, it is the load balancer's own front timeout
 PAUSE_S = 0.2  # between W and C, A and B: the pool has its connections back, and none has been idle for long
-STEADY = 1.3  # times the quickest control that a control may take and still give its connections a common age
-REPEATS = 3  # of a control that took longer
+STEADY, REPEATS = 1.3, 3  # times the quickest control that one may take to give a common age; repeats of a slower one
 LEAD_S = 0.25  # before A: connections that the load balancer closed meanwhile are replaced
 FIRST_WITHIN_S = 2.0  # the longest that the first volley waits for other measurements to end
 RECOVERY_S = 40.0  # nginx takes a server out for 10 s, Envoy's outlier detection for 30 s

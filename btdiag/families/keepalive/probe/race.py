@@ -18,7 +18,7 @@ from btdiag.core.target import Mode, Target, Way
 from btdiag.families.keepalive.aim import PERIODS
 from btdiag.families.keepalive.facts import Race
 from btdiag.families.keepalive.plan import consented, race_wait
-from btdiag.families.keepalive.probe.idle import WATCHED
+from btdiag.families.keepalive.probe.backend import WATCHED
 from btdiag.families.keepalive.probe.induction import ODD_METHOD, Induction
 from btdiag.families.keepalive.probe.volleys import GET_EVERY, Battery, connection_limit
 from btdiag.net.timed import close_all

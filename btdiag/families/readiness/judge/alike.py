@@ -21,10 +21,11 @@ from btdiag.core.finding import Evidence, Finding, HopName, Owner, Verdict
 from btdiag.core.measurement import NotMeasured, PerAddress
 from btdiag.core.sender import json_body, page, redirect
 from btdiag.families.readiness.facts import Repeats
-from btdiag.families.readiness.plan import bad_answers, fails_at_once, fine_alone
+from btdiag.families.readiness.plan import bad_answers, fails_at_once, fine_alone, fine_slowly
 from btdiag.families.readiness.remedy import limit_remedy, mixed_remedy, versions_remedy
 
 ONE_SERVER = "readiness.answers-are-one-servers"
+LIMITED = "Several requests at once are refused: a limit for each client stands in front of the API"
 PerRepeats = PerAddress[Repeats] | NotMeasured
 PerRoots = PerAddress[Roots] | NotMeasured
 PerExchange = PerAddress[Exchange] | NotMeasured
@@ -72,7 +73,33 @@ def _limited(roots: PerRoots, again: Mapping[str, Repeats]) -> Finding | None:
         asked = (*(first[label].exchanges[1:] if label in first else ()), *one.at_once)
         if fine_alone(one.alone) and bad_answers(one.at_once) and fails_at_once(asked):
             return _limit(label, one, asked)
+        if fine_slowly(one.slowly) and fails_at_once(asked) and not one.at_once:
+            return _slow_limit(label, one, asked)
     return None
+
+
+def _slow_limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
+    """A limit that btdiag's other requests use up as well: only what is asked slowly, and alone, is answered well."""
+    failed, quick = bad_answers(asked), bad_answers(one.alone)
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"{len(failed)} of {len(asked)} GET / sent at once on {label} got {in_words(failed[0])}, and "
+        f"{len(quick)} of {len(one.alone)} one after the other beside other requests; with nothing else under way, "
+        f"three a second, "
+        f"{len(one.slowly)} of {len(one.slowly)} were answered well: the gateway limits the rate of requests, and no "
+        "server behind it is broken",
+        answer=LIMITED,
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="the same answer at ten requests a second: the web app sends many at once",
+        seen=f"{len(failed)} of {len(asked)} failed at once; {len(one.slowly)} were good slowly",
+        evidence=(
+            _table(label, {"at once": asked, "in a row": one.alone, "slowly": one.slowly}),
+            *exchange_proofs(failed[0]),
+        ),
+        remedy=limit_remedy(failed[0], by_rate=True),
+        sources=_SOURCES,
+    )
 
 
 def _limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
@@ -86,7 +113,7 @@ def _limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
         summary=f"{len(failed)} of {len(asked)} GET / sent several at once on {label} got {in_words(failed[0])}{rate}; "
         f"alone, one after the other, {alone} were answered well: the gateway limits {kind}, and no server behind it "
         "is broken",
-        answer="Several requests at once are refused: a limit for each client stands in front of the API",
+        answer=LIMITED,
         hop=HopName.LOAD_BALANCER,
         owner=Owner.LOAD_BALANCER,
         expected="the same answer, whether one or five requests are under way: the web app sends many at once",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from btdiag.core.answers import (
     AnswerState,
+    Roots,
     exchange_proofs,
     facts_of,
     grouped,
@@ -20,7 +21,7 @@ from btdiag.core.answers import (
 from btdiag.core.exchange import Exchange, Phase, Trouble
 from btdiag.core.finding import Finding, HopName, Owner, Remedy, Snippet, Verdict
 from btdiag.core.sender import Confidence, json_body, sender
-from btdiag.core.statuses import SOURCES, StatusExplanation, explain_answer
+from btdiag.core.statuses import SOURCES, StatusExplanation, explain_answer, first_for
 from btdiag.families.readiness.judge.alike import version_name
 from btdiag.families.readiness.judge.root import PerExchange, PerRoots
 
@@ -77,8 +78,61 @@ def api_speaks_json(roots: PerRoots, version: PerExchange) -> Finding:
     if len(absent) == len(mute):
         return _no_version_route(absent, len(seen))
     broken = {label: one for label, one in mute.items() if label not in absent}
+    if len(broken) == len(seen) and all(_like_root(one, facts_of(roots).get(label)) for label, one in broken.items()):
+        return _every_path_is_root(broken, len(seen))
     story = explain_answer(next(iter(broken.values())))
     return fails("GET /version is not answered in JSON", broken, len(seen), story, "JSON with the API's version")
+
+
+def _like_root(seen: Exchange, root: Roots | None) -> bool:
+    """Did the API itself answer as it answers GET /, a body that is not empty? It never does so for /version."""
+    who = sender(seen)
+    same = root is not None and any(one.body == seen.body and one.status == seen.status for one in root.exchanges)
+    return (
+        same
+        and bool(seen.body)
+        and seen.status == 200
+        and (who.hop, who.confidence)
+        == (
+            HopName.API,
+            Confidence.CERTAIN,
+        )
+    )
+
+
+def _every_path_is_root(seen: Mapping[str, Exchange], of: int) -> Finding:
+    """The gateway asks the API for another path than the client does."""
+    shown = next(iter(seen.values()))
+    return Finding(
+        verdict=Verdict.FAIL,
+        summary=f"GET /version is answered as GET / is, by the API itself ({grouped(seen, of)}): a gateway in front of "
+        "it asks for / whatever path a client asks for",
+        answer="Every request reaches the API as one for /: a gateway rewrites the path",
+        hop=HopName.LOAD_BALANCER,
+        owner=Owner.LOAD_BALANCER,
+        expected="JSON with the API's version",
+        seen=f"{in_words(shown)}, the body of GET /",
+        evidence=exchange_proofs(shown),
+        remedy=Remedy(
+            text="Take the rule out of the gateway that rewrites paths (a rewrite target of /, a replaced path): the "
+            "API must get every path as the client asked for it.",
+            action="Let the gateway pass every path on as it came: take out the rule that rewrites it to /",
+            snippets=first_for(
+                sender(shown),
+                (
+                    Snippet(product="nginx", code="proxy_pass http://api:8000;  # no path behind it, no rewrite"),
+                    Snippet(
+                        product="Kubernetes Ingress",
+                        code="# without the annotation nginx.ingress.kubernetes.io/rewrite-target",
+                    ),
+                    Snippet(product="HAProxy", code="# without http-request set-path / (or replace-path)"),
+                    Snippet(product="Traefik", code="# no replacePath or stripPrefix middleware on the API's router"),
+                    Snippet(product="Caddy", code="reverse_proxy api:8000  # no rewrite before it"),
+                ),
+            ),
+        ),
+        sources=SOURCES,
+    )
 
 
 def _is_api_json(seen: Exchange) -> bool:

@@ -14,10 +14,8 @@ from btdiag.core.urls import other_host
 from btdiag.families.readiness.facts import Arrival
 from btdiag.families.readiness.plan import may_miss_a_proxy_line, may_want_another_host
 from btdiag.net.limits import HEALTH_ANSWER
-from btdiag.net.request import Shape
+from btdiag.net.request import PROXY_UNKNOWN, Shape
 from btdiag.net.wire import Wire
-
-PROXY_LINE = b"PROXY UNKNOWN\r\n"  # https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt section 2.1
 
 
 @measurement(
@@ -43,7 +41,7 @@ async def arrival(
     label = next(iter(bad))
     route, url = way.facts[label], target.url_for("/")
     if target.scheme == "http" and may_miss_a_proxy_line(bad[label]) and route.route.proxy is None:
-        shape = Shape(before=PROXY_LINE)
+        shape = Shape(before=PROXY_UNKNOWN)
         seen = await wire.provoking().exchange(route, "GET", url, shape=shape, limits=HEALTH_ANSWER)
         return Arrival(with_proxy_line=seen)
     if may_want_another_host(bad[label]):

@@ -29,6 +29,7 @@ _WHY = "two rounds of at most 6 s each, the health checks' 5 s and one more"
     why=_WHY,
     scope=Scope.ADDRESS,
     sends=lambda target, mode: [f"GET {target.url_for('/')} ({TIMES_DEEP if mode.deep else TIMES} times)"],
+    first=True,
 )
 async def roots(way: Way, wire: Wire, target: Target, mode: Mode) -> Roots:
     """GET / some times on connections of their own, as health checks do: one, and soon after it the others at once."""

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from btdiag.core.answers import Roots
 from btdiag.core.exchange import Exchange
-from btdiag.core.measurement import NotMeasured, OutOfTime, Scope, measurement
+from btdiag.core.measurement import NotMeasured, OutOfTime, Scope, Waits, measurement
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.readiness.facts import Repeats
-from btdiag.families.readiness.plan import ALONE, bad_answers, fails_at_once, fine_alone, good
+from btdiag.families.readiness.plan import ALONE, SLOWLY, bad_answers, fails_at_once, fine_alone, good
 from btdiag.net.limits import HEALTH_ANSWER
 from btdiag.net.retry import followed
 from btdiag.net.wire import Wire
@@ -21,6 +21,8 @@ AGAIN = 3  # GET /version, beside the one that is asked anyway: one of two versi
 AGAIN_DEEP = 11  # the same in 1 of 2,000
 ENOUGH_S = 2.0  # seconds after which no further repeat is begun: a slow server is no server of two kinds
 PAUSE_S = 0.1  # seconds; ten requests a second are below what gateways limit
+SLOW_PAUSE_S = 0.3  # between those that are asked while nothing else is: what limits less is met by one user alone
+QUIET_S = 2.0  # that is waited until nothing else is
 TOGETHER = 6  # a browser has as many connections to one host over HTTP/1.1
 
 Ask = Callable[[], Awaitable[Exchange]]
@@ -28,7 +30,7 @@ Ask = Callable[[], Awaitable[Exchange]]
 
 @measurement(
     budget=30,
-    why="four rounds that begin within 2 to 4 s each, and whose last answer may take 6 s",
+    why="four rounds that begin within 2 to 6 s each, and whose last answer may take 6 s",
     scope=Scope.ADDRESS,
     sends=lambda target, mode: [
         f"GET {target.url_for('/version')} ({AGAIN_DEEP if mode.deep else AGAIN} times more)",
@@ -36,7 +38,7 @@ Ask = Callable[[], Awaitable[Exchange]]
     ],
 )
 async def repeats(
-    way: Way, wire: Wire, target: Target, mode: Mode, roots: Roots, version: Exchange | NotMeasured
+    way: Way, wire: Wire, target: Target, mode: Mode, waits: Waits, roots: Roots, version: Exchange | NotMeasured
 ) -> Repeats:
     """GET /version again one at a time; GET / again, alone and several at once, where some at once had failed."""
     if not any(good(one) for one in roots.exchanges):
@@ -49,7 +51,10 @@ async def repeats(
     ask = _asking(wire, way, target.url_for("/"))
     seen = replace(seen, alone=await one_at_a_time(ask, ALONE, PAUSE_S))
     if not fine_alone(seen.alone):
-        return seen
+        if not fails_at_once(roots.exchanges[1:]):
+            return seen
+        async with waits.alone(within=QUIET_S):
+            return replace(seen, slowly=await one_at_a_time(ask, SLOWLY, SLOW_PAUSE_S))
     seen = replace(seen, at_once=(*await together(ask, TOGETHER), *await together(ask, TOGETHER)))
     if not fails_at_once(seen.at_once):
         return seen
