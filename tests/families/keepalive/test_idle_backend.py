@@ -16,7 +16,8 @@ from btdiag.families.keepalive.facts import BackendIdle
 from btdiag.families.keepalive.judge.effective import declared_is_effective
 from btdiag.families.keepalive.order import contradiction_s
 from btdiag.families.keepalive.plan import early_look
-from btdiag.families.keepalive.probe.idle import WATCHED, backend_idle, early_backend_idle
+from btdiag.families.keepalive.probe.early import early_backend_idle
+from btdiag.families.keepalive.probe.idle import WATCHED, backend_idle
 from btdiag.net.wire import Wire
 from tests import factories
 from tests.support.serving import serving

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from btdiag.core.exchange import Exchange, Trouble
-from btdiag.core.measurement import Blocked, NotAsked, Scope, Unknown, Waits, measurement
+from btdiag.core.measurement import Blocked, Scope, Unknown, Waits, measurement
 from btdiag.core.shot import Ending
 from btdiag.core.target import Mode, Target, Way
 from btdiag.families.keepalive.facts import (
@@ -21,7 +21,7 @@ from btdiag.families.keepalive.facts import (
     HeldConnection,
 )
 from btdiag.families.keepalive.order import contradiction_s
-from btdiag.families.keepalive.plan import BEYOND_S, early_look, expected_keepalive, front_wait
+from btdiag.families.keepalive.plan import BEYOND_S, expected_keepalive, front_wait
 from btdiag.families.keepalive.probe.leave import idle_time, leave, says_goodbye
 from btdiag.families.keepalive.probe.volleys import HUNG_S
 from btdiag.net.endpoint import BACKEND_AGREES, backend_way
@@ -126,7 +126,7 @@ def _asked_past(target: Target, mode: Mode) -> list[str]:
 )
 async def backend_idle(target: Target, mode: Mode, wire: Wire, waits: Waits, backend_root: Exchange) -> BackendIdle:
     """How long the backend itself keeps an idle connection open, asked past the load balancer (--backend)."""
-    way = await _way_past(target, wire, backend_root)
+    way = await way_past(target, wire, backend_root)
     rounds = [await _round(target, mode, wire, waits, way)]
     while len(rounds) < (ROUNDS if any(one.together for one in rounds) else 2):
         odd = any(one.together for one in rounds) or _contradiction(target, rounds[-1])
@@ -143,37 +143,12 @@ async def backend_idle(target: Target, mode: Mode, wire: Wire, waits: Waits, bac
     return replace(best, rounds=len(rounds), earlier=others)
 
 
-async def _way_past(target: Target, wire: Wire, backend_root: Exchange) -> Way:
+async def way_past(target: Target, wire: Wire, backend_root: Exchange) -> Way:
+    """The way to --backend, which answers; Blocked where it does not."""
     if backend_root.status is None:
         reason = backend_root.failure.detail if backend_root.failure else "no answer"
         raise Blocked(BACKEND_AGREES, f"the backend {target.backend} does not answer GET /: {reason}")
     return await backend_way(target, wire)
-
-
-@measurement(
-    budget=20,
-    why="four connections, one request each",
-    idle=early_look,
-    sends=lambda target, mode: (
-        [f"GET {target.backend}/ on {WATCHED} connections, held past the server's default"]
-        if early_look(target, mode)
-        else []
-    ),
-)
-async def early_backend_idle(
-    target: Target, mode: Mode, wire: Wire, waits: Waits, backend_root: Exchange
-) -> BackendIdle:
-    """Whether the backend closes by its own default, where the budget does not hold the declared time."""
-    wait = early_look(target, mode)
-    if not wait:
-        raise NotAsked("the budget holds the declared keep-alive")
-    way = await _way_past(target, wire, backend_root)
-    connections = await open_and_ask(wire, way, str(target.backend), "/", WATCHED, STAGGER_S)
-    try:
-        await wait_for_ends(connections, waits, wait, BACKEND)
-        return backend_fact(way.route.label, connections)
-    finally:
-        await close_all(connections)
 
 
 def _contradiction(target: Target, seen: BackendIdle) -> float:
