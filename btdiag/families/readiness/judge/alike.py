@@ -83,8 +83,9 @@ def _slow_limit(label: str, one: Repeats, asked: Sequence[Exchange]) -> Finding:
     failed, quick = bad_answers(asked), bad_answers(one.alone)
     return Finding(
         verdict=Verdict.FAIL,
-        summary=f"{len(failed)} of {len(asked)} GET / sent at once on {label} got {in_words(failed[0])}, and {len(quick)} "
-        f"of {len(one.alone)} one after the other beside other requests; with nothing else under way, three a second, "
+        summary=f"{len(failed)} of {len(asked)} GET / sent at once on {label} got {in_words(failed[0])}, and "
+        f"{len(quick)} of {len(one.alone)} one after the other beside other requests; with nothing else under way, "
+        f"three a second, "
         f"{len(one.slowly)} of {len(one.slowly)} were answered well: the gateway limits the rate of requests, and no "
         "server behind it is broken",
         answer=LIMITED,
