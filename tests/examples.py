@@ -74,7 +74,7 @@ EXAMPLES = {
     ),
     "keepalive-race": Example(
         shows="A 502 now and then: the race is provoked and drawn, with its controls, instead of guessed.",
-        formats=("text", "html", "openmetrics"),
+        formats=("text", "html"),
         options=(),
         picture=True,
     ),
