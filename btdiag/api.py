@@ -65,6 +65,7 @@ class Options(TypedDict, total=False):
     app_url: str
     origin: Texts
     config: Paths
+    logs: Paths
     sdk: Texts
     role: str
     allow: Texts

@@ -52,8 +52,7 @@ AAAA_DENIED = Scenario(
     name="dns-aaaa-denied",
     summary="The name has IPv4 addresses, and the server says to AAAA questions that the name does not exist.",
     faults=(DnsAnswers(rcode6="NXDOMAIN"),),
-    warns=("dns.resolves",),
-    skips=("clients.resolve-the-name",),
+    warns=("clients.resolve-the-name",),
 )
 
 AAAA_SERVFAIL = Scenario(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from btdiag.core.exchange import Exchange, Failure, Phase, Trouble
+from btdiag.core.exchange import Exchange, Failure, Phase, Timing, Trouble
 from btdiag.core.finding import Owner, Verdict
 from btdiag.core.measurement import NotMeasured
 from btdiag.families.browser.facts import BrowserHandshake
@@ -25,6 +25,7 @@ HELD = StreamSeen(
         status=200,
         headers=(("Content-Type", "text/event-stream"),),
         failure=HUNG_UP,
+        timing=Timing(first_byte_s=0.1),
     ),
     pieces=(0.1,),
     watched=4.0,
@@ -37,6 +38,7 @@ def with_exchange(**more: object) -> StreamSeen:
     return replace(HELD, exchange=replace(HELD.exchange, **more))  # type: ignore[arg-type]
 
 
+LATE = with_exchange(timing=Timing(first_byte_s=2.5))
 ENDED = with_exchange(failure=None)
 NO_STREAM = with_exchange(status=404)
 HTTP3 = with_exchange(headers=(*HELD.exchange.headers, ("Alt-Svc", 'h3=":443"; ma=86400')))
@@ -50,6 +52,7 @@ BROKEN_OFF = replace(HTTP1, alpn=None, failure=Failure(phase=Phase.TLS, trouble=
         (replace(HTTP1, alpn=None), HELD, Verdict.WARN),
         (replace(HTTP1, alpn="h2"), HELD, Verdict.SKIP),
         (BROKEN_OFF, HELD, Verdict.SKIP),
+        (HTTP1, LATE, Verdict.SKIP),
         (HTTP1, ENDED, Verdict.SKIP),
         (HTTP1, NO_STREAM, Verdict.SKIP),
         (HTTP1, HTTP3, Verdict.SKIP),

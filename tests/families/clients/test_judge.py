@@ -315,10 +315,13 @@ def test_an_address_that_was_not_measured_leaves_it_open() -> None:
     assert found.verdict is Verdict.PASS
 
 
-def test_a_family_that_dns_denies_is_left_to_the_check_that_warns_of_it() -> None:
+def test_a_family_that_dns_denies_is_one_warning() -> None:
     found = resolve_the_name(resolved("192.0.2.1", aaaa=LookupOutcome.NXDOMAIN), WELL, TARGET)
-    assert found.verdict is Verdict.SKIP
-    assert "dns.resolves" in found.summary
+    assert found.verdict is Verdict.WARN
+    assert "musl (Alpine images)" in found.summary
+    failing = resolve_the_name(resolved("192.0.2.1", aaaa=LookupOutcome.SERVFAIL), WELL, TARGET)
+    assert failing.verdict is Verdict.SKIP
+    assert "dns.resolves" in failing.summary
     assert resolve_the_name(resolved("192.0.2.1"), WELL, TARGET).verdict is Verdict.PASS
     proxied = replace(resolved(), proxy=PROXY)
     assert resolve_the_name(proxied, WELL, TARGET).verdict is Verdict.SKIP

@@ -294,7 +294,7 @@ def test_without_an_address_the_other_checks_name_the_cause() -> None:
     ("outcome", "verdict"),
     [
         (LookupOutcome.NO_DATA, Verdict.PASS),
-        (LookupOutcome.NXDOMAIN, Verdict.WARN),
+        (LookupOutcome.NXDOMAIN, Verdict.PASS),
         (LookupOutcome.SERVFAIL, Verdict.WARN),
     ],
 )

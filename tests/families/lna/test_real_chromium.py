@@ -131,7 +131,7 @@ def test_enterprise_policies_are_seen(tmp_path: Path, policy: str, value: Any, e
     etc = tmp_path / "chromium"
     shutil.copytree("/etc/chromium", etc)
     managed = etc / "policies" / "managed"
-    managed.mkdir(parents=True)
+    managed.mkdir(parents=True, exist_ok=True)
     (managed / "lna.json").write_text(json.dumps({policy: value}))
     done = within(in_mounts((etc, "/etc/chromium")), "--target", "lab:private")
     assert (done.verdicts[REACHES], done.verdicts[ASKED]) == expected
@@ -146,7 +146,7 @@ def test_a_proxy_that_a_policy_sets_is_met_and_named(tmp_path: Path, opens: bool
     """Programs go directly; the policy names the proxy, which the browser has to find."""
     etc = tmp_path / "chromium"
     shutil.copytree("/etc/chromium", etc)
-    (etc / "policies" / "managed").mkdir(parents=True)
+    (etc / "policies" / "managed").mkdir(parents=True, exist_ok=True)
     host = "api.lab.example"
     with recording_proxy({host: "127.0.0.2"} if opens else {}) as (proxy, asked):
         settings = {"ProxyMode": "fixed_servers", "ProxyServer": f"proxy.localhost:{proxy.rpartition(':')[2]}"}

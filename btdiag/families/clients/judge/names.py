@@ -1,4 +1,4 @@
-"""Do the clients find the name and an address that answers them in time: Node.js's 250 ms for each."""
+"""Do the clients find the name and an address that answers them in time: musl's way with AAAA, Node.js's 250 ms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from btdiag.core.resolution import DnsAnswer, Resolution, ServerLookup
 from btdiag.core.target import Target
 from btdiag.families.clients.judge.counting import severity
 from btdiag.families.connection.judge.reach import blocked
-from btdiag.families.dns.judge.doubts import half_denied
+from btdiag.families.dns.judge.doubts import denied_to_musl_alone, half_denied
 
 ATTEMPT_S = 0.25  # seconds; Node.js's autoSelectFamilyAttemptTimeout, for every address but the last
 LOST_S = 1.0  # seconds; Linux sends a SYN again after that: what takes longer was lost once, and tells no distance
@@ -33,7 +33,7 @@ def resolve_the_name(resolution: Resolution, connections: Mapping[str, Connectio
         return _too_slow(order, connections, target)
     half = half_denied(resolution.views[0]) if resolution.views else None
     if half is not None:
-        return _left_to_dns(half)
+        return _musl(half[0], target) if denied_to_musl_alone(half[1]) else _left_to_dns(half)
     return Finding(verdict=Verdict.PASS, summary=_well(order, connections), evidence=(_table(order, connections),))
 
 
@@ -66,6 +66,28 @@ def _is_far(one: Connection) -> bool:
 
 def _unconnected(one: Connection) -> bool:
     return one.timing.tcp_s is None
+
+
+def _musl(server: ServerLookup, target: Target) -> Finding:
+    rows = [(answer.qtype, answer.outcome, ", ".join(answer.addresses)) for answer in server.answers]
+    return Finding(
+        verdict=Verdict.WARN,
+        summary=f"{server.server} has an A record of {server.name} and says NXDOMAIN to AAAA: glibc takes the address, "
+        "musl (Alpine images) takes the name for one that does not exist",
+        answer="Programs in Alpine images do not find the name: its server denies it for AAAA",
+        hop=HopName.DNS,
+        owner=Owner.DNS,
+        expected="NOERROR without a record for a family that the name has none of (RFC 2308 section 2.2)",
+        seen="A: addresses; AAAA: NXDOMAIN",
+        evidence=(evidence.table(f"Answers of {server.server}", ("question", "answer", "addresses"), rows),),
+        remedy=Remedy(
+            text=f"Let the server of {target.host}'s zone, or the forwarder before it, answer AAAA questions with "
+            "NOERROR and no record; until then use images with glibc.",
+            action="Answer AAAA questions for the name with NOERROR and no record",
+            snippets=(Snippet(product="shell", code=f"dig AAAA {target.host}"),),
+        ),
+        sources=("RFC 2308 section 2.2", "RFC 8020", "https://github.com/coredns/coredns/issues/779"),
+    )
 
 
 def _left_to_dns(half: tuple[ServerLookup, DnsAnswer]) -> Finding:

@@ -19,7 +19,7 @@ _DENIES = frozenset({LookupOutcome.NXDOMAIN, LookupOutcome.SERVFAIL, LookupOutco
 def addresses_doubted(resolution: Resolution, shown: Evidence) -> Finding | None:
     """The warning about a name that has addresses; None where nothing speaks against them."""
     view = resolution.views[0]
-    if (half := half_denied(view)) is not None:
+    if (half := half_denied(view)) is not None and not denied_to_musl_alone(half[1]):
         return _half_denied(resolution, half, shown)
     if any(server.outcome in SILENT for server in view.servers):
         return None  # dns.resolvers-agree names the server that is silent, and what it costs
@@ -39,6 +39,12 @@ def half_denied(view: View) -> tuple[ServerLookup, DnsAnswer] | None:
                 if answer.outcome in _DENIES:
                     return server, answer
     return None
+
+
+def denied_to_musl_alone(answer: DnsAnswer) -> bool:
+    """Whether a denial of one family misleads musl alone: glibc takes NXDOMAIN to AAAA for "no such record" where there
+    is an A record. That is what clients.resolve-the-name warns of."""
+    return answer.qtype == "AAAA" and answer.outcome is LookupOutcome.NXDOMAIN
 
 
 def loses(server: ServerLookup) -> bool:

@@ -19,6 +19,9 @@ GIVEN_UP = frozenset({408, 502, 503, 504, 520, 522, 524})
 _CUT = frozenset({Trouble.CLOSED, Trouble.RESET})
 
 
+OPEN_S = 3.0  # seconds; a stream that was watched for less may be a slow answer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSeen:
     """A stream watched for some seconds. `exchange` is its head (a failure by TIMEOUT only says that we hung up);
@@ -43,9 +46,11 @@ class StreamSeen:
 
     @property
     def stays_open(self) -> bool:
-        """It is a stream, and nobody had ended it when the time of watching was over."""
-        failure = self.exchange.failure
-        return self.is_stream and failure is not None and failure.trouble is Trouble.TIMEOUT
+        """It is a stream that nobody had ended when the time of watching was over, OPEN_S seconds or more after its
+        head."""
+        failure, head_s = self.exchange.failure, self.exchange.timing.first_byte_s
+        watched = head_s is not None and self.watched - head_s >= OPEN_S
+        return self.is_stream and watched and failure is not None and failure.trouble is Trouble.TIMEOUT
 
     @property
     def silent(self) -> bool:
