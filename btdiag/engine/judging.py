@@ -89,8 +89,15 @@ def judge_check(
 def blockers(judged: Judged, checks: Mapping[str, Check]) -> tuple[str, ...]:
     """The checks that others are blocked by, and that nobody has judged yet: the report has to show them."""
     causes = [entry.because for entry in judged.results.values() if entry.because]
-    causes += [cause for named in (judged.also, judged.unless) for causes in named.values() for cause in causes]
+    causes += [cause for named in judged.also.values() for cause in named]
+    causes += [cause for id_, named in judged.unless.items() if not _is_explained(id_, judged) for cause in named]
     return tuple(dict.fromkeys(cause for cause in causes if cause in checks and cause not in judged.results))
+
+
+def _is_explained(id_: str, judged: Judged) -> bool:
+    """Does a check follow from another one that failed, or is yet to be judged? Then no further one takes its place."""
+    because = judged.results[id_].because if id_ in judged.results else None
+    return because is not None and (because not in judged.results or judged.results[because].verdict is Verdict.FAIL)
 
 
 def _crashes(schedule: Schedule, names: Sequence[str], number: int) -> list[Evidence]:

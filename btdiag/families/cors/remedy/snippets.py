@@ -40,7 +40,7 @@ def preflight_past_authentication(origin: str, headers: Sequence[str]) -> tuple[
             "ALB (a listener rule before the one that authenticates)",
             "aws elbv2 create-rule --listener-arn <listener> --priority 1 \\",
             "  --conditions Field=http-request-method,HttpRequestMethodConfig={Values=[OPTIONS]} \\",
-            "  --actions Type=forward,TargetGroupArn=<API target group>",
+            "  --actions Type=forward,TargetGroupArn=API_TARGET_GROUP_ARN",
         ),
         _snippet("oauth2-proxy", "--skip-auth-preflight=true"),
         _snippet(
@@ -362,6 +362,6 @@ def path_reaches_the_api(head: str) -> tuple[Snippet, ...]:
             "ALB (a listener rule)",
             "aws elbv2 create-rule --listener-arn <listener> --priority 2 \\",
             f"  --conditions Field=path-pattern,Values='{head}/*' \\",
-            "  --actions Type=forward,TargetGroupArn=<API target group>",
+            "  --actions Type=forward,TargetGroupArn=API_TARGET_GROUP_ARN",
         ),
     )
