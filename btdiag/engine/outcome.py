@@ -116,7 +116,8 @@ def _resolved(entry: CheckResult, results: Mapping[str, CheckResult], also: tupl
         summary = f"{entry.because} should explain this, but it was not judged: {entry.summary}"
         return replace(entry, verdict=Verdict.INCONCLUSIVE, because=None, summary=summary)
     if cause.verdict is Verdict.FAIL:
-        return replace(entry, because=cause.id, summary=f"because {cause.id} failed: {entry.summary}")
+        why = f"because {cause.id} failed: "
+        return replace(entry, because=cause.id, summary=why + entry.summary.removeprefix(why))
     if cause.verdict is Verdict.SKIP:
         return replace(entry, because=None, summary=f"{cause.id} was skipped: {cause.summary}")
     if cause.verdict is Verdict.INCONCLUSIVE:

@@ -147,6 +147,12 @@ def test_what_follows_from_a_failure_is_skipped_and_names_the_first_cause() -> N
     assert last.summary == "because dns.resolves failed: no connection"
 
 
+def test_a_cause_is_named_once() -> None:
+    said = "because dns.resolves failed: no address"
+    follows = entry("tls.up", Verdict.SKIP, because="dns.resolves", summary=said)
+    assert resolved(entry("dns.resolves", Verdict.FAIL), follows)["tls.up"].summary == said
+
+
 def test_what_follows_from_something_unknown_is_unknown() -> None:
     found = resolved(
         entry("dns.resolves", Verdict.INCONCLUSIVE), entry("readiness.x", Verdict.SKIP, because="dns.resolves")
