@@ -16,12 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from btdiag.logs import joining, judging, reading
+from btdiag.logs import reading
 from btdiag.logs.account import FileAccount
 from btdiag.logs.claims import RACE, ToldTimeouts
+from btdiag.logs.command import judged
 from btdiag.logs.house import CheckResult, UsageError, Verdict, plain
 from btdiag.logs.quoting import Quoter
-from btdiag.logs.result import result_of_logs
 from btdiag.logs.runs import ReportedRun, RunSearch, arrived
 
 LATE_S, _PAUSE_S = 3.0, 0.25  # a writer may hold lines back for a moment; nobody waits longer for it
@@ -64,11 +64,8 @@ def told_of_run(
     while not _found(accounts) and time.monotonic() < until:
         time.sleep(_PAUSE_S)
         accounts = _accounts(ends, run)
-    if not any(account.product for account in accounts):
-        return [arrived(run, accounts, quoter, complete=True)]
-    files = [judging.judge_log(account) for account in accounts if account.product]
-    joining.join(files)
-    checks = result_of_logs(files, told, quoter, fail_on="never", all_lines=False).checks if run.sent else ()
+    known = [account for account in accounts if account.product]
+    checks = judged(known, told, quoter, fail_on="never").checks if run.sent and known else ()
     notable = [check for check in checks if check.id == RACE or check.verdict not in (Verdict.PASS, Verdict.SKIP)]
     return [*notable, arrived(run, accounts, quoter, complete=True)]
 
@@ -110,8 +107,8 @@ def _account(path: str, begin: int, known_as: str, run: ReportedRun) -> FileAcco
     account = FileAccount(known_as, watch=RunSearch(run, alone=True))
     with open(path, "rb") as file:
         if begin:
-            with open(path, "rb") as head:
-                account.prime(line.rstrip(b"\r\n") for line in islice(iter(head.readline, b""), _HEAD))
+            with reading.opened_log(path) as head:
+                account.prime(line for _, line in islice(reading.log_lines(head), _HEAD))
         end = os.fstat(file.fileno()).st_size
         part = io.BufferedReader(reading.Part(file, begin, end), reading.BLOCK)
         account.read(reading.log_lines(cast(BinaryIO, part)))
