@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from btdiag.core.finding import Evidence, Json, Remedy, Verdict
 
@@ -124,3 +125,10 @@ class ReportSet:
     verdict: Verdict
     headline: str
     reports: tuple[Report, ...]
+
+
+def unix_seconds(text: str) -> float:
+    """A report's time (RFC 3339) in Unix seconds, UTC where it names no zone; ValueError or OverflowError where it is
+    none."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()

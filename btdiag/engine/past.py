@@ -12,9 +12,9 @@ from btdiag.config import UsageError
 from btdiag.config.values import printable, target_name
 from btdiag.core.database import StorePlace
 from btdiag.core.finding import Verdict
-from btdiag.core.report import Report
+from btdiag.core.report import Report, unix_seconds
 from btdiag.report.history import history_of, render
-from btdiag.store.store import Store, Stored, moment, opened_store
+from btdiag.store.store import Store, Stored, opened_store
 
 MOST_RUNS = 10_000  # of one target; at one a minute a week of them
 _TIME, _RUN = r"\d{4}-\d\d-\d\d[T0-9:.+Z-]*", r"[0-9a-f]{8}"
@@ -73,7 +73,7 @@ def _chosen(runs: Sequence[Stored], which: str) -> Stored | None:
     if re.fullmatch(_RUN, which):
         return next((run for run in runs if run.entry.run == which), None)
     try:
-        latest = moment(which)
+        latest = unix_seconds(which)
     except ValueError:
         raise UsageError(f"@{which}: is no time: write 2030-12-31 or 2030-12-31T23:59:59Z") from None
     return next((run for run in runs if run.entry.at.timestamp() <= latest), None)

@@ -7,10 +7,9 @@ https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from btdiag.core.report import Report
+from btdiag.core.report import Report, unix_seconds
 from btdiag.report.answer_times import Asked, answer_times
 from btdiag.report.documents import Document, reports_of, url_of
 from btdiag.report.escape import plain
@@ -47,12 +46,6 @@ def render(document: Document) -> str:
 def metric_label(text: str) -> str:
     """A label's value: one line of bounded length."""
     return plain(text)[:LONGEST]
-
-
-def unix_seconds(text: str) -> float:
-    """A report's time in Unix seconds; ValueError or OverflowError where it is none."""
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
 
 
 def _families(reports: Sequence[Report]) -> Iterator[Metric]:

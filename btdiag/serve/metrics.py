@@ -14,8 +14,8 @@ from prometheus_client.exposition import choose_encoder
 
 from btdiag import __version__
 from btdiag.core.finding import Verdict
-from btdiag.core.report import CheckResult, Report
-from btdiag.report.openmetrics import Fixed, metric_label, unix_seconds
+from btdiag.core.report import CheckResult, Report, unix_seconds
+from btdiag.report.openmetrics import Fixed, metric_label
 from btdiag.serve.watch import NewestReports
 
 _QUIET = frozenset({Verdict.PASS, Verdict.SKIP})

@@ -14,7 +14,7 @@ from pathlib import Path
 from btdiag.config import UsageError
 from btdiag.core.database import StorePlace
 from btdiag.core.finding import Verdict
-from btdiag.core.report import Report
+from btdiag.core.report import Report, unix_seconds
 from btdiag.report import json_
 from btdiag.report.documents import ReportFileError, url_of
 from btdiag.report.history import PastRun
@@ -100,7 +100,7 @@ class Store:
                 " report) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(target, module, report.run.id, _text(report.run.vantage.hostname)),
-                    *(moment(report.run.started_at), report.run.duration_s, report.verdict.value),
+                    *(unix_seconds(report.run.started_at), report.run.duration_s, report.verdict.value),
                     *(_text(report.headline), state, int(before is None or before[0] != state), packed),
                 ),
             )
@@ -224,12 +224,6 @@ def _stored(
         verdicts=json.loads(verdicts),
     )
     return Stored(number=number, target=url, module=module, entry=entry, whole=bool(whole))
-
-
-def moment(text: str) -> float:
-    """A time in RFC 3339 as Unix seconds; UTC where it names no zone."""
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
 
 
 @contextmanager

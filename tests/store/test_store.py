@@ -175,7 +175,7 @@ def test_a_transaction_that_breaks_leaves_nothing(
     place: StorePlace, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened_store(place) as store:
-        monkeypatch.setattr("btdiag.store.store.moment", lambda text: 1 / 0)
+        monkeypatch.setattr("btdiag.store.store.unix_seconds", lambda text: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.add(at(report, 1))
         assert store.targets() == []
