@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btdiag.core.answers import Roots
+from btdiag.core.answers import Roots, facts_of
 from btdiag.core.exchange import Exchange
 from btdiag.core.finding import Finding, conclude
 from btdiag.core.measurement import NotMeasured, PerAddress
@@ -12,6 +12,7 @@ from btdiag.families.gateway.facts.requests import DirectTrials, ProductRequests
 from btdiag.families.gateway.facts.routes import MoreAnswers, PathAnswers, RouteAnswers
 from btdiag.families.gateway.facts.streams import StreamSeen, StreamSilence
 from btdiag.families.gateway.judge import headers, paths, protocols, requests, routes, silent_answers, streams, uploads
+from btdiag.families.readiness.facts import Repeats
 
 
 def check_routes_reach_their_backend(
@@ -83,6 +84,7 @@ def check_preserves_headers(
     backend_unknown: Exchange | NotMeasured,
     roots: PerAddress[Roots] | NotMeasured,
     version: PerAddress[Exchange] | NotMeasured,
+    repeats: PerAddress[Repeats] | NotMeasured,
     path_answers: PathAnswers | NotMeasured,
     target: Target,
 ) -> Finding:
@@ -92,7 +94,8 @@ def check_preserves_headers(
     redirect to plain http turns a POST into a GET.
 
     Measured: an unknown path through the load balancer and, with --backend, at the API server itself, header by header;
-    signs of a cache (Age, X-Cache, an id that comes twice) in all answers to GET /, GET /version and that path;
+    signs of a cache (Age, X-Cache, an id that comes twice) in all answers to GET /, GET /version and that path, the
+    second of which is asked several times in a row;
     redirects there, and on paths with a slash too many: to plain http they fail, to another port, the API server's own
     address or a host that only the inside knows they warn. Added headers are told, and no fault.
 
@@ -100,7 +103,10 @@ def check_preserves_headers(
 
     Sources: RFC 9110 section 7.6; RFC 9111 section 5.1; RFC 7239
     """
-    return conclude(headers.preserves_headers(product_requests, backend_unknown, roots, version, path_answers, target))
+    again = [seen for one in facts_of(repeats).values() for seen in one.versions]
+    return conclude(
+        headers.preserves_headers(product_requests, backend_unknown, roots, version, again, path_answers, target)
+    )
 
 
 def check_streams_unbuffered(

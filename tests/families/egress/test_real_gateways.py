@@ -138,7 +138,7 @@ async def _judged(port: int, backend: int, mode: Mode) -> dict[str, Finding]:
     return {
         "accepts": accepts_product_requests(product, NONE),
         "routes": routes_reach_their_backend(routes, NONE, NONE),
-        "headers": preserves_headers(product, direct, NONE, NONE, NONE, target),
+        "headers": preserves_headers(product, direct, NONE, NONE, (), NONE, target),
         "streams": streams_unbuffered(front, beside, NONE, NONE),
         "limits": not_throttled(gathered(NONE, (versions,), product, routes, NONE), NONE, NONE, OutboundLimit()),
     }

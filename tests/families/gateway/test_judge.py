@@ -303,10 +303,15 @@ def test_a_gateways_patience_is_told() -> None:
 # Headers
 
 
-def headers(front: Exchange, direct: Exchange | NotMeasured = NONE, version: Exchange | None = None) -> Finding:
+def headers(
+    front: Exchange,
+    direct: Exchange | NotMeasured = NONE,
+    version: Exchange | None = None,
+    again: tuple[Exchange, ...] = (),
+) -> Finding:
     found = replace(product(), plain_get=front)
     versions = PerAddress({"192.0.2.1": version}) if version else NONE
-    return preserves_headers(found, direct, NONE, versions, NONE, TARGET)
+    return preserves_headers(found, direct, NONE, versions, again, NONE, TARGET)
 
 
 def test_headers_that_do_not_arrive() -> None:
@@ -335,6 +340,11 @@ def test_headers_that_do_not_arrive() -> None:
 def test_signs_of_a_cache(answer: Exchange, kept: bool) -> None:
     assert answer.from_cache is kept
     assert (headers(seen(), version=answer).verdict is Verdict.WARN) is kept
+
+
+def test_a_cache_that_was_empty_when_it_was_asked_first() -> None:
+    assert headers(seen(), version=seen(), again=(seen(), seen(Age="1"))).verdict is Verdict.WARN
+    assert headers(seen(), version=seen(), again=(seen(), seen())).verdict is Verdict.PASS
 
 
 def test_an_id_that_comes_twice_is_from_a_cache() -> None:

@@ -40,12 +40,14 @@ def preserves_headers(
     direct: Exchange | NotMeasured,
     roots: PerAddress[Roots] | NotMeasured,
     version: PerAddress[Exchange] | NotMeasured,
+    again: Sequence[Exchange],
     paths: PathAnswers | NotMeasured,
     target: Target,
 ) -> Finding:
-    """The claim of gateway.preserves-headers."""
+    """The claim of gateway.preserves-headers. `again` are GET /version sent one after the other: what was sent at once
+    may have met a cache while it was still empty."""
     asked = [seen for one in facts_of(roots).values() for seen in one.exchanges]
-    plain = [*asked, *facts_of(version).values(), found.plain_get]
+    plain = [*asked, *facts_of(version).values(), *again, found.plain_get]
     downgraded = next((seen for seen in plain if loses_https(seen, target)), None)
     if downgraded is not None:
         return _downgraded(downgraded)
