@@ -6,6 +6,9 @@ TARGET ?= lab:healthy
 ARGS   ?=
 PYTHONS ?= $(shell command -v python3.11 python3.12 python3.13 python3.14)
 
+# Hundreds of processes are started in a test run: none of them is to compile what another one has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: coverage attack lowest pythons run test lint types unit real system-packages sdks examples docs bench wheel sbom image clean
 
 run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...

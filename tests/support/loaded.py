@@ -20,6 +20,7 @@ from threading import Lock
 from types import TracebackType
 
 from tests.support.cli import CLEAN, Done
+from tests.support.forked_lab import ForkedLab
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 120
@@ -27,6 +28,15 @@ AT_ONCE = 4
 LOADED = (
     "btdiag.engine.command",
     "btdiag.engine.delivery",
+    "btdiag.engine.dryrun",
+    "btdiag.engine.repeat",
+    "btdiag.engine.spool",
+    "btdiag.engine.progress",
+    "btdiag.store.sqlite",
+    "detect_secrets.plugins.aws",
+    "dns.rdtypes.IN.A",
+    "dns.rdtypes.IN.AAAA",
+    "OpenSSL",
     "btdiag.report.html",
     "btdiag.report.text",
     "btdiag.report.json_",
@@ -108,6 +118,7 @@ def serve() -> None:
     for name in LOADED:
         import_module(name)
     entry = import_module("btdiag.entry").entry
+    vars(import_module("btdiag.engine.labhost"))["_start"] = ForkedLab.start
     gc.freeze()
     for line in sys.stdin:
         job = json.loads(line)
