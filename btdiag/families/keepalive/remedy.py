@@ -17,22 +17,24 @@ SOURCES = (
 
 
 def order_remedy(order: Order) -> Remedy:
-    """Raise the backend's timeout above the load balancer's by five seconds, or lower the load balancer's below it."""
+    """Raise the backend's timeout above the load balancer's by five seconds, or lower the load balancer's below it,
+    where there is a whole second for it."""
     upwards, downwards = raised(order), lowered(order)
+    instead = "" if downwards is None else f", or lower the load balancer's idle timeout to {downwards} s or less"
     if order.balancer is None:
         text = (
             f"Look up the load balancer's idle timeout towards the API server and set {SETTING} at least "
-            f"{ADVISED_MARGIN_S:g} s above it, or lower the load balancer's to {downwards} s or less."
+            f"{ADVISED_MARGIN_S:g} s above it{instead}."
         )
     else:
+        below = f", below the {order.backend.closes_after_s:.4g} s after which the backend closes" if instead else ""
         text = (
             f"Set {SETTING} to {upwards} or more, {ADVISED_MARGIN_S:g} s above the load balancer's "
-            f"{order.balancer.closes_after_s:g} s; or lower the load balancer's idle timeout to {downwards} s or less, "
-            f"below the {order.backend.closes_after_s:.4g} s after which the backend closes."
+            f"{order.balancer.closes_after_s:g} s{instead}{below}."
         )
-    action = f"Set {SETTING} to {upwards} or more, or lower the load balancer's idle timeout to {downwards} s or less"
+    lower = () if downwards is None else balancer_snippets(downwards, _product(order))
     return Remedy(
-        text=text, action=action, snippets=(*_backend_snippets(upwards), *balancer_snippets(downwards, _product(order)))
+        text=text, action=f"Set {SETTING} to {upwards} or more{instead}", snippets=(*_backend_snippets(upwards), *lower)
     )
 
 
@@ -74,9 +76,11 @@ def raised(order: Order) -> int:
     return ceil(balancer_s + ADVISED_MARGIN_S)
 
 
-def lowered(order: Order) -> int:
-    """The load balancer's timeout that goes with the backend's, at least one second."""
-    return max(1, floor(order.backend.closes_after_s - ADVISED_MARGIN_S))
+def lowered(order: Order) -> int | None:
+    """The load balancer's timeout that goes with the backend's, at least one second; None where the backend closes
+    within that second itself."""
+    closes_s = order.backend.closes_after_s
+    return max(1, floor(closes_s - ADVISED_MARGIN_S)) if closes_s > 1 else None
 
 
 def _backend_snippets(seconds: int) -> tuple[Snippet, ...]:

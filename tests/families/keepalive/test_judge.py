@@ -456,6 +456,16 @@ def test_the_remedy_has_both_numbers_and_every_product() -> None:
         assert name in products
 
 
+@pytest.mark.parametrize(("closes_s", "to"), [(0.68, None), (1.0, None), (1.4, 1), (5.9, 1), (66.0, 61)])
+def test_the_load_balancer_is_lowered_below_the_backend_or_not_at_all(closes_s: float, to: int | None) -> None:
+    order = order_of(target(900.0, 65.0), None)
+    remedy = order_remedy(replace(order, backend=replace(order.backend, closes_after_s=closes_s)))
+    for told in (remedy.text, remedy.action):
+        assert ("lower the load balancer" in told) is (to is not None)
+        assert to is None or f"{to} s or less" in told
+    assert any(snippet.product == "nginx" for snippet in remedy.snippets) is (to is not None)
+
+
 def test_the_proof_is_shown_as_strip_table_and_points() -> None:
     finding = backend_outlives(target(), SKIPPED, race(period(20)))
     assert [one.kind for one in finding.evidence] == ["text", "table", "table", "timeline"]
