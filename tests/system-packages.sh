@@ -10,6 +10,7 @@ need nginx nginx-light
 need haproxy haproxy
 need promtool prometheus
 need caddy caddy
+need apache2 apache2-bin
 need node nodejs
 need npm npm
 need chromium chromium

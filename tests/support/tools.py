@@ -9,15 +9,20 @@ from typing import NoReturn
 
 import pytest
 
+FETCHED = Path(os.environ.get("BTDIAG_SDKS") or Path.home() / ".cache" / "btdiag-sdks")
+"""Where tests/sdks.sh puts what it fetches."""
+BALANCERS = FETCHED / "balancers-1"
+
 
 def need(tool: str) -> str:
     """The path of a program; without it the test is skipped, in CI it fails."""
-    return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin") or lacking(f"{tool} is not installed")
+    found = shutil.which(tool) or shutil.which(tool, path=f"/usr/sbin:/sbin:{BALANCERS}")
+    return found or lacking(f"{tool} is not installed")
 
 
 def helm() -> str | None:
     """The path of helm, the machine's or the one that tests/sdks.sh fetches."""
-    kept = Path(os.environ.get("BTDIAG_SDKS") or Path.home() / ".cache" / "btdiag-sdks") / "helm-3.17.3" / "helm"
+    kept = FETCHED / "helm-3.17.3" / "helm"
     return shutil.which("helm") or (str(kept) if kept.exists() else None)
 
 

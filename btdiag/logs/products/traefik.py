@@ -73,7 +73,8 @@ class TraefikJsonLog:
         found.client = str(record.get("ClientAddr", "")).encode("utf-8", "replace")
         found.upstream = str(record.get("ServiceAddr") or record.get("ServiceURL") or "").encode("utf-8", "replace")
         origin = logged_number(record.get("OriginDuration")) or 0.0
-        if not record.get("ServiceName") or (origin == 0 and not logged_number(record.get("OriginStatus"))):
+        silent = code >= 400 and origin == 0 and not logged_number(record.get("OriginStatus"))
+        if silent or not record.get("ServiceName"):
             return _without_service(found, code)
         return self._served(found, code, record, origin / 1e9)
 
