@@ -39,7 +39,7 @@ unit: $(VENV)/.tested  ## without real servers and browsers
 system-packages:
 	@sh tests/system-packages.sh
 
-sdks: system-packages $(VENV)/.tested
+sdks: system-packages | $(BIN)/pip
 	@PYTHON=$(BIN)/python sh tests/sdks.sh
 
 examples: $(VENV)/.tested  ## render reports/examples anew from the lab
