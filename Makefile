@@ -15,8 +15,8 @@ run: $(VENV)/.installed  ## run against the embedded lab, or TARGET=https://...
 	@$(BIN)/btdiag run --target $(TARGET) $(ARGS)
 
 test: system-packages $(VENV)/.tested sdks lint types  ## everything that CI runs
-	$(BIN)/pytest -q -m 'not alone' -n 3 --dist loadscope --reruns 1
-	$(BIN)/pytest -q -m alone -n 2 --dist loadscope --reruns 1
+	$(BIN)/pytest -q -m 'not alone' -n 3 --dist loadscope --no-loadscope-reorder --reruns 1
+	$(BIN)/pytest -q -m alone -n 2 --dist loadscope --no-loadscope-reorder --reruns 1
 	$(BIN)/python tests/docs.py --check
 	$(BIN)/python tests/examples.py --check
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -29,7 +30,9 @@ TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 """How long Prometheus waits for an answer: a probe has to come before that."""
 RESERVE_S = 0.5  # of it for the way there and back, as in blackbox_exporter
 LEAST_S = 1.0
+PAGES_AT_ONCE = 4  # each holds all that it shows, and more of them at a time are no sooner ready
 GRACE_S = 5.0  # after the end of a budget; a run that is not back then never comes
+_Made = TypeVar("_Made")
 _REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
@@ -74,6 +77,7 @@ class _Answers:
 
     def __init__(self, served: Served) -> None:
         self._served = served
+        self._places = asyncio.Semaphore(PAGES_AT_ONCE)
 
     async def probe(self, request: Request) -> Response:
         """A run of one target, now, as metrics."""
@@ -123,12 +127,17 @@ class _Answers:
         return await self._page(lambda: self._served.pages.target(request.query_params.get("url", "")))
 
     async def _page(self, make: Callable[[], str | None]) -> Response:
-        page = await run_in_threadpool(make)
+        page = await self._made(make)
         return HTMLResponse(page) if page is not None else _said("there is no such target", 404)
+
+    async def _made(self, make: Callable[[], _Made]) -> _Made:
+        """What is made in a thread, a few at a time."""
+        async with self._places:
+            return await run_in_threadpool(make)
 
     async def newest(self, request: Request) -> Response:
         """Where the newest report of a target is: for links in alerts."""
-        number = await run_in_threadpool(lambda: self._served.pages.newest(request.query_params.get("url", "")))
+        number = await self._made(lambda: self._served.pages.newest(request.query_params.get("url", "")))
         if number is None:
             return _said("there is no report of this target", 404)
         return RedirectResponse(f"/report/{number}", 303)
@@ -136,11 +145,14 @@ class _Answers:
     async def report(self, request: Request) -> Response:
         """The whole report of one run, as its file would be."""
         number = request.path_params["number"]
-        found = await run_in_threadpool(lambda: self._served.pages.report(number))
-        if found is None:
+        page = await self._made(lambda: self._rendered(number))
+        if page is None:
             return _said("there is no report of this run", 404)
-        page = await run_in_threadpool(html.render, found)
         return HTMLResponse(page, headers={"content-security-policy": _REPORT_POLICY})
+
+    def _rendered(self, number: int) -> str | None:
+        found = self._served.pages.report(number)
+        return None if found is None else html.render(found)
 
     def crashed(self, request: Request, error: Exception) -> Response:
         """A fault of btdiag itself, which ends nothing but this answer."""

@@ -56,6 +56,7 @@ def logged(plan: LabPlan, *pauses: float, visitors: int = 6) -> tuple[list[int |
 LATE = KEEPALIVE - DELAY
 
 
+@pytest.mark.alone
 @BOTH
 def test_the_race_is_proved_from_the_log(style: str) -> None:
     """Again where a busy machine missed the window in every period."""

@@ -98,22 +98,6 @@ def test_every_address_is_in_the_space_where_chromium_has_it() -> None:
     assert json.loads(done.stdout) == {address: str(space(address)) for address in ADDRESSES.split()}
 
 
-# --- four outcomes, again and again -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scenario", ["private", "private-block-stored", "private-cors-broken", "private-proxy"])
-def test_each_outcome_is_named_rightly_time_and_again(scenario: str) -> None:
-    expected = {
-        "private": ("pass", "warn"),
-        "private-block-stored": ("fail", "skip"),
-        "private-cors-broken": ("skip", "warn"),
-        "private-proxy": ("pass", "pass"),
-    }[scenario]
-    for _ in range(2):
-        seen = run_json(f"lab:{scenario}", *LNA).verdicts
-        assert (seen[REACHES], seen[ASKED]) == expected
-
-
 POLICIES = [  # policy, its value, what then becomes of the two claims
     ("LocalNetworkAccessAllowedForUrls", [WEB_APP], ("pass", "pass")),
     ("LocalNetworkAllowedForUrls", [WEB_APP], ("pass", "pass")),
