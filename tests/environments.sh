@@ -14,4 +14,4 @@ place=build/environments/$("$python" -c 'import sys; print(sys.implementation.ca
     -o "$place/versions.txt" pyproject.toml
 cat "$place/versions.txt"
 "$place/bin/uv" pip install -q --python "$place/bin/python" -c "$place/versions.txt" -e '.[dev]'
-exec "$place/bin/python" -m pytest -q -m 'not real and not alone' -n 2 --dist loadscope "$@"
+exec "$place/bin/python" -m pytest -q -m 'not real and not alone' -n 3 --dist loadscope --no-loadscope-reorder --reruns 1 "$@"
