@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,22 +37,20 @@ def deliver(
 ) -> int:
     """Write the files (into `place` where the reports have a folder already, beside those written `before`) and send
     what is bound elsewhere, print the chosen format, return the exit code: that of the report, whatever the format.
-    Lines of JSON were printed before. That something could not be sent is told last, for the report is worth more."""
+    Lines of JSON were printed before. What could not be written (a full disk) or sent is told last, as UsageError: the
+    answer is worth more."""
     output = chosen.output
     color = output.color if output.color is not None else color_fits(stdout, environment)
     context = Context(
         fail_on=output.fail_on, width=width_of(stdout), verbose=-1 if output.quiet else 2 if output.verbose else 0
     )
-    written: list[Path] = [*before]
+    files: list[tuple[Path, str]] = []
     if outbox.folder is not None:
         place = place or new_folder(outbox.folder, _named_after(document))
-        written += _write_files(place, lambda name: render(document, name, context))
-    for name, there in output.reports:
-        path = outbox.path(there)
-        if name != "ndjson" or len(reports_of(document)) <= MOST_WHOLE:
-            write(path, render(document, name, context))
-        written.append(path)
-    sent, trouble = outbox.send(written)
+        files += [(place / file, name) for name, file in FILES.items()]
+    files += [(outbox.path(there), name) for name, there in output.reports]
+    written, unwritten = _write_all(files, document, context)
+    sent, unsent = outbox.send([*before, *written])
     shown = replace(context, color=color, files=tuple(map(str, sent)))
     if output.format != "ndjson":
         print(render(document, output.format, shown).rstrip("\n"), file=painted(stdout) if color else stdout)
@@ -60,7 +58,7 @@ def deliver(
         print(f"btdiag: {document.verdict}: {plain(document.headline)}", file=stderr)
     if output.format != "text" and sent and not output.quiet:
         print(f"btdiag: wrote {plain(', '.join(map(str, sent)))}", file=stderr)
-    if trouble is not None:
+    if (trouble := unwritten or unsent) is not None:
         raise trouble
     if any(report.run.interrupted for report in reports_of(document)):
         return 130
@@ -111,12 +109,19 @@ def writable(chosen: Settings) -> Iterator[Outbox]:
         raise
 
 
-def _write_files(place: Path, text_of: Callable[[str], str]) -> list[Path]:
-    written = []
-    for name, file in FILES.items():
-        write(place / file, text_of(name))
-        written.append(place / file)
-    return written
+def _write_all(
+    files: Sequence[tuple[Path, str]], document: Report | ReportSet, context: Context
+) -> tuple[list[Path], UsageError | None]:
+    """Write each in its format; gives those that are there, and why the first of the others is not."""
+    written, trouble = [], None
+    for path, name in files:
+        try:
+            if name != "ndjson" or len(reports_of(document)) <= MOST_WHOLE:
+                write(path, render(document, name, context))
+            written.append(path)
+        except UsageError as error:
+            trouble = trouble or error
+    return written, trouble
 
 
 def _named_after(document: Report | ReportSet) -> str:
@@ -152,12 +157,16 @@ def write(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")
             return
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=".btdiag-", delete=False
-        ) as file:
-            file.write(text)
-        os.chmod(file.name, 0o666 & ~_umask())
-        os.replace(file.name, path)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".btdiag-")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name)
+            raise
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}: choose another place") from None
 

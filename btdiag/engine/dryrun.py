@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
+from textwrap import wrap
 
 from tabulate import tabulate
 
@@ -16,6 +18,7 @@ from btdiag.engine.run import chosen
 from btdiag.report.escape import plain
 
 _HOW_OFTEN = {Scope.RUN: "once", Scope.TARGET: "once", Scope.ADDRESS: "every address"}
+WIDTH = 80  # of what is sent; the other columns take 50
 MOST_LINES = 1_000
 """So many requests of one measurement are listed: a function of the user's may announce them without end."""
 
@@ -40,10 +43,16 @@ def _plan_of(target: Target, specs: Sequence[MeasurementSpec], settings: Setting
         lines = _requests(spec, target, settings.mode)
         waits = ("left out by --quick" if settings.mode.quick else f"{wait:g} s") if wait else "-"
         if lines or wait:
-            rows.append((plain(spec.name), _HOW_OFTEN[spec.scope], "\n".join(map(plain, lines)) or "-", waits))
+            rows.append((plain(spec.name), _HOW_OFTEN[spec.scope], "\n".join(_folded(lines)) or "-", waits))
     table = tabulate(rows, headers=("measurement", "how often", "sends", "waits"), tablefmt="simple")
     first = f"A run against {plain(target.url)} would send, within {settings.mode.budget:g} s (nothing was sent now):"
     return f"{first}\n\n{table}"
+
+
+def _folded(lines: Sequence[str]) -> list[str]:
+    """The lines, none longer than fits beside the other columns but for a URL of such a length."""
+    fold = partial(wrap, width=WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [part for line in lines for part in fold(plain(line))]
 
 
 def _requests(spec: MeasurementSpec, target: Target, mode: Mode) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +31,7 @@ MOST_WAITING = (
 BACKLOG = 512  # clients that wait to be let in
 IDLE_S = 5  # a client's connection without a request
 STOPPING_S = 5  # for answers that are on their way
+_ARENA_MAX = -8  # malloc.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,16 @@ def serve_targets(
     except ImportError:
         raise UsageError("btdiag serve needs more packages: pip install 'btdiag[serve]'") from None
     interrupt.patient = True
+    _share_memory()
     return _serve(serving, known, say)
+
+
+def _share_memory() -> None:
+    """Let all threads allocate from one pool. The GNU C library gives each of them one of its own and hardly takes it
+    back: under a siege of two minutes the process grew by 14 MB, with one pool by 5. mallopt(3), M_ARENA_MAX; other
+    libraries have no such thing."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def _serve(serving: Serving, known: Modules, say: Callable[[str], None]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,6 +162,17 @@ def test_the_json_report_follows_the_shipped_schema() -> None:
     assert two.code == 1
 
 
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit, for files that may not grow")
+def test_the_answer_comes_though_its_files_cannot_be_written(tmp_path: Path) -> None:
+    """As on a full disk: what could be written stays, no beginning of a file does, and one line says so."""
+    arguments = ("run", "--target", "lab:backend-down", "--quick", "--only", "readiness", "--output", str(tmp_path))
+    done = cli.btdiag(*arguments, prefix=["prlimit", "--fsize=20000"])
+    assert done.code == 2
+    assert "GET / fails" in done.out.splitlines()[0]
+    assert done.err.splitlines()[-1].startswith("btdiag: cannot write ")
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["report.md", "report.xml"]
+
+
 def test_a_report_can_be_written_where_one_wants_it(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     done = btdiag("run", "--target", "lab:healthy", "--only", "dns", "--no-files", "--report", f"junit={path}")
@@ -288,7 +300,8 @@ def test_a_dry_run_names_the_requests_and_sends_nothing() -> None:
     beside = ("--backend", "http://127.0.0.1:8000", "--brainstore", "reader=http://127.0.0.1:4000")
     more = ("--gateway", "https://gateway.example", "--bucket", "https://bucket.example", "--induce", "--deep")
     whole = btdiag("run", "--target", "https://127.0.0.1:1", *beside, *more, "--dry-run").out
-    assert "to see who answers" in whole
+    assert max(map(len, whole.splitlines())) <= 140
+    assert "to see who answers" in " ".join(whole.split())
     assert all(place in whole for place in ("127.0.0.1:8000", "127.0.0.1:4000", "gateway.example", "bucket.example"))
 
 

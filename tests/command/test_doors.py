@@ -100,7 +100,8 @@ def test_a_dry_run_of_own_measurements(own: str) -> None:
     arguments = ("--checks", ".", "--only", "*measured", "--dry-run")
     code, out, _ = said("run", "--target", URL, *arguments, cwd=Path(own))
     assert code == 0
-    assert b"GET \\x00\\x01" in out
+    assert b"GET" in out
+    assert b"\\x00\\x01" in out
 
 
 @pytest.mark.parametrize(

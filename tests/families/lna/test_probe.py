@@ -59,8 +59,8 @@ def test_a_profile_that_is_none_leaves_it_undecided(tmp_path: Path) -> None:
 
 def test_a_dry_run_tells_what_the_browser_would_ask_for() -> None:
     done = btdiag("run", "--target", "https://api.corp.example", "--only", "lna", "--dry-run")
-    asked = "GET, OPTIONS and POST (an unknown path) https://api.corp.example/version from pages of"
-    assert f"{asked} https://www.braintrust.dev in a browser" in " ".join(done.out.split())
+    assert "GET, OPTIONS and POST (an unknown path) https://api.corp.example/version from" in done.out
+    assert "pages of https://www.braintrust.dev in a browser" in done.out
 
 
 def test_the_labs_profile_reads_as_a_real_one(tmp_path: Path) -> None:
