@@ -19,7 +19,7 @@ from tests.support.pasting import commands, faults
 
 SCENARIOS = {entry["name"]: entry for entry in json.loads(btdiag("lab", "--list", "--format", "json").out)}
 CHECKS = {entry["id"] for entry in json.loads(btdiag("checks", "--format", "json").out)}
-WORKERS = 6
+WORKERS = 4
 BROWSER_WORKERS = 1  # a browser is a dozen processes that want the processor at once
 CAREFUL_WORKERS = 3
 MOST_RETRIED = 0.01  # of all scenarios; more is no busy machine but a fault
